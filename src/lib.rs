@@ -1,0 +1,24 @@
+//! boundtoken: an admission webhook that bounds the lifetime and the audience
+//! of the service account tokens in Pods.
+//!
+//! A request walks through the rooms of this crate once, in this order:
+//!
+//! | room | what happens there |
+//! | --- | --- |
+//! | [`server`] | listener, TLS, HTTP routes, limits, shutdown, admin port |
+//! | [`admission`] | the wire: an `AdmissionReview` in (borrowed), a response out |
+//! | [`namespaces`] | the settings of a Namespace, from a file |
+//! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
+//! | [`pod`] | plan × Pod → patch and findings (pure) |
+//!
+//! Beside the path of a request stand [`certificates`] (serving certificates as
+//! files), [`commands`] (one file per command) and [`telemetry`] (logs, metrics).
+
+pub mod admission;
+pub mod certificates;
+pub mod commands;
+pub mod namespaces;
+pub mod pod;
+pub mod policy;
+pub mod server;
+pub mod telemetry;

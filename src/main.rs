@@ -1,0 +1,3 @@
+//! The program: parses the command line, runs a command, ends with its exit code.
+
+fn main() {}

@@ -1,0 +1,207 @@
+//! What a service account token is made of: audience, lifetime, file, holders.
+//!
+//! Values of these types are valid by construction; the text of annotations
+//! becomes such values in [`crate::policy`].
+
+use std::fmt;
+use std::time::Duration;
+
+/// Where the ServiceAccount admission plugin mounts the default token
+/// (`DefaultAPITokenMountPath` in `plugin/pkg/admission/serviceaccount/admission.go`).
+pub const DEFAULT_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// File name of the default token in [`DEFAULT_DIRECTORY`].
+pub const DEFAULT_FILE: &str = "token";
+
+/// Whom a token is for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Audience {
+    /// The API server: the projection names no audience.
+    ApiServer,
+    /// Somebody else, at most [`Audience::MAX_BYTES`] long, without control characters.
+    Named(Box<str>),
+}
+
+impl Audience {
+    /// Longest audience that is accepted, in bytes.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// The audience as it stands in `serviceAccountToken.audience`; `None` is the API server's own.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::ApiServer => None,
+            Self::Named(name) => Some(name),
+        }
+    }
+}
+
+/// What the API server calls itself: an audience that is one of these names is its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiAudiences(Vec<String>);
+
+impl ApiAudiences {
+    /// Takes the names that the API server answers to (`--api-audiences` of kube-apiserver).
+    #[must_use]
+    pub fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    /// Whether `audience` means the API server: absent, empty, or one of its names.
+    #[must_use]
+    pub fn contains(&self, audience: Option<&str>) -> bool {
+        audience.is_none_or(|name| name.is_empty() || self.0.iter().any(|own| own == name))
+    }
+
+    /// The names, in the order given.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Default for ApiAudiences {
+    fn default() -> Self {
+        Self(vec![
+            "https://kubernetes.default.svc".to_owned(),
+            "https://kubernetes.default.svc.cluster.local".to_owned(),
+        ])
+    }
+}
+
+/// Lifetime of a token in whole seconds, within what the API accepts
+/// (`validateProjectionSources` in `pkg/apis/core/validation/validation.go`).
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Ttl(u64);
+
+impl Ttl {
+    /// Shortest lifetime that the API accepts.
+    pub const MIN: Self = Self(600);
+    /// Longest lifetime that the API accepts: 2^32 s.
+    pub const MAX: Self = Self(1 << 32);
+    /// An hour, the default of `expirationSeconds`.
+    pub const HOUR: Self = Self(3600);
+
+    /// Takes a whole number of seconds from 600 to 2^32; anything else is `None`.
+    #[must_use]
+    pub fn from_seconds(seconds: u64) -> Option<Self> {
+        let ttl = Self(seconds);
+        (Self::MIN..=Self::MAX).contains(&ttl).then_some(ttl)
+    }
+
+    /// The lifetime in seconds.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<Ttl> for Duration {
+    fn from(ttl: Ttl) -> Self {
+        Self::from_secs(ttl.0)
+    }
+}
+
+impl fmt::Display for Ttl {
+    /// As people write it: `1h`, `1h30m`, `2h0m7s` shortened to `2h7s`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [(self.0 / 3600, 'h'), (self.0 / 60 % 60, 'm'), (self.0 % 60, 's')];
+        parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .try_for_each(|(count, unit)| write!(formatter, "{count}{unit}"))
+    }
+}
+
+/// `expirationSeconds` that the API server extends to a year when the audience is its own
+/// (`WarnOnlyBoundTokenExpirationSeconds` in `pkg/serviceaccount/claims.go`).
+pub const YEAR_LONG_REQUEST: u64 = 3607;
+
+/// What such a token lives for: up to 365 days.
+pub const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Whether a `serviceAccountToken` source with these fields yields a token that lives up to a year.
+#[must_use]
+pub fn is_year_long(audience: Option<&str>, seconds: u64, api: &ApiAudiences) -> bool {
+    seconds == YEAR_LONG_REQUEST && api.contains(audience)
+}
+
+/// Absolute path of a token file: the directory is a mount path, the file the projection's `path`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenPath {
+    /// Normalised mount path, such as `/var/run/secrets/tokens`.
+    pub directory: Box<str>,
+    /// Last segment, such as `vault-token`.
+    pub file: Box<str>,
+}
+
+impl TokenPath {
+    /// Whether this is the file of the default token.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self.directory == *DEFAULT_DIRECTORY && *self.file == *DEFAULT_FILE
+    }
+}
+
+impl fmt::Display for TokenPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.directory, self.file)
+    }
+}
+
+/// Which containers hold a token: init containers, sidecars and regular ones by name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Containers {
+    /// Every container.
+    #[default]
+    All,
+    /// Every container but these.
+    Except(Box<[Box<str>]>),
+    /// Only these containers.
+    Only(Box<[Box<str>]>),
+}
+
+impl Containers {
+    /// Whether the container of this name holds the token.
+    #[must_use]
+    pub fn include(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Except(names) => !names.iter().any(|other| **other == *name),
+            Self::Only(names) => names.iter().any(|other| **other == *name),
+        }
+    }
+
+    /// Whether there is surely no container that both lists include.
+    #[must_use]
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Only(names), list) | (list, Self::Only(names)) => {
+                !names.iter().any(|name| list.include(name))
+            }
+            _ => false,
+        }
+    }
+
+    /// The names that the list spells out.
+    #[must_use]
+    pub fn names(&self) -> &[Box<str>] {
+        match self {
+            Self::All => &[],
+            Self::Except(names) | Self::Only(names) => names,
+        }
+    }
+}
+
+/// A mount path without repeated or trailing slashes and without `.` segments, for comparing.
+///
+/// Lexical only: what a symlink in the image means is unknown here.
+#[must_use]
+pub fn normalised(path: &str) -> String {
+    let mut clean = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !matches!(*segment, "" | ".")) {
+        clean.push('/');
+        clean.push_str(segment);
+    }
+    clean
+}
