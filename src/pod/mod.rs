@@ -4,6 +4,7 @@
 
 mod patch;
 pub mod plan;
+pub mod plugin;
 pub mod token;
 pub mod view;
 
