@@ -10,6 +10,7 @@ mod decide;
 mod finding;
 mod patch;
 pub mod plan;
+pub mod plugin;
 pub mod token;
 pub mod view;
 mod volumes;
