@@ -12,6 +12,7 @@ pub mod keys;
 mod mistake;
 mod namespace;
 pub mod nearest;
+pub mod reference;
 mod settings;
 mod tokens;
 mod values;
