@@ -6,6 +6,7 @@
 mod compile;
 pub mod diagnostics;
 mod duration;
+mod effective;
 mod guardrails;
 mod judge;
 pub mod keys;
@@ -22,6 +23,7 @@ use std::fmt;
 
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
+pub use effective::{Effective, effective};
 pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
 pub use mistake::{Field, Mistake, Origin, quote};
 pub use namespace::NamespaceSettings;
