@@ -33,6 +33,15 @@ impl Guardrails {
         Ok(())
     }
 
+    /// The limits that are set, as people write them.
+    pub(super) fn spelt_out(&self) -> Vec<(Key, String)> {
+        let overrides = self.deny_pod_overrides.then(|| (Key::PodOverrides, "deny".to_owned()));
+        let audiences = self.allowed_audiences.as_ref().map(|names| (Key::AllowedAudiences, names.join(",")));
+        let max_ttl = self.max_ttl.map(|max| (Key::MaxTtl, max.to_string()));
+        let dry_run = self.dry_run.then(|| (Key::DryRun, "true".to_owned()));
+        [overrides, audiences, max_ttl, dry_run].into_iter().flatten().collect()
+    }
+
     /// Judges every service account token of the resulting spec.
     pub(super) fn judge(
         &self,

@@ -65,7 +65,7 @@ pub struct ConfiguredToken {
 #[must_use]
 pub fn judge(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Judgement {
     let api = &namespace.defaults.api_audiences;
-    let own = Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()));
+    let own = own_settings(pod, namespace);
     let settings_from = settings_from(&own, namespace);
     let mut warnings = key_warnings(&own, namespace);
     let mut judgement = match in_force(own, namespace) {
@@ -132,6 +132,12 @@ impl From<&Compiled> for InForce {
     }
 }
 
+/// The settings that the Pod carries itself.
+pub(super) fn own_settings(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Settings {
+    let api = &namespace.defaults.api_audiences;
+    Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()))
+}
+
 fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
     match (namespace.settings.carried.is_empty(), own.carried.is_empty()) {
         (true, true) => "defaults",
@@ -150,7 +156,10 @@ fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
 }
 
 /// The settings in force, or every reason why there are none.
-fn in_force(own: Settings, namespace: &NamespaceSettings) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
+pub(super) fn in_force(
+    own: Settings,
+    namespace: &NamespaceSettings,
+) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
     let forbidden = forbidden_overrides(&own, namespace);
     let is_forbidden = !forbidden.is_empty();
     let mut mistakes = namespace.settings.mistakes.clone();

@@ -6,12 +6,14 @@
 mod compile;
 pub mod diagnostics;
 mod duration;
+mod effective;
 mod guardrails;
 mod judge;
 pub mod keys;
 mod mistake;
 mod namespace;
 pub mod nearest;
+pub mod reference;
 mod settings;
 mod tokens;
 mod values;
@@ -21,6 +23,7 @@ use std::fmt;
 
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
+pub use effective::{Effective, effective};
 pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
 pub use mistake::{Field, Mistake, Origin, quote};
 pub use namespace::NamespaceSettings;
