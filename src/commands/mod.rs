@@ -1,1 +1,3 @@
-//! TODO
+//! The commands, one per file.
+
+pub mod preview;

@@ -29,6 +29,12 @@ impl<'a> Object<'a> {
         self.text("/apiVersion").and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
     }
 
+    /// Whether this is an object of the core group and of this kind.
+    #[must_use]
+    pub fn is_core(&self, kind: &str) -> bool {
+        self.group().is_empty() && self.kind() == kind
+    }
+
     /// The string at a pointer (RFC 6901) into the object.
     #[must_use]
     pub fn text(&self, pointer: &str) -> Option<&'a str> {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, Ttl, YEAR_LONG_REQUEST};
+use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, Ttl};
 
 /// Start of the name of the volume that the plugin adds, and of any volume that it takes for its own.
 pub const VOLUME_PREFIX: &str = "kube-api-access-";
@@ -131,7 +131,7 @@ fn add_mount(container: &mut Value, volume: &str) -> bool {
 fn token_volume(name: &str) -> Value {
     json!({"name": name, "projected": {
         "sources": [
-            {"serviceAccountToken": {"expirationSeconds": YEAR_LONG_REQUEST, "path": DEFAULT_FILE}},
+            {"serviceAccountToken": {"expirationSeconds": Ttl::YEAR_LONG_REQUEST.seconds(), "path": DEFAULT_FILE}},
             {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
             {"downwardAPI": {"items": [
                 {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}

@@ -1,7 +1,7 @@
 //! Objects that make Pods, and the Pods they make.
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::manifest::Object;
 
@@ -60,6 +60,11 @@ impl<'a> Workload<'a> {
         format!("{}/{} (namespace {})", self.kind.name.to_lowercase(), self.name(), self.namespace)
     }
 
+    /// Where the object stands: `deploy.yaml:12`.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.object.document.file, self.object.line(Pointer::root()))
+    }
+
     fn name(&self) -> &'a str {
         let generated = || self.object.text("/metadata/generateName");
         self.object.text("/metadata/name").or_else(generated).unwrap_or("unnamed")
@@ -80,32 +85,39 @@ impl<'a> Workload<'a> {
         self.kind.astray.iter().map(|pointer| Pointer::from_static(pointer))
     }
 
-    /// The Pod as its author wrote it, with what is added to its annotations.
+    /// The Pod as its author wrote it, with annotations to try.
     pub(super) fn pod(&self, annotations: &[(&str, &str)]) -> Value {
-        let written = self.object.value.pointer(self.kind.template).unwrap_or(&Value::Null);
-        let mut metadata = written.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
-        metadata.insert("namespace".to_owned(), self.namespace.into());
-        if !self.kind.template.is_empty() {
-            metadata.insert("generateName".to_owned(), format!("{}-", self.name()).into());
+        let written = self.template().resolve(self.object.value).ok().and_then(Value::as_object);
+        let mut pod =
+            Map::from_iter([("apiVersion".to_owned(), "v1".into()), ("kind".to_owned(), "Pod".into())]);
+        pod.extend(written.cloned().unwrap_or_default());
+        annotate(&mut pod, annotations);
+        if let Some(metadata) = map_in(&mut pod, "metadata") {
+            metadata.insert("namespace".to_owned(), self.namespace.into());
+            if !self.template().is_root() {
+                metadata.insert("generateName".to_owned(), format!("{}-", self.name()).into());
+            }
         }
-        annotate(&mut metadata, annotations);
-        let spec = written.get("spec").cloned().unwrap_or_default();
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        pod.into()
     }
 }
 
-/// Adds annotations to a `metadata`.
-pub(super) fn annotate(metadata: &mut Map<String, Value>, annotations: &[(&str, &str)]) {
+/// Adds annotations to a Pod, a Pod template or a Namespace.
+pub(super) fn annotate(object: &mut Map<String, Value>, annotations: &[(&str, &str)]) {
     if annotations.is_empty() {
         return;
     }
-    let existing = metadata.entry("annotations").or_insert_with(|| json!({}));
-    if existing.is_null() {
-        *existing = json!({});
+    let Some(metadata) = map_in(object, "metadata") else { return };
+    if let Some(existing) = map_in(metadata, "annotations") {
+        existing.extend(annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())));
     }
-    for (key, value) in annotations {
-        if let Some(existing) = existing.as_object_mut() {
-            existing.insert((*key).to_owned(), (*value).into());
-        }
+}
+
+/// A map within an object, created where it is absent or `null`.
+fn map_in<'a>(object: &'a mut Map<String, Value>, field: &str) -> Option<&'a mut Map<String, Value>> {
+    let value = object.entry(field).or_insert(Value::Null);
+    if value.is_null() {
+        *value = Value::Object(Map::new());
     }
+    value.as_object_mut()
 }

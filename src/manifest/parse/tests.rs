@@ -86,14 +86,23 @@ fn a_template_is_recognised() {
 #[test]
 fn hostile_texts_end_in_an_error() {
     let nested = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    let block: String = (0..5000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..9 {
-        let alias = format!("*a{}", level - 1);
-        bomb += &format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
-    }
+    let block: Vec<String> = (0..5000).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+    let bomb: Vec<String> = (1..9)
+        .map(|level| {
+            let item = if level == 1 { "x".to_owned() } else { format!("*a{}", level - 1) };
+            format!("a{level}: &a{level} [{}]", vec![item; 10].join(", "))
+        })
+        .collect();
     let json = format!("{{\"a\": {nested}}}");
-    for text in [nested, block, bomb, json, "a: *a".to_owned(), "a: &a [*a]".to_owned(), "\0".to_owned()] {
+    for text in [
+        nested,
+        block.join("\n"),
+        bomb.join("\n"),
+        json,
+        "a: *a".to_owned(),
+        "a: &a [*a]".to_owned(),
+        "\0".to_owned(),
+    ] {
         assert!(error(&text).starts_with("f.yaml:"), "{}", error(&text));
     }
 }

@@ -72,7 +72,7 @@ fn changes_nothing_when_it_runs_again() {
     }
 }
 
-fn admitted(spec: Value, account: &ServiceAccount) -> Value {
+fn admitted(spec: &Value, account: &ServiceAccount) -> Value {
     let mut pod = json!({"spec": spec});
     set_defaults(&mut pod);
     admit(&mut pod, account, "abcde");
@@ -90,7 +90,7 @@ fn the_pod_decides_about_automount_before_its_service_account() {
     ] {
         let account = ServiceAccount { automount: account, ..ServiceAccount::default() };
         let spec = json!({"automountServiceAccountToken": pod, "containers": [{"name": "app"}]});
-        assert_eq!(admitted(spec, &account).get("volumes").is_some(), mounted, "{pod} {account:?}");
+        assert_eq!(admitted(&spec, &account).get("volumes").is_some(), mounted, "{pod} {account:?}");
     }
 }
 
@@ -100,7 +100,7 @@ fn the_first_volume_of_the_prefix_is_mounted_whatever_it_holds() {
         "volumes": [{"name": "kube-api-access-mine", "emptyDir": {}}, {"name": "kube-api-access-2"}],
         "containers": [{"name": "app", "volumeMounts": null}],
     });
-    let spec = admitted(spec, &ServiceAccount::default());
+    let spec = admitted(&spec, &ServiceAccount::default());
     assert_eq!(spec["containers"][0]["volumeMounts"][0]["name"], "kube-api-access-mine");
     assert_eq!(spec["volumes"].as_array().unwrap().len(), 2);
 }
@@ -110,7 +110,7 @@ fn only_the_exact_path_counts_as_mounted() {
     let mount = |path: &str| json!({"name": path, "volumeMounts": [{"name": "x", "mountPath": path}]});
     let paths = [DEFAULT_DIRECTORY, "/var/run/secrets/kubernetes.io/serviceaccount/", "/run/secrets"];
     let spec = json!({"initContainers": [mount(paths[0])], "containers": [mount(paths[1]), mount(paths[2])]});
-    let spec = admitted(spec, &ServiceAccount::default());
+    let spec = admitted(&spec, &ServiceAccount::default());
     let mounts = |list: &str, index: usize| spec[list][index]["volumeMounts"].as_array().unwrap().len();
     assert_eq!([mounts("initContainers", 0), mounts("containers", 0), mounts("containers", 1)], [1, 2, 2]);
 }
@@ -134,20 +134,20 @@ fn image_pull_secrets_come_from_the_account_unless_the_pod_has_its_own() {
         (json!([]), json!([{"name": "registry"}])),
         (json!([{"name": "mine"}]), json!([{"name": "mine"}])),
     ] {
-        assert_eq!(admitted(json!({"imagePullSecrets": own}), &account)["imagePullSecrets"], result);
+        assert_eq!(admitted(&json!({"imagePullSecrets": own}), &account)["imagePullSecrets"], result);
     }
 }
 
 #[test]
 fn the_deprecated_alias_names_the_service_account() {
-    let spec = admitted(json!({"serviceAccount": "old"}), &ServiceAccount::default());
+    let spec = admitted(&json!({"serviceAccount": "old"}), &ServiceAccount::default());
     assert_eq!([&spec["serviceAccountName"], &spec["serviceAccount"]], ["old", "old"]);
 }
 
 #[test]
 fn defaults_are_those_of_the_api() {
     let spec = admitted(
-        json!({"automountServiceAccountToken": false, "volumes": [
+        &json!({"automountServiceAccountToken": false, "volumes": [
             {"name": "a", "projected": {"sources": [
                 {"serviceAccountToken": {"path": "token"}},
                 {"downwardAPI": {"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.name"}}]}},
