@@ -13,6 +13,13 @@ pub const VOLUME_PREFIX: &str = "kube-api-access-";
 /// `defaultMode` of projected and secret volumes: 0644.
 const DEFAULT_MODE: u32 = 0o644;
 
+/// The containers that the plugin mounts tokens into; never ephemeral ones.
+const CONTAINER_LISTS: [&str; 2] = ["initContainers", "containers"];
+
+/// Lists in a Pod and its containers that are left out when they are empty (`omitempty`), of those that a
+/// patch may empty.
+const OPTIONAL_LISTS: [&str; 5] = ["env", "imagePullSecrets", "initContainers", "volumeMounts", "volumes"];
+
 /// What the plugin reads from the ServiceAccount of a Pod.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceAccount {
@@ -46,8 +53,16 @@ pub fn service_account_name(pod: &Value) -> &str {
         .unwrap_or("default")
 }
 
-/// Fills in the defaults of the API in fields that matter here (`pkg/apis/core/v1/defaults.go`).
-pub fn set_defaults(pod: &mut Value) {
+/// Decodes and encodes a Pod as the API server does, in fields that matter here: lists without items are
+/// left out, defaults are filled in (`pkg/apis/core/v1/defaults.go`).
+pub fn round_trip(pod: &mut Value) {
+    if let Some(spec) = member(pod, "spec") {
+        for field in CONTAINER_LISTS {
+            let containers = spec.get_mut(field).and_then(Value::as_array_mut);
+            containers.into_iter().flatten().filter_map(Value::as_object_mut).for_each(omit_empty_lists);
+        }
+        omit_empty_lists(spec);
+    }
     let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
     for volume in volumes.into_iter().flatten() {
         if let Some(secret) = member(volume, "secret") {
@@ -59,6 +74,11 @@ pub fn set_defaults(pod: &mut Value) {
             set_default(projected, "defaultMode", DEFAULT_MODE.into());
         }
     }
+}
+
+fn omit_empty_lists(object: &mut Map<String, Value>) {
+    let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    object.retain(|field, value| !(OPTIONAL_LISTS.contains(&field.as_str()) && is_empty(value)));
 }
 
 fn set_source_defaults(source: &mut Value) {
@@ -97,7 +117,7 @@ fn mount_token(spec: &mut Map<String, Value>, suffix: &str) {
     let existing = spec.get("volumes").and_then(|volumes| first_token_volume(volumes.as_array()?));
     let name = existing.clone().unwrap_or_else(|| format!("{VOLUME_PREFIX}{suffix}"));
     let mut mounted = false;
-    for field in ["initContainers", "containers"] {
+    for field in CONTAINER_LISTS {
         let containers = spec.get_mut(field).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             mounted |= add_mount(container, &name);

@@ -27,6 +27,16 @@ pub(super) struct Admission {
 }
 
 impl Admission {
+    /// A Pod that the API server refuses before any plugin or webhook sees it.
+    pub(super) fn refused(pod: Value, why: String) -> Self {
+        Self { refusals: vec![why], ..Self::new(pod) }
+    }
+
+    fn new(pod: Value) -> Self {
+        let (patches, refusals, warnings) = Default::default();
+        Self { without: pod.clone(), with: pod, patches, refusals, warnings }
+    }
+
     /// Whether the Pod becomes another one through boundtoken.
     pub(super) fn changes(&self) -> bool {
         self.refusals.is_empty() && self.with != self.without
@@ -63,15 +73,9 @@ pub(super) fn admit(
     settings: Option<&NamespaceSettings>,
 ) -> Result<Admission, Error> {
     let [first, second] = SUFFIXES;
-    plugin::set_defaults(&mut pod);
+    plugin::round_trip(&mut pod);
     plugin::admit(&mut pod, account, first);
-    let mut admission = Admission {
-        without: pod.clone(),
-        with: pod,
-        patches: Vec::new(),
-        refusals: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut admission = Admission::new(pod);
     let Some(settings) = settings else { return Ok(admission) };
     if call(&mut admission, settings)? {
         plugin::admit(&mut admission.with, account, second);
@@ -88,7 +92,7 @@ fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool,
         return Ok(false);
     }
     json_patch::patch(&mut admission.with, &answer.patch)?;
-    plugin::set_defaults(&mut admission.with);
+    plugin::round_trip(&mut admission.with);
     admission.patches.push(answer.patch);
     Ok(true)
 }

@@ -9,13 +9,17 @@ use crate::manifest::Object;
 use crate::pod::view::PREFIX;
 use crate::policy::keys::{Key, OPT_IN_LABEL};
 
-/// Reports annotations that are no strings, and settings that are labels; tells whether the API server
-/// would take the object.
-pub(super) fn check_metadata(object: &Object<'_>, metadata: &Pointer, report: &mut Report) -> bool {
-    let mut sound = true;
+/// Reports annotations that are no strings, which no API server takes, and settings that are labels.
+/// Returns the first annotation that is no string.
+pub(super) fn check_metadata<'a>(
+    object: &Object<'a>,
+    metadata: &Pointer,
+    report: &mut Report,
+) -> Result<(), &'a str> {
+    let mut result = Ok(());
     for (key, pointer, value) in entries(object, metadata, "annotations") {
         if !matches!(value, Value::String(_) | Value::Null) {
-            sound = false;
+            result = result.and(Err(key));
             report.add(Severity::Refused, object, &pointer, not_a_string(object, key, &pointer, value));
         }
     }
@@ -25,7 +29,7 @@ pub(super) fn check_metadata(object: &Object<'_>, metadata: &Pointer, report: &m
             report.add(Severity::Warning, object, &pointer, text);
         }
     }
-    sound
+    result
 }
 
 fn not_a_string(object: &Object<'_>, key: &str, pointer: &Pointer, value: &Value) -> String {

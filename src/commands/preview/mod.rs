@@ -1,6 +1,6 @@
 //! `boundtoken preview`: what admission would do to manifests, offline.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use self::admission::Admission;
 use self::cluster::Cluster;
 use self::report::{Report, Severity};
 use self::workload::Workload;
+use super::defaults::DefaultsArgs;
+use super::{CommandError, Exit};
 use crate::manifest::{self, Document};
 use crate::policy::Defaults;
 
@@ -35,31 +37,43 @@ pub use self::output::{Format, OutputError};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Manifest, directory of manifests, or - for standard input; may be repeated
-    #[arg(short, long, value_name = "FILE|DIR|-", required = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE|DIR|-",
+        env = "BOUNDTOKEN_FILENAME",
+        hide_env_values = true,
+        required = true
+    )]
     filename: Vec<PathBuf>,
     /// Look into subdirectories, too
-    #[arg(short = 'R', long)]
+    #[arg(short = 'R', long, env = "BOUNDTOKEN_RECURSIVE", hide_env_values = true)]
     recursive: bool,
     /// Namespace of objects that name none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        env = "BOUNDTOKEN_NAMESPACE",
+        hide_env_values = true,
+        default_value = "default"
+    )]
     namespace: String,
     /// Try a setting: on each Pod, or on each Namespace if only Namespaces have it; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", env = "BOUNDTOKEN_ANNOTATE", hide_env_values = true)]
     annotate: Vec<Annotation>,
     /// Form of the output
-    #[arg(short, long, value_name = "FORM", default_value = "diff")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORM",
+        env = "BOUNDTOKEN_OUTPUT",
+        hide_env_values = true,
+        default_value = "diff"
+    )]
     output: Format,
-}
-
-/// What was found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Status {
-    /// Nothing to see.
-    Done,
-    /// A diff, a warning or a refusal.
-    Found,
-    /// What would happen is unknown.
-    Failed,
+    #[command(flatten)]
+    defaults: DefaultsArgs,
 }
 
 /// Why there is no preview.
@@ -89,17 +103,26 @@ struct Trial<'a> {
     pod: Vec<(&'a str, &'a str)>,
 }
 
-/// Runs the command: data to `out`, words for people to `err`.
+/// Previews manifests: data to standard output, words for people to standard error.
 ///
 /// # Errors
 /// When manifests cannot be read, or the result cannot be written.
-pub fn run(
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let defaults = args.defaults.clone().resolve()?;
+    // One write for all, since standard output is written line by line otherwise.
+    let mut out = BufWriter::new(anstream::stdout());
+    let exit = preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr())?;
+    out.flush()?;
+    Ok(exit)
+}
+
+fn preview(
     args: &Args,
     defaults: &Arc<Defaults>,
     stdin: &mut dyn Read,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<Status, Error> {
+) -> Result<Exit, Error> {
     let documents = documents(args, stdin)?;
     let mut objects = Vec::new();
     for document in &documents {
@@ -124,7 +147,7 @@ pub fn run(
         Format::Json => output::write_json(rewritten(), out)?,
         Format::Yaml => output::write_yaml(rewritten(), out)?,
     }
-    Ok(status(args.output, &report, &previews))
+    Ok(exit(args.output, &report, &previews))
 }
 
 fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {
@@ -142,16 +165,16 @@ fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifes
     Ok(documents)
 }
 
-fn status(format: Format, report: &Report, previews: &[Preview<'_>]) -> Status {
+fn exit(format: Format, report: &Report, previews: &[Preview<'_>]) -> Exit {
     let changes = || previews.iter().any(|preview| preview.admission.changes());
     let threshold = match format {
         Format::Diff | Format::Patch => Severity::Warning,
         Format::Json | Format::Yaml => Severity::Refused,
     };
     match report.worst() {
-        Some(Severity::Error) => Status::Failed,
-        Some(severity) if severity >= threshold => Status::Found,
-        _ if threshold == Severity::Warning && changes() => Status::Found,
-        _ => Status::Done,
+        Some(Severity::Error) => Exit::Failed,
+        Some(severity) if severity >= threshold => Exit::Found,
+        _ if threshold == Severity::Warning && changes() => Exit::Found,
+        _ => Exit::Done,
     }
 }

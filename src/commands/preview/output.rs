@@ -53,7 +53,7 @@ pub(super) fn write_summary(previews: &[Preview<'_>], err: &mut dyn Write) -> io
     let changed = previews.iter().filter(|preview| preview.admission.changes()).count();
     let counts = [
         (changed, "would change"),
-        (previews.len() - changed - refused, "would stay as written"),
+        (previews.len() - changed - refused, "would not change"),
         (refused, "would be refused"),
     ];
     let parts = counts.iter().filter(|(count, _)| *count > 0);

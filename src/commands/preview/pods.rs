@@ -1,18 +1,23 @@
 //! Takes each workload's Pod through admission and places what is said about it.
 
+use std::collections::BTreeMap;
+
 use json_patch::jsonptr::Pointer;
 
 use super::admission::{self, Admission};
 use super::checks;
 use super::cluster::Cluster;
 use super::report::{Report, Severity};
-use super::webhook;
+use super::webhook::{self, Answer};
 use super::workload::{Workload, annotate};
 use super::{Preview, Trial};
 use crate::manifest::Object;
 
 const METADATA: &Pointer = Pointer::from_static("/metadata");
 const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
+
+/// What is said of each Namespace that opted in; its Pods repeat it.
+type Said<'a> = BTreeMap<&'a str, Answer>;
 
 /// Previews the Pods of all workloads among the objects.
 pub(super) fn preview<'a>(
@@ -22,22 +27,23 @@ pub(super) fn preview<'a>(
     trial: &Trial<'a>,
     report: &mut Report,
 ) -> Vec<Preview<'a>> {
-    let mut previews = Vec::new();
-    for object in objects {
-        if object.is_core("Namespace") {
-            judge_namespace(object, cluster, trial, report);
-        }
-        let workload = Workload::new(object, default_namespace);
-        previews.extend(workload.and_then(|workload| preview_pod(workload, cluster, trial, report)));
+    let mut said = Said::new();
+    for namespace in objects.iter().filter(|object| object.is_core("Namespace")) {
+        let name = namespace.text("/metadata/name").unwrap_or_default();
+        said.extend(judge_namespace(namespace, cluster, trial, report).map(|answer| (name, answer)));
     }
-    previews
+    let workloads = objects.iter().filter_map(|object| Workload::new(object, default_namespace));
+    workloads.filter_map(|workload| preview_pod(workload, cluster, &said, trial, report)).collect()
 }
 
 /// Asks the webhook about the settings of a Namespace.
-fn judge_namespace(object: &Object<'_>, cluster: &Cluster<'_>, trial: &Trial<'_>, report: &mut Report) {
-    if !checks::check_metadata(object, METADATA, report) {
-        return;
-    }
+fn judge_namespace(
+    object: &Object<'_>,
+    cluster: &Cluster<'_>,
+    trial: &Trial<'_>,
+    report: &mut Report,
+) -> Option<Answer> {
+    checks::check_metadata(object, METADATA, report).ok()?;
     let mut namespace = object.value.clone();
     if let Some(namespace) = namespace.as_object_mut() {
         annotate(namespace, &trial.namespace);
@@ -48,8 +54,12 @@ fn judge_namespace(object: &Object<'_>, cluster: &Cluster<'_>, trial: &Trial<'_>
                 let place = checks::place_of(text, object, ANNOTATIONS).unwrap_or_default();
                 report.add(severity, object, &place, text);
             }
+            Some(answer)
         }
-        Err(error) => report.add(Severity::Error, object, Pointer::root(), error),
+        Err(error) => {
+            report.add(Severity::Error, object, Pointer::root(), error);
+            None
+        }
     }
 }
 
@@ -64,21 +74,24 @@ fn findings<'t>(
 fn preview_pod<'a>(
     workload: Workload<'a>,
     cluster: &Cluster<'a>,
+    said: &Said<'a>,
     trial: &Trial<'a>,
     report: &mut Report,
 ) -> Option<Preview<'a>> {
     checks::check_astray(&workload, report);
     let metadata = workload.template().concat(METADATA);
-    let sound = checks::check_metadata(&workload.object, &metadata, report);
-    if !sound || !checks::check_spec(&workload, report) {
+    let pod = workload.pod(&trial.pod);
+    if let Err(key) = checks::check_metadata(&workload.object, &metadata, report) {
+        return Some(Preview { workload, admission: Admission::refused(pod, key.to_owned()) });
+    }
+    if !checks::check_spec(&workload, report) {
         return None;
     }
     let settings = cluster.settings(&workload, report);
-    let pod = workload.pod(&trial.pod);
     let account = cluster.account(workload.namespace, &pod);
     match admission::admit(pod, &account, settings.as_ref()) {
         Ok(admission) => {
-            place_findings(&workload, &admission, cluster, report);
+            place_findings(&workload, &admission, said.get(workload.namespace), report);
             Some(Preview { workload, admission })
         }
         Err(error) => {
@@ -89,20 +102,19 @@ fn preview_pod<'a>(
     }
 }
 
-/// Reports what the webhook says where the setting stands: on the Pod, on its Namespace, or nowhere.
+/// Reports what the webhook says of a Pod, but not again what it said of its Namespace.
 fn place_findings(
     workload: &Workload<'_>,
     admission: &Admission,
-    cluster: &Cluster<'_>,
+    said: Option<&Answer>,
     report: &mut Report,
 ) {
-    let name = format!("Namespace {}", workload.namespace);
-    for (severity, text) in findings(&admission.refusals, &admission.warnings) {
-        let namespace = cluster.namespace(workload.namespace).filter(|_| text.contains(&name));
-        let on_namespace =
-            namespace.and_then(|object| Some((object, checks::place_of(text, object, ANNOTATIONS)?)));
-        let on_pod = || checks::place_of(text, &workload.object, &workload.annotations()).unwrap_or_default();
-        let (object, place) = on_namespace.unwrap_or_else(|| (&workload.object, on_pod()));
-        report.add(severity, object, &place, text);
+    let is_said =
+        |text| said.is_some_and(|said| said.refusals.contains(text) || said.warnings.contains(text));
+    for (severity, text) in
+        findings(&admission.refusals, &admission.warnings).filter(|(_, text)| !is_said(text))
+    {
+        let place = checks::place_of(text, &workload.object, &workload.annotations()).unwrap_or_default();
+        report.add(severity, &workload.object, &place, text);
     }
 }

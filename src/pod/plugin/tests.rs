@@ -56,7 +56,7 @@ fn makes_of_a_written_pod_what_a_real_api_server_made_of_it() {
     ] {
         let (sent, mut pod) = reviewed(review);
         let account = ServiceAccount { automount, ..ServiceAccount::default() };
-        set_defaults(&mut pod);
+        round_trip(&mut pod);
         admit(&mut pod, &account, &suffix(&sent));
         assert_eq!(pod, sent, "{review}");
     }
@@ -74,7 +74,7 @@ fn changes_nothing_when_it_runs_again() {
 
 fn admitted(spec: &Value, account: &ServiceAccount) -> Value {
     let mut pod = json!({"spec": spec});
-    set_defaults(&mut pod);
+    round_trip(&mut pod);
     admit(&mut pod, account, "abcde");
     pod["spec"].take()
 }
@@ -170,9 +170,22 @@ fn wrong_shapes_are_left_alone() {
         [json!(null), json!({}), json!({"spec": 1}), json!({"spec": {"containers": "x", "volumes": 1}})]
     {
         let mut result = pod.clone();
-        set_defaults(&mut result);
+        round_trip(&mut result);
         admit(&mut result, &ServiceAccount::default(), "abcde");
         assert_eq!(result.pointer("/spec/containers"), pod.pointer("/spec/containers"));
         assert_eq!(result.pointer("/spec/volumes"), pod.pointer("/spec/volumes"));
     }
+}
+
+#[test]
+fn empty_lists_are_left_out_as_the_api_server_leaves_them_out() {
+    let mut pod = json!({"spec": {
+        "volumes": [],
+        "initContainers": null,
+        "containers": [{"name": "app", "env": [], "volumeMounts": [], "args": []}],
+        "tolerations": [],
+    }});
+    round_trip(&mut pod);
+    let left = json!({"spec": {"containers": [{"name": "app", "args": []}], "tolerations": []}});
+    assert_eq!(pod, left);
 }
