@@ -15,6 +15,11 @@ use super::namespace::NamespaceSettings;
 use super::settings::Settings;
 use super::warnings::Warnings;
 
+/// Most operations of a patch, as the API server allows them to its own clients
+/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
+/// copy of the list.
+const MAX_OPERATIONS: usize = 10_000;
+
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
 pub struct Judgement {
@@ -48,6 +53,13 @@ pub enum DryRun {
 pub struct InForce {
     /// The mode.
     pub mode: Mode,
+    /// The configured token, in the modes that have one.
+    pub token: Option<ConfiguredToken>,
+}
+
+/// The token that `audience` and `ttl` ask for.
+#[derive(Debug)]
+pub struct ConfiguredToken {
     /// The audience; empty for the API server's own.
     pub audience: String,
     /// The lifetime in seconds.
@@ -58,7 +70,7 @@ pub struct InForce {
 #[must_use]
 pub fn judge(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Judgement {
     let api = &namespace.defaults.api_audiences;
-    let own = Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()));
+    let own = own_settings(pod, namespace);
     let settings_from = settings_from(&own, namespace);
     let mut warnings = key_warnings(&own, namespace);
     let mut judgement = match in_force(own, namespace) {
@@ -117,10 +129,18 @@ impl From<&Compiled> for InForce {
     fn from(compiled: &Compiled) -> Self {
         Self {
             mode: compiled.mode,
-            audience: compiled.audience.name().unwrap_or_default().to_owned(),
-            ttl: compiled.ttl.seconds(),
+            token: compiled.mode.has_token().then(|| ConfiguredToken {
+                audience: compiled.audience.name().unwrap_or_default().to_owned(),
+                ttl: compiled.ttl.seconds(),
+            }),
         }
     }
+}
+
+/// The settings that the Pod carries itself.
+pub(super) fn own_settings(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Settings {
+    let api = &namespace.defaults.api_audiences;
+    Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()))
 }
 
 fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
@@ -141,7 +161,10 @@ fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
 }
 
 /// The settings in force, or every reason why there are none.
-fn in_force(own: Settings, namespace: &NamespaceSettings) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
+pub(super) fn in_force(
+    own: Settings,
+    namespace: &NamespaceSettings,
+) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
     let forbidden = forbidden_overrides(&own, namespace);
     let is_forbidden = !forbidden.is_empty();
     let mut mistakes = namespace.settings.mistakes.clone();
@@ -181,6 +204,17 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
+    if decision.patch.len() > MAX_OPERATIONS {
+        mistakes.push(Mistake {
+            code: Code::TooLarge,
+            field: Field::Volumes,
+            origin: Origin::Pod,
+            text: format!(
+                "the Pod would need {} changes, allowed are {MAX_OPERATIONS}",
+                decision.patch.len()
+            ),
+        });
+    }
     let api = &namespace.defaults.api_audiences;
     mistakes.extend(namespace.guardrails.judge(&decision.projections, &namespace.origin, api));
     mistakes
