@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::{CommandError, Exit};
-use crate::pod::view::PREFIX;
+use crate::pod::entries::PREFIX;
 use crate::policy::diagnostics::{DIAGNOSTICS, Diagnostic, Severity};
 use crate::policy::keys::{Entry, KEYS, Scope};
 use crate::policy::nearest::nearest;

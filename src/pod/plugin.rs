@@ -5,10 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, Ttl};
-
-/// Start of the name of the volume that the plugin adds, and of any volume that it takes for its own.
-pub const VOLUME_PREFIX: &str = "kube-api-access-";
+use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, DEFAULT_PREFIX, Ttl};
 
 /// `defaultMode` of projected and secret volumes: 0644.
 const DEFAULT_MODE: u32 = 0o644;
@@ -115,7 +112,7 @@ fn is_mirror(pod: &Value) -> bool {
 
 fn mount_token(spec: &mut Map<String, Value>, suffix: &str) {
     let existing = spec.get("volumes").and_then(|volumes| first_token_volume(volumes.as_array()?));
-    let name = existing.clone().unwrap_or_else(|| format!("{VOLUME_PREFIX}{suffix}"));
+    let name = existing.clone().unwrap_or_else(|| format!("{DEFAULT_PREFIX}{suffix}"));
     let mut mounted = false;
     for field in CONTAINER_LISTS {
         let containers = spec.get_mut(field).and_then(Value::as_array_mut);
@@ -131,7 +128,7 @@ fn mount_token(spec: &mut Map<String, Value>, suffix: &str) {
 /// The first volume of the plugin's prefix, whatever it holds: the plugin looks at names alone.
 fn first_token_volume(volumes: &[Value]) -> Option<String> {
     let mut names = volumes.iter().filter_map(|volume| volume.get("name")?.as_str());
-    names.find(|name| name.starts_with(VOLUME_PREFIX)).map(str::to_owned)
+    names.find(|name| name.starts_with(DEFAULT_PREFIX)).map(str::to_owned)
 }
 
 /// Mounts the volume unless something is mounted at exactly this path; tells whether it did.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::report::{Report, Severity};
 use super::workload::Workload;
 use crate::manifest::Object;
-use crate::pod::view::PREFIX;
+use crate::pod::entries::PREFIX;
 use crate::policy::keys::{Key, OPT_IN_LABEL};
 
 /// Reports annotations that are no strings, which no API server takes, and settings that are labels.

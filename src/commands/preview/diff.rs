@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
+use super::report::{BOLD, printable};
 use crate::manifest::to_yaml;
 
 /// The lines that differ, with five lines around them; `title` and `place` name the old side.
@@ -23,8 +24,8 @@ pub(super) fn diff(
 }
 
 fn write<'a>(text: &mut String, title: &str, place: &str, diff: &TextDiff<'a, 'a, 'a, str>) -> fmt::Result {
-    line(text, Style::new().bold(), &format!("--- {title} {place}"))?;
-    line(text, Style::new().bold(), &format!("+++ {title} with boundtoken"))?;
+    line(text, BOLD, &printable(&format!("--- {title} {place}")))?;
+    line(text, BOLD, &printable(&format!("+++ {title} with boundtoken")))?;
     for hunk in diff.unified_diff().context_radius(5).iter_hunks() {
         line(text, AnsiColor::Cyan.on_default(), &hunk.header().to_string())?;
         for change in hunk.iter_changes() {

@@ -11,7 +11,7 @@ use self::workload::Workload;
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
 use crate::manifest::{self, Document};
-use crate::policy::Defaults;
+use crate::policy::{Defaults, NamespaceSettings};
 
 mod admission;
 mod annotate;
@@ -22,6 +22,7 @@ mod output;
 mod pods;
 mod report;
 mod rewrite;
+mod settings;
 mod webhook;
 mod workload;
 
@@ -72,6 +73,9 @@ pub struct Args {
         default_value = "diff"
     )]
     output: Format,
+    /// Tell for each setting where it comes from
+    #[arg(long, env = "BOUNDTOKEN_EXPLAIN", hide_env_values = true)]
+    explain: bool,
     #[command(flatten)]
     defaults: DefaultsArgs,
 }
@@ -95,6 +99,8 @@ pub enum Error {
 struct Preview<'a> {
     workload: Workload<'a>,
     admission: Admission,
+    /// Those of its Namespace, if it opted in.
+    settings: Option<NamespaceSettings>,
 }
 
 /// Annotations to try.
@@ -134,6 +140,9 @@ fn preview(
     let cluster = Cluster::new(&objects, &args.namespace, &trial, defaults);
     let previews = pods::preview(&objects, &args.namespace, &cluster, &trial, &mut report);
     report.write(err)?;
+    if args.explain {
+        settings::write_settings(&previews, &cluster, &trial, err)?;
+    }
     let rewritten =
         || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews, &trial));
     let refused = report.worst() >= Some(Severity::Refused);

@@ -40,7 +40,7 @@ pub enum OutputError {
 /// Writes the diff of every Pod that changes.
 pub(super) fn write_diffs(previews: &[Preview<'_>], out: &mut dyn Write) -> Result<(), OutputError> {
     for preview in previews.iter().filter(|preview| preview.admission.changes()) {
-        let Preview { workload, admission } = preview;
+        let Preview { workload, admission, settings: _ } = preview;
         let place = workload.place();
         out.write_all(diff(&workload.title(), &place, &admission.without, &admission.with)?.as_bytes())?;
     }

@@ -14,7 +14,8 @@ use super::{Preview, Trial};
 use crate::manifest::Object;
 
 const METADATA: &Pointer = Pointer::from_static("/metadata");
-const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
+/// Where annotations stand in a Namespace.
+pub(super) const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
 
 /// What is said of each Namespace that opted in; its Pods repeat it.
 type Said<'a> = BTreeMap<&'a str, Answer>;
@@ -82,7 +83,11 @@ fn preview_pod<'a>(
     let metadata = workload.template().concat(METADATA);
     let pod = workload.pod(&trial.pod);
     if let Err(key) = checks::check_metadata(&workload.object, &metadata, report) {
-        return Some(Preview { workload, admission: Admission::refused(pod, key.to_owned()) });
+        return Some(Preview {
+            workload,
+            admission: Admission::refused(pod, key.to_owned()),
+            settings: None,
+        });
     }
     if !checks::check_spec(&workload, report) {
         return None;
@@ -92,7 +97,7 @@ fn preview_pod<'a>(
     match admission::admit(pod, &account, settings.as_ref()) {
         Ok(admission) => {
             place_findings(&workload, &admission, said.get(workload.namespace), report);
-            Some(Preview { workload, admission })
+            Some(Preview { workload, admission, settings })
         }
         Err(error) => {
             let text = format_args!("{}: {error}", workload.title());

@@ -17,7 +17,7 @@ pub(super) fn rewrite(
     trial: &Trial<'_>,
 ) -> Value {
     let mut value = document.value.clone();
-    for Preview { workload, admission } in previews {
+    for Preview { workload, admission, settings: _ } in previews {
         let Some(pod) = object_at(&mut value, document, &workload.object, workload.template()) else {
             continue;
         };

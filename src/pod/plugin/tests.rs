@@ -11,11 +11,11 @@ fn reviewed(review: &str) -> (Value, Value) {
     let spec = written["spec"].as_object_mut().unwrap();
     spec.remove("serviceAccount");
     spec.retain(|field, value| field != "serviceAccountName" || value != "default");
-    remove_items(spec, "volumes", |volume| starts_with(&volume["name"], VOLUME_PREFIX));
+    remove_items(spec, "volumes", |volume| starts_with(&volume["name"], DEFAULT_PREFIX));
     for field in ["initContainers", "containers"] {
         for container in spec.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
             remove_items(container.as_object_mut().unwrap(), "volumeMounts", |mount| {
-                starts_with(&mount["name"], VOLUME_PREFIX)
+                starts_with(&mount["name"], DEFAULT_PREFIX)
             });
         }
     }
@@ -37,7 +37,7 @@ fn remove_items(object: &mut Map<String, Value>, field: &str, gone: impl Fn(&Val
 fn suffix(pod: &Value) -> String {
     let volumes = pod["spec"]["volumes"].as_array().cloned().unwrap_or_default();
     let name = volumes.last().map_or("", |volume| volume["name"].as_str().unwrap()).to_owned();
-    name.trim_start_matches(VOLUME_PREFIX).to_owned()
+    name.trim_start_matches(DEFAULT_PREFIX).to_owned()
 }
 
 #[test]
