@@ -5,13 +5,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, Ttl, YEAR_LONG_REQUEST};
-
-/// Start of the name of the volume that the plugin adds, and of any volume that it takes for its own.
-pub const VOLUME_PREFIX: &str = "kube-api-access-";
+use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, DEFAULT_PREFIX, Ttl};
 
 /// `defaultMode` of projected and secret volumes: 0644.
 const DEFAULT_MODE: u32 = 0o644;
+
+/// The containers that the plugin mounts tokens into; never ephemeral ones.
+const CONTAINER_LISTS: [&str; 2] = ["initContainers", "containers"];
+
+/// Lists in a Pod and its containers that are left out when they are empty (`omitempty`), of those that a
+/// patch may empty.
+const OPTIONAL_LISTS: [&str; 5] = ["env", "imagePullSecrets", "initContainers", "volumeMounts", "volumes"];
 
 /// What the plugin reads from the ServiceAccount of a Pod.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +50,16 @@ pub fn service_account_name(pod: &Value) -> &str {
         .unwrap_or("default")
 }
 
-/// Fills in the defaults of the API in fields that matter here (`pkg/apis/core/v1/defaults.go`).
-pub fn set_defaults(pod: &mut Value) {
+/// Decodes and encodes a Pod as the API server does, in fields that matter here: lists without items are
+/// left out, defaults are filled in (`pkg/apis/core/v1/defaults.go`).
+pub fn round_trip(pod: &mut Value) {
+    if let Some(spec) = member(pod, "spec") {
+        for field in CONTAINER_LISTS {
+            let containers = spec.get_mut(field).and_then(Value::as_array_mut);
+            containers.into_iter().flatten().filter_map(Value::as_object_mut).for_each(omit_empty_lists);
+        }
+        omit_empty_lists(spec);
+    }
     let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
     for volume in volumes.into_iter().flatten() {
         if let Some(secret) = member(volume, "secret") {
@@ -59,6 +71,11 @@ pub fn set_defaults(pod: &mut Value) {
             set_default(projected, "defaultMode", DEFAULT_MODE.into());
         }
     }
+}
+
+fn omit_empty_lists(object: &mut Map<String, Value>) {
+    let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    object.retain(|field, value| !(OPTIONAL_LISTS.contains(&field.as_str()) && is_empty(value)));
 }
 
 fn set_source_defaults(source: &mut Value) {
@@ -95,9 +112,9 @@ fn is_mirror(pod: &Value) -> bool {
 
 fn mount_token(spec: &mut Map<String, Value>, suffix: &str) {
     let existing = spec.get("volumes").and_then(|volumes| first_token_volume(volumes.as_array()?));
-    let name = existing.clone().unwrap_or_else(|| format!("{VOLUME_PREFIX}{suffix}"));
+    let name = existing.clone().unwrap_or_else(|| format!("{DEFAULT_PREFIX}{suffix}"));
     let mut mounted = false;
-    for field in ["initContainers", "containers"] {
+    for field in CONTAINER_LISTS {
         let containers = spec.get_mut(field).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             mounted |= add_mount(container, &name);
@@ -111,7 +128,7 @@ fn mount_token(spec: &mut Map<String, Value>, suffix: &str) {
 /// The first volume of the plugin's prefix, whatever it holds: the plugin looks at names alone.
 fn first_token_volume(volumes: &[Value]) -> Option<String> {
     let mut names = volumes.iter().filter_map(|volume| volume.get("name")?.as_str());
-    names.find(|name| name.starts_with(VOLUME_PREFIX)).map(str::to_owned)
+    names.find(|name| name.starts_with(DEFAULT_PREFIX)).map(str::to_owned)
 }
 
 /// Mounts the volume unless something is mounted at exactly this path; tells whether it did.
@@ -131,7 +148,7 @@ fn add_mount(container: &mut Value, volume: &str) -> bool {
 fn token_volume(name: &str) -> Value {
     json!({"name": name, "projected": {
         "sources": [
-            {"serviceAccountToken": {"expirationSeconds": YEAR_LONG_REQUEST, "path": DEFAULT_FILE}},
+            {"serviceAccountToken": {"expirationSeconds": Ttl::YEAR_LONG_REQUEST.seconds(), "path": DEFAULT_FILE}},
             {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
             {"downwardAPI": {"items": [
                 {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}

@@ -15,6 +15,11 @@ use super::namespace::NamespaceSettings;
 use super::settings::Settings;
 use super::warnings::Warnings;
 
+/// Most operations of a patch, as the API server allows them to its own clients
+/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
+/// copy of the list.
+const MAX_OPERATIONS: usize = 10_000;
+
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
 pub struct Judgement {
@@ -199,6 +204,17 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
+    if decision.patch.len() > MAX_OPERATIONS {
+        mistakes.push(Mistake {
+            code: Code::TooLarge,
+            field: Field::Volumes,
+            origin: Origin::Pod,
+            text: format!(
+                "the Pod would need {} changes, allowed are {MAX_OPERATIONS}",
+                decision.patch.len()
+            ),
+        });
+    }
     let api = &namespace.defaults.api_audiences;
     mistakes.extend(namespace.guardrails.judge(&decision.projections, &namespace.origin, api));
     mistakes

@@ -20,6 +20,9 @@ const MAX_SEGMENT: usize = 255;
 /// Longest container name: a DNS label (RFC 1123).
 const MAX_LABEL: usize = 63;
 
+/// Most items of a comma list: far more than containers or audiences that anybody has.
+const MAX_ITEMS: usize = 100;
+
 /// Longest name of an environment variable that is accepted, in bytes.
 const MAX_ENV: usize = 255;
 
@@ -70,6 +73,7 @@ pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, Fault> {
                         allowed";
         return Err(Fault::new(Code::AllowedAudiences, sentence));
     }
+    check_count(&audiences, Code::AllowedAudiences)?;
     for audience in &audiences {
         check_audience(audience, Code::AllowedAudiences).map_err(|fault| fault.in_item("item", audience))?;
     }
@@ -79,6 +83,13 @@ pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, Fault> {
 /// The items of a comma list; a comma too many is no mistake.
 fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn check_count(items: &[&str], code: Code) -> Result<(), Fault> {
+    if items.len() > MAX_ITEMS {
+        return Err(Fault::new(code, format!("has {} items: allowed are {MAX_ITEMS}", items.len())));
+    }
+    Ok(())
 }
 
 /// Reads the path of a token file.
@@ -140,6 +151,7 @@ pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
         let sentence = "is empty: list container names separated by commas, or remove the annotation";
         return Err(Fault::new(Code::Containers, sentence));
     }
+    check_count(&names, Code::Containers)?;
     if let Some(name) = names.iter().find(|name| !is_label(name)) {
         let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
         let guess = nearest_label(name).map(|guess| quote(&guess));

@@ -1,7 +1,8 @@
 //! Warnings: what somebody should fix, in at most 120 characters each.
 
+use crate::pod::entries::PREFIX;
 use crate::pod::token::Containers;
-use crate::pod::view::{PREFIX, Pod};
+use crate::pod::view::Pod;
 use crate::pod::{Finding, Subject};
 
 use super::Mode;
@@ -16,6 +17,9 @@ const MAX_CHARS: usize = 120;
 
 /// Most warnings in one answer: the API server keeps 4096 characters in all.
 const MAX_WARNINGS: usize = 16;
+
+/// Most containers whose names are compared with a mistyped one.
+const MAX_COMPARED: usize = 100;
 
 /// Longest piece of a Pod that a warning repeats, in characters.
 const MAX_QUOTED: usize = 40;
@@ -166,7 +170,8 @@ impl Warnings {
     }
 
     fn unknown_container(&mut self, key: Key, name: &str, pod: &Pod<'_>) {
-        let names = pod.spec.all_containers().map(|(_, _, container)| container.name.as_str());
+        let containers = pod.spec.all_containers().take(MAX_COMPARED);
+        let names = containers.map(|(_, _, container)| container.name.as_str());
         let guess = did_you_mean(nearest(name, names).map(quoted));
         self.push(
             Code::UnknownContainer,

@@ -11,11 +11,11 @@ fn reviewed(review: &str) -> (Value, Value) {
     let spec = written["spec"].as_object_mut().unwrap();
     spec.remove("serviceAccount");
     spec.retain(|field, value| field != "serviceAccountName" || value != "default");
-    remove_items(spec, "volumes", |volume| starts_with(&volume["name"], VOLUME_PREFIX));
+    remove_items(spec, "volumes", |volume| starts_with(&volume["name"], DEFAULT_PREFIX));
     for field in ["initContainers", "containers"] {
         for container in spec.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
             remove_items(container.as_object_mut().unwrap(), "volumeMounts", |mount| {
-                starts_with(&mount["name"], VOLUME_PREFIX)
+                starts_with(&mount["name"], DEFAULT_PREFIX)
             });
         }
     }
@@ -37,7 +37,7 @@ fn remove_items(object: &mut Map<String, Value>, field: &str, gone: impl Fn(&Val
 fn suffix(pod: &Value) -> String {
     let volumes = pod["spec"]["volumes"].as_array().cloned().unwrap_or_default();
     let name = volumes.last().map_or("", |volume| volume["name"].as_str().unwrap()).to_owned();
-    name.trim_start_matches(VOLUME_PREFIX).to_owned()
+    name.trim_start_matches(DEFAULT_PREFIX).to_owned()
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn makes_of_a_written_pod_what_a_real_api_server_made_of_it() {
     ] {
         let (sent, mut pod) = reviewed(review);
         let account = ServiceAccount { automount, ..ServiceAccount::default() };
-        set_defaults(&mut pod);
+        round_trip(&mut pod);
         admit(&mut pod, &account, &suffix(&sent));
         assert_eq!(pod, sent, "{review}");
     }
@@ -72,9 +72,9 @@ fn changes_nothing_when_it_runs_again() {
     }
 }
 
-fn admitted(spec: Value, account: &ServiceAccount) -> Value {
+fn admitted(spec: &Value, account: &ServiceAccount) -> Value {
     let mut pod = json!({"spec": spec});
-    set_defaults(&mut pod);
+    round_trip(&mut pod);
     admit(&mut pod, account, "abcde");
     pod["spec"].take()
 }
@@ -90,7 +90,7 @@ fn the_pod_decides_about_automount_before_its_service_account() {
     ] {
         let account = ServiceAccount { automount: account, ..ServiceAccount::default() };
         let spec = json!({"automountServiceAccountToken": pod, "containers": [{"name": "app"}]});
-        assert_eq!(admitted(spec, &account).get("volumes").is_some(), mounted, "{pod} {account:?}");
+        assert_eq!(admitted(&spec, &account).get("volumes").is_some(), mounted, "{pod} {account:?}");
     }
 }
 
@@ -100,7 +100,7 @@ fn the_first_volume_of_the_prefix_is_mounted_whatever_it_holds() {
         "volumes": [{"name": "kube-api-access-mine", "emptyDir": {}}, {"name": "kube-api-access-2"}],
         "containers": [{"name": "app", "volumeMounts": null}],
     });
-    let spec = admitted(spec, &ServiceAccount::default());
+    let spec = admitted(&spec, &ServiceAccount::default());
     assert_eq!(spec["containers"][0]["volumeMounts"][0]["name"], "kube-api-access-mine");
     assert_eq!(spec["volumes"].as_array().unwrap().len(), 2);
 }
@@ -110,7 +110,7 @@ fn only_the_exact_path_counts_as_mounted() {
     let mount = |path: &str| json!({"name": path, "volumeMounts": [{"name": "x", "mountPath": path}]});
     let paths = [DEFAULT_DIRECTORY, "/var/run/secrets/kubernetes.io/serviceaccount/", "/run/secrets"];
     let spec = json!({"initContainers": [mount(paths[0])], "containers": [mount(paths[1]), mount(paths[2])]});
-    let spec = admitted(spec, &ServiceAccount::default());
+    let spec = admitted(&spec, &ServiceAccount::default());
     let mounts = |list: &str, index: usize| spec[list][index]["volumeMounts"].as_array().unwrap().len();
     assert_eq!([mounts("initContainers", 0), mounts("containers", 0), mounts("containers", 1)], [1, 2, 2]);
 }
@@ -134,20 +134,20 @@ fn image_pull_secrets_come_from_the_account_unless_the_pod_has_its_own() {
         (json!([]), json!([{"name": "registry"}])),
         (json!([{"name": "mine"}]), json!([{"name": "mine"}])),
     ] {
-        assert_eq!(admitted(json!({"imagePullSecrets": own}), &account)["imagePullSecrets"], result);
+        assert_eq!(admitted(&json!({"imagePullSecrets": own}), &account)["imagePullSecrets"], result);
     }
 }
 
 #[test]
 fn the_deprecated_alias_names_the_service_account() {
-    let spec = admitted(json!({"serviceAccount": "old"}), &ServiceAccount::default());
+    let spec = admitted(&json!({"serviceAccount": "old"}), &ServiceAccount::default());
     assert_eq!([&spec["serviceAccountName"], &spec["serviceAccount"]], ["old", "old"]);
 }
 
 #[test]
 fn defaults_are_those_of_the_api() {
     let spec = admitted(
-        json!({"automountServiceAccountToken": false, "volumes": [
+        &json!({"automountServiceAccountToken": false, "volumes": [
             {"name": "a", "projected": {"sources": [
                 {"serviceAccountToken": {"path": "token"}},
                 {"downwardAPI": {"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.name"}}]}},
@@ -170,9 +170,22 @@ fn wrong_shapes_are_left_alone() {
         [json!(null), json!({}), json!({"spec": 1}), json!({"spec": {"containers": "x", "volumes": 1}})]
     {
         let mut result = pod.clone();
-        set_defaults(&mut result);
+        round_trip(&mut result);
         admit(&mut result, &ServiceAccount::default(), "abcde");
         assert_eq!(result.pointer("/spec/containers"), pod.pointer("/spec/containers"));
         assert_eq!(result.pointer("/spec/volumes"), pod.pointer("/spec/volumes"));
     }
+}
+
+#[test]
+fn empty_lists_are_left_out_as_the_api_server_leaves_them_out() {
+    let mut pod = json!({"spec": {
+        "volumes": [],
+        "initContainers": null,
+        "containers": [{"name": "app", "env": [], "volumeMounts": [], "args": []}],
+        "tolerations": [],
+    }});
+    round_trip(&mut pod);
+    let left = json!({"spec": {"containers": [{"name": "app", "args": []}], "tolerations": []}});
+    assert_eq!(pod, left);
 }
