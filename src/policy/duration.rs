@@ -133,7 +133,7 @@ mod tests {
             ("-1h", Code::Duration, "is not a duration"),
             ("3600.0", Code::Duration, "did you mean \"3600\"?"),
             ("1.5h", Code::Duration, "is not a duration"),
-            ("3607.0", Code::Duration, "\"1h30m\""),
+            ("3607.0", Code::Duration, "\"90m\", \"1h30m\""),
             ("0x258", Code::Duration, "is not a duration"),
             ("30m1h", Code::Duration, "is not a duration"),
             ("h", Code::Duration, "is not a duration"),

@@ -96,7 +96,7 @@ fn check_count(items: &[&str], code: Code) -> Result<(), Fault> {
 pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
     let fault = |sentence: String| Err(Fault::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
-        let guess = accepted_path(format!("/{text}"));
+        let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
         return fault(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
     };
@@ -109,7 +109,7 @@ pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
     match relative.rsplit_once('/') {
         _ if relative.is_empty() => fault("is the root directory: name a file in a directory".to_owned()),
         Some((_, "" | ".")) => {
-            let guess = accepted_path(format!("{}/token", normalised(text)));
+            let guess = accepted_path(&format!("{}/token", normalised(text)));
             fault(format!("is a directory: name the token file{}", did_you_mean(guess)))
         }
         Some((directory, file)) if !normalised(directory).is_empty() => {
@@ -122,8 +122,8 @@ pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
 }
 
 /// A guess at a path, in quotes, if it would be accepted.
-fn accepted_path(guess: String) -> Option<String> {
-    path(&guess).is_ok().then(|| quote(&guess))
+fn accepted_path(guess: &str) -> Option<String> {
+    path(guess).is_ok().then(|| quote(guess))
 }
 
 fn check_segments(path: &str) -> Result<(), String> {
