@@ -166,31 +166,31 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     logs.start();
     let metrics = Arc::new(Metrics::default());
     let manifest = namespaces.ok_or(ServeError::NoNamespaces)?;
-    let file = NamespacesFile::open(manifest, defaults.resolve()?, Arc::clone(&metrics))?;
-    let namespaces = file.namespaces();
-    let certificate = tls.start(&metrics)?;
+    let defaults = defaults.resolve()?;
+    let file = NamespacesFile::open(manifest, Arc::clone(&defaults), Arc::clone(&metrics))?;
+    let webhook = Webhook { namespaces: file.namespaces(), defaults, metrics };
+    let certificate = tls.start(&webhook.metrics)?;
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
     log_addresses(&webhook_listener, &admin_listener)?;
     tokio::spawn(look_every_tick(file));
     let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
-    let server = server(namespaces, certificate, metrics, max_connections, &shutdown)?;
+    let server = server(webhook, certificate, max_connections, &shutdown)?;
     let end = server.run(webhook_listener, admin_listener, signals).await;
     Ok(ended(end))
 }
 
 fn server(
-    namespaces: Arc<Namespaces>,
+    webhook: Webhook<Namespaces>,
     certificate: Arc<ServingCertificate>,
-    metrics: Arc<Metrics>,
     max_connections: usize,
     shutdown: &ShutdownArgs,
 ) -> Result<Server, CommandError> {
     let draining = CancellationToken::new();
     let readiness = readiness(Arc::clone(&certificate), draining.clone());
     Ok(Server {
-        webhook: routes::routes(Webhook { namespaces, metrics: Arc::clone(&metrics) }),
-        admin: admin::routes(readiness, metrics),
+        admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
+        webhook: routes::routes(webhook),
         tls: tls::config(certificate)?,
         max_connections,
         shutdown_delay: shutdown.shutdown_delay,

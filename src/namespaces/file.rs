@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::Namespaces;
 use super::read::{FileError, read};
+use super::{Namespaces, SettingsByName};
 use crate::files::{Fingerprint, Look};
 use crate::policy::Defaults;
 use crate::telemetry::metrics::Metrics;
@@ -29,7 +29,7 @@ impl NamespacesFile {
     pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, FileError> {
         let seen = Fingerprint::of([path.as_path()]);
         let first = read(&path, &defaults)?;
-        metrics.set_namespaces(first.len());
+        show(&metrics, &first);
         Ok(Self { path, defaults, seen, namespaces: Arc::new(Namespaces::new(first)), metrics })
     }
 
@@ -37,6 +37,15 @@ impl NamespacesFile {
     #[must_use]
     pub fn namespaces(&self) -> Arc<Namespaces> {
         Arc::clone(&self.namespaces)
+    }
+}
+
+/// A mistake of a Namespace does not stop the others: its Pods are refused with the reason.
+fn show(metrics: &Metrics, settings: &SettingsByName) {
+    metrics.set_namespaces(settings.len());
+    for (namespace, settings) in settings.iter().filter(|(_, settings)| !settings.mistakes().is_empty()) {
+        let mistakes = settings.mistakes().len();
+        tracing::warn!(namespace = &**namespace, mistakes, "wrong annotations; its Pods are refused");
     }
 }
 
@@ -50,7 +59,7 @@ impl Look for NamespacesFile {
         match read(&self.path, &self.defaults) {
             Ok(next) => {
                 tracing::info!(namespaces = next.len(), "read the Namespaces again");
-                self.metrics.set_namespaces(next.len());
+                show(&self.metrics, &next);
                 self.namespaces.replace(next);
             }
             Err(error) => {

@@ -15,6 +15,7 @@ use super::body;
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
 use crate::namespaces::{LookUp, Lookup};
+use crate::policy::Defaults;
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
 /// What the routes need.
@@ -22,6 +23,8 @@ use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 pub struct Webhook<L> {
     /// Who knows the settings of Namespaces.
     pub namespaces: Arc<L>,
+    /// What holds where a Namespace says nothing.
+    pub defaults: Arc<Defaults>,
     /// Where answers are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -52,7 +55,7 @@ async fn validate<L: LookUp>(State(webhook): State<Arc<Webhook<L>>>, request: Re
     let answer = async {
         let body = body::read(request).await?;
         let request = admission::Request::parse(&body)?;
-        let verdict = admission::validate(&request)?;
+        let verdict = admission::validate(&request, &webhook.defaults)?;
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
     };
@@ -77,7 +80,7 @@ impl<L: LookUp> Webhook<L> {
         let took = started.elapsed();
         match verdict {
             Ok(verdict) => {
-                self.metrics.answered(verdict.mode, verdict.outcome.into(), took);
+                self.metrics.answered(verdict.mode, Answer::Outcome(verdict.outcome), took);
                 ([(CONTENT_TYPE, "application/json")], verdict.into_body()).into_response()
             }
             Err(refusal) => {
@@ -97,11 +100,11 @@ fn log(request: &admission::Request<'_>, verdict: &Verdict, took: Duration) {
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
-                uid = request.uid,
+                uid = request.uid(),
                 namespace = request.namespace(),
                 name = request.name(),
                 mode = mode_name(verdict.mode),
-                outcome = Answer::from(verdict.outcome).as_str(),
+                outcome = verdict.outcome.as_str(),
                 duration = ?took,
                 "answered",
             )

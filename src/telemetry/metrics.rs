@@ -18,22 +18,14 @@ use crate::namespaces::Lookup;
 use crate::policy::Mode;
 
 /// What became of a request: an outcome of admission, or why there was none.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Answer {
     /// HTTP 400, 408, 413 or 415: not a request of an API server.
     BadRequest,
-    /// Allowed with a patch.
-    Patched,
-    /// Refused.
-    Refused,
+    /// An AdmissionReview.
+    Outcome(Outcome),
     /// HTTP 503: the settings of the Namespace could not be found out.
     Unavailable,
-    /// Allowed as it is.
-    Unchanged,
-    /// Allowed because of `dry-run`, else patched.
-    WouldPatch,
-    /// Allowed because of `dry-run`, else refused.
-    WouldRefuse,
 }
 
 impl Answer {
@@ -42,24 +34,8 @@ impl Answer {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad-request",
-            Self::Patched => "patched",
-            Self::Refused => "refused",
+            Self::Outcome(outcome) => outcome.as_str(),
             Self::Unavailable => "unavailable",
-            Self::Unchanged => "unchanged",
-            Self::WouldPatch => "would-patch",
-            Self::WouldRefuse => "would-refuse",
-        }
-    }
-}
-
-impl From<Outcome> for Answer {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Patched => Self::Patched,
-            Outcome::Refused => Self::Refused,
-            Outcome::Unchanged => Self::Unchanged,
-            Outcome::WouldPatch => Self::WouldPatch,
-            Outcome::WouldRefuse => Self::WouldRefuse,
         }
     }
 }
@@ -221,5 +197,44 @@ impl Metrics {
         );
         registry.register("certificate_rotations", "New certificates, served or not", rotations.clone());
         registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_called_as_in_annotations() {
+        for mode in [Mode::Add, Mode::Disable, Mode::Off, Mode::Replace] {
+            assert_eq!(mode_name(Some(mode)), mode.to_string());
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_contract() {
+        let metrics = Metrics::default();
+        metrics.answered(Some(Mode::Replace), Answer::Outcome(Outcome::Patched), Duration::from_micros(20));
+        metrics.looked_up(&Lookup::NotOptedIn);
+        metrics.set_namespaces(3);
+        metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
+        metrics.rotated(RotationResult::Success);
+        let text = metrics.text();
+        for line in [
+            "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",
+            "boundtoken_admission_duration_seconds_count 1",
+            "boundtoken_namespaces 3",
+            "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
+            "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",
+            "boundtoken_certificate_rotations_total{result=\"success\"} 1",
+            concat!("boundtoken_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            "# TYPE process_cpu_seconds counter",
+            "# TYPE process_resident_memory_bytes gauge",
+            "# TYPE process_open_fds gauge",
+            "# TYPE process_start_time_seconds gauge",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
+        }
+        assert!(!text.contains("_total_total") && text.ends_with("# EOF\n"));
     }
 }
