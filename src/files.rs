@@ -137,6 +137,24 @@ mod tests {
         assert_ne!(before, Fingerprint::of([one.as_path(), two.as_path()]));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn files_are_looked_at_on_every_tick() {
+        struct Looks(tokio::sync::mpsc::UnboundedSender<tokio::time::Instant>);
+
+        impl Look for Looks {
+            fn look(&mut self, _now: OffsetDateTime) {
+                let _ = self.0.send(tokio::time::Instant::now());
+            }
+        }
+
+        let (sender, mut looks) = tokio::sync::mpsc::unbounded_channel();
+        let task = tokio::spawn(look_every_tick(Looks(sender)));
+        let first = looks.recv().await.unwrap();
+        let second = looks.recv().await.unwrap();
+        assert!((TICK..TICK * 2).contains(&(second - first)));
+        task.abort();
+    }
+
     #[test]
     fn the_symlink_swap_of_the_kubelet_is_seen() {
         let directory = tempfile::tempdir().unwrap();

@@ -23,6 +23,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod binary;
 pub(crate) mod reviews;
 
 /// A listener whose connections, and failures, come from a test.
@@ -128,10 +129,10 @@ pub(crate) fn client_config(
 }
 
 /// Shakes hands as a client of `localhost`.
-pub(crate) async fn handshake(
-    stream: DuplexStream,
-    config: ClientConfig,
-) -> io::Result<TlsStream<DuplexStream>> {
+pub(crate) async fn handshake<S>(stream: S, config: ClientConfig) -> io::Result<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
