@@ -23,6 +23,7 @@ mod pods;
 mod report;
 mod rewrite;
 mod settings;
+mod shape;
 mod webhook;
 mod workload;
 
@@ -117,9 +118,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let defaults = args.defaults.clone().resolve()?;
     // One write for all, since standard output is written line by line otherwise.
     let mut out = BufWriter::new(anstream::stdout());
-    let exit = preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr())?;
-    out.flush()?;
-    Ok(exit)
+    match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {
+        // Whoever reads the output has seen enough, such as `head`.
+        Err(Error::Output(OutputError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(Exit::Done)
+        }
+        result => Ok(result?),
+    }
 }
 
 fn preview(
@@ -149,13 +154,16 @@ fn preview(
     match args.output {
         Format::Diff => {
             output::write_diffs(&previews, out)?;
-            output::write_summary(&previews, err)?;
+            if report.worst() != Some(Severity::Error) {
+                output::write_summary(&previews, err)?;
+            }
         }
         Format::Patch => output::write_patches(&previews, out)?,
         Format::Json | Format::Yaml if refused => {}
         Format::Json => output::write_json(rewritten(), out)?,
         Format::Yaml => output::write_yaml(rewritten(), out)?,
     }
+    out.flush().map_err(OutputError::from)?;
     Ok(exit(args.output, &report, &previews))
 }
 
