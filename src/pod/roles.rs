@@ -114,22 +114,25 @@ fn role(volume: &Volume<'_>, spec: &Spec<'_>, planned: &[String], at_default: &[
             return Role::Planned(index);
         }
     }
-    if at_default.binary_search(&name).is_ok() && is_legacy(volume, spec) {
-        Role::Legacy
-    } else {
-        Role::Other
+    if at_default.binary_search(&name).is_err() {
+        return Role::Other;
+    }
+    match &volume.secret {
+        Some(secret) if is_legacy(secret.secret_name.as_str(), spec) => Role::Legacy,
+        // A legacy volume that was changed before, and kept its name.
+        None if volume.tokens().next().is_some() && is_legacy(name, spec) => Role::Default,
+        _ => Role::Other,
     }
 }
 
-/// Whether a volume is a Secret named `<service account>-token-<5 characters>`.
-fn is_legacy(volume: &Volume<'_>, spec: &Spec<'_>) -> bool {
+/// Whether a Secret of this name, `<service account>-token-<5 characters>`, is that of the default token.
+fn is_legacy(name: &str, spec: &Spec<'_>) -> bool {
     /// Longest start of a generated name (`maxGeneratedNameLength` in
     /// `k8s.io/apiserver/pkg/storage/names/generate.go`).
     const MAX_BASE: usize = 58;
 
-    let Some(secret) = &volume.secret else { return false };
     let base: String = spec.service_account().chars().chain("-token-".chars()).take(MAX_BASE).collect();
-    secret.secret_name.as_str().strip_prefix(base.as_str()).is_some_and(is_suffix)
+    name.strip_prefix(base.as_str()).is_some_and(is_suffix)
 }
 
 /// Whether a text is what `SimpleNameGenerator` appends; older releases used every letter and digit.

@@ -108,7 +108,7 @@ impl Judgement {
     fn only_look(&mut self, dry_run: bool, warnings: &mut Warnings) {
         let refused = !self.mistakes.is_empty();
         if dry_run {
-            self.mistakes.iter().for_each(|mistake| warnings.would_refuse(mistake));
+            self.mistakes.iter().rev().for_each(|mistake| warnings.would_refuse(mistake));
             if let (false, false, Some(in_force)) = (refused, self.patch.is_empty(), &self.in_force) {
                 warnings.would_patch(in_force.mode, self.patch.len());
             }

@@ -115,9 +115,9 @@ impl Defaults {
             ttl: duration::ttl(ttl.trim()).map_err(|fault| refuse(ttl, fault))?,
             api_audiences,
         };
-        let Self { audience: Audience::ApiServer, ttl: Ttl::YEAR_LONG_REQUEST, .. } = defaults else {
+        if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
             return Ok(defaults);
-        };
+        }
         let sentence =
             "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
         Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, sentence)))

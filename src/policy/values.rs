@@ -96,7 +96,7 @@ fn check_count(items: &[&str], code: Code) -> Result<(), Fault> {
 pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
     let fault = |sentence: String| Err(Fault::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
-        let guess = (!text.is_empty() && check_segments(text).is_ok()).then(|| quote(&format!("/{text}")));
+        let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
         return fault(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
     };
@@ -109,8 +109,8 @@ pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
     match relative.rsplit_once('/') {
         _ if relative.is_empty() => fault("is the root directory: name a file in a directory".to_owned()),
         Some((_, "" | ".")) => {
-            let guess = quote(&format!("{}/token", normalised(text)));
-            fault(format!("is a directory: name the token file{}", did_you_mean(Some(guess))))
+            let guess = accepted_path(&format!("{}/token", normalised(text)));
+            fault(format!("is a directory: name the token file{}", did_you_mean(guess)))
         }
         Some((directory, file)) if !normalised(directory).is_empty() => {
             Ok(TokenPath { directory: normalised(directory).into(), file: file.into() })
@@ -119,6 +119,11 @@ pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
             fault("is in the root directory, which cannot be mounted: name a file in a directory".to_owned())
         }
     }
+}
+
+/// A guess at a path, in quotes, if it would be accepted.
+fn accepted_path(guess: &str) -> Option<String> {
+    path(guess).is_ok().then(|| quote(guess))
 }
 
 fn check_segments(path: &str) -> Result<(), String> {
@@ -158,7 +163,10 @@ pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
         let fault = Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)));
         return Err(fault.in_item("name", name));
     }
-    Ok(names.into_iter().map(Box::from).collect())
+    let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names.into())
 }
 
 /// Reads a list for one of the two container keys.
@@ -197,6 +205,9 @@ pub(super) fn env(text: &str) -> Result<Box<str>, Fault> {
     }
     if text.contains('=') {
         return fault("has a \"=\": write the name alone, its value is the path of the token file");
+    }
+    if text == "." || text.starts_with("..") {
+        return fault("starts with \"..\" or is \".\", which the API refuses");
     }
     if !text.bytes().all(inner) || text.starts_with(|first: char| first.is_ascii_digit()) {
         return fault(

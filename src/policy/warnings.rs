@@ -29,6 +29,12 @@ const MAX_QUOTED: usize = 40;
 pub(super) struct Warnings(Vec<String>);
 
 impl Warnings {
+    /// Puts a warning before all others, so that no limit takes it away.
+    fn push_first(&mut self, code: Code, text: &str) {
+        self.0.truncate(MAX_WARNINGS - 1);
+        self.0.insert(0, fitted(code, text));
+    }
+
     fn push(&mut self, code: Code, text: &str) {
         let warning = fitted(code, text);
         if self.0.len() < MAX_WARNINGS && !self.0.contains(&warning) {
@@ -70,12 +76,12 @@ impl Warnings {
     /// What would have happened to a Pod without `dry-run`.
     pub(super) fn would_patch(&mut self, mode: Mode, operations: usize) {
         let text = format!("{}: mode {mode} would change the Pod ({operations} operations)", Key::DryRun);
-        self.push(Code::DryRun, &text);
+        self.push_first(Code::DryRun, &text);
     }
 
     /// What a Pod would have been refused for without `dry-run`.
     pub(super) fn would_refuse(&mut self, mistake: &Mistake) {
-        self.push(Code::DryRun, &format!("{}: would refuse: {mistake}", Key::DryRun));
+        self.push_first(Code::DryRun, &format!("{}: would refuse: {mistake}", Key::DryRun));
     }
 
     /// A Namespace with settings that does not opt in.
