@@ -135,14 +135,11 @@ fn preview(
     err: &mut dyn Write,
 ) -> Result<Exit, Error> {
     let documents = documents(args, stdin)?;
-    let mut objects = Vec::new();
-    for document in &documents {
-        objects.extend(manifest::objects(document)?);
-    }
+    let objects = documents.iter().map(manifest::objects).collect::<Result<Vec<_>, _>>()?.concat();
     let trial =
         Trial { namespace: annotate::on(true, &args.annotate), pod: annotate::on(false, &args.annotate) };
-    let mut report = Report::default();
     let cluster = Cluster::new(&objects, &args.namespace, &trial, defaults);
+    let mut report = Report::default();
     let previews = pods::preview(&objects, &args.namespace, &cluster, &trial, &mut report);
     report.write(err)?;
     if args.explain {
@@ -150,20 +147,18 @@ fn preview(
     }
     let rewritten =
         || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews, &trial));
-    let refused = report.worst() >= Some(Severity::Refused);
     match args.output {
-        Format::Diff => {
-            output::write_diffs(&previews, out)?;
-            if report.worst() != Some(Severity::Error) {
-                output::write_summary(&previews, err)?;
-            }
-        }
+        Format::Diff => output::write_diffs(&previews, out)?,
         Format::Patch => output::write_patches(&previews, out)?,
-        Format::Json | Format::Yaml if refused => {}
+        // Half of a manifest is worse than none.
+        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {}
         Format::Json => output::write_json(rewritten(), out)?,
         Format::Yaml => output::write_yaml(rewritten(), out)?,
     }
     out.flush().map_err(OutputError::from)?;
+    if args.output == Format::Diff && report.worst() != Some(Severity::Error) {
+        output::write_summary(&previews, err)?;
+    }
     Ok(exit(args.output, &report, &previews))
 }
 
