@@ -1,0 +1,105 @@
+//! Shows what an admission webhook answered: `show REVIEW RESPONSE`, both files of JSON.
+//!
+//! Prints the Pod before and after as a unified diff, the warnings, and a refusal as kubectl prints it.
+//! Independent of the library on purpose: the patch is decoded and applied as an API server would do it.
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::{env, fs};
+
+use anstyle::{AnsiColor, Style};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+const ADDED: Style = AnsiColor::Green.on_default();
+const REMOVED: Style = AnsiColor::Red.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const HUNK: Style = AnsiColor::Cyan.on_default();
+
+/// Lines of context around a change.
+const CONTEXT: usize = 2;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let mut arguments = env::args_os().skip(1);
+    let (Some(review), Some(answer), None) = (arguments.next(), arguments.next(), arguments.next()) else {
+        return Err("usage: show REVIEW RESPONSE".into());
+    };
+    let review: Value = serde_json::from_slice(&fs::read(review)?)?;
+    let answer: Value = serde_json::from_slice(&fs::read(answer)?)?;
+    let request = review.get("request").ok_or("the review holds no request")?;
+    let response = answer.get("response").ok_or("the answer holds no response")?;
+    if response.get("uid") != request.get("uid") {
+        return Err("the answer is for another request".into());
+    }
+
+    let mut out = anstream::stdout().lock();
+    for warning in response.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+        writeln!(out, "{WARNING}Warning:{WARNING:#} {}", warning.as_str().unwrap_or_default())?;
+    }
+    if response.get("allowed").and_then(Value::as_bool) != Some(true) {
+        return refusal(&mut out, response);
+    }
+    let before = request.get("object").ok_or("the request holds no object")?;
+    diff(&mut out, before, &patched(before, response)?)
+}
+
+/// The object with the patch of the response applied.
+fn patched(before: &Value, response: &Value) -> Result<Value, Box<dyn Error>> {
+    let mut after = before.clone();
+    if let Some(patch) = response.get("patch").and_then(Value::as_str) {
+        let patch: json_patch::Patch = serde_json::from_slice(&BASE64_STANDARD.decode(patch)?)?;
+        json_patch::patch(&mut after, &patch)?;
+    }
+    Ok(after)
+}
+
+fn diff(out: &mut impl Write, before: &Value, after: &Value) -> Result<(), Box<dyn Error>> {
+    if before == after {
+        writeln!(out, "(unchanged)")?;
+    }
+    let (before, after) = (serde_saphyr::to_string(before)?, serde_saphyr::to_string(after)?);
+    let diff = TextDiff::from_lines(&before, &after);
+    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
+        writeln!(out, "{HUNK}{}{HUNK:#}", hunk.header())?;
+        for change in hunk.iter_changes() {
+            let style = match change.tag() {
+                ChangeTag::Delete => REMOVED,
+                ChangeTag::Insert => ADDED,
+                ChangeTag::Equal => Style::new(),
+            };
+            let line = change.value().trim_end_matches('\n');
+            writeln!(out, "{style}{}{line}{style:#}", change.tag())?;
+        }
+    }
+    Ok(())
+}
+
+/// The words that kubectl finds for a refusal: bullets for `Invalid`, one line for the rest.
+fn refusal(out: &mut impl Write, response: &Value) -> Result<(), Box<dyn Error>> {
+    let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let causes = response.pointer("/status/details/causes").and_then(Value::as_array);
+    if let (Some(causes), "Invalid") = (causes, text("/status/reason")) {
+        writeln!(out, "{REMOVED}The request is invalid:{REMOVED:#}")?;
+        for cause in causes {
+            let text = |key| cause.get(key).and_then(Value::as_str).unwrap_or_default();
+            writeln!(out, "* {}: {}", text("field"), text("message"))?;
+        }
+    } else {
+        let reason = text("/status/reason");
+        writeln!(out, "{REMOVED}Error from server ({reason}):{REMOVED:#} {}", text("/status/message"))?;
+    }
+    Ok(())
+}
