@@ -38,7 +38,7 @@ show=target/debug/examples/show
 
 start() {
     target/debug/boundtoken serve --namespaces demo/namespaces.yaml --tls-dir "$work/tls" \
-        --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 2>"$work/log" >&2 &
+        --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 >"$work/log" 2>&1 &
     server=$!
 }
 
@@ -53,3 +53,52 @@ ask() {
     cat "$work/shown"
 }
 expect() { grep -qE -- "$1" "$work/shown" || fail "expected to see: $1"; }
+
+# The last address that the server logged for a listener.
+address() { sed -n "s/.*$1.*address=\"\{0,1\}\([0-9.:]*\).*/\1/p" "$work/log" | tail -1; }
+
+# Waits until the server says it is ready: at most 10 s, and not longer than it lives.
+wait_until_ready() {
+    local tries=0
+    until admin=$(address admin) && [ -n "$admin" ] &&
+        curl --silent --fail --output /dev/null --max-time 1 "http://$admin/readyz"; do
+        kill -0 "$server" 2>/dev/null || fail "the server ended"
+        tries=$((tries + 1))
+        [ "$tries" -lt 100 ] || fail "the server is not ready"
+        sleep 0.1
+    done
+    url="https://$(address webhook)"
+}
+
+start
+wait_until_ready
+echo "boundtoken answers at $url; the requests are those of a kube-apiserver v1.37.2"
+
+ask "1. Namespace shop has the label. Pod plain says nothing." pod-plain
+expect '^-.*expirationSeconds: 3607'
+expect '^\+.*expirationSeconds: 3600'
+echo "${bold}The token lived up to one year (31 536 000 s); now it lives one hour.$off"
+
+ask "2. Pod many is annotated: audience vault, ttl 7200." pod-many
+expect 'audience: vault'
+expect 'expirationSeconds: 7200'
+expect 'Warning:.* boundtoken.dev/audience'
+
+ask "3. Namespace frontend says mode: disable. The Pod asked for a token." pod-asked-for \
+    's/"namespace":"shop"/"namespace":"frontend"/g'
+expect 'automountServiceAccountToken: false'
+expect '^-.*mountPath: /var/run/secrets/kubernetes.io/serviceaccount'
+expect 'Warning:'
+
+ask "4. Namespace bank allows the audience payments only, and one hour. Pod many again:" pod-many \
+    's/"namespace":"shop"/"namespace":"bank"/g'
+expect 'Forbidden.*allowed-audiences'
+expect 'max-ttl'
+
+ask "5. The same Pod in shop, with two typing mistakes." pod-many \
+    's|"boundtoken.dev/mode":"replace"|"boundtoken.dev/mode":"replase"|; s|"boundtoken.dev/ttl":"7200"|"boundtoken.dev/ttl":"5m"|'
+expect 'BT[0-9]+.*boundtoken.dev/mode|boundtoken.dev/mode.*BT[0-9]+|did you mean'
+expect 'boundtoken.dev/ttl'
+
+heading "All five answers are as they should be. Next, for manifests of yours, without a cluster:"
+echo "  target/debug/boundtoken preview -f FILE"
