@@ -82,6 +82,10 @@ impl Ttl {
     /// An hour, the default of `expirationSeconds`.
     pub const HOUR: Self = Self(3600);
 
+    /// `expirationSeconds` that the API server extends to a year when the audience is its own
+    /// (`WarnOnlyBoundTokenExpirationSeconds` in `pkg/serviceaccount/claims.go`).
+    pub const YEAR_LONG_REQUEST: Self = Self(3607);
+
     /// Takes a whole number of seconds from 600 to 2^32; anything else is `None`.
     #[must_use]
     pub fn from_seconds(seconds: u64) -> Option<Self> {
@@ -113,17 +117,13 @@ impl fmt::Display for Ttl {
     }
 }
 
-/// `expirationSeconds` that the API server extends to a year when the audience is its own
-/// (`WarnOnlyBoundTokenExpirationSeconds` in `pkg/serviceaccount/claims.go`).
-pub const YEAR_LONG_REQUEST: u64 = 3607;
-
-/// What such a token lives for: up to 365 days.
-pub const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// What a year-long token lives for: up to 365 days.
+pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Whether a `serviceAccountToken` source with these fields yields a token that lives up to a year.
 #[must_use]
 pub fn is_year_long(audience: Option<&str>, seconds: u64, api: &ApiAudiences) -> bool {
-    seconds == YEAR_LONG_REQUEST && api.contains(audience)
+    seconds == Ttl::YEAR_LONG_REQUEST.seconds() && api.contains(audience)
 }
 
 /// Absolute path of a token file: the directory is a mount path, the file the projection's `path`.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use json_patch::jsonptr::Pointer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::token::{ApiAudiences, Ttl, is_year_long, normalised};
@@ -183,6 +184,32 @@ pub struct Spec<'a> {
     pub containers: Vec<Container<'a>>,
 }
 
+/// `/spec/initContainers`.
+const INIT_CONTAINERS: &Pointer = Pointer::from_static("/spec/initContainers");
+
+/// `/spec/containers`.
+const CONTAINERS: &Pointer = Pointer::from_static("/spec/containers");
+
+impl Spec<'_> {
+    /// The name of the service account; the ServiceAccount admission plugin fills in `default`.
+    #[must_use]
+    pub fn service_account(&self) -> &str {
+        match self.service_account_name.as_str() {
+            "" => "default",
+            name => name,
+        }
+    }
+}
+
+impl<'a> Spec<'a> {
+    /// Every container that can be there at creation, with its list and its index in the list.
+    pub fn all_containers(&self) -> impl Iterator<Item = (&'static Pointer, usize, &Container<'a>)> {
+        let in_list = |list| move |(index, container)| (list, index, container);
+        let init = self.init_containers.iter().enumerate().map(in_list(INIT_CONTAINERS));
+        init.chain(self.containers.iter().enumerate().map(in_list(CONTAINERS)))
+    }
+}
+
 /// A volume.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 pub struct Volume<'a> {
@@ -274,7 +301,10 @@ impl ServiceAccountToken<'_> {
     /// (`SetDefaults_ServiceAccountTokenProjection` in `pkg/apis/core/v1/defaults.go`).
     #[must_use]
     pub fn seconds(&self) -> u64 {
-        self.expiration_seconds.map_or(Ttl::HOUR.seconds(), |seconds| u64::try_from(seconds).unwrap_or(0))
+        match self.expiration_seconds {
+            Some(seconds) => u64::try_from(seconds).unwrap_or(0),
+            None => Ttl::HOUR.seconds(),
+        }
     }
 
     /// Whether the token would live up to a year.

@@ -1,6 +1,30 @@
-//! Annotations become settings, settings become a plan.
+//! Annotations become settings, settings become a plan, and a Pod is judged under it.
+//!
+//! Pure: no I/O, no clock, no client. [`keys`] and [`diagnostics`] are the two
+//! tables that everything said to people follows.
+
+mod compile;
+pub mod diagnostics;
+mod duration;
+mod guardrails;
+mod judge;
+pub mod keys;
+mod mistake;
+mod namespace;
+pub mod nearest;
+mod settings;
+mod tokens;
+mod values;
+mod warnings;
+
+use std::fmt;
 
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
+
+pub use judge::{DryRun, InForce, Judgement, judge};
+pub use mistake::{Field, Mistake, Origin, quote};
+pub use namespace::NamespaceSettings;
+pub use warnings::warning;
 
 /// What becomes of a Pod's default token; the value of `boundtoken.dev/mode`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -16,16 +40,23 @@ pub enum Mode {
     Replace,
 }
 
+impl fmt::Display for Mode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = values::MODES.iter().find(|(_, mode)| mode == self).map_or("", |(word, _)| word);
+        formatter.write_str(word)
+    }
+}
+
 /// What holds where neither Namespace nor Pod says anything.
 #[derive(Clone, Debug)]
 pub struct Defaults {
-    /// `--default-mode`.
+    /// The mode.
     pub mode: Mode,
-    /// `--default-audience`.
+    /// The audience.
     pub audience: Audience,
-    /// `--default-ttl`.
+    /// The lifetime.
     pub ttl: Ttl,
-    /// `--api-audiences`.
+    /// What the API server calls itself.
     pub api_audiences: ApiAudiences,
 }
 
@@ -40,17 +71,45 @@ impl Default for Defaults {
     }
 }
 
-/// The settings of one Namespace, parsed once, with its mistakes kept.
-#[derive(Clone, Debug)]
-pub struct NamespaceSettings;
+/// A cluster-wide default that cannot be one.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{} {sentence} ({code})", quote(value))]
+pub struct InvalidDefault {
+    value: String,
+    sentence: String,
+    code: diagnostics::Code,
+}
 
-impl NamespaceSettings {
-    /// Parses the annotations of a Namespace; keys without our prefix are passed over.
-    pub fn parse<'a>(
-        _name: &str,
-        _annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
-        _defaults: &std::sync::Arc<Defaults>,
-    ) -> Self {
-        Self
+impl Defaults {
+    /// Reads cluster-wide defaults as annotations of these names are read.
+    ///
+    /// # Errors
+    /// The first value that an annotation could not have either.
+    pub fn parse(
+        mode: &str,
+        audience: &str,
+        ttl: &str,
+        api_audiences: Vec<String>,
+    ) -> Result<Self, InvalidDefault> {
+        let refuse = |value: &str, fault: mistake::Fault| InvalidDefault {
+            value: value.to_owned(),
+            sentence: fault.sentence,
+            code: fault.code,
+        };
+        let api_audiences =
+            if api_audiences.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(api_audiences) };
+        let defaults = Self {
+            mode: values::mode(mode.trim()).map_err(|fault| refuse(mode, fault))?,
+            audience: values::audience(audience.trim(), &api_audiences)
+                .map_err(|fault| refuse(audience, fault))?,
+            ttl: duration::ttl(ttl.trim()).map_err(|fault| refuse(ttl, fault))?,
+            api_audiences,
+        };
+        let Self { audience: Audience::ApiServer, ttl: Ttl::YEAR_LONG_REQUEST, .. } = defaults else {
+            return Ok(defaults);
+        };
+        let sentence =
+            "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
+        Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, sentence)))
     }
 }

@@ -1,0 +1,67 @@
+//! Answers to the creation of a Pod.
+
+use crate::pod::view::Pod;
+use crate::policy::{DryRun, Judgement, Mode, NamespaceSettings, judge};
+
+use super::request::{BadReview, Request};
+use super::response::{AuditAnnotations, Outcome, Response, Verdict};
+
+/// Allows a request untouched: no Pod creation, or a Namespace that did not opt in.
+#[must_use]
+pub fn allow(request: &Request<'_>) -> Verdict {
+    Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()))
+}
+
+/// Decides about the creation of a Pod under the settings of its Namespace.
+///
+/// Mirror Pods are allowed untouched: the ServiceAccount admission plugin keeps tokens out of them.
+///
+/// # Errors
+/// When the object is not a Pod that an API server would send.
+pub fn mutate(request: &Request<'_>, settings: &NamespaceSettings) -> Result<Verdict, BadReview> {
+    if !request.is_pod_creation() {
+        return Ok(allow(request));
+    }
+    let pod: Pod<'_> = request.object()?;
+    if pod.is_mirror() {
+        return Ok(allow(request));
+    }
+    Ok(answer(request, judge(&pod, settings)))
+}
+
+fn answer(request: &Request<'_>, judgement: Judgement) -> Verdict {
+    let outcome = outcome(&judgement);
+    let audit = audit_annotations(&judgement, outcome);
+    let mode = mode(&judgement);
+    let response = if judgement.mistakes.is_empty() {
+        Response::allow(request.uid()).patch(judgement.patch)
+    } else {
+        Response::refuse(request.uid(), &judgement.mistakes)
+    };
+    Verdict::new(mode, outcome, response.warn(judgement.warnings).audit(audit))
+}
+
+fn mode(judgement: &Judgement) -> Option<Mode> {
+    judgement.in_force.as_ref().map(|in_force| in_force.mode)
+}
+
+fn outcome(judgement: &Judgement) -> Outcome {
+    match judgement.dry_run {
+        Some(DryRun::WouldPatch) => Outcome::WouldPatch,
+        Some(DryRun::WouldRefuse) => Outcome::WouldRefuse,
+        None if !judgement.mistakes.is_empty() => Outcome::Refused,
+        None if !judgement.patch.is_empty() => Outcome::Patched,
+        Some(DryRun::Unchanged) | None => Outcome::Unchanged,
+    }
+}
+
+fn audit_annotations(judgement: &Judgement, outcome: Outcome) -> AuditAnnotations {
+    let in_force = judgement.in_force.as_ref();
+    AuditAnnotations {
+        mode: in_force.map(|in_force| in_force.mode.to_string()),
+        audience: in_force.map(|in_force| in_force.audience.clone()),
+        ttl: in_force.map(|in_force| in_force.ttl.to_string()),
+        settings_from: judgement.settings_from,
+        outcome: outcome.as_str(),
+    }
+}

@@ -1,0 +1,186 @@
+//! An admission response (`AdmissionResponse` in `k8s.io/api/admission/v1/types.go`).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use json_patch::Patch;
+use serde::{Serialize, Serializer};
+
+use crate::policy::{Mistake, Mode};
+
+/// Most mistakes that one answer spells out.
+const MAX_MISTAKES: usize = 24;
+
+/// What became of a request: a value of the label `outcome` in metrics and audit annotations.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// Allowed with a patch.
+    Patched,
+    /// Refused.
+    Refused,
+    /// Allowed as it is.
+    Unchanged,
+    /// Allowed as it is because of `dry-run`; else it would have been patched.
+    WouldPatch,
+    /// Allowed as it is because of `dry-run`; else it would have been refused.
+    WouldRefuse,
+}
+
+impl Outcome {
+    /// The outcome as a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::Refused => "refused",
+            Self::Unchanged => "unchanged",
+            Self::WouldPatch => "would-patch",
+            Self::WouldRefuse => "would-refuse",
+        }
+    }
+}
+
+/// The answer to a request, ready for the wire.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The mode that was in force; `None` where no settings applied.
+    pub mode: Option<Mode>,
+    /// What became of the request.
+    pub outcome: Outcome,
+    body: Vec<u8>,
+}
+
+impl Verdict {
+    pub(super) fn new(mode: Option<Mode>, outcome: Outcome, response: Response<'_>) -> Self {
+        let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+        // Maps with string keys and finite numbers always serialise; an empty body would be refused.
+        Self { mode, outcome, body: serde_json::to_vec(&review).unwrap_or_default() }
+    }
+
+    /// The response as JSON.
+    #[must_use]
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    response: Response<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_annotations: Option<AuditAnnotations>,
+    /// Present if and only if there is a patch: the API server accepts neither alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "is_empty", serialize_with = "base64")]
+    patch: Patch,
+}
+
+/// Annotations of the audit event; a key has no `/`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct AuditAnnotations {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) audience: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ttl: Option<String>,
+    pub(super) settings_from: &'static str,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Serialize)]
+struct Status {
+    code: u16,
+    reason: &'static str,
+    message: String,
+    details: Details,
+}
+
+#[derive(Serialize)]
+struct Details {
+    causes: Vec<Cause>,
+}
+
+#[derive(Serialize)]
+struct Cause {
+    reason: &'static str,
+    field: String,
+    message: String,
+}
+
+impl<'a> Response<'a> {
+    /// Allows a request as it is.
+    pub(super) fn allow(uid: &'a str) -> Self {
+        Self {
+            uid,
+            allowed: true,
+            status: None,
+            warnings: Vec::new(),
+            audit_annotations: None,
+            patch_type: None,
+            patch: Patch::default(),
+        }
+    }
+
+    /// Refuses a request for these mistakes.
+    pub(super) fn refuse(uid: &'a str, mistakes: &[Mistake]) -> Self {
+        Self { allowed: false, status: Some(Status::of(mistakes)), ..Self::allow(uid) }
+    }
+
+    pub(super) fn patch(self, patch: Patch) -> Self {
+        Self { patch_type: (!patch.is_empty()).then_some("JSONPatch"), patch, ..self }
+    }
+
+    pub(super) fn warn(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    pub(super) fn audit(self, annotations: AuditAnnotations) -> Self {
+        Self { audit_annotations: Some(annotations), ..self }
+    }
+}
+
+impl Status {
+    fn of(mistakes: &[Mistake]) -> Self {
+        let guardrails_only = mistakes.iter().all(Mistake::is_forbidden);
+        let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
+        let spelt_out = mistakes.iter().take(MAX_MISTAKES);
+        let mut lines: Vec<String> = spelt_out.clone().map(ToString::to_string).collect();
+        if mistakes.len() > MAX_MISTAKES {
+            lines.push(format!("and {} more", mistakes.len() - MAX_MISTAKES));
+        }
+        let causes = spelt_out.map(Cause::of).collect();
+        Self { code, reason, message: lines.join(" | "), details: Details { causes } }
+    }
+}
+
+impl Cause {
+    fn of(mistake: &Mistake) -> Self {
+        let reason = if mistake.is_forbidden() { "FieldValueForbidden" } else { "FieldValueInvalid" };
+        Self { reason, field: mistake.field.path(), message: mistake.message() }
+    }
+}
+
+fn is_empty(patch: &Patch) -> bool {
+    patch.is_empty()
+}
+
+fn base64<S: Serializer>(patch: &Patch, serializer: S) -> Result<S::Ok, S::Error> {
+    let json = serde_json::to_vec(patch).map_err(serde::ser::Error::custom)?;
+    serializer.serialize_str(&STANDARD.encode(json))
+}

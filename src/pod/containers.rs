@@ -1,0 +1,180 @@
+//! The containers of a Pod: which mounts and environment variables go and come.
+
+use json_patch::jsonptr::{Pointer, PointerBuf};
+use serde_json::{Value, json};
+
+use super::decide::Draft;
+use super::finding::{Finding, Subject};
+use super::patch::join;
+use super::plan::{DefaultToken, Token, TokenVolume};
+use super::token::{Containers, DEFAULT_DIRECTORY};
+use super::view::{Container, VolumeMount};
+use super::volumes::{self, Role};
+
+/// What one container gets.
+#[derive(Debug, Default)]
+struct Additions {
+    mounts: Vec<Value>,
+    env: Vec<Value>,
+}
+
+/// A token that a container is to hold.
+struct Held<'p> {
+    subject: Subject,
+    volume: &'p str,
+    directory: &'p str,
+    /// Environment variables with the file whose path they hold.
+    env: Vec<(&'p str, &'p str)>,
+}
+
+impl<'p> Draft<'p> {
+    /// Edits every init container, sidecar and regular container.
+    ///
+    /// Ephemeral containers cannot be there when a Pod is created, and cannot bring volumes later.
+    pub(super) fn edit_containers(&mut self) {
+        let Some(plan) = self.plan else { return };
+        let (pod, names) = (self.pod, self.names.clone());
+        for (list, index, container) in pod.spec.all_containers() {
+            let at = join(list, [index]);
+            self.remove_mounts(&at, container);
+            let mut additions = Additions::default();
+            self.hold_default(container, &mut additions);
+            for (index, (volume, name)) in plan.volumes.iter().zip(&names).enumerate() {
+                if volume.containers.include(container.name.as_str()) {
+                    self.hold(container, &planned(index, name, volume), &mut additions);
+                }
+            }
+            self.add(&at, container, additions);
+        }
+    }
+
+    fn remove_mounts(&mut self, at: &Pointer, container: &Container<'_>) {
+        for (index, mount) in container.mounts().iter().enumerate().rev() {
+            if self.drops(container, mount) {
+                self.patch.remove(join(&mounts_pointer(at), [index]));
+            } else if mount.has_sub_path() && self.is_token(mount) {
+                self.findings.push(Finding::SubPath { container: container.name.as_str().to_owned() });
+            }
+        }
+    }
+
+    /// Whether a mount of the default token goes from this container.
+    fn drops(&self, container: &Container<'_>, mount: &VolumeMount<'_>) -> bool {
+        self.has_role(mount, Role::is_default)
+            && match self.plan.map(|plan| &plan.default_token) {
+                Some(DefaultToken::Remove) => true,
+                Some(DefaultToken::Rebind { containers, .. }) => !containers.include(container.name.as_str()),
+                Some(DefaultToken::Bound) | None => false,
+            }
+    }
+
+    fn is_token(&self, mount: &VolumeMount<'_>) -> bool {
+        self.has_role(mount, |role| role != Role::Other)
+    }
+
+    fn has_role(&self, mount: &VolumeMount<'_>, is: impl Fn(Role) -> bool) -> bool {
+        let volumes = self.pod.spec.volumes.iter().flatten();
+        volumes
+            .zip(&self.roles)
+            .any(|(volume, role)| is(*role) && volume.name.as_str() == mount.name.as_str())
+    }
+
+    /// Lets a container hold the default token: under a list, the mount is ours to add.
+    fn hold_default(&mut self, container: &'p Container<'p>, additions: &mut Additions) {
+        let Some(DefaultToken::Rebind { containers, env, .. }) = self.plan.map(|plan| &plan.default_token)
+        else {
+            return;
+        };
+        let mounted = self.default_volume(container);
+        let volume = match containers {
+            Containers::All => mounted,
+            list if list.include(container.name.as_str()) => mounted.or_else(|| self.first_default_volume()),
+            _ => None,
+        };
+        if let Some((volume, file)) = volume {
+            let env = env.iter().map(|env| (&**env, file)).collect();
+            let subject = Subject::DefaultToken;
+            self.hold(container, &Held { subject, volume, directory: DEFAULT_DIRECTORY, env }, additions);
+        }
+    }
+
+    /// The volume and file of the default token that a container mounts where it belongs.
+    fn default_volume(&self, container: &Container<'_>) -> Option<(&'p str, &'p str)> {
+        let mut mounts = container.mounts().iter().filter(|mount| mount.is_at(DEFAULT_DIRECTORY));
+        mounts.find_map(|mount| self.default_volumes().find(|(volume, _)| *volume == mount.name.as_str()))
+    }
+
+    fn first_default_volume(&self) -> Option<(&'p str, &'p str)> {
+        self.default_volumes().next()
+    }
+
+    fn default_volumes(&self) -> impl Iterator<Item = (&'p str, &'p str)> {
+        let volumes = self.pod.spec.volumes.iter().flatten().zip(&self.roles);
+        volumes
+            .filter(|(_, role)| role.is_default())
+            .map(|(volume, _)| (volume.name.as_str(), volumes::default_file(volume)))
+    }
+
+    /// Mounts a volume in a container and sets its variables, unless something else is there.
+    fn hold(&mut self, container: &Container<'_>, held: &Held<'_>, additions: &mut Additions) {
+        let at_directory = |mount: &&VolumeMount<'_>| mount.is_at(held.directory);
+        match container.mounts().iter().filter(|mount| !self.drops(container, mount)).find(at_directory) {
+            Some(mount) if mount.name.as_str() == held.volume => {}
+            Some(_) => {
+                self.findings.push(Finding::MountTaken {
+                    container: container.name.as_str().to_owned(),
+                    directory: held.directory.to_owned(),
+                    subject: held.subject,
+                });
+                return;
+            }
+            None => additions.mounts.push(mount(held)),
+        }
+        for (name, file) in &held.env {
+            self.set_env(container, name, &format!("{}/{file}", held.directory), held.subject, additions);
+        }
+    }
+
+    fn set_env(
+        &mut self,
+        container: &Container<'_>,
+        name: &str,
+        path: &str,
+        subject: Subject,
+        additions: &mut Additions,
+    ) {
+        match container.env.iter().flatten().find(|variable| variable.name.as_str() == name) {
+            Some(variable) if variable.value.as_ref().is_some_and(|value| value.as_str() == path) => {}
+            Some(_) => self.findings.push(Finding::EnvTaken {
+                container: container.name.as_str().to_owned(),
+                env: name.to_owned(),
+                subject,
+            }),
+            None => additions.env.push(json!({"name": name, "value": path})),
+        }
+    }
+
+    fn add(&mut self, at: &Pointer, container: &Container<'_>, additions: Additions) {
+        self.patch.append(&mounts_pointer(at), container.volume_mounts.is_some(), additions.mounts);
+        self.patch.append(&join(at, ["env"]), container.env.is_some(), additions.env);
+    }
+}
+
+/// A volume of the plan, to be held by a container.
+fn planned<'p>(index: usize, name: &'p str, volume: &'p TokenVolume) -> Held<'p> {
+    let env = |token: &'p Token| Some((token.env.as_deref()?, &*token.file));
+    Held {
+        subject: Subject::Volume(index),
+        volume: name,
+        directory: &volume.directory,
+        env: volume.tokens.iter().filter_map(env).collect(),
+    }
+}
+
+fn mounts_pointer(container: &Pointer) -> PointerBuf {
+    join(container, ["volumeMounts"])
+}
+
+fn mount(held: &Held<'_>) -> Value {
+    json!({"name": held.volume, "readOnly": true, "mountPath": held.directory})
+}

@@ -1,0 +1,206 @@
+//! Compares a plan with a Pod.
+
+use std::borrow::Cow;
+
+use json_patch::Patch;
+use json_patch::jsonptr::Pointer;
+
+use super::finding::{Finding, Subject};
+use super::patch::Patcher;
+use super::plan::{DefaultToken, Plan};
+use super::token::{ApiAudiences, Audience, Containers, DEFAULT_DIRECTORY, YEAR, is_year_long};
+use super::view::Pod;
+use super::volumes::{self, Role};
+
+/// `/spec/automountServiceAccountToken`.
+const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountToken");
+
+/// What becomes of a Pod.
+#[derive(Debug)]
+pub struct Decision<'p> {
+    /// The changes; empty when the Pod is as it should be.
+    pub patch: Patch,
+    /// What people should know.
+    pub findings: Vec<Finding>,
+    /// Every service account token in the resulting spec, mounted or not.
+    pub projections: Vec<Projection<'p>>,
+    /// Names of volumes that the plan needs and that hold something else: the patch does not apply then.
+    pub taken_volumes: Vec<String>,
+}
+
+/// A `serviceAccountToken` source of the resulting spec.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Projection<'p> {
+    /// Name of the volume.
+    pub volume: Cow<'p, str>,
+    /// The audience; `None` is the API server's own.
+    pub audience: Option<&'p str>,
+    /// How long the token really lives, in seconds: a year for a year-long source.
+    pub seconds: u64,
+}
+
+/// Compares a plan with a Pod; without a plan the Pod stays as it is and is only looked at.
+#[must_use]
+pub fn decide<'p>(pod: &'p Pod<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Decision<'p> {
+    let mut draft = Draft::new(pod, plan, api);
+    draft.disable_automount();
+    draft.edit_volumes();
+    draft.edit_containers();
+    draft.remove_volumes();
+    draft.add_volumes();
+    draft.note_the_rest();
+    let taken_volumes = draft.taken_volumes();
+    Decision {
+        patch: draft.patch.finish(),
+        findings: draft.findings,
+        projections: draft.projections,
+        taken_volumes,
+    }
+}
+
+/// A decision in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'p> {
+    pub(super) pod: &'p Pod<'p>,
+    pub(super) plan: Option<&'p Plan>,
+    pub(super) api: &'p ApiAudiences,
+    pub(super) roles: Vec<Role>,
+    /// Names of the volumes of the plan.
+    pub(super) names: Vec<String>,
+    pub(super) patch: Patcher,
+    pub(super) findings: Vec<Finding>,
+    projections: Vec<Projection<'p>>,
+}
+
+impl<'p> Draft<'p> {
+    fn new(pod: &'p Pod<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
+        let names: Vec<String> = (0..plan.map_or(0, |plan| plan.volumes.len())).map(volumes::name).collect();
+        Self {
+            roles: volumes::roles(&pod.spec, &names),
+            pod,
+            plan,
+            api,
+            names,
+            patch: Patcher::default(),
+            findings: Vec::new(),
+            projections: Vec::new(),
+        }
+    }
+
+    pub(super) fn role(&self, volume: usize) -> Role {
+        self.roles.get(volume).copied().unwrap_or(Role::Other)
+    }
+
+    /// Whether the volume at this index goes.
+    pub(super) fn removes(&self, volume: usize) -> bool {
+        let goes = self.plan.is_some_and(|plan| plan.default_token == DefaultToken::Remove);
+        goes && self.role(volume).is_default()
+    }
+
+    pub(super) fn project(&mut self, volume: Cow<'p, str>, audience: Option<&'p str>, seconds: u64) {
+        let year_long = is_year_long(audience, seconds, self.api);
+        self.projections.push(Projection {
+            volume,
+            audience: audience.filter(|name| !self.api.contains(Some(name))),
+            seconds: if year_long { YEAR.as_secs() } else { seconds },
+        });
+    }
+
+    /// Without this the plugin's second run brings the default token back.
+    fn disable_automount(&mut self) {
+        let disable = match self.plan.map(|plan| &plan.default_token) {
+            Some(DefaultToken::Remove) => true,
+            Some(DefaultToken::Rebind { containers, .. }) => {
+                *containers != Containers::All && self.has_default_token()
+            }
+            Some(DefaultToken::Bound) | None => false,
+        };
+        let automount = self.pod.spec.automount_service_account_token;
+        if disable && automount != Some(false) {
+            self.patch.set(AUTOMOUNT.to_buf(), automount.is_some(), false.into());
+        }
+        if disable && automount == Some(true) {
+            self.findings.push(Finding::AutomountOverruled);
+        }
+    }
+
+    fn has_default_token(&self) -> bool {
+        self.roles.iter().any(|role| role.is_default())
+    }
+
+    /// Volumes of the plan whose name holds something else.
+    fn taken_volumes(&self) -> Vec<String> {
+        let there = |name: &&String| {
+            self.pod.spec.volumes.iter().flatten().any(|volume| volume.name.as_str() == name.as_str())
+        };
+        let ours = |index| self.roles.contains(&Role::Planned(index));
+        let names = self.names.iter().enumerate();
+        names.filter(|(index, name)| there(name) && !ours(*index)).map(|(_, name)| name.clone()).collect()
+    }
+
+    fn note_the_rest(&mut self) {
+        self.note_no_default_token();
+        self.note_foreign_audience();
+        self.note_other_secrets();
+        self.note_unknown_containers();
+    }
+
+    fn note_no_default_token(&mut self) {
+        let rebinds = self.plan.is_some_and(|plan| matches!(plan.default_token, DefaultToken::Rebind { .. }));
+        if rebinds && !self.has_default_token() && !self.is_served() {
+            self.findings.push(Finding::NoDefaultToken);
+        }
+    }
+
+    /// Whether a projected token of the user's own stands where the default token belongs.
+    fn is_served(&self) -> bool {
+        let spec = &self.pod.spec;
+        spec.volumes
+            .iter()
+            .flatten()
+            .any(|volume| volumes::holds_token(volume) && volumes::is_mounted_at_default(volume, spec))
+    }
+
+    fn note_foreign_audience(&mut self) {
+        let Some(plan) = self.plan else { return };
+        if let DefaultToken::Rebind { audience: Audience::Named(_), .. } = plan.default_token
+            && self.has_default_token()
+        {
+            self.findings.push(Finding::ForeignAudience(Subject::DefaultToken));
+        }
+        for (index, volume) in plan.volumes.iter().enumerate() {
+            let foreign = volume.tokens.iter().any(|token| token.audience != Audience::ApiServer);
+            if *volume.directory == *DEFAULT_DIRECTORY && foreign {
+                self.findings.push(Finding::ForeignAudience(Subject::Volume(index)));
+            }
+        }
+    }
+
+    fn note_other_secrets(&mut self) {
+        let Some(_) = self.plan else { return };
+        for (index, volume) in self.pod.spec.volumes.iter().flatten().enumerate() {
+            let other = volume.secret.is_some() && self.role(index) == Role::Other;
+            if other && volumes::is_mounted_at_default(volume, &self.pod.spec) {
+                self.findings.push(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
+            }
+        }
+    }
+
+    fn note_unknown_containers(&mut self) {
+        let Some(plan) = self.plan else { return };
+        if let DefaultToken::Rebind { containers, .. } = &plan.default_token {
+            self.note_unknown(containers, Subject::DefaultToken);
+        }
+        for (index, volume) in plan.volumes.iter().enumerate() {
+            self.note_unknown(&volume.containers, Subject::Volume(index));
+        }
+    }
+
+    fn note_unknown(&mut self, containers: &Containers, subject: Subject) {
+        for name in containers.names() {
+            if !self.pod.spec.all_containers().any(|(_, _, container)| container.name.as_str() == &**name) {
+                self.findings.push(Finding::UnknownContainer { name: name.to_string(), subject });
+            }
+        }
+    }
+}

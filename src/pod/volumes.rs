@@ -1,0 +1,311 @@
+//! The volumes of a Pod: which hold tokens, and what becomes of them.
+
+use json_patch::jsonptr::{Pointer, PointerBuf, Token};
+use serde_json::{Map, Value, json};
+
+use super::decide::Draft;
+use super::patch::join;
+use super::plan::{self, DefaultToken, TokenVolume};
+use super::token::{Audience, DEFAULT_DIRECTORY, DEFAULT_FILE, Ttl};
+use super::view::{ServiceAccountToken, Spec, Volume};
+
+/// Start of the name of each volume that the ServiceAccount admission plugin makes or adopts
+/// (`ServiceAccountVolumeName` in `plugin/pkg/admission/serviceaccount/admission.go`).
+pub(super) const DEFAULT_PREFIX: &str = "kube-api-access-";
+
+/// ConfigMap with the API server's CA, in every namespace
+/// (`RootCACertConfigMapName` in `pkg/controller/certificates/rootcacertpublisher/publisher.go`).
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+/// `/spec/volumes`.
+const VOLUMES: &Pointer = Pointer::from_static("/spec/volumes");
+
+/// What a volume is to us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// The default token volume.
+    Default,
+    /// A Secret of the default token, as Kubernetes mounted it before 1.21.
+    Legacy,
+    /// Neither of these.
+    Other,
+    /// The volume of the plan at this index, already there.
+    Planned(usize),
+}
+
+impl Role {
+    /// Whether the default token is in the volume.
+    pub(super) fn is_default(self) -> bool {
+        matches!(self, Self::Default | Self::Legacy)
+    }
+}
+
+/// Name of the volume of a plan at an index: an API that never changes.
+pub(super) fn name(index: usize) -> String {
+    match index {
+        0 => "boundtoken".to_owned(),
+        _ => format!("boundtoken-{}", index + 1),
+    }
+}
+
+/// Finds the role of each volume of a Pod.
+pub(super) fn roles(spec: &Spec<'_>, planned: &[String]) -> Vec<Role> {
+    spec.volumes.iter().flatten().map(|volume| role(volume, spec, planned)).collect()
+}
+
+fn role(volume: &Volume<'_>, spec: &Spec<'_>, planned: &[String]) -> Role {
+    let name = volume.name.as_str();
+    if holds_token(volume) {
+        if name.starts_with(DEFAULT_PREFIX) {
+            return Role::Default;
+        }
+        if let Some(index) = planned.iter().position(|planned| planned == name) {
+            return Role::Planned(index);
+        }
+    }
+    if is_legacy(volume, spec) { Role::Legacy } else { Role::Other }
+}
+
+/// Whether a volume has a `serviceAccountToken` source.
+pub(super) fn holds_token(volume: &Volume<'_>) -> bool {
+    volume.sources().iter().any(|source| source.service_account_token.is_some())
+}
+
+/// Whether a volume is a Secret named `<service account>-token-<5 characters>` at the default path.
+fn is_legacy(volume: &Volume<'_>, spec: &Spec<'_>) -> bool {
+    /// Longest start of a generated name (`maxGeneratedNameLength` in `k8s.io/apiserver`'s `names`).
+    const MAX_BASE: usize = 58;
+
+    let Some(secret) = &volume.secret else { return false };
+    let mut base = format!("{}-token-", spec.service_account());
+    let end = base.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_BASE).unwrap_or(base.len());
+    base.truncate(end);
+    secret.secret_name.as_str().strip_prefix(base.as_str()).is_some_and(is_suffix)
+        && is_mounted_at_default(volume, spec)
+}
+
+/// Whether a text is what `SimpleNameGenerator` appends; older releases used every letter and digit.
+fn is_suffix(text: &str) -> bool {
+    text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Whether a container mounts the volume where the default token belongs.
+pub(super) fn is_mounted_at_default(volume: &Volume<'_>, spec: &Spec<'_>) -> bool {
+    spec.all_containers()
+        .flat_map(|(_, _, container)| container.mounts())
+        .any(|mount| mount.name.as_str() == volume.name.as_str() && mount.is_at(DEFAULT_DIRECTORY))
+}
+
+/// The file of the default token in a volume: `token`, or whatever its first token is called.
+pub(super) fn default_file<'p>(volume: &'p Volume<'_>) -> &'p str {
+    let mut paths = tokens(volume).map(|(_, token)| token.path.as_str());
+    let first = paths.next().unwrap_or(DEFAULT_FILE);
+    if paths.any(|path| path == DEFAULT_FILE) { DEFAULT_FILE } else { first }
+}
+
+/// The `serviceAccountToken` sources of a volume with their indices.
+fn tokens<'p>(volume: &'p Volume<'p>) -> impl Iterator<Item = (usize, &'p ServiceAccountToken<'p>)> {
+    volume
+        .sources()
+        .iter()
+        .enumerate()
+        .filter_map(|(index, source)| source.service_account_token.as_ref().map(|token| (index, token)))
+}
+
+impl<'p> Draft<'p> {
+    /// Edits the volumes that stay; what goes is only noted, so that indices hold until the end.
+    pub(super) fn edit_volumes(&mut self) {
+        for (index, volume) in self.pod.spec.volumes.iter().flatten().enumerate() {
+            match self.role(index) {
+                Role::Default => self.edit_default(index, volume),
+                Role::Legacy => self.edit_legacy(index, volume),
+                Role::Planned(planned) => self.complete(index, volume, planned),
+                Role::Other => self.bind(index, volume, |_| None),
+            }
+        }
+    }
+
+    fn edit_default(&mut self, index: usize, volume: &'p Volume<'p>) {
+        match self.plan.map(|plan| &plan.default_token) {
+            Some(DefaultToken::Remove) => {}
+            Some(DefaultToken::Rebind { audience, ttl, .. }) => {
+                let file = default_file(volume);
+                self.bind(index, volume, |token| (token.path.as_str() == file).then_some((audience, *ttl)));
+            }
+            Some(DefaultToken::Bound) | None => self.bind(index, volume, |_| None),
+        }
+    }
+
+    fn edit_legacy(&mut self, index: usize, volume: &'p Volume<'p>) {
+        let (audience, ttl) = match self.plan.map(|plan| (&plan.default_token, plan.bound)) {
+            Some((DefaultToken::Rebind { audience, ttl, .. }, _)) => (audience, *ttl),
+            Some((DefaultToken::Bound, bound)) => (&Audience::ApiServer, bound),
+            Some((DefaultToken::Remove, _)) | None => return,
+        };
+        let mut sources = vec![token_source(DEFAULT_FILE, audience, ttl)];
+        sources.extend(api_access());
+        let mode = volume.secret.as_ref().and_then(|secret| secret.default_mode);
+        self.patch.remove(join(VOLUMES, [index.into(), Token::from("secret")]));
+        let projected = join(VOLUMES, [index.into(), Token::from("projected")]);
+        self.patch.set(projected, false, projection(&sources, mode));
+        self.project(volume.name.as_str().into(), audience.name(), ttl.seconds());
+    }
+
+    /// Gives each token of a volume what `wanted` says, or only bounds it.
+    fn bind(
+        &mut self,
+        index: usize,
+        volume: &'p Volume<'p>,
+        wanted: impl Fn(&ServiceAccountToken<'_>) -> Option<(&'p Audience, Ttl)>,
+    ) {
+        for (source, token) in tokens(volume) {
+            let at = source_pointer(index, source);
+            let (audience, seconds) = match wanted(token) {
+                Some((audience, ttl)) => {
+                    (self.set_audience(&at, token, audience), self.set_ttl(&at, token, ttl))
+                }
+                None => (token.audience(), self.bound(&at, token)),
+            };
+            self.project(volume.name.as_str().into(), audience, seconds);
+        }
+    }
+
+    fn set_audience(
+        &mut self,
+        source: &Pointer,
+        token: &ServiceAccountToken<'_>,
+        audience: &'p Audience,
+    ) -> Option<&'p str> {
+        let path = || join(source, ["audience"]);
+        match audience.name() {
+            None if self.api.contains(token.audience()) => {}
+            None => self.patch.remove(path()),
+            Some(name) if token.audience() == Some(name) => {}
+            Some(name) => self.patch.set(path(), token.audience.is_some(), name.into()),
+        }
+        audience.name()
+    }
+
+    fn set_ttl(&mut self, source: &Pointer, token: &ServiceAccountToken<'_>, ttl: Ttl) -> u64 {
+        if token.seconds() != ttl.seconds() {
+            let path = join(source, ["expirationSeconds"]);
+            self.patch.set(path, token.expiration_seconds.is_some(), ttl.seconds().into());
+        }
+        ttl.seconds()
+    }
+
+    /// Bounds a year-long token, and leaves every other one.
+    fn bound(&mut self, source: &Pointer, token: &ServiceAccountToken<'_>) -> u64 {
+        match self.plan {
+            Some(plan) if token.is_year_long(self.api) => self.set_ttl(source, token, plan.bound),
+            _ => token.seconds(),
+        }
+    }
+
+    /// Gives a volume of ours that is there already whatever it lacks.
+    fn complete(&mut self, index: usize, volume: &'p Volume<'p>, planned: usize) {
+        let Some(wanted) = self.plan.and_then(|plan| plan.volumes.get(planned)) else { return };
+        self.bind(index, volume, |token| {
+            let same = |wanted: &&plan::Token| *wanted.file == *token.path.as_str();
+            wanted.tokens.iter().find(same).map(|wanted| (&wanted.audience, wanted.ttl))
+        });
+        for token in &wanted.tokens {
+            if !tokens(volume).any(|(_, there)| there.path.as_str() == &*token.file) {
+                self.project(volume.name.as_str().into(), token.audience.name(), token.ttl.seconds());
+            }
+        }
+        let sources = join(VOLUMES, [index.into(), Token::from("projected"), Token::from("sources")]);
+        self.patch.append(&sources, true, missing_sources(volume, wanted));
+    }
+
+    /// Removes the volumes of the default token, from the highest index down.
+    pub(super) fn remove_volumes(&mut self) {
+        for index in (0..self.roles.len()).rev() {
+            if self.removes(index) {
+                self.patch.remove(join(VOLUMES, [index]));
+            }
+        }
+    }
+
+    /// Appends the volumes of the plan that the Pod lacks.
+    pub(super) fn add_volumes(&mut self) {
+        let mut values = Vec::new();
+        for (index, volume) in self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate() {
+            if !self.roles.contains(&Role::Planned(index)) {
+                let name = name(index);
+                values.push(json!({"name": name, "projected": projection(&volume_sources(volume), None)}));
+                for token in &volume.tokens {
+                    self.project(name.clone().into(), token.audience.name(), token.ttl.seconds());
+                }
+            }
+        }
+        self.patch.append(VOLUMES, self.pod.spec.volumes.is_some(), values);
+    }
+}
+
+fn source_pointer(volume: usize, source: usize) -> PointerBuf {
+    let tokens = [
+        volume.into(),
+        Token::from("projected"),
+        Token::from("sources"),
+        source.into(),
+        Token::from("serviceAccountToken"),
+    ];
+    join(VOLUMES, tokens)
+}
+
+/// The sources that a volume of ours lacks.
+fn missing_sources(volume: &Volume<'_>, wanted: &TokenVolume) -> Vec<Value> {
+    let lacks_token =
+        |token: &&plan::Token| !tokens(volume).any(|(_, there)| there.path.as_str() == &*token.file);
+    let mut missing: Vec<Value> = wanted.tokens.iter().filter(lacks_token).map(plan_source).collect();
+    let [root_ca, namespace] = api_access();
+    let has_root_ca = |source: &super::view::Source<'_>| {
+        source.config_map.as_ref().is_some_and(|config_map| config_map.name.as_str() == ROOT_CA)
+    };
+    if wanted.api_access && !volume.sources().iter().any(has_root_ca) {
+        missing.push(root_ca);
+    }
+    if wanted.api_access && !volume.sources().iter().any(|source| source.downward_api.is_some()) {
+        missing.push(namespace);
+    }
+    missing
+}
+
+fn volume_sources(volume: &TokenVolume) -> Vec<Value> {
+    let mut sources: Vec<Value> = volume.tokens.iter().map(plan_source).collect();
+    if volume.api_access {
+        sources.extend(api_access());
+    }
+    sources
+}
+
+fn plan_source(token: &plan::Token) -> Value {
+    token_source(&token.file, &token.audience, token.ttl)
+}
+
+fn token_source(file: &str, audience: &Audience, ttl: Ttl) -> Value {
+    let mut token = Map::new();
+    if let Some(name) = audience.name() {
+        token.insert("audience".to_owned(), name.into());
+    }
+    token.insert("expirationSeconds".to_owned(), ttl.seconds().into());
+    token.insert("path".to_owned(), file.into());
+    json!({"serviceAccountToken": token})
+}
+
+/// What clients of the API server expect beside the token (`TokenVolumeSource` in
+/// `plugin/pkg/admission/serviceaccount/admission.go`).
+fn api_access() -> [Value; 2] {
+    [
+        json!({"configMap": {"name": ROOT_CA, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}),
+        json!({"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
+        ]}}),
+    ]
+}
+
+/// A projected volume source; 0644 is the API's own default mode.
+fn projection(sources: &[Value], mode: Option<i64>) -> Value {
+    json!({"sources": sources, "defaultMode": mode.unwrap_or(0o644)})
+}

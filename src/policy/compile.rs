@@ -1,0 +1,267 @@
+//! Settings become a plan: what each mode means.
+
+use crate::pod::plan::{DefaultToken, Plan, Token, TokenVolume};
+use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl, is_year_long};
+
+use super::diagnostics::Code;
+use super::keys::Key;
+use super::mistake::{Field, Mistake, Origin, quote};
+use super::settings::{Setting, Settings};
+use super::{Defaults, Mode};
+
+/// Where mode `add` mounts the token: an API that never changes.
+const ADD_DIRECTORY: &str = "/var/run/secrets/tokens";
+
+/// File name of the token of mode `add`.
+const ADD_FILE: &str = "token";
+
+/// Names that stand beside a token for the API server.
+const API_ACCESS_FILES: [&str; 2] = ["ca.crt", "namespace"];
+
+/// The settings in force for a Pod, and the plan that follows from them.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    pub(super) mode: Mode,
+    pub(super) audience: Audience,
+    pub(super) ttl: Ttl,
+    /// `None` in mode `off`.
+    pub(super) plan: Option<Plan>,
+    /// The settings, merged.
+    pub(super) settings: Settings,
+    /// Whether the first volume of the plan is that of `path`, and not one of `tokens`.
+    pub(super) has_main_volume: bool,
+}
+
+/// Works out the plan under merged settings.
+///
+/// # Errors
+/// Every contradiction between settings that are valid one by one.
+pub(super) fn compile(
+    settings: Settings,
+    defaults: &Defaults,
+    max_ttl: Option<Ttl>,
+) -> Result<Compiled, Vec<Mistake>> {
+    let mode = settings.mode.as_ref().map_or(defaults.mode, |setting| setting.value);
+    let audience =
+        settings.audience.as_ref().map_or_else(|| defaults.audience.clone(), |setting| setting.value.clone());
+    let default_ttl = max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl));
+    let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value);
+    let mut compiler = Compiler { settings: &settings, defaults, default_ttl, mistakes: Vec::new() };
+    let needs_token = !matches!(mode, Mode::Disable | Mode::Off);
+    if needs_token {
+        compiler.check_year_long(&audience, ttl);
+    }
+    let main = compiler.main_token(mode, &audience, ttl);
+    let has_main_volume = main.is_some();
+    let default_token = compiler.default_token(mode, &audience, ttl, has_main_volume);
+    let plan = (mode != Mode::Off).then(|| Plan {
+        volumes: compiler.volumes(main, &default_token),
+        default_token,
+        bound: max_ttl.map_or(Ttl::HOUR, |max| max.min(Ttl::HOUR)),
+    });
+    let mistakes = compiler.mistakes;
+    if mistakes.is_empty() {
+        Ok(Compiled { mode, audience, ttl, plan, settings, has_main_volume })
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// A token on its way into a volume.
+struct Wanted {
+    path: TokenPath,
+    token: Token,
+    containers: Containers,
+    api_access: bool,
+    key: Key,
+    origin: Origin,
+}
+
+struct Compiler<'s> {
+    settings: &'s Settings,
+    defaults: &'s Defaults,
+    default_ttl: Ttl,
+    mistakes: Vec<Mistake>,
+}
+
+impl Compiler<'_> {
+    fn refuse(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
+        self.mistakes.push(Mistake { code, field: Field::Annotation(key), origin: origin.clone(), text });
+    }
+
+    fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {
+        let Some(Setting { origin, .. }) = &self.settings.ttl else { return };
+        if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
+            self.refuse(Code::YearLong, Key::Ttl, origin, year_long(&ttl.seconds().to_string(), origin));
+        }
+    }
+
+    /// The path that is asked for, unless it is where the default token is anyway.
+    fn path(&self) -> Option<&TokenPath> {
+        self.settings.path.as_ref().map(|setting| &setting.value).filter(|path| !path.is_default())
+    }
+
+    fn containers(&self) -> Containers {
+        self.settings.containers.as_ref().map_or(Containers::All, |setting| setting.value.clone())
+    }
+
+    fn env(&self) -> Option<Box<str>> {
+        self.settings.env.as_ref().map(|setting| setting.value.clone())
+    }
+
+    fn default_token(&self, mode: Mode, audience: &Audience, ttl: Ttl, moves: bool) -> DefaultToken {
+        match mode {
+            Mode::Add | Mode::Off => DefaultToken::Bound,
+            Mode::Disable => DefaultToken::Remove,
+            Mode::Replace if moves => DefaultToken::Remove,
+            Mode::Replace => DefaultToken::Rebind {
+                audience: audience.clone(),
+                ttl,
+                containers: self.containers(),
+                env: self.env(),
+            },
+        }
+    }
+
+    /// The token of `add`, or that of `replace` with a path.
+    fn main_token(&self, mode: Mode, audience: &Audience, ttl: Ttl) -> Option<Wanted> {
+        let path = match (mode, self.path()) {
+            (Mode::Add | Mode::Replace, Some(path)) => path.clone(),
+            (Mode::Add, None) => TokenPath { directory: ADD_DIRECTORY.into(), file: ADD_FILE.into() },
+            _ => return None,
+        };
+        let origin = self.settings.path.as_ref().map_or(Origin::Pod, |setting| setting.origin.clone());
+        Some(Wanted {
+            token: Token { audience: audience.clone(), ttl, file: path.file.clone(), env: self.env() },
+            path,
+            containers: self.containers(),
+            api_access: mode == Mode::Replace && *audience == Audience::ApiServer,
+            key: Key::Path,
+            origin,
+        })
+    }
+
+    fn further_tokens(&mut self) -> Vec<Wanted> {
+        let Some(Setting { value: items, origin }) = &self.settings.tokens else { return Vec::new() };
+        let mut wanted = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let audience = item.audience.as_ref().unwrap_or(&self.defaults.audience);
+            let ttl = item.ttl.unwrap_or(self.default_ttl);
+            if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
+                let text = format!("[{index}].ttl {}", year_long(&ttl.seconds().to_string(), origin));
+                self.refuse(Code::YearLong, Key::Tokens, origin, text);
+            }
+            wanted.push(Wanted {
+                path: item.path.clone(),
+                token: Token {
+                    audience: audience.clone(),
+                    ttl,
+                    file: item.path.file.clone(),
+                    env: item.env.clone(),
+                },
+                containers: item.containers.clone(),
+                api_access: false,
+                key: Key::Tokens,
+                origin: origin.clone(),
+            });
+        }
+        wanted
+    }
+
+    /// Groups the tokens by directory: one volume each.
+    fn volumes(&mut self, main: Option<Wanted>, default_token: &DefaultToken) -> Vec<TokenVolume> {
+        let wanted: Vec<Wanted> = main.into_iter().chain(self.further_tokens()).collect();
+        let mut volumes: Vec<TokenVolume> = Vec::new();
+        for (index, token) in wanted.iter().enumerate() {
+            self.check_directory(token, default_token);
+            for other in wanted.iter().take(index) {
+                self.check_clash(token, other);
+            }
+            match volumes.iter_mut().find(|volume| volume.directory == token.path.directory) {
+                Some(volume) => {
+                    volume.api_access |= token.api_access;
+                    volume.tokens.push(token.token.clone());
+                }
+                None => volumes.push(TokenVolume {
+                    directory: token.path.directory.clone(),
+                    tokens: vec![token.token.clone()],
+                    api_access: token.api_access,
+                    containers: token.containers.clone(),
+                }),
+            }
+        }
+        volumes
+    }
+
+    fn check_directory(&mut self, token: &Wanted, default_token: &DefaultToken) {
+        if token.api_access && API_ACCESS_FILES.contains(&&*token.path.file) {
+            let text = format!("{} on {} is needed for the file of that name", quoted(token), token.origin);
+            self.refuse(Code::Clash, token.key, &token.origin, text);
+        }
+        let stays = *default_token != DefaultToken::Remove;
+        if stays && is_at_or_below(&token.path.directory, DEFAULT_DIRECTORY) {
+            let text = format!(
+                "{} on {} is in the directory of the default token, which stays in this mode: choose another \
+                 directory such as {ADD_DIRECTORY}",
+                quoted(token),
+                token.origin
+            );
+            self.refuse(Code::DefaultDirectory, token.key, &token.origin, text);
+        }
+    }
+
+    /// Refuses two tokens that cannot both be where they are asked for.
+    fn check_clash(&mut self, token: &Wanted, other: &Wanted) {
+        let (here, there) = (&*token.path.directory, &*other.path.directory);
+        let reason = if here == there {
+            same_directory(token, other)
+        } else if is_at_or_below(here, there) || is_at_or_below(there, here) {
+            Some("would be mounted inside the other, which is read-only: choose directories side by side")
+        } else {
+            None
+        };
+        let shared = !token.containers.is_disjoint(&other.containers);
+        let env = (shared && token.token.env.is_some() && token.token.env == other.token.env)
+            .then_some("has the same env: give each token a variable of its own");
+        for reason in reason.into_iter().chain(env) {
+            let text = format!(
+                "{} on {}, beside {}, {reason}",
+                quoted(token),
+                token.origin,
+                quote(&other.path.to_string())
+            );
+            self.refuse(Code::Clash, token.key, &token.origin, text);
+        }
+    }
+}
+
+fn same_directory(token: &Wanted, other: &Wanted) -> Option<&'static str> {
+    let beside_api_access =
+        |one: &Wanted, two: &Wanted| one.api_access && API_ACCESS_FILES.contains(&&*two.path.file);
+    if token.path.file == other.path.file {
+        Some("is the same file: give each token a path of its own")
+    } else if beside_api_access(token, other) || beside_api_access(other, token) {
+        Some("is a file that a client of the API server needs: choose another file name")
+    } else if token.containers == other.containers {
+        None
+    } else {
+        Some(
+            "is in the same directory for other containers: choose another directory, or the same containers",
+        )
+    }
+}
+
+fn quoted(token: &Wanted) -> String {
+    quote(&token.path.to_string())
+}
+
+fn year_long(value: &str, origin: &Origin) -> String {
+    format!(
+        "{} on {origin} becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?",
+        quote(value)
+    )
+}
+
+fn is_at_or_below(directory: &str, other: &str) -> bool {
+    directory.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,156 @@
+//! Reads lifetimes: whole seconds, or hours, minutes and seconds.
+
+use crate::pod::token::Ttl;
+
+use super::diagnostics::Code;
+use super::mistake::{Fault, did_you_mean, quote};
+
+/// Units in the order in which they must come, with their seconds.
+const UNITS: [(char, u64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
+
+/// Reads `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
+pub(super) fn ttl(text: &str) -> Result<Ttl, Fault> {
+    match seconds(text) {
+        Some(seconds) => in_range(text, seconds),
+        None => Err(Fault::new(Code::Duration, unreadable(text))),
+    }
+}
+
+/// The number of seconds; one that is too large for the type is as large as it gets.
+fn seconds(text: &str) -> Option<u64> {
+    if let Some(seconds) = whole(text) {
+        return Some(seconds);
+    }
+    let mut rest = text;
+    let mut total = 0_u64;
+    for (unit, length) in UNITS {
+        if let Some((count, after)) = rest.split_once(unit) {
+            total = total.saturating_add(whole(count)?.saturating_mul(length));
+            rest = after;
+        }
+    }
+    (rest.is_empty() && !text.is_empty()).then_some(total)
+}
+
+fn whole(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+fn in_range(text: &str, seconds: u64) -> Result<Ttl, Fault> {
+    Ttl::from_seconds(seconds).ok_or_else(|| {
+        let (is, guess) = if seconds < Ttl::MIN.seconds() {
+            ("too short", Some(longer(text, seconds)))
+        } else {
+            ("too long", None)
+        };
+        let sentence = format!("is {is}: allowed are 600 s (10m) to 4294967296 s{}", did_you_mean(guess));
+        Fault::new(Code::Range, sentence)
+    })
+}
+
+/// What was probably meant by a lifetime that is too short: minutes or hours instead of seconds.
+fn longer(text: &str, seconds: u64) -> String {
+    match (whole(text), seconds) {
+        (Some(0) | None, _) => quote("10m"),
+        (Some(count), 1..10) => quote(&format!("{count}h")),
+        (Some(count), _) => quote(&format!("{count}m")),
+    }
+}
+
+fn unreadable(text: &str) -> String {
+    let allowed = "allowed are whole seconds such as \"7200\", or \"2h\", \"90m\", \"1h30m\"";
+    if text.is_empty() {
+        return format!("is empty: {allowed}; remove the annotation for the default");
+    }
+    format!("is not a duration: {allowed}{}", did_you_mean(guess(text).map(|guess| quote(&guess))))
+}
+
+/// Guesses at spaces, capitals, words, days, weeks, a fraction of zero, another order.
+fn guess(text: &str) -> Option<String> {
+    let compact: String = text.trim_start_matches('+').split_whitespace().collect::<String>().to_lowercase();
+    let number = compact.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = compact.strip_prefix(number)?;
+    let guess = match (whole(number), unit) {
+        (Some(count), "d" | "day" | "days") => format!("{}h", count.checked_mul(24)?),
+        (Some(count), "w" | "week" | "weeks") => format!("{}h", count.checked_mul(24 * 7)?),
+        (Some(count), "hr" | "hrs" | "hour" | "hours") => format!("{count}h"),
+        (Some(count), "min" | "mins" | "minute" | "minutes") => format!("{count}m"),
+        (Some(count), "sec" | "secs" | "second" | "seconds") => format!("{count}s"),
+        (None, "") => number.strip_suffix(".0")?.to_owned(),
+        _ => compact,
+    };
+    seconds(&guess).is_some_and(|seconds| Ttl::from_seconds(seconds).is_some()).then_some(guess)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_and_durations_are_read() {
+        let cases = [
+            ("600", 600),
+            ("3600", 3600),
+            ("3607", 3607),
+            ("4294967296", 1 << 32),
+            ("2h", 7200),
+            ("90m", 5400),
+            ("1h30m", 5400),
+            ("1h0m7s", 3607),
+            ("600s", 600),
+            ("0600", 600),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ttl(text).map(Ttl::seconds), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_other_text_gets_its_own_sentence() {
+        let cases = [
+            ("", Code::Duration, "is empty"),
+            (
+                "599",
+                Code::Range,
+                "too short: allowed are 600 s (10m) to 4294967296 s; did you mean \"599m\"?",
+            ),
+            ("60", Code::Range, "did you mean \"60m\"?"),
+            ("2", Code::Range, "did you mean \"2h\"?"),
+            ("0", Code::Range, "did you mean \"10m\"?"),
+            ("5m", Code::Range, "did you mean \"10m\"?"),
+            ("4294967297", Code::Range, "too long"),
+            ("12345678901234567890", Code::Range, "too long"),
+            ("99999999999999999999", Code::Range, "too long"),
+            ("99999999999999999999h", Code::Range, "too long"),
+            ("1d", Code::Duration, "did you mean \"24h\"?"),
+            ("2 weeks", Code::Duration, "did you mean \"336h\"?"),
+            ("15 m", Code::Duration, "did you mean \"15m\"?"),
+            ("5 m", Code::Duration, "is not a duration"),
+            ("1H", Code::Duration, "did you mean \"1h\"?"),
+            ("2 hours", Code::Duration, "did you mean \"2h\"?"),
+            ("-1h", Code::Duration, "is not a duration"),
+            ("3600.0", Code::Duration, "did you mean \"3600\"?"),
+            ("1.5h", Code::Duration, "is not a duration"),
+            ("0x258", Code::Duration, "is not a duration"),
+            ("30m1h", Code::Duration, "is not a duration"),
+            ("h", Code::Duration, "is not a duration"),
+            ("３６００", Code::Duration, "is not a duration"),
+            ("eine Stunde", Code::Duration, "is not a duration"),
+        ];
+        for (text, code, part) in cases {
+            let fault = ttl(text).expect_err(text);
+            assert_eq!(fault.code, code, "{text}");
+            assert!(fault.sentence.contains(part), "{text}: {}", fault.sentence);
+        }
+    }
+
+    #[test]
+    fn what_is_guessed_is_accepted() {
+        for text in ["60", "2", "0", "5m", "1d", "2 weeks", "15 m", "1H", "3600.0", "+2h", "300"] {
+            let sentence = ttl(text).expect_err(text).sentence;
+            let guess = sentence.rsplit('"').nth(1).expect("a guess in quotes");
+            assert!(ttl(guess).is_ok(), "{text}: {sentence}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a Namespace allows: parsed from its annotations, judged on the resulting spec.
+
+use crate::pod::Projection;
+use crate::pod::token::{ApiAudiences, Ttl};
+
+use super::diagnostics::Code;
+use super::keys::Key;
+use super::mistake::{Fault, Field, Mistake, Origin, quote};
+use super::{duration, values};
+
+/// Most audiences that a message lists.
+const MAX_LISTED: usize = 8;
+
+/// The limits that a Namespace sets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guardrails {
+    pub(super) deny_pod_overrides: bool,
+    pub(super) allowed_audiences: Option<Vec<Box<str>>>,
+    pub(super) max_ttl: Option<Ttl>,
+    pub(super) dry_run: bool,
+}
+
+impl Guardrails {
+    /// Parses one of the keys that only a Namespace has.
+    pub(super) fn read(&mut self, key: Key, text: &str) -> Result<(), Fault> {
+        match key {
+            Key::PodOverrides => self.deny_pod_overrides = !values::pod_overrides(text)?,
+            Key::AllowedAudiences => self.allowed_audiences = Some(values::allowed_audiences(text)?),
+            Key::MaxTtl => self.max_ttl = Some(duration::ttl(text)?),
+            Key::DryRun => self.dry_run = values::dry_run(text)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Judges every service account token of the resulting spec.
+    pub(super) fn judge(
+        &self,
+        projections: &[Projection<'_>],
+        namespace: &Origin,
+        api: &ApiAudiences,
+    ) -> Vec<Mistake> {
+        let broken = projections.iter().flat_map(|projection| {
+            let audience = self.judge_audience(projection, namespace, api);
+            audience.into_iter().chain(self.judge_lifetime(projection, namespace))
+        });
+        let mut mistakes: Vec<Mistake> = broken.collect();
+        mistakes.dedup();
+        mistakes
+    }
+
+    fn judge_audience(
+        &self,
+        projection: &Projection<'_>,
+        namespace: &Origin,
+        api: &ApiAudiences,
+    ) -> Option<Mistake> {
+        let allowed = self.allowed_audiences.as_ref()?;
+        let audience = projection.audience.filter(|audience| !api.contains(Some(audience)))?;
+        if allowed.iter().any(|name| **name == *audience) {
+            return None;
+        }
+        let text = format!(
+            "{} asks for a token for {}: {namespace} allows {} and the API server",
+            source(projection),
+            quote(audience),
+            list(allowed)
+        );
+        Some(broken(Code::AudienceForbidden, Key::AllowedAudiences, namespace, text))
+    }
+
+    fn judge_lifetime(&self, projection: &Projection<'_>, namespace: &Origin) -> Option<Mistake> {
+        let max = self.max_ttl.filter(|max| projection.seconds > max.seconds())?;
+        let text = format!(
+            "{} asks for a token of {} s: {namespace} allows {} s ({max})",
+            source(projection),
+            projection.seconds,
+            max.seconds()
+        );
+        Some(broken(Code::LifetimeForbidden, Key::MaxTtl, namespace, text))
+    }
+}
+
+fn broken(code: Code, key: Key, namespace: &Origin, text: String) -> Mistake {
+    Mistake { code, field: Field::Annotation(key), origin: namespace.clone(), text }
+}
+
+/// The volume that asks for a token. A generated name would keep events from aggregating.
+fn source(projection: &Projection<'_>) -> String {
+    if projection.volume.starts_with("kube-api-access-") {
+        "the default token volume".to_owned()
+    } else {
+        format!("volume {}", quote(&projection.volume))
+    }
+}
+
+fn list(audiences: &[Box<str>]) -> String {
+    let mut names: Vec<String> = audiences.iter().take(MAX_LISTED).map(|name| quote(name)).collect();
+    if audiences.len() > MAX_LISTED {
+        names.push(format!("{} more", audiences.len() - MAX_LISTED));
+    }
+    names.join(", ")
+}

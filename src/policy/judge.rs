@@ -1,0 +1,187 @@
+//! A Pod under the settings of its Namespace.
+
+use std::borrow::Cow;
+
+use json_patch::Patch;
+
+use crate::pod::view::Pod;
+use crate::pod::{Decision, decide};
+
+use super::Mode;
+use super::compile::{Compiled, compile};
+use super::diagnostics::Code;
+use super::mistake::{Field, Mistake, Origin, quote};
+use super::namespace::NamespaceSettings;
+use super::settings::Settings;
+use super::warnings::Warnings;
+
+/// What becomes of a Pod, and why.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The changes; empty where the Pod is refused, or only looked at.
+    pub patch: Patch,
+    /// Reasons to refuse the Pod; empty where it is allowed.
+    pub mistakes: Vec<Mistake>,
+    /// What somebody should fix, at most 120 characters each.
+    pub warnings: Vec<String>,
+    /// What would have become of the Pod, if the Namespace says `dry-run`.
+    pub dry_run: Option<DryRun>,
+    /// The settings in force; `None` where they are mistaken.
+    pub in_force: Option<InForce>,
+    /// Which objects the settings come from: `defaults`, `namespace`, `pod` or `namespace,pod`.
+    pub settings_from: &'static str,
+}
+
+/// What `dry-run` kept from happening.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DryRun {
+    /// Nothing would have happened.
+    Unchanged,
+    /// The Pod would have been patched.
+    WouldPatch,
+    /// The Pod would have been refused.
+    WouldRefuse,
+}
+
+/// The settings in force for a Pod.
+#[derive(Debug)]
+pub struct InForce {
+    /// The mode.
+    pub mode: Mode,
+    /// The audience; empty for the API server's own.
+    pub audience: String,
+    /// The lifetime in seconds.
+    pub ttl: u64,
+}
+
+/// Judges a Pod under the settings of its Namespace.
+#[must_use]
+pub fn judge(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Judgement {
+    let api = &namespace.defaults.api_audiences;
+    let own = Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()));
+    let settings_from = settings_from(&own, namespace);
+    let mut warnings = key_warnings(&own, namespace);
+    let mut judgement = match in_force(own, namespace) {
+        Ok(compiled) => {
+            let decision = decide(pod, compiled.plan.as_ref(), api);
+            warnings.ineffective(&compiled);
+            warnings.findings(&decision.findings, &compiled, pod);
+            Judgement {
+                mistakes: broken(&decision, namespace),
+                in_force: Some(InForce::from(&*compiled)),
+                patch: decision.patch,
+                ..Judgement::new(settings_from)
+            }
+        }
+        Err(mistakes) => Judgement { mistakes, ..Judgement::new(settings_from) },
+    };
+    judgement.only_look(namespace.guardrails.dry_run, &mut warnings);
+    judgement.warnings = warnings.into_texts();
+    judgement
+}
+
+impl Judgement {
+    fn new(settings_from: &'static str) -> Self {
+        Self {
+            patch: Patch::default(),
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+            dry_run: None,
+            in_force: None,
+            settings_from,
+        }
+    }
+
+    /// Drops the patch of a refused Pod, and under `dry-run` everything but the words.
+    fn only_look(&mut self, dry_run: bool, warnings: &mut Warnings) {
+        let refused = !self.mistakes.is_empty();
+        if dry_run {
+            self.mistakes.iter().for_each(|mistake| warnings.would_refuse(mistake));
+            if let (false, false, Some(in_force)) = (refused, self.patch.is_empty(), &self.in_force) {
+                warnings.would_patch(in_force.mode, self.patch.len());
+            }
+            self.dry_run = Some(match (refused, self.patch.is_empty()) {
+                (true, _) => DryRun::WouldRefuse,
+                (false, false) => DryRun::WouldPatch,
+                (false, true) => DryRun::Unchanged,
+            });
+            self.mistakes.clear();
+        }
+        if dry_run || refused {
+            self.patch = Patch::default();
+        }
+    }
+}
+
+impl From<&Compiled> for InForce {
+    fn from(compiled: &Compiled) -> Self {
+        Self {
+            mode: compiled.mode,
+            audience: compiled.audience.name().unwrap_or_default().to_owned(),
+            ttl: compiled.ttl.seconds(),
+        }
+    }
+}
+
+fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
+    match (namespace.settings.carried.is_empty(), own.carried.is_empty()) {
+        (true, true) => "defaults",
+        (true, false) => "pod",
+        (false, true) => "namespace",
+        (false, false) => "namespace,pod",
+    }
+}
+
+fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
+    let mut warnings = Warnings::default();
+    own.unknown.iter().for_each(|name| warnings.unknown_key(name, &Origin::Pod));
+    own.misplaced.iter().for_each(|key| warnings.misplaced_key(*key));
+    namespace.settings.unknown.iter().for_each(|name| warnings.unknown_key(name, &namespace.origin));
+    warnings
+}
+
+/// The settings in force, or every reason why there are none.
+fn in_force(own: Settings, namespace: &NamespaceSettings) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
+    let forbidden = forbidden_overrides(&own, namespace);
+    let is_forbidden = !forbidden.is_empty();
+    let mut mistakes = namespace.settings.mistakes.clone();
+    mistakes.extend(forbidden);
+    if !is_forbidden {
+        mistakes.extend_from_slice(&own.mistakes);
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    if own.carried.is_empty() {
+        return namespace.compiled.as_ref().map(Cow::Borrowed).map_err(Clone::clone);
+    }
+    let merged = own.over(&namespace.settings);
+    compile(merged, &namespace.defaults, namespace.guardrails.max_ttl).map(Cow::Owned)
+}
+
+fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Mistake> {
+    if !namespace.guardrails.deny_pod_overrides {
+        return Vec::new();
+    }
+    let forbidden = |key| Mistake {
+        code: Code::OverrideForbidden,
+        field: Field::Annotation(key),
+        origin: Origin::Pod,
+        text: format!("stands on the Pod, but {} says pod-overrides: deny", namespace.origin),
+    };
+    own.carried.iter().copied().map(forbidden).collect()
+}
+
+/// What the resulting spec must not be.
+fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake> {
+    let taken = |name: &String| Mistake {
+        code: Code::VolumeTaken,
+        field: Field::Volumes,
+        origin: Origin::Pod,
+        text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
+    };
+    let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
+    let api = &namespace.defaults.api_audiences;
+    mistakes.extend(namespace.guardrails.judge(&decision.projections, &namespace.origin, api));
+    mistakes
+}

@@ -1,0 +1,86 @@
+//! The settings of a Namespace, parsed once when it changes.
+
+use std::sync::Arc;
+
+use super::Defaults;
+use super::compile::{Compiled, compile};
+use super::diagnostics::Code;
+use super::guardrails::Guardrails;
+use super::keys::Key;
+use super::mistake::{Field, Mistake, Origin, quote};
+use super::settings::Settings;
+use super::warnings::Warnings;
+
+/// The settings of one Namespace that opted in, with its mistakes kept as mistakes.
+#[derive(Clone, Debug)]
+pub struct NamespaceSettings {
+    pub(super) origin: Origin,
+    pub(super) defaults: Arc<Defaults>,
+    pub(super) guardrails: Guardrails,
+    pub(super) settings: Settings,
+    /// What holds for a Pod that carries no settings.
+    pub(super) compiled: Result<Compiled, Vec<Mistake>>,
+}
+
+impl NamespaceSettings {
+    /// Parses the annotations of a Namespace; keys without our prefix are passed over.
+    #[must_use]
+    pub fn parse<'a>(
+        name: &str,
+        annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+        defaults: &Arc<Defaults>,
+    ) -> Self {
+        let origin = Origin::Namespace(name.into());
+        let ours = annotations.into_iter().filter(|(key, _)| key.starts_with(crate::pod::view::PREFIX));
+        let mut guardrails = Guardrails::default();
+        let mut settings =
+            Settings::parse(ours, &origin, &defaults.api_audiences, |key, text| guardrails.read(key, text));
+        settings.mistakes.extend(above_maximum(&settings, &guardrails));
+        let compiled = if settings.mistakes.is_empty() {
+            compile(settings.clone(), defaults, guardrails.max_ttl)
+        } else {
+            Err(settings.mistakes.clone())
+        };
+        Self { origin, defaults: Arc::clone(defaults), guardrails, settings, compiled }
+    }
+
+    /// Every mistake in the annotations.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        self.compiled.as_ref().err().map_or(&[], Vec::as_slice)
+    }
+
+    /// Warnings about the annotations themselves.
+    #[must_use]
+    pub fn warnings(&self, opted_in: bool) -> Vec<String> {
+        let mut warnings = Warnings::default();
+        for name in &self.settings.unknown {
+            warnings.unknown_key(name, &self.origin);
+        }
+        if let Ok(compiled) = &self.compiled {
+            warnings.ineffective(compiled);
+        }
+        if let (false, Some(key)) = (opted_in, self.settings.carried.first()) {
+            warnings.not_opted_in(*key);
+        }
+        warnings.into_texts()
+    }
+}
+
+/// A `ttl` that every Pod of the Namespace would be refused for.
+fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Mistake> {
+    let setting = settings.ttl.as_ref()?;
+    let max = guardrails.max_ttl.filter(|max| setting.value > *max)?;
+    let text = format!(
+        "{} on {} is above max-ttl {} of the same Namespace: lower one or raise the other",
+        quote(&setting.value.to_string()),
+        setting.origin,
+        quote(&max.to_string())
+    );
+    Some(Mistake {
+        code: Code::AboveMaximum,
+        field: Field::Annotation(Key::Ttl),
+        origin: setting.origin.clone(),
+        text,
+    })
+}

@@ -1,0 +1,204 @@
+//! Reads `tokens`: a YAML list of further tokens.
+
+use serde_json::{Map, Value};
+
+use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
+
+use super::diagnostics::Code;
+use super::duration;
+use super::mistake::{Fault, did_you_mean, quote};
+use super::nearest::nearest;
+use super::values;
+
+/// Most tokens in one list.
+const MAX_TOKENS: usize = 16;
+
+/// Most nodes of the YAML text: what a full list needs, several times over.
+const MAX_NODES: usize = 4096;
+
+/// Deepest nesting of the YAML text: a list of maps with lists.
+const MAX_DEPTH: usize = 8;
+
+/// The fields of an item.
+const FIELDS: [&str; 5] = ["audience", "containers", "env", "path", "ttl"];
+
+/// One item of the list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Item {
+    pub(super) audience: Option<Audience>,
+    pub(super) ttl: Option<Ttl>,
+    pub(super) path: TokenPath,
+    pub(super) containers: Containers,
+    pub(super) env: Option<Box<str>>,
+}
+
+/// Reads the list, with every mistake in it.
+pub(super) fn tokens(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<Fault>> {
+    let maps = maps(text).map_err(|fault| vec![fault])?;
+    let mut items = Vec::new();
+    let mut faults = Vec::new();
+    for (index, map) in maps.iter().enumerate() {
+        match Reader::new(index, map).item(api) {
+            Ok(item) => items.push(item),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if faults.is_empty() { Ok(items) } else { Err(faults) }
+}
+
+fn maps(text: &str) -> Result<Vec<Map<String, Value>>, Fault> {
+    let fault = |sentence: String| Err(Fault::new(Code::Tokens, sentence));
+    if text.is_empty() {
+        return fault("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
+    }
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
+        with_snippet: false,
+    };
+    match serde_saphyr::from_str_with_options::<Vec<Map<String, Value>>>(text, options) {
+        Ok(maps) if maps.len() > MAX_TOKENS => {
+            fault(format!("has {} tokens: allowed are {MAX_TOKENS}", maps.len()))
+        }
+        Ok(maps) => Ok(maps),
+        Err(error) => {
+            let expected =
+                "expected is a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
+            fault(format!("is no YAML list of tokens ({}): {expected}", place(&error)))
+        }
+    }
+}
+
+/// Where the text stops being what it should be. The library's own words may repeat all of the text.
+fn place(error: &serde_saphyr::Error) -> String {
+    error.location().map_or_else(
+        || "as a whole".to_owned(),
+        |location| format!("line {} column {}", location.line(), location.column()),
+    )
+}
+
+/// Reads the fields of one item and collects what is wrong.
+struct Reader<'m> {
+    index: usize,
+    map: &'m Map<String, Value>,
+    faults: Vec<Fault>,
+}
+
+impl<'m> Reader<'m> {
+    fn new(index: usize, map: &'m Map<String, Value>) -> Self {
+        Self { index, map, faults: Vec::new() }
+    }
+
+    fn item(mut self, api: &ApiAudiences) -> Result<Item, Vec<Fault>> {
+        self.check_names();
+        let audience = self.read("audience", |text| values::audience(text, api));
+        let ttl = self.read("ttl", duration::ttl);
+        let path = self.read("path", values::path);
+        let containers = self.read("containers", |text| values::containers(text, Containers::Only));
+        let env = self.read("env", values::env);
+        match path {
+            Some(path) if self.faults.is_empty() => {
+                Ok(Item { audience, ttl, path, containers: containers.unwrap_or_default(), env })
+            }
+            _ => Err(self.faults),
+        }
+    }
+
+    fn check_names(&mut self) {
+        for name in self.map.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+            let guess = nearest(name, FIELDS).map(quote);
+            let sentence = format!("is no field: allowed are {}{}", FIELDS.join(", "), did_you_mean(guess));
+            self.faults.push(Fault::new(Code::Tokens, sentence).in_item(format!("[{}]", self.index), name));
+        }
+        if !self.map.contains_key("path") {
+            let sentence = "lacks path: each further token needs the path of its file";
+            self.faults
+                .push(Fault::new(Code::Tokens, sentence).in_item("item", &format!("[{}]", self.index)));
+        }
+    }
+
+    fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        let value = self.map.get(name)?;
+        let item = format!("[{}].{name}", self.index);
+        let Some(text) = text(value) else {
+            let fault = Fault::new(Code::Tokens, "is of the wrong kind: write a string");
+            self.faults.push(fault.in_item(item, &value.to_string()));
+            return None;
+        };
+        match parse(text.trim()) {
+            Ok(parsed) => Some(parsed),
+            Err(fault) => {
+                let value = fault.value.clone().unwrap_or(text);
+                self.faults.push(fault.in_item(item, &value));
+                None
+            }
+        }
+    }
+}
+
+/// A scalar as it was probably written; a list of scalars as a comma list.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Array(values) => {
+            values.iter().map(text).collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Item>, Vec<Fault>> {
+        tokens(text, &ApiAudiences::default())
+    }
+
+    #[test]
+    fn a_list_is_read_in_flow_and_in_block_style() {
+        let flow = "[{audience: vault, ttl: 7200, path: /t/vault, containers: 'app, log', env: VAULT}]";
+        let block =
+            "- audience: vault\n  ttl: 2h\n  path: /t/vault\n  containers: [app, log]\n  env: VAULT\n";
+        let expected = Item {
+            audience: Some(Audience::Named("vault".into())),
+            ttl: Ttl::from_seconds(7200),
+            path: TokenPath { directory: "/t".into(), file: "vault".into() },
+            containers: Containers::Only(["app".into(), "log".into()].into()),
+            env: Some("VAULT".into()),
+        };
+        assert_eq!(read(flow), Ok(vec![expected.clone()]));
+        assert_eq!(read(block), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn every_mistake_of_every_item_is_named() {
+        let faults = read("[{path: /t/a, ttl: 5m}, {audience: x, pth: /t/b}, {path: t, containers: {}}]");
+        let items: Vec<_> = faults
+            .expect_err("five mistakes")
+            .into_iter()
+            .map(|fault| (fault.item.unwrap_or_default(), fault.value.unwrap_or_default(), fault.code))
+            .collect();
+        let expected = [
+            ("[0].ttl", "5m", Code::Range),
+            ("[1]", "pth", Code::Tokens),
+            ("item", "[1]", Code::Tokens),
+            ("[2].path", "t", Code::Path),
+            ("[2].containers", "{}", Code::Tokens),
+        ];
+        assert_eq!(items, expected.map(|(item, value, code)| (item.to_owned(), value.to_owned(), code)));
+    }
+
+    #[test]
+    fn what_is_no_list_of_maps_is_refused() {
+        let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]";
+        let deep = "[".repeat(10_000);
+        let long = "- {path: /t/x}\n".repeat(17);
+        for text in
+            ["", "vault", "{path: /t/x}", "[[]]", "- path: /t/x\n  path: /t/y", "[", bomb, &deep, &long]
+        {
+            let faults = read(text).expect_err(text);
+            assert_eq!(faults.first().map(|fault| fault.code), Some(Code::Tokens), "{text}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Reads the values of annotations, each into a type that cannot be wrong.
+
+use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, normalised};
+
+use super::Mode;
+use super::diagnostics::Code;
+use super::mistake::{Fault, did_you_mean, quote};
+use super::nearest::nearest;
+
+/// The words of `mode`.
+pub(super) const MODES: [(&str, Mode); 4] =
+    [("replace", Mode::Replace), ("disable", Mode::Disable), ("add", Mode::Add), ("off", Mode::Off)];
+
+/// Longest path, in bytes (`PATH_MAX` of Linux).
+const MAX_PATH: usize = 4096;
+
+/// Longest segment of a path, in bytes (`NAME_MAX` of Linux).
+const MAX_SEGMENT: usize = 255;
+
+/// Longest container name: a DNS label (RFC 1123).
+const MAX_LABEL: usize = 63;
+
+/// Longest name of an environment variable that is accepted, in bytes.
+const MAX_ENV: usize = 255;
+
+pub(super) fn mode(text: &str) -> Result<Mode, Fault> {
+    word(text, &MODES, Code::Mode)
+}
+
+pub(super) fn pod_overrides(text: &str) -> Result<bool, Fault> {
+    word(text, &[("allow", true), ("deny", false)], Code::Switch)
+}
+
+pub(super) fn dry_run(text: &str) -> Result<bool, Fault> {
+    word(text, &[("true", true), ("false", false)], Code::Switch)
+}
+
+fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, Fault> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*value);
+    }
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let is = if text.is_empty() { "is empty" } else { "is unknown" };
+    let guess = nearest(text, names.iter().copied()).map(quote);
+    Err(Fault::new(code, format!("{is}: allowed are {}{}", names.join(", "), did_you_mean(guess))))
+}
+
+/// Reads an audience; empty, or a name of the API server, is the API server's own.
+pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, Fault> {
+    check_audience(text, Code::Audience)?;
+    Ok(if api.contains(Some(text)) { Audience::ApiServer } else { Audience::Named(text.into()) })
+}
+
+fn check_audience(text: &str, code: Code) -> Result<(), Fault> {
+    if text.len() > Audience::MAX_BYTES {
+        let sentence = format!("is too long: {} bytes, allowed are {}", text.len(), Audience::MAX_BYTES);
+        return Err(Fault::new(code, sentence));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Fault::new(code, "has a control character: an audience is one line of text"));
+    }
+    Ok(())
+}
+
+/// Reads `allowed-audiences`.
+pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, Fault> {
+    let audiences: Vec<&str> = items(text).collect();
+    if audiences.is_empty() {
+        let sentence = "is empty: list at least one audience, separated by commas; the API server's own is always \
+                        allowed";
+        return Err(Fault::new(Code::AllowedAudiences, sentence));
+    }
+    for audience in &audiences {
+        check_audience(audience, Code::AllowedAudiences).map_err(|fault| fault.in_item("item", audience))?;
+    }
+    Ok(audiences.into_iter().map(Box::from).collect())
+}
+
+/// The items of a comma list; a comma too many is no mistake.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// Reads the path of a token file.
+pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
+    let fault = |sentence: String| Err(Fault::new(Code::Path, sentence));
+    let Some(relative) = text.strip_prefix('/') else {
+        let guess = (!text.is_empty() && check_segments(text).is_ok()).then(|| quote(&format!("/{text}")));
+        let is = if text.is_empty() { "is empty" } else { "is not absolute" };
+        return fault(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
+    };
+    if text.len() > MAX_PATH {
+        return fault(format!("is too long: {} bytes, allowed are {MAX_PATH}", text.len()));
+    }
+    if let Err(sentence) = check_segments(relative) {
+        return fault(sentence);
+    }
+    match relative.rsplit_once('/') {
+        _ if relative.is_empty() => fault("is the root directory: name a file in a directory".to_owned()),
+        Some((_, "" | ".")) => {
+            let guess = quote(&format!("{}/token", normalised(text)));
+            fault(format!("is a directory: name the token file{}", did_you_mean(Some(guess))))
+        }
+        Some((directory, file)) if !normalised(directory).is_empty() => {
+            Ok(TokenPath { directory: normalised(directory).into(), file: file.into() })
+        }
+        _ => {
+            fault("is in the root directory, which cannot be mounted: name a file in a directory".to_owned())
+        }
+    }
+}
+
+fn check_segments(path: &str) -> Result<(), String> {
+    if path.chars().any(char::is_control) {
+        return Err("has a control character".to_owned());
+    }
+    if path.contains(':') {
+        return Err("has a \":\", which the API refuses in a mount path".to_owned());
+    }
+    for segment in path.split('/') {
+        if segment == ".." {
+            return Err("has a \"..\" segment: write the path without it".to_owned());
+        }
+        if segment.len() > MAX_SEGMENT {
+            return Err(format!("has a segment of {} bytes, allowed are {MAX_SEGMENT}", segment.len()));
+        }
+    }
+    // The API refuses a projection whose path starts with "..", such as "..data".
+    let file = path.rsplit('/').next().unwrap_or_default();
+    if file.starts_with("..") {
+        return Err("names a file that starts with \"..\", which the API refuses".to_owned());
+    }
+    Ok(())
+}
+
+/// Reads a comma list of container names.
+pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
+    let names: Vec<&str> = items(text).collect();
+    if names.is_empty() {
+        let sentence = "is empty: list container names separated by commas, or remove the annotation";
+        return Err(Fault::new(Code::Containers, sentence));
+    }
+    if let Some(name) = names.iter().find(|name| !is_label(name)) {
+        let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
+        let guess = nearest_label(name).map(|guess| quote(&guess));
+        let fault = Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)));
+        return Err(fault.in_item("name", name));
+    }
+    Ok(names.into_iter().map(Box::from).collect())
+}
+
+/// Reads a list for one of the two container keys.
+pub(super) fn containers(
+    text: &str,
+    list: impl Fn(Box<[Box<str>]>) -> Containers,
+) -> Result<Containers, Fault> {
+    container_names(text).map(list)
+}
+
+/// Whether a text is a DNS label (RFC 1123), as container names are.
+fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=MAX_LABEL).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// The label that was probably meant: in lower case, with hyphens.
+fn nearest_label(text: &str) -> Option<String> {
+    let label = text.to_lowercase().replace(['_', ' ', '.'], "-");
+    is_label(&label).then_some(label)
+}
+
+/// Reads the name of an environment variable, as every release of the API accepts it
+/// (`envVarNameFmt` in `k8s.io/apimachinery/pkg/util/validation/validation.go`).
+pub(super) fn env(text: &str) -> Result<Box<str>, Fault> {
+    let fault = |sentence: &str| Err(Fault::new(Code::Env, sentence));
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if text.is_empty() {
+        return fault("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
+    }
+    if text.len() > MAX_ENV {
+        return fault("is too long: allowed are 255 bytes");
+    }
+    if text.contains('=') {
+        return fault("has a \"=\": write the name alone, its value is the path of the token file");
+    }
+    if !text.bytes().all(inner) || text.starts_with(|first: char| first.is_ascii_digit()) {
+        return fault(
+            "is no variable name: allowed are letters, digits, \"_\", \"-\" and \".\", and no digit at the start",
+        );
+    }
+    Ok(text.into())
+}
