@@ -56,11 +56,11 @@ fn outcome(judgement: &Judgement) -> Outcome {
 }
 
 fn audit_annotations(judgement: &Judgement, outcome: Outcome) -> AuditAnnotations {
-    let in_force = judgement.in_force.as_ref();
+    let token = judgement.in_force.as_ref().and_then(|in_force| in_force.token.as_ref());
     AuditAnnotations {
-        mode: in_force.map(|in_force| in_force.mode.to_string()),
-        audience: in_force.map(|in_force| in_force.audience.clone()),
-        ttl: in_force.map(|in_force| in_force.ttl.to_string()),
+        mode: mode(judgement).map(|mode| mode.to_string()),
+        audience: token.map(|token| token.audience.clone()),
+        ttl: token.map(|token| token.ttl.to_string()),
         settings_from: judgement.settings_from,
         outcome: outcome.as_str(),
     }

@@ -47,8 +47,7 @@ pub(super) fn compile(
     let default_ttl = max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl));
     let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, mistakes: Vec::new() };
-    let needs_token = !matches!(mode, Mode::Disable | Mode::Off);
-    if needs_token {
+    if mode.has_token() {
         compiler.check_year_long(&audience, ttl);
     }
     let main = compiler.main_token(mode, &audience, ttl);

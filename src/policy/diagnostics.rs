@@ -80,6 +80,18 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// What happens to the Pod, in a few words.
+    #[must_use]
+    pub fn consequence(self) -> &'static str {
+        match self {
+            Self::Forbidden => "Guardrails: refused with 403 Forbidden",
+            Self::Invalid => "Mistakes: refused with 422 Invalid",
+            Self::Warning => "Warnings: allowed",
+        }
+    }
+}
+
 /// What people are told about a code.
 #[derive(Debug)]
 pub struct Diagnostic {

@@ -48,6 +48,13 @@ pub enum DryRun {
 pub struct InForce {
     /// The mode.
     pub mode: Mode,
+    /// The configured token, in the modes that have one.
+    pub token: Option<ConfiguredToken>,
+}
+
+/// The token that `audience` and `ttl` ask for.
+#[derive(Debug)]
+pub struct ConfiguredToken {
     /// The audience; empty for the API server's own.
     pub audience: String,
     /// The lifetime in seconds.
@@ -117,8 +124,10 @@ impl From<&Compiled> for InForce {
     fn from(compiled: &Compiled) -> Self {
         Self {
             mode: compiled.mode,
-            audience: compiled.audience.name().unwrap_or_default().to_owned(),
-            ttl: compiled.ttl.seconds(),
+            token: compiled.mode.has_token().then(|| ConfiguredToken {
+                audience: compiled.audience.name().unwrap_or_default().to_owned(),
+                ttl: compiled.ttl.seconds(),
+            }),
         }
     }
 }

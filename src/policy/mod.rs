@@ -12,6 +12,7 @@ pub mod keys;
 mod mistake;
 mod namespace;
 pub mod nearest;
+pub mod reference;
 mod settings;
 mod tokens;
 mod values;
@@ -21,7 +22,7 @@ use std::fmt;
 
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
-pub use judge::{DryRun, InForce, Judgement, judge};
+pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
 pub use mistake::{Field, Mistake, Origin, quote};
 pub use namespace::NamespaceSettings;
 pub use warnings::warning;
@@ -38,6 +39,13 @@ pub enum Mode {
     /// The default token gets the configured audience and lifetime.
     #[default]
     Replace,
+}
+
+impl Mode {
+    /// Whether `audience` and `ttl` mean a token in this mode.
+    fn has_token(self) -> bool {
+        matches!(self, Self::Add | Self::Replace)
+    }
 }
 
 impl fmt::Display for Mode {

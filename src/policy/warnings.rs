@@ -148,11 +148,8 @@ impl Warnings {
 
     fn automount_overruled(&mut self, compiled: &Compiled) {
         if compiled.mode == Mode::Disable {
-            let text = format!(
-                "{0}: disable overrules automountServiceAccountToken: true; {0}: replace keeps a token",
-                Key::Mode
-            );
-            self.push(Code::AutomountOverruled, &text);
+            let text = "disable overrules automountServiceAccountToken: true; set replace to keep a token";
+            self.push(Code::AutomountOverruled, &format!("{}: {text}", Key::Mode));
         }
     }
 
