@@ -220,17 +220,12 @@ fn connector(roots: &Path) -> Result<TlsConnector> {
     Ok(Arc::new(config).into())
 }
 
-/// The first address of the webhook listener in a log; the rest of the log is read and dropped.
+/// The address after `listen=` in a log; the rest of the log is read and dropped.
 fn address_in_log(log: impl std::io::Read + Send + 'static) -> Option<String> {
     let mut lines = BufReader::new(log).lines().map_while(std::result::Result::ok);
     let address = lines.by_ref().find_map(|line| {
-        let rest = line.split_once("webhook")?.1.split_once("address=")?.1;
-        Some(
-            rest.trim_start_matches('"')
-                .chars()
-                .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
-                .collect(),
-        )
+        let rest = line.split_once(" listen=")?.1;
+        Some(rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect())
     });
     thread::spawn(move || lines.for_each(drop));
     address

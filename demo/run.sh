@@ -9,10 +9,10 @@ if ! command -v curl >/dev/null; then
     exit 2
 fi
 
-bold='' off=''
+bold='' off='' colour=0
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
     bold=$(printf '\033[1m') off=$(printf '\033[0m')
-    export CLICOLOR_FORCE=1
+    colour=1
 fi
 heading() { printf '\n%s%s%s\n' "$bold" "$1" "$off"; }
 fail() {
@@ -37,8 +37,8 @@ cargo build --locked --quiet --bin boundtoken --example show
 show=target/debug/examples/show
 
 start() {
-    target/debug/boundtoken serve --namespaces demo/namespaces.yaml --tls-dir "$work/tls" \
-        --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 >"$work/log" 2>&1 &
+    NO_COLOR=1 target/debug/boundtoken serve --namespaces demo/namespaces.yaml --tls-dir "$work/tls" \
+        --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --shutdown-delay 0 >"$work/log" 2>&1 &
     server=$!
 }
 
@@ -49,25 +49,25 @@ ask() {
     curl --silent --show-error --fail --max-time 10 --cacert "$work/tls/ca.crt" \
         --header 'Content-Type: application/json' --data-binary "@$work/review.json" \
         --output "$work/answer.json" "$url/mutate" || fail "no answer"
-    "$show" "$work/review.json" "$work/answer.json" >"$work/shown" || fail "the answer makes no sense"
+    CLICOLOR_FORCE=$colour "$show" "$work/review.json" "$work/answer.json" >"$work/shown" || fail "the answer makes no sense"
     cat "$work/shown"
 }
 expect() { grep -qE -- "$1" "$work/shown" || fail "expected to see: $1"; }
 
-# The last address that the server logged for a listener.
-address() { sed -n "s/.*$1.*address=\"\{0,1\}\([0-9.:]*\).*/\1/p" "$work/log" | tail -1; }
+# The address of a listener in the line that the server logs: listen=ADDRESS admin_listen=ADDRESS.
+address() { sed -n "s/.*[^_a-z]$1[\"=:]*\([0-9.]*:[0-9]*\).*/\1/p" "$work/log" | head -1; }
 
 # Waits until the server says it is ready: at most 10 s, and not longer than it lives.
 wait_until_ready() {
     local tries=0
-    until admin=$(address admin) && [ -n "$admin" ] &&
+    until admin=$(address admin_listen) && [ -n "$admin" ] &&
         curl --silent --fail --output /dev/null --max-time 1 "http://$admin/readyz"; do
         kill -0 "$server" 2>/dev/null || fail "the server ended"
         tries=$((tries + 1))
         [ "$tries" -lt 100 ] || fail "the server is not ready"
         sleep 0.1
     done
-    url="https://$(address webhook)"
+    url="https://$(address listen)"
 }
 
 start

@@ -30,7 +30,7 @@ pub(super) async fn serve(directory: &Path) -> Result<()> {
     );
     let acceptor = acceptor(directory)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("webhook address={}", listener.local_addr()?);
+    println!("serving listen={}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
