@@ -17,10 +17,10 @@ use similar::{ChangeTag, TextDiff};
 const ADDED: Style = AnsiColor::Green.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default();
-const HUNK: Style = AnsiColor::Cyan.on_default();
+const SKIPPED: Style = Style::new().dimmed();
 
 /// Lines of context around a change.
-const CONTEXT: usize = 2;
+const CONTEXT: usize = 1;
 
 fn main() -> ExitCode {
     match run() {
@@ -70,10 +70,12 @@ fn diff(out: &mut impl Write, before: &Value, after: &Value) -> Result<(), Box<d
     if before == after {
         writeln!(out, "(unchanged)")?;
     }
-    let (before, after) = (serde_saphyr::to_string(before)?, serde_saphyr::to_string(after)?);
+    let (before, after) = (yaml(before)?, yaml(after)?);
     let diff = TextDiff::from_lines(&before, &after);
-    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
-        writeln!(out, "{HUNK}{}{HUNK:#}", hunk.header())?;
+    for (index, hunk) in diff.unified_diff().context_radius(CONTEXT).iter_hunks().enumerate() {
+        if index > 0 {
+            writeln!(out, "{SKIPPED} …{SKIPPED:#}")?;
+        }
         for change in hunk.iter_changes() {
             let style = match change.tag() {
                 ChangeTag::Delete => REMOVED,
@@ -85,6 +87,15 @@ fn diff(out: &mut impl Write, before: &Value, after: &Value) -> Result<(), Box<d
         }
     }
     Ok(())
+}
+
+/// What people read of an object: all but the API server's bookkeeping about who set which field.
+fn yaml(object: &Value) -> Result<String, Box<dyn Error>> {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    Ok(serde_saphyr::to_string(&object)?)
 }
 
 /// The words that kubectl finds for a refusal: bullets for `Invalid`, one line for the rest.
