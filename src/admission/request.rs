@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::pod::view::{Text, nullable};
+use crate::pod::text::{Text, nullable};
 
 /// Longest explanation of a bad body, in characters: the parser may repeat pieces of it.
 const MAX_EXPLANATION: usize = 200;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::pod::view::{Metadata, nullable};
+use crate::pod::text::nullable;
+use crate::pod::view::Metadata;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 

@@ -7,9 +7,12 @@
 
 mod containers;
 mod decide;
+pub mod entries;
 mod finding;
 mod patch;
 pub mod plan;
+mod roles;
+pub mod text;
 pub mod token;
 pub mod view;
 mod volumes;

@@ -15,6 +15,9 @@ const ADD_DIRECTORY: &str = "/var/run/secrets/tokens";
 /// File name of the token of mode `add`.
 const ADD_FILE: &str = "token";
 
+/// Why two tokens cannot have one variable.
+const SAME_ENV: &str = "has the env of another token: give each token a variable of its own";
+
 /// Names that stand beside a token for the API server.
 const API_ACCESS_FILES: [&str; 2] = ["ca.crt", "namespace"];
 
@@ -44,7 +47,7 @@ pub(super) fn compile(
     let mode = settings.mode.as_ref().map_or(defaults.mode, |setting| setting.value);
     let audience =
         settings.audience.as_ref().map_or_else(|| defaults.audience.clone(), |setting| setting.value.clone());
-    let default_ttl = max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl));
+    let default_ttl = default_ttl(defaults, max_ttl);
     let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, mistakes: Vec::new() };
     if mode.has_token() {
@@ -63,6 +66,14 @@ pub(super) fn compile(
         Ok(Compiled { mode, audience, ttl, plan, settings, has_main_volume })
     } else {
         Err(mistakes)
+    }
+}
+
+/// The lifetime where nobody says one; never the one that the API server might extend to a year.
+fn default_ttl(defaults: &Defaults, max_ttl: Option<Ttl>) -> Ttl {
+    match max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl)) {
+        Ttl::YEAR_LONG_REQUEST => Ttl::HOUR,
+        ttl => ttl,
     }
 }
 
@@ -173,6 +184,7 @@ impl Compiler<'_> {
         let mut volumes: Vec<TokenVolume> = Vec::new();
         for (index, token) in wanted.iter().enumerate() {
             self.check_directory(token, default_token);
+            self.check_default_env(token, default_token);
             for other in wanted.iter().take(index) {
                 self.check_clash(token, other);
             }
@@ -198,14 +210,23 @@ impl Compiler<'_> {
             self.refuse(Code::Clash, token.key, &token.origin, text);
         }
         let stays = *default_token != DefaultToken::Remove;
-        if stays && is_at_or_below(&token.path.directory, DEFAULT_DIRECTORY) {
+        if stays && overlap(&token.path.directory, DEFAULT_DIRECTORY) {
             let text = format!(
-                "{} on {} is in the directory of the default token, which stays in this mode: choose another \
-                 directory such as {ADD_DIRECTORY}",
+                "{} on {} is in or above the directory of the default token, which stays in this mode: choose \
+                 another directory such as {ADD_DIRECTORY}",
                 quoted(token),
                 token.origin
             );
             self.refuse(Code::DefaultDirectory, token.key, &token.origin, text);
+        }
+    }
+
+    /// Refuses a token whose variable is that of the default token.
+    fn check_default_env(&mut self, token: &Wanted, default_token: &DefaultToken) {
+        let DefaultToken::Rebind { env, containers, .. } = default_token else { return };
+        if token.token.env.is_some() && token.token.env == *env && !token.containers.is_disjoint(containers) {
+            let text = format!("{} on {} {SAME_ENV}", quoted(token), token.origin);
+            self.refuse(Code::Clash, token.key, &token.origin, text);
         }
     }
 
@@ -214,14 +235,14 @@ impl Compiler<'_> {
         let (here, there) = (&*token.path.directory, &*other.path.directory);
         let reason = if here == there {
             same_directory(token, other)
-        } else if is_at_or_below(here, there) || is_at_or_below(there, here) {
+        } else if overlap(here, there) {
             Some("would be mounted inside the other, which is read-only: choose directories side by side")
         } else {
             None
         };
         let shared = !token.containers.is_disjoint(&other.containers);
-        let env = (shared && token.token.env.is_some() && token.token.env == other.token.env)
-            .then_some("has the same env: give each token a variable of its own");
+        let env =
+            (shared && token.token.env.is_some() && token.token.env == other.token.env).then_some(SAME_ENV);
         for reason in reason.into_iter().chain(env) {
             let text = format!(
                 "{} on {}, beside {}, {reason}",
@@ -259,6 +280,11 @@ fn year_long(value: &str, origin: &Origin) -> String {
         "{} on {origin} becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?",
         quote(value)
     )
+}
+
+/// Whether one directory is the other or in it: the inner one could not be mounted.
+fn overlap(one: &str, other: &str) -> bool {
+    is_at_or_below(one, other) || is_at_or_below(other, one)
 }
 
 fn is_at_or_below(directory: &str, other: &str) -> bool {

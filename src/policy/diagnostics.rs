@@ -37,6 +37,8 @@ pub enum Code {
     AboveMaximum,
     /// A volume of the Pod has the name of ours.
     VolumeTaken,
+    /// The patch would be too large.
+    TooLarge,
     /// The Namespace allows no settings on Pods.
     OverrideForbidden,
     /// The Namespace does not allow the audience.
@@ -119,7 +121,7 @@ const fn diagnostic(
 }
 
 /// Every code, in order: mistakes from BT001, guardrails from BT030, warnings from BT050.
-pub const DIAGNOSTICS: [Diagnostic; 31] = {
+pub const DIAGNOSTICS: [Diagnostic; 32] = {
     use Severity::{Forbidden, Invalid, Warning};
     [
         diagnostic(
@@ -291,6 +293,16 @@ pub const DIAGNOSTICS: [Diagnostic; 31] = {
                 "The volumes for tokens are named `boundtoken`, `boundtoken-2` and so on. The Pod has a volume of such \
              a name that holds no service account token.",
                 "Rename the volume in the Pod.",
+            ],
+        ),
+        diagnostic(
+            Code::TooLarge,
+            "BT017",
+            Invalid,
+            [
+                "too many volumes or mounts",
+                "A patch of more than 10000 operations would cost the API server seconds.",
+                "Create a Pod with fewer volumes and mounts.",
             ],
         ),
         diagnostic(

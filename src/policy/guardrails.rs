@@ -1,7 +1,7 @@
 //! What a Namespace allows: parsed from its annotations, judged on the resulting spec.
 
 use crate::pod::Projection;
-use crate::pod::token::{ApiAudiences, Ttl};
+use crate::pod::token::{ApiAudiences, DEFAULT_PREFIX, Ttl};
 
 use super::diagnostics::Code;
 use super::keys::Key;
@@ -10,6 +10,9 @@ use super::{duration, values};
 
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
+
+/// Most broken limits that are collected: whoever creates a Pod chooses how many volumes it has.
+const MAX_BROKEN: usize = 64;
 
 /// The limits that a Namespace sets.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +36,15 @@ impl Guardrails {
         Ok(())
     }
 
+    /// The limits that are set, as people write them.
+    pub(super) fn spelt_out(&self) -> Vec<(Key, String)> {
+        let overrides = self.deny_pod_overrides.then(|| (Key::PodOverrides, "deny".to_owned()));
+        let audiences = self.allowed_audiences.as_ref().map(|names| (Key::AllowedAudiences, names.join(",")));
+        let max_ttl = self.max_ttl.map(|max| (Key::MaxTtl, max.to_string()));
+        let dry_run = self.dry_run.then(|| (Key::DryRun, "true".to_owned()));
+        [overrides, audiences, max_ttl, dry_run].into_iter().flatten().collect()
+    }
+
     /// Judges every service account token of the resulting spec.
     pub(super) fn judge(
         &self,
@@ -44,7 +56,7 @@ impl Guardrails {
             let audience = self.judge_audience(projection, namespace, api);
             audience.into_iter().chain(self.judge_lifetime(projection, namespace))
         });
-        let mut mistakes: Vec<Mistake> = broken.collect();
+        let mut mistakes: Vec<Mistake> = broken.take(MAX_BROKEN).collect();
         mistakes.dedup();
         mistakes
     }
@@ -87,7 +99,7 @@ fn broken(code: Code, key: Key, namespace: &Origin, text: String) -> Mistake {
 
 /// The volume that asks for a token. A generated name would keep events from aggregating.
 fn source(projection: &Projection<'_>) -> String {
-    if projection.volume.starts_with("kube-api-access-") {
+    if projection.volume.starts_with(DEFAULT_PREFIX) {
         "the default token volume".to_owned()
     } else {
         format!("volume {}", quote(&projection.volume))

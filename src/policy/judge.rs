@@ -15,6 +15,11 @@ use super::namespace::NamespaceSettings;
 use super::settings::Settings;
 use super::warnings::Warnings;
 
+/// Most operations of a patch, as the API server allows them to its own clients
+/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
+/// copy of the list.
+const MAX_OPERATIONS: usize = 10_000;
+
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
 pub struct Judgement {
@@ -65,7 +70,7 @@ pub struct ConfiguredToken {
 #[must_use]
 pub fn judge(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Judgement {
     let api = &namespace.defaults.api_audiences;
-    let own = Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()));
+    let own = own_settings(pod, namespace);
     let settings_from = settings_from(&own, namespace);
     let mut warnings = key_warnings(&own, namespace);
     let mut judgement = match in_force(own, namespace) {
@@ -103,7 +108,7 @@ impl Judgement {
     fn only_look(&mut self, dry_run: bool, warnings: &mut Warnings) {
         let refused = !self.mistakes.is_empty();
         if dry_run {
-            self.mistakes.iter().for_each(|mistake| warnings.would_refuse(mistake));
+            self.mistakes.iter().rev().for_each(|mistake| warnings.would_refuse(mistake));
             if let (false, false, Some(in_force)) = (refused, self.patch.is_empty(), &self.in_force) {
                 warnings.would_patch(in_force.mode, self.patch.len());
             }
@@ -132,6 +137,12 @@ impl From<&Compiled> for InForce {
     }
 }
 
+/// The settings that the Pod carries itself.
+pub(super) fn own_settings(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Settings {
+    let api = &namespace.defaults.api_audiences;
+    Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()))
+}
+
 fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
     match (namespace.settings.carried.is_empty(), own.carried.is_empty()) {
         (true, true) => "defaults",
@@ -150,7 +161,10 @@ fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
 }
 
 /// The settings in force, or every reason why there are none.
-fn in_force(own: Settings, namespace: &NamespaceSettings) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
+pub(super) fn in_force(
+    own: Settings,
+    namespace: &NamespaceSettings,
+) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
     let forbidden = forbidden_overrides(&own, namespace);
     let is_forbidden = !forbidden.is_empty();
     let mut mistakes = namespace.settings.mistakes.clone();
@@ -190,6 +204,17 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
+    if decision.patch.len() > MAX_OPERATIONS {
+        mistakes.push(Mistake {
+            code: Code::TooLarge,
+            field: Field::Volumes,
+            origin: Origin::Pod,
+            text: format!(
+                "the Pod would need {} changes, allowed are {MAX_OPERATIONS}",
+                decision.patch.len()
+            ),
+        });
+    }
     let api = &namespace.defaults.api_audiences;
     mistakes.extend(namespace.guardrails.judge(&decision.projections, &namespace.origin, api));
     mistakes

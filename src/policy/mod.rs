@@ -6,6 +6,7 @@
 mod compile;
 pub mod diagnostics;
 mod duration;
+mod effective;
 mod guardrails;
 mod judge;
 pub mod keys;
@@ -22,6 +23,7 @@ use std::fmt;
 
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
+pub use effective::{Effective, effective};
 pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
 pub use mistake::{Field, Mistake, Origin, quote};
 pub use namespace::NamespaceSettings;
@@ -113,9 +115,9 @@ impl Defaults {
             ttl: duration::ttl(ttl.trim()).map_err(|fault| refuse(ttl, fault))?,
             api_audiences,
         };
-        let Self { audience: Audience::ApiServer, ttl: Ttl::YEAR_LONG_REQUEST, .. } = defaults else {
+        if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
             return Ok(defaults);
-        };
+        }
         let sentence =
             "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
         Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, sentence)))

@@ -31,7 +31,7 @@ impl NamespaceSettings {
         defaults: &Arc<Defaults>,
     ) -> Self {
         let origin = Origin::Namespace(name.into());
-        let ours = annotations.into_iter().filter(|(key, _)| key.starts_with(crate::pod::view::PREFIX));
+        let ours = annotations.into_iter().filter(|(key, _)| key.starts_with(crate::pod::entries::PREFIX));
         let mut guardrails = Guardrails::default();
         let mut settings =
             Settings::parse(ours, &origin, &defaults.api_audiences, |key, text| guardrails.read(key, text));
