@@ -19,6 +19,9 @@ lint: ## check the format and the lints
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
+docs: ## write docs/annotations.md and docs/diagnostics.md from their tables
+	WRITE_DOCS=1 $(CARGO) test --locked --test reference
+
 build: ## build target/release/boundtoken
 	$(CARGO) build --locked --release
 
@@ -37,4 +40,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test lint doc build bench deny advisories clean
+.PHONY: help demo test lint doc docs build bench deny advisories clean

@@ -79,7 +79,7 @@ echo "boundtoken answers at $url; the requests are those that a kube-apiserver v
 ask "1. Namespace shop has the label, no more. Pod plain is plain." pod-plain
 expect '-.*expirationSeconds: 3607'
 expect '\+.*expirationSeconds: 3600'
-echo "${bold}=> 3607 s is what the API server makes one year of (31 536 000 s). Now it is one hour.$off"
+echo "${bold}=> a life of up to one year (31 536 000 s, which 3607 stands for) becomes one hour.$off"
 
 ask "2. Pod many has annotations: audience vault, ttl 7200." pod-many
 expect '\+.*audience: vault'

@@ -4,7 +4,7 @@
 //! Independent of the library on purpose: the patch is decoded and applied as an API server would do it.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::{env, fs};
 
@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
+use similar::{Change, ChangeTag, TextDiff};
 
 const ADDED: Style = AnsiColor::Green.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
@@ -21,6 +21,8 @@ const SKIPPED: Style = Style::new().dimmed();
 
 /// Lines of context around a change.
 const CONTEXT: usize = 1;
+/// Most lines of a run of added or removed ones.
+const LONGEST_RUN: usize = 8;
 
 fn main() -> ExitCode {
     match run() {
@@ -76,15 +78,28 @@ fn diff(out: &mut impl Write, before: &Value, after: &Value) -> Result<(), Box<d
         if index > 0 {
             writeln!(out, "{SKIPPED} …{SKIPPED:#}")?;
         }
-        for change in hunk.iter_changes() {
-            let style = match change.tag() {
-                ChangeTag::Delete => REMOVED,
-                ChangeTag::Insert => ADDED,
-                ChangeTag::Equal => Style::new(),
-            };
-            let line = change.value().trim_end_matches('\n');
-            writeln!(out, "{style}{}{line}{style:#}", change.tag())?;
+        let changes: Vec<_> = hunk.iter_changes().collect();
+        for run in changes.chunk_by(|one, next| one.tag() == next.tag()) {
+            write_run(out, run)?;
         }
+    }
+    Ok(())
+}
+
+/// Lines of one sort; of a long run its beginning and how much follows.
+fn write_run(out: &mut impl Write, run: &[Change<&str>]) -> io::Result<()> {
+    let tag = run.first().map_or(ChangeTag::Equal, Change::tag);
+    let style = match tag {
+        ChangeTag::Delete => REMOVED,
+        ChangeTag::Insert => ADDED,
+        ChangeTag::Equal => Style::new(),
+    };
+    let shown = if run.len() > LONGEST_RUN { LONGEST_RUN - 1 } else { run.len() };
+    for change in run.iter().take(shown) {
+        writeln!(out, "{style}{tag}{}{style:#}", change.value().trim_end_matches('\n'))?;
+    }
+    if shown < run.len() {
+        writeln!(out, "{style}{tag}… and {} more lines{style:#}", run.len() - shown)?;
     }
     Ok(())
 }

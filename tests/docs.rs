@@ -2,7 +2,7 @@
 //!
 //! The fence tells what a block needs: `sh` runs in an empty directory that holds `demo/`; `sh cluster`
 //! and `sh server` are only parsed; `sh repo` names targets of the Makefile; `console` is compared with
-//! its output, where a line `…` stands for any lines; `yaml file=NAME` writes a file for later blocks.
+//! its stdout, where a line `…` stands for any lines; `yaml file=NAME` writes a file for later blocks.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panic")]
 
@@ -79,7 +79,7 @@ fn check(block: &Block, directory: &Path) -> Result<(), String> {
 fn check_console(text: &str, directory: &Path) -> Result<(), String> {
     for session in format!("\n{text}").split("\n$ ").skip(1) {
         let (command, expected) = session.split_once('\n').unwrap_or((session, ""));
-        let output = accept(&shell(&format!("{{ {command}; }} 2>&1"), directory), command)?;
+        let output = accept(&shell(command, directory), command)?;
         let (lines, expected) = (output.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
         if !matches(&trimmed(&lines), &trimmed(&expected)) {
             return Err(format!("`{command}` printed\n{output}"));
