@@ -15,8 +15,11 @@ const STACK_BYTES: usize = 64 << 20;
 /// Deepest nesting: below the 128 levels of `serde_json`, which reads the review that holds a Pod.
 const MAX_DEPTH: usize = 100;
 
-/// Most values in one file, aliases resolved; the largest bundles of CRDs in use have some 300 000.
-const MAX_NODES: usize = 2_000_000;
+/// Most values in one file; the largest bundles of CRDs in use have some 300 000.
+const MAX_NODES: usize = 1_000_000;
+
+/// Most values that aliases may stand for, so that a small file does not become a large one.
+const MAX_ALIASED: usize = 100_000;
 
 /// Parses all documents of a text; those that hold nothing are left out.
 ///
@@ -72,7 +75,9 @@ fn options() -> serde_saphyr::Options {
             max_documents: MAX_NODES,
             max_events: 4 * MAX_NODES,
             max_nodes: MAX_NODES,
+            max_recorded_anchor_events: MAX_ALIASED,
         },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
         legacy_octal_numbers: true,
         with_snippet: false,
     }

@@ -82,4 +82,13 @@ mod tests {
             assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].value, value, "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_comes_back_as_it_was(key: String, value: String, words in "[a-z0-9 :#'\"\n.+_,~&*!|>%@`{}\\[\\]-]{0,12}") {
+            let value = json!({ "key": key, "value": [{ "of": value, "words": words }], words.clone(): words });
+            let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
+            proptest::prop_assert_eq!(&parsed[0].value, &value);
+        }
+    }
 }

@@ -27,11 +27,11 @@ pub enum AnnotationError {
     #[error("{OPT_IN_LABEL} is a label of Namespaces, not a setting; preview takes it as set")]
     Label,
     /// Nobody knows the key.
-    #[error("`{key}` is unknown; did you mean {nearest}?")]
+    #[error("`{key}` is unknown; did you mean {PREFIX}{nearest}?")]
     Misspelt {
         /// The key.
         key: String,
-        /// The known key that is nearest to it.
+        /// The known key that is nearest to it, without prefix.
         nearest: &'static str,
     },
     /// Nobody knows the key or anything like it.
@@ -58,8 +58,8 @@ fn unknown(key: &str) -> AnnotationError {
     if Key::from_name(&format!("{PREFIX}{key}")).is_some() {
         return AnnotationError::NoPrefix(key.to_owned());
     }
-    let full = if key.contains('/') { key.to_owned() } else { format!("{PREFIX}{key}") };
-    match nearest(&full, KEYS.iter().map(|entry| entry.name)) {
+    let known = KEYS.iter().filter_map(|entry| entry.name.strip_prefix(PREFIX));
+    match nearest(key.trim_start_matches(PREFIX), known) {
         Some(nearest) => AnnotationError::Misspelt { key: key.to_owned(), nearest },
         None => AnnotationError::Unknown(key.to_owned()),
     }

@@ -4,6 +4,7 @@ use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
 
 use super::report::{Report, Severity};
+use super::shape;
 use super::workload::Workload;
 use crate::manifest::Object;
 use crate::pod::entries::PREFIX;
@@ -52,7 +53,7 @@ pub(super) fn check_astray(workload: &Workload<'_>, report: &mut Report) {
     for metadata in workload.astray() {
         for (key, pointer, _) in entries(object, metadata, "annotations") {
             if Key::from_name(key).is_some() && right.and_then(|right| right.get(key)).is_none() {
-                let place = template.as_str().trim_start_matches('/').replace('/', ".");
+                let place = field(&template);
                 let kind = workload.kind();
                 let text = format_args!("{key}: no effect on a {kind}; move it to {place}");
                 report.add(Severity::Warning, object, &pointer, text);
@@ -61,18 +62,39 @@ pub(super) fn check_astray(workload: &Workload<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a Pod that no API server would take; tells whether it has a specification with containers.
-pub(super) fn check_spec(workload: &Workload<'_>, report: &mut Report) -> bool {
-    let spec = workload.template().concat(Pointer::from_static("/spec"));
-    let containers = spec.with_trailing_token("containers");
-    let list = containers.resolve(workload.object.value).ok().and_then(Value::as_array);
-    let sound = list.is_some_and(|list| !list.is_empty() && list.iter().all(is_container));
-    if !sound {
-        let field = containers.as_str().trim_start_matches('/').replace('/', ".");
-        let text = format_args!("{}: {field} must list at least one container with a name", workload.title());
-        report.add(Severity::Error, &workload.object, &containers, text);
-    }
-    sound
+/// Reports a Namespace that no API server would take; tells whether the webhook can read it.
+pub(super) fn check_namespace(namespace: &Object<'_>, report: &mut Report) -> bool {
+    let Some((place, expected)) = shape::NAMESPACE.fault(namespace.value) else { return true };
+    let text = format_args!("{} must be {expected}", field(&place));
+    report.add(Severity::Error, namespace, &place, text);
+    false
+}
+
+/// Reports a Pod that no API server would take; tells whether plugin and webhook can read it.
+pub(super) fn check_pod(workload: &Workload<'_>, report: &mut Report) -> bool {
+    let Some((place, expected)) = pod_fault(workload) else { return true };
+    let place = workload.template().concat(&place);
+    let text = format_args!("{}: {} must be {expected}", workload.title(), field(&place));
+    report.add(Severity::Error, &workload.object, &place, text);
+    false
+}
+
+fn pod_fault(workload: &Workload<'_>) -> Option<(PointerBuf, &'static str)> {
+    let Ok(pod) = workload.template().resolve(workload.object.value) else {
+        return Some((PointerBuf::root(), "a Pod template"));
+    };
+    let nobody = || (PointerBuf::from_tokens(["spec", "containers"]), "a list of containers with names");
+    shape::POD.fault(pod).or_else(|| (!has_containers(pod)).then(nobody))
+}
+
+/// A place as the API server names it: `spec.template.spec`.
+fn field(place: &Pointer) -> String {
+    place.as_str().trim_start_matches('/').replace('/', ".")
+}
+
+fn has_containers(pod: &Value) -> bool {
+    let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
+    containers.is_some_and(|list| !list.is_empty() && list.iter().all(is_container))
 }
 
 fn is_container(value: &Value) -> bool {

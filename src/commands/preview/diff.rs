@@ -1,13 +1,17 @@
 //! A unified diff of two Pods in YAML.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::report::{BOLD, printable};
 use crate::manifest::to_yaml;
+
+/// Longest time that is spent on the smallest diff of one Pod.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines that differ, with five lines around them; `title` and `place` name the old side.
 pub(super) fn diff(
@@ -19,8 +23,14 @@ pub(super) fn diff(
     let (old, new) = (to_yaml(old)?, to_yaml(new)?);
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write(&mut text, title, place, &TextDiff::from_lines(&old, &new));
+    let _ = write(&mut text, title, place, &lines(&old, &new));
     Ok(text)
+}
+
+/// Patience is fast where lines are unique, such as names of containers; where they are not, a larger diff
+/// is better than a late one.
+fn lines<'a>(old: &'a str, new: &'a str) -> TextDiff<'a, 'a, 'a, str> {
+    TextDiff::configure().algorithm(Algorithm::Patience).timeout(PATIENCE).diff_lines(old, new)
 }
 
 fn write<'a>(text: &mut String, title: &str, place: &str, diff: &TextDiff<'a, 'a, 'a, str>) -> fmt::Result {

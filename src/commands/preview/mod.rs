@@ -23,6 +23,7 @@ mod pods;
 mod report;
 mod rewrite;
 mod settings;
+mod shape;
 mod webhook;
 mod workload;
 
@@ -117,9 +118,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let defaults = args.defaults.clone().resolve()?;
     // One write for all, since standard output is written line by line otherwise.
     let mut out = BufWriter::new(anstream::stdout());
-    let exit = preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr())?;
-    out.flush()?;
-    Ok(exit)
+    match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {
+        // Whoever reads the output has seen enough, such as `head`.
+        Err(Error::Output(OutputError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(Exit::Done)
+        }
+        result => Ok(result?),
+    }
 }
 
 fn preview(
@@ -130,14 +135,11 @@ fn preview(
     err: &mut dyn Write,
 ) -> Result<Exit, Error> {
     let documents = documents(args, stdin)?;
-    let mut objects = Vec::new();
-    for document in &documents {
-        objects.extend(manifest::objects(document)?);
-    }
+    let objects = documents.iter().map(manifest::objects).collect::<Result<Vec<_>, _>>()?.concat();
     let trial =
         Trial { namespace: annotate::on(true, &args.annotate), pod: annotate::on(false, &args.annotate) };
-    let mut report = Report::default();
     let cluster = Cluster::new(&objects, &args.namespace, &trial, defaults);
+    let mut report = Report::default();
     let previews = pods::preview(&objects, &args.namespace, &cluster, &trial, &mut report);
     report.write(err)?;
     if args.explain {
@@ -145,16 +147,17 @@ fn preview(
     }
     let rewritten =
         || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews, &trial));
-    let refused = report.worst() >= Some(Severity::Refused);
     match args.output {
-        Format::Diff => {
-            output::write_diffs(&previews, out)?;
-            output::write_summary(&previews, err)?;
-        }
+        Format::Diff => output::write_diffs(&previews, out)?,
         Format::Patch => output::write_patches(&previews, out)?,
-        Format::Json | Format::Yaml if refused => {}
+        // Half of a manifest is worse than none.
+        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {}
         Format::Json => output::write_json(rewritten(), out)?,
         Format::Yaml => output::write_yaml(rewritten(), out)?,
+    }
+    out.flush().map_err(OutputError::from)?;
+    if args.output == Format::Diff && report.worst() != Some(Severity::Error) {
+        output::write_summary(&previews, err)?;
     }
     Ok(exit(args.output, &report, &previews))
 }

@@ -44,6 +44,9 @@ fn judge_namespace(
     trial: &Trial<'_>,
     report: &mut Report,
 ) -> Option<Answer> {
+    if !checks::check_namespace(object, report) {
+        return None;
+    }
     checks::check_metadata(object, METADATA, report).ok()?;
     let mut namespace = object.value.clone();
     if let Some(namespace) = namespace.as_object_mut() {
@@ -81,6 +84,9 @@ fn preview_pod<'a>(
 ) -> Option<Preview<'a>> {
     checks::check_astray(&workload, report);
     let metadata = workload.template().concat(METADATA);
+    if !checks::check_pod(&workload, report) {
+        return None;
+    }
     let pod = workload.pod(&trial.pod);
     if let Err(key) = checks::check_metadata(&workload.object, &metadata, report) {
         return Some(Preview {
@@ -88,9 +94,6 @@ fn preview_pod<'a>(
             admission: Admission::refused(pod, key.to_owned()),
             settings: None,
         });
-    }
-    if !checks::check_spec(&workload, report) {
-        return None;
     }
     let settings = cluster.settings(&workload, report);
     let account = cluster.account(workload.namespace, &pod);
