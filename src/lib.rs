@@ -17,6 +17,7 @@
 pub mod admission;
 pub mod certificates;
 pub mod commands;
+pub mod files;
 pub mod manifest;
 pub mod namespaces;
 pub mod pod;

@@ -2,22 +2,40 @@
 
 use std::sync::Arc;
 
-use super::CommandError;
-use crate::policy::Defaults;
+use crate::policy::{Defaults, InvalidDefault};
 
 /// Cluster-wide defaults.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Defaults of the cluster")]
 pub struct DefaultsArgs {
     /// Mode where none is set: replace, disable, add or off
-    #[arg(long, value_name = "MODE", env = "BOUNDTOKEN_DEFAULT_MODE", hide_env_values = true)]
-    default_mode: Option<String>,
-    /// Audience where none is set; without it the API server's own
-    #[arg(long, value_name = "AUDIENCE", env = "BOUNDTOKEN_DEFAULT_AUDIENCE", hide_env_values = true)]
-    default_audience: Option<String>,
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "BOUNDTOKEN_DEFAULT_MODE",
+        hide_env_values = true,
+        default_value = "replace"
+    )]
+    default_mode: String,
+    /// Audience where none is set; the empty string means the API server's own
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "BOUNDTOKEN_DEFAULT_AUDIENCE",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    default_audience: String,
     /// Lifetime where none is set, such as 1h or 7200
-    #[arg(long, value_name = "TTL", env = "BOUNDTOKEN_DEFAULT_TTL", hide_env_values = true)]
-    default_ttl: Option<String>,
+    #[arg(
+        long,
+        value_name = "TTL",
+        env = "BOUNDTOKEN_DEFAULT_TTL",
+        hide_env_values = true,
+        default_value = "1h"
+    )]
+    default_ttl: String,
     /// What the API server calls itself, separated by commas
     #[arg(
         long,
@@ -34,11 +52,8 @@ impl DefaultsArgs {
     ///
     /// # Errors
     /// When a value is none that an annotation could have.
-    pub fn resolve(self) -> Result<Arc<Defaults>, CommandError> {
+    pub fn resolve(self) -> Result<Arc<Defaults>, InvalidDefault> {
         let Self { default_mode, default_audience, default_ttl, api_audiences } = self;
-        let mode = default_mode.as_deref().unwrap_or("replace");
-        let audience = default_audience.unwrap_or_default();
-        let ttl = default_ttl.as_deref().unwrap_or("1h");
-        Ok(Arc::new(Defaults::parse(mode, &audience, ttl, api_audiences)?))
+        Defaults::parse(&default_mode, &default_audience, &default_ttl, api_audiences).map(Arc::new)
     }
 }

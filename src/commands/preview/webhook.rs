@@ -40,14 +40,14 @@ pub(super) enum Error {
 pub(super) fn mutate(pod: &Value, settings: &NamespaceSettings) -> Result<Answer, Error> {
     let review = review("Pod", "pods", pod);
     let request = Request::parse(&review)?;
-    answer(&admission::mutate(&request, settings)?.into_body())
+    answer(&admission::mutate(&request, settings).into_body())
 }
 
 /// Sends the creation of a Namespace.
 pub(super) fn validate(namespace: &Value, defaults: &Arc<Defaults>) -> Result<Answer, Error> {
     let review = review("Namespace", "namespaces", namespace);
     let request = Request::parse(&review)?;
-    answer(&admission::validate(&request, defaults)?.into_body())
+    answer(&admission::validate(&request, defaults).into_body())
 }
 
 /// The `AdmissionReview` for the creation of an object of the core group.
