@@ -144,7 +144,7 @@ fn bad_input_gets_a_sentence() {
 #[test]
 fn a_wrong_path_gets_a_sentence() {
     for (words, sentence) in [
-        ("nowhere.yaml", "error: nowhere.yaml: No such file or directory (os error 2)"),
+        ("nowhere.yaml", "error: failed to read nowhere.yaml: No such file or directory (os error 2)"),
         (
             "directory/README.md",
             "error: directory/README.md:1: not a Kubernetes object: expected a map with apiVersion and kind",
