@@ -1,3 +1,7 @@
 //! The program: parses the command line, runs a command, ends with its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    boundtoken::commands::main().into()
+}

@@ -1,1 +1,171 @@
-//! TODO
+//! The command line: one file per command.
+
+pub mod certs;
+pub mod completions;
+pub mod defaults;
+pub mod explain;
+pub mod preview;
+pub mod serve;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anstream::{ColorChoice, eprintln};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+/// Why a command failed: printed once, with its sources.
+pub type CommandError = Box<dyn Error + Send + Sync>;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// Everything was done.
+    Done,
+    /// Something was found: a difference, a finding.
+    Found,
+    /// Wrong usage, or something failed.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Found => 1,
+            Exit::Failed => 2,
+        })
+    }
+}
+
+/// Bounds the lifetime and the audience of the service account tokens in Pods.
+#[derive(Debug, Parser)]
+#[command(name = "boundtoken", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// When to use colour; `NO_COLOR` is respected as well
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "BOUNDTOKEN_COLOR",
+        hide_env_values = true,
+        default_value = "auto"
+    )]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Color {
+    /// Always.
+    Always,
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Certs(certs::Args),
+    Completions(completions::Args),
+    Explain(explain::Args),
+    Preview(preview::Args),
+    Serve(Box<serve::Args>),
+}
+
+impl Command {
+    fn run(self) -> Result<Exit, CommandError> {
+        match self {
+            Self::Certs(args) => certs::run(args),
+            Self::Completions(args) => completions::run(args),
+            Self::Explain(args) => explain::run(&args),
+            Self::Preview(args) => preview::run(&args),
+            Self::Serve(args) => serve::run(*args),
+        }
+    }
+}
+
+/// Parses the command line of this process and runs it.
+#[must_use]
+pub fn main() -> Exit {
+    let cli = match parse(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing is left to be done if even this cannot be printed.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Failed } else { Exit::Done };
+        }
+    };
+    cli.color.apply();
+    cli.command.run().unwrap_or_else(|error| {
+        eprintln!("error: {}", crate::telemetry::chain(error.as_ref()));
+        Exit::Failed
+    })
+}
+
+/// As a kubectl plugin the program is named as people call it.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    if called_as_plugin(arguments.first()) {
+        command = command.bin_name("kubectl boundtoken").no_binary_name(true);
+        return Cli::from_arg_matches(&command.try_get_matches_from(arguments.into_iter().skip(1))?);
+    }
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+fn called_as_plugin(program: Option<&OsString>) -> bool {
+    program
+        .and_then(|path| std::path::Path::new(path).file_stem()?.to_str())
+        .is_some_and(|name| name.starts_with("kubectl-") || name.starts_with("kubectl_"))
+}
+
+impl Color {
+    fn apply(self) {
+        match self {
+            Self::Always => ColorChoice::Always.write_global(),
+            Self::Auto => ColorChoice::Auto.write_global(),
+            Self::Never => ColorChoice::Never.write_global(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_words(words: &str) -> Result<Cli, clap::Error> {
+        parse(words.split(' ').map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_an_environment_variable_of_the_same_name() {
+        let root = Cli::command();
+        for command in std::iter::once(&root).chain(root.get_subcommands()) {
+            let flags = command.get_arguments().filter(|flag| flag.get_long().is_some());
+            for flag in flags.filter(|flag| !matches!(flag.get_id().as_str(), "help" | "version")) {
+                let name = flag.get_long().unwrap().replace('-', "_").to_uppercase();
+                let expected = format!("BOUNDTOKEN_{name}");
+                assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(expected.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_plugin_shows_its_usage_as_kubectl_would() {
+        for (program, usage) in [
+            ("/usr/bin/kubectl-boundtoken", "Usage: kubectl boundtoken serve"),
+            ("boundtoken", "Usage: boundtoken serve"),
+        ] {
+            let help = parse_words(&format!("{program} serve --help")).unwrap_err().to_string();
+            assert!(help.contains(usage), "{help}");
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub mod entries;
 mod finding;
 mod patch;
 pub mod plan;
+pub mod plugin;
 mod roles;
 pub mod text;
 pub mod token;

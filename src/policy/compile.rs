@@ -69,6 +69,31 @@ pub(super) fn compile(
     }
 }
 
+/// The contradictions in settings of which some cannot be read: those that do not depend on them.
+pub(super) fn contradictions(
+    settings: Settings,
+    defaults: &Defaults,
+    max_ttl: Option<Ttl>,
+    unreadable: &[Mistake],
+) -> Vec<Mistake> {
+    let depends = |mistake: &Mistake| {
+        let keys = premises(mistake.code);
+        unreadable.iter().any(|other| keys.iter().any(|key| other.field == Field::Annotation(*key)))
+    };
+    let mut mistakes = compile(settings, defaults, max_ttl).err().unwrap_or_default();
+    mistakes.retain(|mistake| !depends(mistake));
+    mistakes
+}
+
+/// The keys that a contradiction follows from.
+fn premises(code: Code) -> &'static [Key] {
+    match code {
+        Code::YearLong => &[Key::Mode, Key::Audience, Key::Ttl, Key::Tokens],
+        Code::DefaultDirectory => &[Key::Mode, Key::Path, Key::Tokens],
+        _ => &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env],
+    }
+}
+
 /// The lifetime where nobody says one; never the one that the API server might extend to a year.
 fn default_ttl(defaults: &Defaults, max_ttl: Option<Ttl>) -> Ttl {
     match max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl)) {
@@ -100,9 +125,9 @@ impl Compiler<'_> {
     }
 
     fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {
-        let Some(Setting { origin, .. }) = &self.settings.ttl else { return };
+        let Some(Setting { origin, text, .. }) = &self.settings.ttl else { return };
         if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
-            self.refuse(Code::YearLong, Key::Ttl, origin, year_long(&ttl.seconds().to_string(), origin));
+            self.refuse(Code::YearLong, Key::Ttl, origin, year_long(text, origin));
         }
     }
 
@@ -152,7 +177,7 @@ impl Compiler<'_> {
     }
 
     fn further_tokens(&mut self) -> Vec<Wanted> {
-        let Some(Setting { value: items, origin }) = &self.settings.tokens else { return Vec::new() };
+        let Some(Setting { value: items, origin, .. }) = &self.settings.tokens else { return Vec::new() };
         let mut wanted = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let audience = item.audience.as_ref().unwrap_or(&self.defaults.audience);

@@ -1,1 +1,131 @@
-//! TODO
+//! The webhook server: listener, TLS, HTTP routes, limits, shutdown, admin port.
+//!
+//! It ends in four steps. A first signal makes `/readyz` fail and every answer the last one of
+//! its connection, while serving goes on. After `shutdown_delay`, when nobody sends new
+//! connections any more, accepting stops. When the last connection has ended, or at
+//! `shutdown_deadline`, [`Server::run`] returns. A second signal returns at once.
+
+pub mod accept;
+pub mod admin;
+pub mod bind;
+mod body;
+mod connection;
+pub mod limits;
+mod refusal;
+pub mod routes;
+mod stall;
+pub mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rustls::ServerConfig;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep_until};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use accept::{Listener, accept_until};
+use connection::{Service, serve, serve_tls};
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// A second signal came.
+    Aborted,
+    /// Connections were still open at the deadline.
+    Deadline,
+    /// Every connection had ended.
+    Drained,
+}
+
+/// What a server serves, and how it ends.
+#[derive(Debug)]
+pub struct Server {
+    /// The routes behind TLS.
+    pub webhook: Router,
+    /// The routes of the admin port.
+    pub admin: Router,
+    /// TLS.
+    pub tls: ServerConfig,
+    /// Most connections at a time.
+    pub max_connections: usize,
+    /// From the first signal to the end of accepting.
+    pub shutdown_delay: Duration,
+    /// From the first signal to the end.
+    pub shutdown_deadline: Duration,
+    /// Cancelled at the first signal.
+    pub draining: CancellationToken,
+}
+
+impl Server {
+    /// Serves until the signals say otherwise: the first one begins the shutdown, the second one ends it.
+    pub async fn run<W: Listener, A: Listener>(self, webhook: W, admin: A, mut signals: Receiver<()>) -> End {
+        let stop = CancellationToken::new();
+        let connections = TaskTracker::new();
+        self.spawn_webhook(webhook, stop.clone(), &connections);
+        let _admin = self.spawn_admin(admin);
+        next(&mut signals).await;
+        self.draining.cancel();
+        let began = Instant::now();
+        tracing::info!("shutting down: not ready any more, still serving");
+        tokio::select! {
+            end = self.drain(began, &stop, &connections) => end,
+            () = next(&mut signals) => End::Aborted,
+        }
+    }
+
+    async fn drain(&self, began: Instant, stop: &CancellationToken, connections: &TaskTracker) -> End {
+        sleep_until(began + self.shutdown_delay.min(self.shutdown_deadline)).await;
+        stop.cancel();
+        connections.close();
+        tracing::info!(tasks = connections.len(), "accepting no more connections");
+        tokio::select! {
+            () = connections.wait() => End::Drained,
+            () = sleep_until(began + self.shutdown_deadline) => End::Deadline,
+        }
+    }
+
+    /// The accept loop counts as a connection, so that none of its backlog is forgotten.
+    fn spawn_webhook<L: Listener>(&self, listener: L, stop: CancellationToken, connections: &TaskTracker) {
+        let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
+        let service = Service { router: self.webhook.clone(), draining: self.draining.clone() };
+        let tracker = connections.clone();
+        connections.spawn(accept_until(stop, listener, self.max_connections, move |stream, permit| {
+            let served = serve_tls(stream, acceptor.clone(), service.clone());
+            tracker.spawn(async move {
+                served.await;
+                drop(permit);
+            });
+        }));
+    }
+
+    /// Ends, with its connections, when the guard is dropped: probes must work up to the end.
+    fn spawn_admin<L: Listener>(&self, listener: L) -> tokio_util::sync::DropGuard {
+        let over = CancellationToken::new();
+        let service = Service { router: self.admin.clone(), draining: self.draining.clone() };
+        let stop = over.clone();
+        tokio::spawn(accept_until(
+            over.clone(),
+            listener,
+            limits::ADMIN_CONNECTIONS,
+            move |stream, permit| {
+                let served = stop.clone().run_until_cancelled_owned(serve(stream, service.clone()));
+                tokio::spawn(async move {
+                    served.await;
+                    drop(permit);
+                });
+            },
+        ));
+        over.drop_guard()
+    }
+}
+
+/// The next signal; if nobody can send one any more, there is none.
+async fn next(signals: &mut Receiver<()>) {
+    if signals.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,131 @@
+//! A running server that keeps its own certificates in a directory.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::directory::{Directory, DirectoryError, Ensured};
+use super::{ServingCertificate, clock};
+use crate::files::{Fingerprint, Look};
+use crate::telemetry::metrics::{Metrics, RotationResult};
+
+/// `--tls-dir` of a running server: renews what is due, takes over what somebody else wrote.
+#[derive(Debug)]
+pub struct SelfMade {
+    directory: Directory,
+    seen: Fingerprint,
+    serving: Arc<ServingCertificate>,
+    complaint: String,
+    metrics: Arc<Metrics>,
+}
+
+impl SelfMade {
+    /// Makes what is missing and starts to serve it.
+    ///
+    /// # Errors
+    /// When the directory cannot be used: a server starts with a certificate or not at all.
+    pub fn open(
+        directory: Directory,
+        metrics: Arc<Metrics>,
+        now: OffsetDateTime,
+    ) -> Result<Self, DirectoryError> {
+        let ensured = directory.ensure(now)?;
+        show_expiry(&metrics, &ensured);
+        tracing::info!(
+            authority = %directory.file("ca.crt").display(),
+            not_after = clock::text(ensured.leaf.facts.not_after),
+            "serving a self-made certificate",
+        );
+        let serving = Arc::new(ServingCertificate::new(ensured.leaf));
+        Ok(Self { seen: directory.fingerprint(), directory, serving, complaint: String::new(), metrics })
+    }
+
+    /// What the listener serves.
+    #[must_use]
+    pub fn serving(&self) -> Arc<ServingCertificate> {
+        Arc::clone(&self.serving)
+    }
+
+    fn take_over(&mut self, ensured: Ensured) {
+        self.complaint.clear();
+        show_expiry(&self.metrics, &ensured);
+        if self.serving.serves(&ensured.leaf) {
+            return;
+        }
+        tracing::info!(not_after = clock::text(ensured.leaf.facts.not_after), "serving a new certificate");
+        self.metrics.rotated(RotationResult::Success);
+        self.serving.swap(ensured.leaf);
+    }
+
+    /// Once per complaint: the directory is looked at again every few seconds.
+    fn complain(&mut self, error: &DirectoryError) {
+        let complaint = crate::telemetry::chain(error);
+        if complaint != self.complaint {
+            tracing::warn!(error = complaint, "the certificate cannot be renewed; the one before stays");
+            self.metrics.rotated(RotationResult::Failure);
+            self.complaint = complaint;
+        }
+    }
+}
+
+fn show_expiry(metrics: &Metrics, ensured: &Ensured) {
+    metrics.set_serving_expiry(ensured.leaf.facts.not_after);
+    metrics.set_authority_expiry(ensured.authority.not_after);
+}
+
+impl Look for SelfMade {
+    fn look(&mut self, now: OffsetDateTime) {
+        let seen = self.directory.fingerprint();
+        if seen == self.seen && !self.serving.is_due(now) {
+            return;
+        }
+        match self.directory.ensure(now) {
+            Ok(ensured) => self.take_over(ensured),
+            Err(error) => self.complain(&error),
+        }
+        self.seen = self.directory.fingerprint();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use time::Duration;
+
+    use super::super::authority::LEAF_LIFE;
+    use super::*;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::days(20_000));
+
+    fn open(path: &std::path::Path) -> SelfMade {
+        let directory = Directory::new(path.to_owned(), vec!["localhost".to_owned()]);
+        SelfMade::open(directory, Arc::default(), NOW).unwrap()
+    }
+
+    #[test]
+    fn the_leaf_is_renewed_while_the_server_runs() {
+        let path = tempfile::tempdir().unwrap();
+        let mut files = open(path.path());
+        let first = files.directory.ensure(NOW).unwrap().leaf;
+        files.look(NOW + LEAF_LIFE / 2);
+        assert!(files.serving.serves(&first));
+        files.look(NOW + LEAF_LIFE * 2 / 3 + Duration::hours(1));
+        assert!(!files.serving.serves(&first));
+        assert_eq!(files.serving.check(NOW + LEAF_LIFE), Ok(()));
+    }
+
+    #[test]
+    fn a_directory_that_broke_keeps_the_certificate_and_complains_once() {
+        let path = tempfile::tempdir().unwrap();
+        let mut files = open(path.path());
+        fs::remove_file(path.path().join("ca.key")).unwrap();
+        let due = NOW + LEAF_LIFE * 3 / 4;
+        files.look(due);
+        files.look(due + Duration::seconds(5));
+        assert_eq!(files.serving.check(due), Ok(()));
+        assert!(
+            files.metrics.text().contains("boundtoken_certificate_rotations_total{result=\"failure\"} 1\n")
+        );
+    }
+}

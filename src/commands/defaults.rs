@@ -1,0 +1,59 @@
+//! Flags that say what holds where neither Namespace nor Pod says anything.
+
+use std::sync::Arc;
+
+use crate::policy::{Defaults, InvalidDefault};
+
+/// Cluster-wide defaults.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Defaults of the cluster")]
+pub struct DefaultsArgs {
+    /// Mode where none is set: replace, disable, add or off
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "BOUNDTOKEN_DEFAULT_MODE",
+        hide_env_values = true,
+        default_value = "replace"
+    )]
+    default_mode: String,
+    /// Audience where none is set; the empty string means the API server's own
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "BOUNDTOKEN_DEFAULT_AUDIENCE",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    default_audience: String,
+    /// Lifetime where none is set, such as 1h or 7200
+    #[arg(
+        long,
+        value_name = "TTL",
+        env = "BOUNDTOKEN_DEFAULT_TTL",
+        hide_env_values = true,
+        default_value = "1h"
+    )]
+    default_ttl: String,
+    /// What the API server calls itself, separated by commas
+    #[arg(
+        long,
+        value_name = "AUDIENCES",
+        env = "BOUNDTOKEN_API_AUDIENCES",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    api_audiences: Vec<String>,
+}
+
+impl DefaultsArgs {
+    /// The defaults as the policy knows them.
+    ///
+    /// # Errors
+    /// When a value is none that an annotation could have.
+    pub fn resolve(self) -> Result<Arc<Defaults>, InvalidDefault> {
+        let Self { default_mode, default_audience, default_ttl, api_audiences } = self;
+        Defaults::parse(&default_mode, &default_audience, &default_ttl, api_audiences).map(Arc::new)
+    }
+}

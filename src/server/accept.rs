@@ -1,0 +1,81 @@
+//! Takes connections from a listener, up to a limit, until told to stop.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::limits::ACCEPT_BACK_OFF;
+
+/// Where connections come from.
+pub trait Listener: Send + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Waits for the next connection.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Closes the listener and returns the connections that nobody accepted yet:
+    /// left alone, the kernel would reset them.
+    fn into_backlog(self) -> Vec<Self::Stream>;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<TcpStream> {
+        let (stream, _) = Self::accept(self).await?;
+        // Answers are small; a stream that refuses this still works.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    fn into_backlog(self) -> Vec<TcpStream> {
+        let Ok(listener) = self.into_std() else {
+            return Vec::new();
+        };
+        std::iter::from_fn(|| listener.accept().ok())
+            .filter_map(|(stream, _)| {
+                stream.set_nonblocking(true).ok()?;
+                TcpStream::from_std(stream).ok()
+            })
+            .collect()
+    }
+}
+
+/// Hands each connection to `serve`, with a permit that it keeps as long as it lives.
+///
+/// At the end the backlog is served too, whatever the limit says.
+pub(super) async fn accept_until<L: Listener>(
+    stop: CancellationToken,
+    mut listener: L,
+    limit: usize,
+    mut serve: impl FnMut(L::Stream, Option<OwnedSemaphorePermit>),
+) {
+    let permits = Arc::new(Semaphore::new(limit));
+    while let Some((stream, permit)) = stop.run_until_cancelled(next(&mut listener, &permits)).await {
+        serve(stream, Some(permit));
+    }
+    for stream in listener.into_backlog() {
+        serve(stream, None);
+    }
+}
+
+async fn next<L: Listener>(listener: &mut L, permits: &Arc<Semaphore>) -> (L::Stream, OwnedSemaphorePermit) {
+    // Only a closed semaphore has no permits, and nobody closes this one.
+    let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
+        return std::future::pending().await;
+    };
+    loop {
+        match listener.accept().await {
+            Ok(stream) => return (stream, permit),
+            Err(error) => {
+                tracing::warn!(%error, "failed to accept a connection; trying again in a second");
+                tokio::time::sleep(ACCEPT_BACK_OFF).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! One connection, from the TLS handshake to its end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONNECTION, HeaderValue};
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::limits::{HANDSHAKE, HEAD_BYTES, IDLE};
+use super::stall::{Phase, Stalling};
+
+/// What answers the requests of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    /// The routes.
+    pub(super) router: Router,
+    /// Once cancelled, every answer is the last one of its connection.
+    pub(super) draining: CancellationToken,
+}
+
+/// Serves a client that speaks TLS.
+pub(super) async fn serve_tls<S>(stream: S, acceptor: TlsAcceptor, service: Service)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, service).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// Serves a client until it leaves, stalls, or was told to leave.
+pub(super) async fn serve<S>(stream: S, service: Service)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let phase = Arc::new(Phase::default());
+    let stream = TokioIo::new(Stalling::new(stream, Arc::clone(&phase)));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(stream, service_fn(move |request| answer(request, &service, &phase)));
+    if let Err(error) = connection.await {
+        tracing::debug!(error = crate::telemetry::chain(&error), "a connection ended early");
+    }
+}
+
+/// Not an `async fn`: the phase turns when hyper hands over the head, before it reads the body.
+fn answer(
+    request: Request<Incoming>,
+    service: &Service,
+    phase: &Arc<Phase>,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
+    phase.turn();
+    let phase = Arc::clone(phase);
+    let Service { router, draining } = service.clone();
+    async move {
+        let mut response = router.oneshot(request).await?;
+        if draining.is_cancelled() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        phase.turn();
+        Ok(response)
+    }
+}

@@ -1,0 +1,35 @@
+//! How long and how much: one place for every limit of a connection.
+
+use std::time::Duration;
+
+/// A client that does not finish its TLS handshake; the API server gives up after the same time.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// A request's head, from its first byte.
+pub const HEAD: Duration = Duration::from_secs(10);
+
+/// A request's body, from the end of the head. The API server waits 30 s at most for an answer.
+pub const BODY: Duration = Duration::from_secs(10);
+
+/// A client that does not take its answer.
+pub const WRITE: Duration = Duration::from_secs(10);
+
+/// A connection without a request. It must exceed the 90 s of the API server, which does not
+/// repeat a POST that meets a closing connection. A new connection counts as idle, because
+/// Go keeps connections in its pool that it dialled and did not need.
+pub const IDLE: Duration = Duration::from_mins(2);
+
+/// After a failed accept, such as one for lack of file descriptors.
+pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// A request's body. The API server takes objects of 3 MiB, as protobuf, which grow as JSON.
+pub const BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// What of a body that is too large is still read (and dropped), so that the client sees the answer.
+pub const DRAINED_BYTES: usize = 8 * BODY_BYTES;
+
+/// A request's head.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Connections to the admin port: probes and a scraper or two.
+pub const ADMIN_CONNECTIONS: usize = 64;

@@ -1,0 +1,117 @@
+//! Ends a connection that stalls in the middle of a head or of an answer.
+//!
+//! hyper has one timer for the idle time and the head together; they need limits
+//! of their own, since an idle connection has to live longer than a slow head may.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::limits::{HEAD, WRITE};
+
+/// Where a connection is: odd while a request is being answered, even between requests.
+#[derive(Debug, Default)]
+pub(super) struct Phase(AtomicU64);
+
+impl Phase {
+    /// A head is complete, or an answer is.
+    pub(super) fn turn(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn load(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream that fails with [`io::ErrorKind::TimedOut`] when the client stalls.
+#[derive(Debug)]
+pub(super) struct Stalling<S> {
+    stream: S,
+    phase: Arc<Phase>,
+    seen: u64,
+    head: Option<Pin<Box<Sleep>>>,
+    write: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Stalling<S> {
+    pub(super) fn new(stream: S, phase: Arc<Phase>) -> Self {
+        Self { stream, phase, seen: 0, head: None, write: None }
+    }
+
+    /// Whether bytes that arrive now belong to a head.
+    fn is_between_requests(&mut self) -> bool {
+        let phase = self.phase.load();
+        if phase != self.seen {
+            self.seen = phase;
+            self.head = None;
+        }
+        phase.is_multiple_of(2)
+    }
+
+    /// Starts the clock of a head at its first byte.
+    fn check_head(&mut self, context: &mut Context<'_>, arrived: bool) -> io::Result<()> {
+        if arrived && self.head.is_none() {
+            self.head = Some(Box::pin(sleep(HEAD)));
+        }
+        let late = self.head.as_mut().is_some_and(|head| head.as_mut().poll(context).is_ready());
+        if late { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+    }
+
+    fn check_write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.write = None;
+            return polled;
+        }
+        let write = self.write.get_or_insert_with(|| Box::pin(sleep(WRITE)));
+        ready!(write.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.is_between_requests() {
+            let arrived = buffer.filled().len() > before;
+            self.check_head(context, arrived)?;
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.check_write(context, polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.check_write(context, polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.check_write(context, polled)
+    }
+}

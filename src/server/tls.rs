@@ -1,0 +1,22 @@
+//! The TLS configuration: one for the life of the process, whatever certificate is served.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::ResolvesServerCert;
+use rustls::version::{TLS12, TLS13};
+
+/// TLS 1.2 and 1.3, HTTP/1.1 only: the API server speaks nothing else to a webhook,
+/// and limits for HTTP/2 would be limits nobody tests.
+///
+/// # Errors
+/// When the cryptography does not support these versions.
+pub fn config(certificate: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,66 @@
+//! Log lines on stderr: as text for people, as JSON for machines.
+
+use std::io::{self, Write};
+
+use anstream::AutoStream;
+use clap::ValueEnum;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Flags about logs.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// Least level of log lines, also per module: `debug`, `info,boundtoken::server=trace`
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "BOUNDTOKEN_LOG_LEVEL",
+        hide_env_values = true,
+        default_value = "info"
+    )]
+    log_level: Targets,
+    /// How log lines are written
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "BOUNDTOKEN_LOG_FORMAT",
+        hide_env_values = true,
+        default_value = "text"
+    )]
+    log_format: LogFormat,
+}
+
+impl LogArgs {
+    /// Writes log lines to stderr from here on, in colour only where `--color` and the terminal allow it.
+    pub fn start(self) {
+        let colour = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        let registry = tracing_subscriber::registry().with(self.layer(colour, io::stderr));
+        // Only a second call can fail, and then the first subscriber does the work.
+        let _ = registry.try_init();
+    }
+
+    fn layer<S, W>(self, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: tracing::Subscriber + for<'l> tracing_subscriber::registry::LookupSpan<'l>,
+        W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
+    {
+        let layer = fmt::layer().with_writer(writer).with_ansi(colour);
+        match self.log_format {
+            LogFormat::Json => layer.json().flatten_event(true).with_filter(self.log_level).boxed(),
+            LogFormat::Text => layer.with_filter(self.log_level).boxed(),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What `/metrics` shows. Label values come from enums only, so that no caller can invent one.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use time::OffsetDateTime;
+
+use super::process::Process;
+use crate::admission::Outcome;
+use crate::namespaces::Lookup;
+use crate::policy::Mode;
+
+/// What became of a request: an outcome of admission, or why there was none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// HTTP 400, 408, 413 or 415: not a request of an API server.
+    BadRequest,
+    /// An AdmissionReview.
+    Outcome(Outcome),
+    /// HTTP 503: the settings of the Namespace could not be found out.
+    Unavailable,
+}
+
+impl Answer {
+    /// The value of the label `outcome`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::Outcome(outcome) => outcome.as_str(),
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// The mode of a request as the value of the label `mode`.
+#[must_use]
+pub fn mode_name(mode: Option<Mode>) -> &'static str {
+    match mode {
+        None => "none",
+        Some(Mode::Add) => "add",
+        Some(Mode::Disable) => "disable",
+        Some(Mode::Off) => "off",
+        Some(Mode::Replace) => "replace",
+    }
+}
+
+/// Whether a new certificate came into use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RotationResult {
+    /// It cannot be served.
+    Failure,
+    /// It is served.
+    Success,
+}
+
+/// A fixed word as a label value.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Word(&'static str);
+
+impl EncodeLabelValue for Word {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        EncodeLabelValue::encode(&self.0, encoder)
+    }
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct Admission {
+    mode: Word,
+    outcome: Word,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct ResultOf {
+    result: Word,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct Certificate {
+    certificate: Word,
+}
+
+/// The metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    admissions: Family<Admission, Counter>,
+    duration: Histogram,
+    namespaces: Gauge,
+    lookups: Family<ResultOf, Counter>,
+    expiry: Family<Certificate, Gauge>,
+    rotations: Family<ResultOf, Counter>,
+}
+
+impl Metrics {
+    /// Counts an answer and how long it took.
+    pub fn answered(&self, mode: Option<Mode>, answer: Answer, took: Duration) {
+        let labels = Admission { mode: Word(mode_name(mode)), outcome: Word(answer.as_str()) };
+        self.admissions.get_or_create(&labels).inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts a look-up of a Namespace.
+    pub fn looked_up(&self, lookup: &Lookup) {
+        let result = Word(match lookup {
+            Lookup::NotOptedIn => "not-opted-in",
+            Lookup::Settings(_) => "settings",
+            Lookup::Unavailable => "unavailable",
+        });
+        self.lookups.get_or_create(&ResultOf { result }).inc();
+    }
+
+    /// Shows how many Namespaces opted in.
+    pub fn set_namespaces(&self, count: usize) {
+        self.namespaces.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Shows when the serving certificate expires.
+    pub fn set_serving_expiry(&self, not_after: OffsetDateTime) {
+        self.set_expiry("serving", not_after);
+    }
+
+    /// Shows when our own authority expires.
+    pub fn set_authority_expiry(&self, not_after: OffsetDateTime) {
+        self.set_expiry("authority", not_after);
+    }
+
+    fn set_expiry(&self, certificate: &'static str, not_after: OffsetDateTime) {
+        let labels = Certificate { certificate: Word(certificate) };
+        self.expiry.get_or_create(&labels).set(not_after.unix_timestamp());
+    }
+
+    /// Counts an attempt to serve a new certificate.
+    pub fn rotated(&self, result: RotationResult) {
+        let result = Word(match result {
+            RotationResult::Failure => "failure",
+            RotationResult::Success => "success",
+        });
+        self.rotations.get_or_create(&ResultOf { result }).inc();
+    }
+
+    /// Everything, in the text format of `OpenMetrics`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            admissions: Family::default(),
+            duration: Histogram::new(BUCKETS),
+            namespaces: Gauge::default(),
+            lookups: Family::default(),
+            expiry: Family::default(),
+            rotations: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+/// Seconds. A decision takes microseconds; what takes longer than 5 s has failed at the API server.
+const BUCKETS: [f64; 12] =
+    [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1, 1.0, 5.0];
+
+impl Metrics {
+    /// The registry appends the suffixes `_total` and `_info` itself.
+    fn register(&mut self) {
+        let Self { registry, admissions, duration, namespaces, lookups, expiry, rotations } = self;
+        registry.register_collector(Box::new(Process));
+        let registry = registry.sub_registry_with_prefix("boundtoken");
+        registry.register("admissions", "Answers to admission requests", admissions.clone());
+        registry.register(
+            "admission_duration_seconds",
+            "Time from the head of a request to its answer",
+            duration.clone(),
+        );
+        registry.register("namespaces", "Namespaces that opted in", namespaces.clone());
+        registry.register("namespace_lookups", "Look-ups of a Namespace's settings", lookups.clone());
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When a certificate expires, as Unix time",
+            expiry.clone(),
+        );
+        registry.register("certificate_rotations", "New certificates, served or not", rotations.clone());
+        registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_called_as_in_annotations() {
+        for mode in [Mode::Add, Mode::Disable, Mode::Off, Mode::Replace] {
+            assert_eq!(mode_name(Some(mode)), mode.to_string());
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_contract() {
+        let metrics = Metrics::default();
+        metrics.answered(Some(Mode::Replace), Answer::Outcome(Outcome::Patched), Duration::from_micros(20));
+        metrics.looked_up(&Lookup::NotOptedIn);
+        metrics.set_namespaces(3);
+        metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
+        metrics.rotated(RotationResult::Success);
+        let text = metrics.text();
+        for line in [
+            "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",
+            "boundtoken_admission_duration_seconds_count 1",
+            "boundtoken_namespaces 3",
+            "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
+            "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",
+            "boundtoken_certificate_rotations_total{result=\"success\"} 1",
+            concat!("boundtoken_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            "# TYPE process_cpu_seconds counter",
+            "# TYPE process_resident_memory_bytes gauge",
+            "# TYPE process_open_fds gauge",
+            "# TYPE process_start_time_seconds gauge",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
+        }
+        assert!(!text.contains("_total_total") && text.ends_with("# EOF\n"));
+    }
+}

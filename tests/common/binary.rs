@@ -1,0 +1,103 @@
+//! The real program as a process.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::{Client, client_config, handshake};
+
+/// The program, without an environment of its own.
+pub(crate) fn boundtoken(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boundtoken"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    boundtoken(arguments).output().unwrap()
+}
+
+/// A running `boundtoken serve`, killed when it is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    directory: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: SocketAddr,
+    rest: Option<JoinHandle<Vec<String>>>,
+    first: Vec<String>,
+}
+
+impl Serving {
+    /// Starts the server with these Namespaces and waits until it listens.
+    pub(crate) fn start(directory: &Path, namespaces: &str, more: &[&str]) -> Self {
+        let manifest = directory.join("namespaces.yaml");
+        std::fs::write(&manifest, namespaces).unwrap();
+        let mut command = boundtoken(&["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
+        Self::spawn(command.arg("--log-format=json"), directory)
+    }
+
+    /// Waits for the line with the addresses.
+    fn spawn(command: &mut Command, directory: &Path) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut first = Vec::new();
+        let serving = loop {
+            let line = next_line(&mut stderr).unwrap_or_else(|| panic!("the server ended: {first:?}"));
+            first.push(line.clone());
+            match serde_json::from_str::<Value>(&line) {
+                Ok(line) if line["message"] == "serving" => break line,
+                _ => {}
+            }
+        };
+        let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+        let (listen, admin_listen) = (address("listen"), address("admin_listen"));
+        let rest = std::thread::spawn(move || std::iter::from_fn(|| next_line(&mut stderr)).collect());
+        Self { child, directory: directory.to_owned(), listen, admin_listen, rest: Some(rest), first }
+    }
+
+    pub(crate) async fn admin(&self) -> Client<TcpStream> {
+        Client(TcpStream::connect(self.admin_listen).await.unwrap())
+    }
+
+    pub(crate) async fn webhook(&self) -> Client<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.listen).await.unwrap();
+        let config = client_config(&self.directory, rustls::ALL_VERSIONS, &[b"http/1.1"]);
+        Client(handshake(stream, config).await.unwrap())
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end; the exit code and every line on stderr.
+    pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>) {
+        let code = self.child.wait().unwrap().code();
+        let mut lines = std::mem::take(&mut self.first);
+        lines.extend(self.rest.take().unwrap().join().unwrap());
+        (code, lines)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn next_line(stderr: &mut BufReader<ChildStderr>) -> Option<String> {
+    let mut line = String::new();
+    match stderr.read_line(&mut line) {
+        Ok(size) if size > 0 => Some(line.trim_end().to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,209 @@
+//! `boundtoken serve` as a process.
+
+mod common;
+
+use std::fs;
+use std::net::TcpListener;
+
+use common::binary::{Serving, boundtoken, run};
+use common::reviews;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+const JSON: &str = "application/json";
+
+#[tokio::test]
+async fn a_server_starts_serves_and_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=1"]);
+    let ready = server.admin().await.get("/readyz?verbose").await;
+    assert_eq!(ready.body, "[+]namespaces ok\n[+]certificate ok\n[+]shutdown ok\nreadyz check passed\n");
+    let mut client = server.webhook().await;
+    let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    assert!(answer.body.contains("JSONPatch"), "{}", answer.body);
+    let metrics = server.admin().await.get("/metrics").await.body;
+    assert!(metrics.contains("boundtoken_namespaces 1\n"));
+    assert!(metrics.contains("boundtoken_certificate_expiry_timestamp_seconds{certificate=\"authority\"}"));
+    server.signal(Signal::TERM);
+    drop(client);
+    let (code, lines) = server.end();
+    assert_eq!(code, Some(0), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &[]);
+    let mut client = server.webhook().await;
+    client.get("/").await;
+    server.signal(Signal::TERM);
+    while server.admin().await.get("/readyz").await.status != 503 {}
+    server.signal(Signal::INT);
+    let (code, lines) = server.end();
+    assert_eq!(code, Some(2), "{lines:?}");
+}
+
+#[tokio::test]
+async fn log_lines_name_the_decision_and_never_the_object() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--log-level=trace", "--shutdown-delay=0"];
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
+    let mut client = server.webhook().await;
+    for annotations in [
+        json!({"example.com/x": "s3cret-marker"}),
+        json!({"boundtoken.dev/audience": "s3cret-marker"}),
+        json!({"boundtoken.dev/ttl": "s3cret-marker"}),
+    ] {
+        client.post("/mutate", JSON, reviews::pod(&annotations)).await;
+    }
+    client.post("/mutate", JSON, "{\"s3cret-marker\": s3cret-marker}").await;
+    client.post("/s3cret-marker", JSON, "s3cret-marker").await;
+    drop(client);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    assert!(!lines.iter().any(|line| line.contains("s3cret-marker")), "{lines:#?}");
+    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answered: Vec<_> = lines.iter().filter(|line| line["message"] == "answered").collect();
+    assert_eq!(answered.len(), 3);
+    assert_eq!((&answered[0]["level"], &answered[0]["outcome"]), (&json!("DEBUG"), &json!("patched")));
+    assert_eq!((&answered[2]["level"], &answered[2]["outcome"]), (&json!("INFO"), &json!("refused")));
+    for line in answered {
+        assert_eq!((&line["namespace"], &line["name"]), (&json!("web"), &json!("web-1")));
+        assert_eq!(line["uid"], "0df28fbd-5f5f-11e8-bc74-36e6bb280816");
+    }
+}
+
+#[tokio::test]
+async fn at_the_default_level_only_refusals_are_logged() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=0"]);
+    let mut client = server.webhook().await;
+    client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    client.post("/mutate", JSON, reviews::pod(&json!({"boundtoken.dev/ttl": "x"}))).await;
+    drop(client);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    assert_eq!(lines.iter().filter(|line| line.contains("answered")).count(), 1, "{lines:#?}");
+}
+
+#[test]
+fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let write = |name: &str, text: &str| {
+        fs::write(path(name), text).unwrap();
+        path(name)
+    };
+    assert_eq!(run(&["certs", "--tls-dir", &path("one")]).status.code(), Some(0));
+    assert_eq!(run(&["certs", "--tls-dir", &path("two")]).status.code(), Some(0));
+    let good = write("good", reviews::NAMESPACES);
+    let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases: [(&[&str], &str); 19] = [
+        (
+            &[],
+            "error: watching the Namespaces of a cluster is not in this version yet: give --namespaces FILE",
+        ),
+        (&["--namespaces", &path("none")], "none does not exist: --namespaces names a manifest"),
+        (&["--namespaces", &write("empty", "")], "empty:1: the file is empty"),
+        (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1: this is not YAML"),
+        (&["--namespaces", &write("pod", "kind: Pod\n")], "pod:1: a Pod stands here"),
+        (
+            &["--namespaces", &write("nameless", "kind: Namespace\n")],
+            "nameless:1: a Namespace without metadata.name",
+        ),
+        (&["--namespaces", &twice], "twice:7: Namespace web stands here a second time"),
+        (&["--namespaces", directory.path().to_str().unwrap()], "failed to read"),
+        (&["--namespaces", &good, "--listen", &taken], "is in use by another process"),
+        (&["--namespaces", &good, "--listen", "192.0.2.1:1"], "failed to listen on 192.0.2.1:1"),
+        (&["--namespaces", &good, "--listen", "x"], "'--listen <ADDRESS>'"),
+        (&["--namespaces", &good, "--tls-cert", "x"], "--tls-key"),
+        (&["--namespaces", &good, "--tls-cert", &path("x"), "--tls-key", &path("x")], "x does not exist"),
+        (
+            &["--namespaces", &good, "--tls-cert", &path("one/tls.crt"), "--tls-key", &path("two/tls.key")],
+            "does not belong to the certificate",
+        ),
+        (&["--namespaces", &good, "--tls-dir", &good], "failed to write"),
+        (&["--namespaces", &good, "--tls-dns", "a b"], "is neither a DNS name nor an IP address"),
+        (&["--namespaces", &good, "--default-mode", "replac"], "replac"),
+        (&["--namespaces", &good, "--default-ttl", "3607"], "becomes a year"),
+        (&["--namespaces", &good, "--log-level", "loud=loud"], "--log-level"),
+    ];
+    for (arguments, expected) in cases {
+        let mut command = boundtoken(&["serve", "--admin-listen", "127.0.0.1:0"]);
+        if !arguments.contains(&"--tls-cert") && !arguments.contains(&"--tls-dir") {
+            command.args(["--tls-dir", &path("tls")]);
+        }
+        let output = command.args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+        assert_eq!(text.matches("error: ").count(), 1, "{text}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_flag_may_stand_in_the_environment() {
+    let output = boundtoken(&["serve"]).env("BOUNDTOKEN_NAMESPACES", "/none").output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/none does not exist"));
+}
+
+/// What a server that cannot start writes, in colour or not.
+fn stderr_of_a_failed_start(more: &[&str], environment: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = directory.path().join("namespaces.yaml");
+    fs::write(&manifest, reviews::NAMESPACES).unwrap();
+    let mut command = boundtoken(&["serve", "--listen=192.0.2.1:1", "--admin-listen=127.0.0.1:0"]);
+    command.arg("--namespaces").arg(&manifest).arg("--tls-dir").arg(directory.path().join("tls"));
+    let output = command.args(more).envs(environment.iter().copied()).output().unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn colour_follows_the_flag() {
+    assert!(stderr_of_a_failed_start(&["--color=always"], &[]).contains('\u{1b}'));
+    for (more, environment) in [
+        (["--color=never"], [("CLICOLOR_FORCE", "1")]),
+        (["--color=auto"], [("NO_COLOR", "1")]),
+        (["--color=auto"], [("TERM", "xterm")]),
+    ] {
+        let text = stderr_of_a_failed_start(&more, &environment);
+        assert!(text.contains("self-made") && !text.contains('\u{1b}'), "{text}");
+    }
+}
+
+#[test]
+fn the_log_format_follows_the_flag() {
+    let json = stderr_of_a_failed_start(&["--log-format=json"], &[]);
+    let first: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(first["message"], "serving a self-made certificate");
+    let text = stderr_of_a_failed_start(&["--log-format=text"], &[]);
+    assert!(text.lines().next().unwrap().contains(" INFO "), "{text}");
+}
+
+#[test]
+fn the_log_level_follows_the_flag_and_the_environment() {
+    for (more, environment) in [
+        (["--log-level=error"].as_slice(), [("X", "y")]),
+        (&[], [("BOUNDTOKEN_LOG_LEVEL", "error")]),
+        (&["--log-level=info,boundtoken::certificates=off"], [("X", "y")]),
+    ] {
+        let text = stderr_of_a_failed_start(more, &environment);
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_program_says_what_it_is() {
+    let version = run(&["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(version.stdout, concat!("boundtoken ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+    assert_eq!(run(&["serve", "--help"]).status.code(), Some(0));
+    for wrong in [&[] as &[&str], &["serv"], &["serve", "--listn", "x"]] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+}

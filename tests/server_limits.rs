@@ -1,0 +1,165 @@
+//! How long a connection may take for what. Time stands still in these tests.
+
+mod common;
+
+use std::io;
+use std::time::Duration;
+
+use boundtoken::server::limits;
+use common::{head, no_namespaces, settle, start};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, advance, sleep};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Whole seconds since a moment, without the moments that tasks need to settle.
+fn elapsed(since: Instant) -> u64 {
+    since.elapsed().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_leave_no_task_behind() {
+    let server = start(no_namespaces(), 512);
+    server.connect().await.get("/").await;
+    settle().await;
+    let base = Handle::current().metrics().num_alive_tasks();
+    let mut clients = Vec::new();
+    for _ in 0..200 {
+        clients.push(server.connect().await);
+    }
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), base + 200);
+    drop(clients);
+    settle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), base);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_shake_hands_is_dropped() {
+    let server = start(no_namespaces(), 512);
+    let mut silent = server.dial();
+    let began = Instant::now();
+    assert_eq!(silent.read(&mut [0; 16]).await.unwrap(), 0);
+    assert_eq!(began.elapsed().as_secs(), limits::HANDSHAKE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failed_accept_is_followed_by_a_pause() {
+    let server = start(no_namespaces(), 512);
+    let began = Instant::now();
+    for _ in 0..7 {
+        server.webhook.send(Err(io::Error::from_raw_os_error(24))).unwrap();
+    }
+    assert_eq!(server.connect().await.get("/").await.status, 404);
+    assert_eq!(elapsed(began), 7 * limits::ACCEPT_BACK_OFF.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_head_ends_ten_seconds_after_its_first_byte() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    client.get("/").await;
+    sleep(seconds(60)).await;
+    let began = Instant::now();
+    client.send("GET / HTTP/1.1\r\n").await;
+    let (mut reader, mut writer) = tokio::io::split(client.0);
+    let trickle = tokio::spawn(async move {
+        while writer.write_all(b"x: y\r\n").await.is_ok() {
+            sleep(seconds(1)).await;
+        }
+    });
+    let _ = reader.read_to_end(&mut Vec::new()).await;
+    assert_eq!(elapsed(began), limits::HEAD.as_secs());
+    trickle.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_head_starts_anew_with_each_request() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    for _ in 0..4 {
+        client.send("GET / HTTP/1.1\r\n").await;
+        sleep(seconds(6)).await;
+        client.send("host: localhost\r\n\r\n").await;
+        assert_eq!(client.answer().await.unwrap().status, 404);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_body_is_answered_with_408() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    let began = Instant::now();
+    client.send(head("/mutate", "application/json", 1000)).await;
+    for _ in 0..9 {
+        client.send("x").await;
+        sleep(seconds(1)).await;
+    }
+    let answer = client.answer().await.unwrap();
+    assert_eq!((answer.status, elapsed(began)), (408, limits::BODY.as_secs()));
+    assert!(answer.closes());
+    client.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_body_is_not_taken_for_a_slow_head() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    client.send("POST /mutate HTTP/1.1\r\ncontent-type: application/json\r\n").await;
+    sleep(seconds(6)).await;
+    client.send("host: localhost\r\ncontent-length: 2\r\n\r\n{").await;
+    sleep(seconds(6)).await;
+    client.send("}").await;
+    assert_eq!(client.answer().await.unwrap().status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_outlives_the_pool_of_the_api_server() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    for _ in 0..3 {
+        sleep(seconds(100)).await;
+        assert_eq!(client.get("/").await.status, 404);
+    }
+    let began = Instant::now();
+    client.closed().await;
+    assert_eq!(elapsed(began), limits::IDLE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_no_answers_is_dropped() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    let began = Instant::now();
+    // Requests in a row, until the pipe is full of answers that nobody reads.
+    let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
+    while client.0.write_all(&request).await.is_ok() {}
+    assert_eq!(elapsed(began), limits::WRITE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn above_the_limit_connections_wait_for_their_turn() {
+    let server = start(no_namespaces(), 2);
+    let (first, _second) = (server.connect().await, server.connect().await);
+    let third = async {
+        let mut client = server.connect().await;
+        client.get("/").await.status
+    };
+    let began = Instant::now();
+    let leave = async {
+        sleep(seconds(5)).await;
+        drop(first);
+    };
+    let (status, ()) = tokio::join!(third, leave);
+    assert_eq!((status, elapsed(began)), (404, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unused_connection_may_wait_as_long_as_an_idle_one() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    advance(seconds(95)).await;
+    assert_eq!(client.get("/").await.status, 404);
+}
