@@ -40,7 +40,7 @@ pub enum Error {
         nearest: &'static str,
     },
     /// The explanation cannot be written.
-    #[error("cannot write the output: {0}")]
+    #[error("failed to write the output")]
     Io(#[from] io::Error),
 }
 
