@@ -60,6 +60,8 @@ golden! {
     a_setting_to_try_on_pods: "preview -f shop.yaml --annotate boundtoken.dev/mode=disable";
     a_setting_to_try_on_namespaces: "preview -f shop.yaml --annotate boundtoken.dev/allowed-audiences=sts";
     a_cron_job: "preview -f cronjob.yaml";
+    a_setting_to_try_where_there_are_no_annotations:
+        "preview -f cronjob.yaml -o yaml --annotate boundtoken.dev/mode=off";
     a_list: "preview -f list.yaml";
     a_list_as_yaml: "preview -f list.yaml -o yaml";
     a_list_as_json: "preview -f list.yaml -o json";
@@ -144,7 +146,7 @@ fn bad_input_gets_a_sentence() {
 #[test]
 fn a_wrong_path_gets_a_sentence() {
     for (words, sentence) in [
-        ("nowhere.yaml", "error: nowhere.yaml: No such file or directory (os error 2)"),
+        ("nowhere.yaml", "error: failed to read nowhere.yaml: No such file or directory (os error 2)"),
         (
             "directory/README.md",
             "error: directory/README.md:1: not a Kubernetes object: expected a map with apiVersion and kind",

@@ -7,7 +7,7 @@ use anstyle::Style;
 
 use super::{CommandError, Exit};
 use crate::pod::entries::PREFIX;
-use crate::policy::diagnostics::{DIAGNOSTICS, Diagnostic, Severity};
+use crate::policy::diagnostics::{self, Diagnostic, Severity};
 use crate::policy::keys::{Entry, KEYS, Scope};
 use crate::policy::nearest::nearest;
 
@@ -40,7 +40,7 @@ pub enum Error {
         nearest: &'static str,
     },
     /// The explanation cannot be written.
-    #[error("cannot write the output: {0}")]
+    #[error("failed to write the output")]
     Io(#[from] io::Error),
 }
 
@@ -65,7 +65,7 @@ fn one(name: &str) -> Result<String, Error> {
     if let Some(entry) = KEYS.iter().find(|entry| entry.name == name || bare(entry) == name) {
         return Ok(key(entry));
     }
-    if let Some(diagnostic) = DIAGNOSTICS.iter().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(name))
+    if let Some(diagnostic) = diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(name))
     {
         return Ok(code(diagnostic));
     }
@@ -76,8 +76,8 @@ fn one(name: &str) -> Result<String, Error> {
 }
 
 fn nearest_name(name: &str) -> Option<&'static str> {
-    let codes = DIAGNOSTICS.each_ref().map(|diagnostic| diagnostic.name.to_lowercase());
-    let near = |code: &str| DIAGNOSTICS.iter().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(code));
+    let codes: Vec<String> = diagnostics::all().map(|diagnostic| diagnostic.name.to_lowercase()).collect();
+    let near = |code: &str| diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(code));
     nearest(name.trim_start_matches(PREFIX), KEYS.iter().map(bare))
         .or_else(|| nearest(name, codes.iter().map(String::as_str)).and_then(near).map(|found| found.name))
 }
@@ -88,7 +88,7 @@ fn bare(entry: &Entry) -> &'static str {
 
 fn list() -> String {
     let keys = KEYS.iter().map(|entry| (entry.name, entry.value.to_owned()));
-    let codes = DIAGNOSTICS.iter();
+    let codes = diagnostics::all();
     let codes = codes.map(|code| (code.name, format!("{}: {}", severity(code.severity), code.title)));
     format!("{BOLD}Keys{BOLD:#}\n{}\n{BOLD}Codes{BOLD:#}\n{}", table(keys), table(codes))
 }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_key_and_code_is_explained_in_short_lines() {
-        for name in KEYS.iter().map(|entry| entry.name).chain(DIAGNOSTICS.iter().map(|code| code.name)) {
+        for name in KEYS.iter().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
             let text = explained(name);
             assert!(
                 text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= WIDTH),
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn the_list_has_every_key_and_code() {
         let text = list();
-        for name in KEYS.iter().map(|entry| entry.name).chain(DIAGNOSTICS.iter().map(|code| code.name)) {
+        for name in KEYS.iter().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
             assert!(text.contains(name), "{name}");
         }
     }

@@ -18,7 +18,7 @@ pub use yaml::to_yaml;
 #[non_exhaustive]
 pub enum Error {
     /// A path cannot be read.
-    #[error("{path}: {source}")]
+    #[error("failed to read {path}")]
     Io {
         /// The path.
         path: String,

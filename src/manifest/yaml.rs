@@ -1,6 +1,8 @@
 //! Values become YAML that Kubernetes' reader, a YAML 1.1 one, takes for the same values.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use serde_saphyr::DoubleQuoted;
 
 /// Writes a value as one YAML document, ending with a line break.
 ///
@@ -9,7 +11,23 @@ use serde_json::Value;
 pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
     // Long lines stay: folded ones would make a diff of an annotation hard to read.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
-    serde_saphyr::to_string_with_options(value, options)
+    serde_saphyr::to_string_with_options(&Yaml(value), options)
+}
+
+/// A value, with those strings in double quotes that Kubernetes' reader does not take as blocks.
+struct Yaml<'a>(&'a Value);
+
+impl Serialize for Yaml<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Yaml)),
+            Value::Object(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, Yaml(value)))),
+            Value::String(text) if text.lines().any(|line| line.starts_with('\t')) => {
+                DoubleQuoted(text).serialize(serializer)
+            }
+            value => value.serialize(serializer),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +89,14 @@ mod tests {
             }
             let value = json!({ text: text });
             assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].value, value);
+        }
+    }
+
+    #[test]
+    fn a_block_never_starts_with_a_tab() {
+        for text in ["\ta\nb\n", "\n\ta\n", "\t\n"] {
+            let yaml = to_yaml(&json!({ "a": text })).unwrap();
+            assert!(yaml.starts_with("a: \""), "{yaml}");
         }
     }
 

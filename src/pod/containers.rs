@@ -97,7 +97,7 @@ impl<'p> Draft<'p> {
     fn hold(&mut self, container: &Container<'_>, held: &Held<'_>, additions: &mut Additions) {
         let at_directory = |mount: &&VolumeMount<'_>| mount.is_at(held.directory);
         match container.mounts().iter().filter(|mount| !self.drops(container, mount)).find(at_directory) {
-            Some(mount) if mount.name.as_str() == held.volume => {}
+            Some(mount) if mount.name.as_str() == held.volume => self.held.push(held.subject),
             Some(_) => {
                 self.findings.push(Finding::MountTaken {
                     container: container.name.as_str().to_owned(),
@@ -106,7 +106,10 @@ impl<'p> Draft<'p> {
                 });
                 return;
             }
-            None => additions.mounts.push(mount(held)),
+            None => {
+                self.held.push(held.subject);
+                additions.mounts.push(mount(held));
+            }
         }
         for (name, file) in &held.env {
             self.set_env(container, name, &format!("{}/{file}", held.directory), held.subject, additions);

@@ -73,6 +73,8 @@ pub(super) struct Draft<'p> {
     pub(super) names: Vec<String>,
     pub(super) patch: Patcher,
     pub(super) findings: Vec<Finding>,
+    /// What some container holds.
+    pub(super) held: Vec<Subject>,
     projections: Vec<Projection<'p>>,
 }
 
@@ -87,6 +89,7 @@ impl<'p> Draft<'p> {
             names,
             patch: Patcher::default(),
             findings: Vec::new(),
+            held: Vec::new(),
             projections: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@ use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use serde_json::{Map, Value, json};
 
 use super::decide::Draft;
+use super::finding::Subject;
 use super::patch::join;
 use super::plan::{self, DefaultToken, TokenVolume};
 use super::roles::{Role, default_file};
@@ -140,11 +141,11 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Appends the volumes of the plan that the Pod lacks.
+    /// Appends the volumes of the plan that a container holds and the Pod lacks.
     pub(super) fn add_volumes(&mut self) {
         let mut values = Vec::new();
         for (index, volume) in self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate() {
-            if !self.roles.has_planned(index) {
+            if self.held.contains(&Subject::Volume(index)) && !self.roles.has_planned(index) {
                 let name = name(index);
                 values.push(json!({"name": name, "projected": projection(&volume_sources(volume), None)}));
                 for token in &volume.tokens {

@@ -8,7 +8,7 @@ use crate::pod::view::Pod;
 use crate::pod::{Decision, decide};
 
 use super::Mode;
-use super::compile::{Compiled, compile};
+use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::mistake::{Field, Mistake, Origin, quote};
 use super::namespace::NamespaceSettings;
@@ -166,20 +166,22 @@ pub(super) fn in_force(
     namespace: &NamespaceSettings,
 ) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
     let forbidden = forbidden_overrides(&own, namespace);
-    let is_forbidden = !forbidden.is_empty();
+    if own.carried.is_empty() || !forbidden.is_empty() {
+        return match &namespace.compiled {
+            Ok(compiled) if forbidden.is_empty() => Ok(Cow::Borrowed(compiled)),
+            Ok(_) => Err(forbidden),
+            Err(mistakes) => Err([mistakes.as_slice(), &forbidden].concat()),
+        };
+    }
     let mut mistakes = namespace.settings.mistakes.clone();
-    mistakes.extend(forbidden);
-    if !is_forbidden {
-        mistakes.extend_from_slice(&own.mistakes);
-    }
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
-    if own.carried.is_empty() {
-        return namespace.compiled.as_ref().map(Cow::Borrowed).map_err(Clone::clone);
-    }
+    mistakes.extend_from_slice(&own.mistakes);
     let merged = own.over(&namespace.settings);
-    compile(merged, &namespace.defaults, namespace.guardrails.max_ttl).map(Cow::Owned)
+    let max_ttl = namespace.guardrails.max_ttl;
+    if mistakes.is_empty() {
+        return compile(merged, &namespace.defaults, max_ttl).map(Cow::Owned);
+    }
+    let more = contradictions(merged, &namespace.defaults, max_ttl, &mistakes);
+    Err([mistakes, more].concat())
 }
 
 fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Mistake> {

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no client. [`keys`] and [`diagnostics`] are the two
 //! tables that everything said to people follows.
 
+mod clash;
 mod compile;
 pub mod diagnostics;
 mod duration;

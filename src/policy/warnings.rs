@@ -75,13 +75,14 @@ impl Warnings {
 
     /// What would have happened to a Pod without `dry-run`.
     pub(super) fn would_patch(&mut self, mode: Mode, operations: usize) {
-        let text = format!("{}: mode {mode} would change the Pod ({operations} operations)", Key::DryRun);
+        let text =
+            format!("{}: mode {mode} would change the Pod, patch operations: {operations}", Key::DryRun);
         self.push_first(Code::DryRun, &text);
     }
 
     /// What a Pod would have been refused for without `dry-run`.
     pub(super) fn would_refuse(&mut self, mistake: &Mistake) {
-        self.push_first(Code::DryRun, &format!("{}: would refuse: {mistake}", Key::DryRun));
+        self.push_first(mistake.code, &format!("{}: would refuse: {}", Key::DryRun, mistake.text));
     }
 
     /// A Namespace with settings that does not opt in.

@@ -34,14 +34,20 @@ pub(super) fn check_metadata<'a>(
 }
 
 fn not_a_string(object: &Object<'_>, key: &str, pointer: &Pointer, value: &Value) -> String {
-    let written = object.document.text(&object.pointer.concat(pointer));
-    let (what, fix) = match value {
-        Value::Bool(_) => ("a boolean", written),
-        Value::Number(_) => ("a number", written),
-        Value::Array(_) => ("a list", None),
-        _ => ("a map", None),
+    let what = match value {
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::Array(_) => "a list",
+        _ => "a map",
     };
-    let fix = fix.map_or_else(|| "write it as text after `|`".to_owned(), |text| format!("write \"{text}\""));
+    let fix = if value.is_array() || value.is_object() {
+        "write it as text after `|`".to_owned()
+    } else {
+        // As it is written, unless that is an alias: `0644` is no 420 once it is quoted.
+        let written = object.document.text(&object.pointer.concat(pointer));
+        let written = written.filter(|text| !text.starts_with('*')).map(str::to_owned);
+        format!("write \"{}\"", written.unwrap_or_else(|| value.to_string()))
+    };
     format!("{key}: {what}, but an annotation is a string; {fix}")
 }
 

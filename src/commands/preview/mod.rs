@@ -92,7 +92,7 @@ pub enum Error {
     #[error(transparent)]
     Output(#[from] OutputError),
     /// The findings cannot be written.
-    #[error("cannot write to standard error: {0}")]
+    #[error("failed to write to standard error")]
     Report(#[from] io::Error),
 }
 

@@ -27,13 +27,13 @@ pub enum Format {
 #[non_exhaustive]
 pub enum OutputError {
     /// The output cannot be written.
-    #[error("cannot write the output: {0}")]
+    #[error("failed to write the output")]
     Io(#[from] io::Error),
     /// An object cannot be written as JSON.
-    #[error("cannot write JSON: {0}")]
+    #[error("failed to write JSON")]
     Json(#[from] serde_json::Error),
     /// An object cannot be written as YAML.
-    #[error("cannot write YAML: {0}")]
+    #[error("failed to write YAML")]
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
