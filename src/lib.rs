@@ -18,6 +18,7 @@ pub mod admission;
 pub mod certificates;
 pub mod commands;
 pub mod files;
+pub mod manifest;
 pub mod namespaces;
 pub mod pod;
 pub mod policy;

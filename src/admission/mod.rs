@@ -9,6 +9,6 @@ mod response;
 mod validate;
 
 pub use mutate::{allow, mutate};
-pub use request::{BadReview, Request};
+pub use request::{BadReview, Object, Request};
 pub use response::{Outcome, Verdict};
-pub use validate::validate;
+pub use validate::{Namespace, validate};

@@ -3,33 +3,27 @@
 use crate::pod::view::Pod;
 use crate::policy::{DryRun, Judgement, Mode, NamespaceSettings, judge};
 
-use super::request::{BadReview, Request};
+use super::request::Request;
 use super::response::{AuditAnnotations, Outcome, Response, Verdict};
 
 /// Allows a request untouched: no Pod creation, or a Namespace that did not opt in.
 #[must_use]
-pub fn allow(request: &Request<'_>) -> Verdict {
+pub fn allow<O>(request: &Request<'_, O>) -> Verdict {
     Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()))
 }
 
 /// Decides about the creation of a Pod under the settings of its Namespace.
 ///
 /// Mirror Pods are allowed untouched: the ServiceAccount admission plugin keeps tokens out of them.
-///
-/// # Errors
-/// When the object is not a Pod that an API server would send.
-pub fn mutate(request: &Request<'_>, settings: &NamespaceSettings) -> Result<Verdict, BadReview> {
-    if !request.is_pod_creation() {
-        return Ok(allow(request));
+#[must_use]
+pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Verdict {
+    match request.object() {
+        Some(pod) if !pod.is_mirror() => answer(request, judge(pod, settings)),
+        _ => allow(request),
     }
-    let pod: Pod<'_> = request.object()?;
-    if pod.is_mirror() {
-        return Ok(allow(request));
-    }
-    Ok(answer(request, judge(&pod, settings)))
 }
 
-fn answer(request: &Request<'_>, judgement: Judgement) -> Verdict {
+fn answer(request: &Request<'_, Pod<'_>>, judgement: Judgement) -> Verdict {
     let outcome = outcome(&judgement);
     let audit = audit_annotations(&judgement, outcome);
     let mode = mode(&judgement);

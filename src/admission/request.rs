@@ -2,9 +2,10 @@
 //! (`AdmissionReview` in `k8s.io/api/admission/v1/types.go`).
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
-use crate::pod::view::{Text, nullable};
+use crate::pod::text::{Text, nullable};
+use crate::pod::view::Pod;
 
 /// Longest explanation of a bad body, in characters: the parser may repeat pieces of it.
 const MAX_EXPLANATION: usize = 200;
@@ -19,16 +20,29 @@ impl BadReview {
         Self(sentence.to_owned())
     }
 
-    pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> Self {
+    fn unreadable(error: &serde_json::Error) -> Self {
         let explanation: String = error.to_string().chars().take(MAX_EXPLANATION).collect();
-        Self(format!("{what}: {explanation}"))
+        Self(format!("the body is no AdmissionReview: {explanation}"))
     }
 }
 
-/// An admission request.
+/// What a request may be about.
+pub trait Object {
+    /// The resource, of the core group in version `v1`.
+    const RESOURCE: &'static str;
+    /// The operations that matter.
+    const OPERATIONS: &'static [&'static str];
+}
+
+impl Object for Pod<'_> {
+    const RESOURCE: &'static str = "pods";
+    const OPERATIONS: &'static [&'static str] = &["CREATE"];
+}
+
+/// An admission request about an object of type `O`; the object is read on the way, in one pass.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Request<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+pub struct Request<'a, O> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     uid: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
@@ -41,10 +55,8 @@ pub struct Request<'a> {
     namespace: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     operation: Text<'a>,
-    #[serde(borrow, default)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    old_object: Option<&'a RawValue>,
+    object: Option<O>,
+    old_object: Option<O>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,36 +70,37 @@ struct Resource<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Review<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+struct Review<'a, O> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     api_version: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     kind: Text<'a>,
-    #[serde(borrow, default)]
-    request: Option<Request<'a>>,
+    #[serde(borrow)]
+    request: Option<Request<'a, O>>,
 }
 
-impl<'a> Request<'a> {
+impl<'a, O: Object + Deserialize<'a>> Request<'a, O> {
     /// Reads an `admission.k8s.io/v1` AdmissionReview.
     ///
     /// # Errors
-    /// When the body is anything else.
+    /// When the body is anything else, or is about an `O` that an API server would not send.
     pub fn parse(body: &'a [u8]) -> Result<Self, BadReview> {
-        let review: Review<'a> = serde_json::from_slice(body)
-            .map_err(|error| BadReview::unreadable("the body is no AdmissionReview", &error))?;
-        if (review.api_version.as_str(), review.kind.as_str()) != ("admission.k8s.io/v1", "AdmissionReview") {
-            return Err(BadReview::new(
-                "the body is no AdmissionReview of admission.k8s.io/v1: send apiVersion and kind of that",
-            ));
+        match read::<O>(body) {
+            Ok(request) if request.concerns_object() && request.object.is_none() => {
+                Err(BadReview::new("the request has no object"))
+            }
+            Ok(request) => Ok(request),
+            // An object of another kind may look like anything.
+            Err(bad) => match read::<IgnoredAny>(body)?.retyped::<O>() {
+                request if request.concerns_object() => Err(bad),
+                request => Ok(request),
+            },
         }
-        let request = review.request.ok_or_else(|| BadReview::new("the AdmissionReview has no request"))?;
-        if request.uid.as_str().is_empty() {
-            return Err(BadReview::new("the request has no uid: an answer could not be told from another"));
-        }
-        Ok(request)
     }
+}
 
+impl<'a, O> Request<'a, O> {
     /// The uid that the answer echoes.
     #[must_use]
     pub fn uid(&self) -> &str {
@@ -106,36 +119,43 @@ impl<'a> Request<'a> {
         self.name.as_str()
     }
 
-    /// Whether a Pod is being created; anything else is allowed untouched.
+    pub(super) fn old_object(&self) -> Option<&O> {
+        self.old_object.as_ref()
+    }
+
+    /// The same request about an object of another type, which is left out.
+    fn retyped<P>(self) -> Request<'a, P> {
+        let Self { uid, resource, sub_resource, name, namespace, operation, .. } = self;
+        Request { uid, resource, sub_resource, name, namespace, operation, object: None, old_object: None }
+    }
+}
+
+impl<O: Object> Request<'_, O> {
+    /// The object, if the request is about one that matters; anything else is allowed untouched.
     #[must_use]
-    pub fn is_pod_creation(&self) -> bool {
-        self.is_of("pods") && self.is_creation()
+    pub fn object(&self) -> Option<&O> {
+        self.object.as_ref().filter(|_| self.concerns_object())
     }
 
-    pub(super) fn is_creation(&self) -> bool {
-        self.operation.as_str() == "CREATE"
-    }
-
-    /// Whether a Namespace is being created or changed.
-    pub(super) fn is_namespace_change(&self) -> bool {
-        self.is_of("namespaces") && matches!(self.operation.as_str(), "CREATE" | "UPDATE")
-    }
-
-    fn is_of(&self, resource: &str) -> bool {
+    fn concerns_object(&self) -> bool {
         let Resource { group, version, plural } = &self.resource;
-        (group.as_str(), version.as_str(), plural.as_str()) == ("", "v1", resource)
+        (group.as_str(), version.as_str(), plural.as_str()) == ("", "v1", O::RESOURCE)
             && self.sub_resource.as_str().is_empty()
+            && O::OPERATIONS.contains(&self.operation.as_str())
     }
+}
 
-    /// The object, read as what it should be.
-    pub(super) fn object<T: Deserialize<'a>>(&self) -> Result<T, BadReview> {
-        let object = self.object.ok_or_else(|| BadReview::new("the request has no object"))?;
-        serde_json::from_str(object.get()).map_err(|error| BadReview::unreadable("object", &error))
+fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadReview> {
+    let review: Review<'a, O> =
+        serde_json::from_slice(body).map_err(|error| BadReview::unreadable(&error))?;
+    if (review.api_version.as_str(), review.kind.as_str()) != ("admission.k8s.io/v1", "AdmissionReview") {
+        return Err(BadReview::new(
+            "the body is no AdmissionReview of admission.k8s.io/v1: send apiVersion and kind of that",
+        ));
     }
-
-    /// The object before the change, if there was one.
-    pub(super) fn old_object<T: Deserialize<'a>>(&self) -> Result<Option<T>, BadReview> {
-        let object = self.old_object.map(|object| serde_json::from_str(object.get()));
-        object.transpose().map_err(|error| BadReview::unreadable("oldObject", &error))
+    let request = review.request.ok_or_else(|| BadReview::new("the AdmissionReview has no request"))?;
+    if request.uid.as_str().is_empty() {
+        return Err(BadReview::new("the request has no uid: an answer could not be told from another"));
     }
+    Ok(request)
 }

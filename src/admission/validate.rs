@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::pod::view::{Metadata, nullable};
+use crate::pod::text::nullable;
+use crate::pod::view::Metadata;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 
 use super::mutate::allow;
-use super::request::{BadReview, Request};
+use super::request::{Object, Request};
 use super::response::{Outcome, Response, Verdict};
 
 /// A Namespace as far as its settings are concerned.
-#[derive(Deserialize)]
-struct Namespace<'a> {
+#[derive(Debug, Deserialize)]
+pub struct Namespace<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     metadata: Metadata<'a>,
 }
@@ -32,29 +33,27 @@ impl Namespace<'_> {
     }
 }
 
+impl Object for Namespace<'_> {
+    const RESOURCE: &'static str = "namespaces";
+    const OPERATIONS: &'static [&'static str] = &["CREATE", "UPDATE"];
+}
+
 /// Judges the settings of a Namespace that is created or changed.
 ///
 /// Mistakes are refused only where this very request makes them and the Namespace opts in; else
 /// they are warnings, so that nothing but our own keys is ever held up.
-///
-/// # Errors
-/// When the object is not a Namespace that an API server would send.
-pub fn validate(request: &Request<'_>, defaults: &Arc<Defaults>) -> Result<Verdict, BadReview> {
-    if !request.is_namespace_change() {
-        return Ok(allow(request));
-    }
-    let namespace: Namespace<'_> = request.object()?;
-    let old: Option<Namespace<'_>> = request.old_object()?;
+#[must_use]
+pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) -> Verdict {
+    let Some(namespace) = request.object() else { return allow(request) };
     let opted_in = namespace.is_opted_in();
     let settings = NamespaceSettings::parse(request.name(), namespace.metadata.annotations.ours(), defaults);
-    let changed = old.is_none_or(|old| old.settings() != namespace.settings());
+    let changed = request.old_object().is_none_or(|old| old.settings() != namespace.settings());
     let mistakes = settings.mistakes();
     let mut warnings = settings.warnings(opted_in);
     if !mistakes.is_empty() && changed && opted_in {
         let response = Response::refuse(request.uid(), mistakes).warn(warnings);
-        return Ok(Verdict::new(None, Outcome::Refused, response));
+        return Verdict::new(None, Outcome::Refused, response);
     }
     warnings.extend(mistakes.iter().map(crate::policy::warning));
-    let response = Response::allow(request.uid()).warn(warnings);
-    Ok(Verdict::new(None, Outcome::Unchanged, response))
+    Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()).warn(warnings))
 }

@@ -3,6 +3,8 @@
 pub mod certs;
 pub mod completions;
 pub mod defaults;
+pub mod explain;
+pub mod preview;
 pub mod serve;
 
 use std::error::Error;
@@ -69,8 +71,8 @@ pub enum Color {
 enum Command {
     Certs(certs::Args),
     Completions(completions::Args),
-    // Explain(explain::Args),
-    // Preview(preview::Args),
+    Explain(explain::Args),
+    Preview(preview::Args),
     Serve(Box<serve::Args>),
 }
 
@@ -79,8 +81,8 @@ impl Command {
         match self {
             Self::Certs(args) => certs::run(args),
             Self::Completions(args) => completions::run(args),
-            // Self::Explain(args) => explain::run(args),
-            // Self::Preview(args) => preview::run(args),
+            Self::Explain(args) => explain::run(&args),
+            Self::Preview(args) => preview::run(&args),
             Self::Serve(args) => serve::run(*args),
         }
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use crate::pod::view::PREFIX;
+use crate::pod::entries::PREFIX;
 
 /// One object of a manifest.
 #[derive(Debug, Default, Deserialize)]

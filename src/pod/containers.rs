@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::decide::Draft;
 use super::finding::{Finding, Subject};
 use super::patch::join;
-use super::plan::{DefaultToken, Token, TokenVolume};
+use super::plan::{self, DefaultToken, Token};
+use super::roles::TokenVolume;
 use super::token::{Containers, DEFAULT_DIRECTORY};
 use super::view::{Container, VolumeMount};
-use super::volumes::{self, Role};
 
 /// What one container gets.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl<'p> Draft<'p> {
         for (index, mount) in container.mounts().iter().enumerate().rev() {
             if self.drops(container, mount) {
                 self.patch.remove(join(&mounts_pointer(at), [index]));
-            } else if mount.has_sub_path() && self.is_token(mount) {
+            } else if mount.has_sub_path() && self.roles.mounted(mount).is_some() {
                 self.findings.push(Finding::SubPath { container: container.name.as_str().to_owned() });
             }
         }
@@ -60,23 +60,12 @@ impl<'p> Draft<'p> {
 
     /// Whether a mount of the default token goes from this container.
     fn drops(&self, container: &Container<'_>, mount: &VolumeMount<'_>) -> bool {
-        self.has_role(mount, Role::is_default)
+        self.roles.mounted(mount).is_some_and(|volume| volume.role.is_default())
             && match self.plan.map(|plan| &plan.default_token) {
                 Some(DefaultToken::Remove) => true,
                 Some(DefaultToken::Rebind { containers, .. }) => !containers.include(container.name.as_str()),
                 Some(DefaultToken::Bound) | None => false,
             }
-    }
-
-    fn is_token(&self, mount: &VolumeMount<'_>) -> bool {
-        self.has_role(mount, |role| role != Role::Other)
-    }
-
-    fn has_role(&self, mount: &VolumeMount<'_>, is: impl Fn(Role) -> bool) -> bool {
-        let volumes = self.pod.spec.volumes.iter().flatten();
-        volumes
-            .zip(&self.roles)
-            .any(|(volume, role)| is(*role) && volume.name.as_str() == mount.name.as_str())
     }
 
     /// Lets a container hold the default token: under a list, the mount is ours to add.
@@ -88,38 +77,27 @@ impl<'p> Draft<'p> {
         let mounted = self.default_volume(container);
         let volume = match containers {
             Containers::All => mounted,
-            list if list.include(container.name.as_str()) => mounted.or_else(|| self.first_default_volume()),
+            list if list.include(container.name.as_str()) => mounted.or(self.roles.first_default),
             _ => None,
         };
-        if let Some((volume, file)) = volume {
+        if let Some(TokenVolume { name: volume, file, .. }) = volume {
             let env = env.iter().map(|env| (&**env, file)).collect();
             let subject = Subject::DefaultToken;
             self.hold(container, &Held { subject, volume, directory: DEFAULT_DIRECTORY, env }, additions);
         }
     }
 
-    /// The volume and file of the default token that a container mounts where it belongs.
-    fn default_volume(&self, container: &Container<'_>) -> Option<(&'p str, &'p str)> {
-        let mut mounts = container.mounts().iter().filter(|mount| mount.is_at(DEFAULT_DIRECTORY));
-        mounts.find_map(|mount| self.default_volumes().find(|(volume, _)| *volume == mount.name.as_str()))
-    }
-
-    fn first_default_volume(&self) -> Option<(&'p str, &'p str)> {
-        self.default_volumes().next()
-    }
-
-    fn default_volumes(&self) -> impl Iterator<Item = (&'p str, &'p str)> {
-        let volumes = self.pod.spec.volumes.iter().flatten().zip(&self.roles);
-        volumes
-            .filter(|(_, role)| role.is_default())
-            .map(|(volume, _)| (volume.name.as_str(), volumes::default_file(volume)))
+    /// The default token volume that a container mounts where it belongs.
+    fn default_volume(&self, container: &Container<'_>) -> Option<TokenVolume<'p>> {
+        let mounts = container.mounts().iter().filter(|mount| mount.is_at(DEFAULT_DIRECTORY));
+        mounts.filter_map(|mount| self.roles.mounted(mount)).find(|volume| volume.role.is_default())
     }
 
     /// Mounts a volume in a container and sets its variables, unless something else is there.
     fn hold(&mut self, container: &Container<'_>, held: &Held<'_>, additions: &mut Additions) {
         let at_directory = |mount: &&VolumeMount<'_>| mount.is_at(held.directory);
         match container.mounts().iter().filter(|mount| !self.drops(container, mount)).find(at_directory) {
-            Some(mount) if mount.name.as_str() == held.volume => {}
+            Some(mount) if mount.name.as_str() == held.volume => self.held.push(held.subject),
             Some(_) => {
                 self.findings.push(Finding::MountTaken {
                     container: container.name.as_str().to_owned(),
@@ -128,7 +106,10 @@ impl<'p> Draft<'p> {
                 });
                 return;
             }
-            None => additions.mounts.push(mount(held)),
+            None => {
+                self.held.push(held.subject);
+                additions.mounts.push(mount(held));
+            }
         }
         for (name, file) in &held.env {
             self.set_env(container, name, &format!("{}/{file}", held.directory), held.subject, additions);
@@ -161,7 +142,7 @@ impl<'p> Draft<'p> {
 }
 
 /// A volume of the plan, to be held by a container.
-fn planned<'p>(index: usize, name: &'p str, volume: &'p TokenVolume) -> Held<'p> {
+fn planned<'p>(index: usize, name: &'p str, volume: &'p plan::TokenVolume) -> Held<'p> {
     let env = |token: &'p Token| Some((token.env.as_deref()?, &*token.file));
     Held {
         subject: Subject::Volume(index),

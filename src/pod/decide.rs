@@ -8,12 +8,16 @@ use json_patch::jsonptr::Pointer;
 use super::finding::{Finding, Subject};
 use super::patch::Patcher;
 use super::plan::{DefaultToken, Plan};
+use super::roles::{Role, Roles};
 use super::token::{ApiAudiences, Audience, Containers, DEFAULT_DIRECTORY, YEAR, is_year_long};
-use super::view::Pod;
-use super::volumes::{self, Role};
+use super::view::{Pod, Volume};
+use super::volumes;
 
 /// `/spec/automountServiceAccountToken`.
 const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountToken");
+
+/// Most names of a container list that are looked up only to warn about them.
+const MAX_UNKNOWN: usize = 16;
 
 /// What becomes of a Pod.
 #[derive(Debug)]
@@ -64,11 +68,13 @@ pub(super) struct Draft<'p> {
     pub(super) pod: &'p Pod<'p>,
     pub(super) plan: Option<&'p Plan>,
     pub(super) api: &'p ApiAudiences,
-    pub(super) roles: Vec<Role>,
+    pub(super) roles: Roles<'p>,
     /// Names of the volumes of the plan.
     pub(super) names: Vec<String>,
     pub(super) patch: Patcher,
     pub(super) findings: Vec<Finding>,
+    /// What some container holds.
+    pub(super) held: Vec<Subject>,
     projections: Vec<Projection<'p>>,
 }
 
@@ -76,25 +82,22 @@ impl<'p> Draft<'p> {
     fn new(pod: &'p Pod<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
         let names: Vec<String> = (0..plan.map_or(0, |plan| plan.volumes.len())).map(volumes::name).collect();
         Self {
-            roles: volumes::roles(&pod.spec, &names),
+            roles: Roles::of(&pod.spec, &names),
             pod,
             plan,
             api,
             names,
             patch: Patcher::default(),
             findings: Vec::new(),
+            held: Vec::new(),
             projections: Vec::new(),
         }
-    }
-
-    pub(super) fn role(&self, volume: usize) -> Role {
-        self.roles.get(volume).copied().unwrap_or(Role::Other)
     }
 
     /// Whether the volume at this index goes.
     pub(super) fn removes(&self, volume: usize) -> bool {
         let goes = self.plan.is_some_and(|plan| plan.default_token == DefaultToken::Remove);
-        goes && self.role(volume).is_default()
+        goes && self.roles.at(volume).is_default()
     }
 
     pub(super) fn project(&mut self, volume: Cow<'p, str>, audience: Option<&'p str>, seconds: u64) {
@@ -125,7 +128,7 @@ impl<'p> Draft<'p> {
     }
 
     fn has_default_token(&self) -> bool {
-        self.roles.iter().any(|role| role.is_default())
+        self.roles.first_default.is_some()
     }
 
     /// Volumes of the plan whose name holds something else.
@@ -133,7 +136,7 @@ impl<'p> Draft<'p> {
         let there = |name: &&String| {
             self.pod.spec.volumes.iter().flatten().any(|volume| volume.name.as_str() == name.as_str())
         };
-        let ours = |index| self.roles.contains(&Role::Planned(index));
+        let ours = |index| self.roles.has_planned(index);
         let names = self.names.iter().enumerate();
         names.filter(|(index, name)| there(name) && !ours(*index)).map(|(_, name)| name.clone()).collect()
     }
@@ -154,11 +157,9 @@ impl<'p> Draft<'p> {
 
     /// Whether a projected token of the user's own stands where the default token belongs.
     fn is_served(&self) -> bool {
-        let spec = &self.pod.spec;
-        spec.volumes
-            .iter()
-            .flatten()
-            .any(|volume| volumes::holds_token(volume) && volumes::is_mounted_at_default(volume, spec))
+        let holds_token = |volume: &&Volume<'_>| volume.tokens().next().is_some();
+        let mut tokens = self.pod.spec.volumes.iter().flatten().filter(holds_token);
+        tokens.any(|volume| self.roles.is_mounted_at_default(volume))
     }
 
     fn note_foreign_audience(&mut self) {
@@ -179,8 +180,8 @@ impl<'p> Draft<'p> {
     fn note_other_secrets(&mut self) {
         let Some(_) = self.plan else { return };
         for (index, volume) in self.pod.spec.volumes.iter().flatten().enumerate() {
-            let other = volume.secret.is_some() && self.role(index) == Role::Other;
-            if other && volumes::is_mounted_at_default(volume, &self.pod.spec) {
+            let other = volume.secret.is_some() && self.roles.at(index) == Role::Other;
+            if other && self.roles.is_mounted_at_default(volume) {
                 self.findings.push(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
             }
         }
@@ -197,7 +198,7 @@ impl<'p> Draft<'p> {
     }
 
     fn note_unknown(&mut self, containers: &Containers, subject: Subject) {
-        for name in containers.names() {
+        for name in containers.names().iter().take(MAX_UNKNOWN) {
             if !self.pod.spec.all_containers().any(|(_, _, container)| container.name.as_str() == &**name) {
                 self.findings.push(Finding::UnknownContainer { name: name.to_string(), subject });
             }

@@ -7,9 +7,13 @@
 
 mod containers;
 mod decide;
+pub mod entries;
 mod finding;
 mod patch;
 pub mod plan;
+pub mod plugin;
+mod roles;
+pub mod text;
 pub mod token;
 pub mod view;
 mod volumes;

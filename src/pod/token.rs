@@ -10,6 +10,10 @@ use std::time::Duration;
 /// (`DefaultAPITokenMountPath` in `plugin/pkg/admission/serviceaccount/admission.go`).
 pub const DEFAULT_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// Start of the name of each volume that the ServiceAccount admission plugin makes or adopts
+/// (`ServiceAccountVolumeName` in `plugin/pkg/admission/serviceaccount/admission.go`).
+pub const DEFAULT_PREFIX: &str = "kube-api-access-";
+
 /// File name of the default token in [`DEFAULT_DIRECTORY`].
 pub const DEFAULT_FILE: &str = "token";
 
@@ -193,15 +197,25 @@ impl Containers {
     }
 }
 
-/// A mount path without repeated or trailing slashes and without `.` segments, for comparing.
+/// A path without repeated or trailing slashes and without `.` segments.
 ///
 /// Lexical only: what a symlink in the image means is unknown here.
 #[must_use]
 pub fn normalised(path: &str) -> String {
     let mut clean = String::with_capacity(path.len());
-    for segment in path.split('/').filter(|segment| !matches!(*segment, "" | ".")) {
+    for segment in segments(path) {
         clean.push('/');
         clean.push_str(segment);
     }
     clean
+}
+
+/// Whether two mount paths are the same when normalised.
+#[must_use]
+pub fn is_same_directory(one: &str, other: &str) -> bool {
+    one == other || segments(one).eq(segments(other))
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !matches!(*segment, "" | "."))
 }

@@ -4,63 +4,13 @@
 //! absent, as in the API server's own decoder; a field that occurs twice is an
 //! error, since an API server never sends one.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use json_patch::jsonptr::Pointer;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 
-use super::token::{ApiAudiences, Ttl, is_year_long, normalised};
+use super::entries::{Entries, MIRROR_POD};
+use super::text::{Text, nullable};
 
-/// Prefix of every annotation and label of ours.
-pub const PREFIX: &str = "boundtoken.dev/";
-
-/// A string that is borrowed unless the JSON escapes something in it.
-///
-/// `Option<Cow<str>>` would always copy (serde-rs/json#587).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Text<'a>(Cow<'a, str>);
-
-impl Text<'_> {
-    /// The string.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// Reads `null` as the default value, as Go's decoder does.
-pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
+use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
 
 /// A Pod as far as its tokens are concerned.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -90,77 +40,6 @@ pub struct Metadata<'a> {
     /// `labels`.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub labels: Entries<'a>,
-}
-
-/// Annotation of Pods that a kubelet made from a file
-/// (`MirrorPodAnnotationKey` in `k8s.io/api/core/v1/annotation_key_constants.go`).
-const MIRROR_POD: &str = "kubernetes.io/config.mirror";
-
-/// Annotations or labels, reduced to those that are ours and the mark of mirror Pods.
-#[derive(Clone, Debug, Default)]
-pub struct Entries<'a>(Vec<(Text<'a>, Text<'a>)>);
-
-impl Entries<'_> {
-    /// Whether a key is kept.
-    fn keeps(key: &str) -> bool {
-        key.starts_with(PREFIX) || key == MIRROR_POD
-    }
-
-    /// The value of a key.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value.as_str())
-    }
-
-    /// The entries with our prefix, in the order of the document.
-    pub fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .filter(|(key, _)| key.starts_with(PREFIX))
-    }
-
-    /// A key that occurs twice. Sorted, because whoever creates Pods chooses how many there are.
-    fn duplicate(&self) -> Option<&str> {
-        let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| key.as_str()).collect();
-        keys.sort_unstable();
-        keys.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(*one),
-            _ => None,
-        })
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a map of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut kept = Entries::default();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    if Entries::keeps(key.as_str()) {
-                        let value: Option<Text<'de>> = map.next_value()?;
-                        kept.0.push((key, value.unwrap_or_default()));
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                match kept.duplicate() {
-                    Some(key) => Err(A::Error::custom(format_args!("duplicate key {key:?}"))),
-                    None => Ok(kept),
-                }
-            }
-        }
-
-        deserializer.deserialize_map(EntriesVisitor)
-    }
 }
 
 /// The specification of a Pod.
@@ -229,6 +108,13 @@ impl Volume<'_> {
     #[must_use]
     pub fn sources(&self) -> &[Source<'_>] {
         self.projected.as_ref().and_then(|projected| projected.sources.as_deref()).unwrap_or_default()
+    }
+
+    /// The `serviceAccountToken` sources with their indices.
+    pub fn tokens(&self) -> impl Iterator<Item = (usize, &ServiceAccountToken<'_>)> {
+        let sources = self.sources().iter().enumerate();
+        sources
+            .filter_map(|(index, source)| source.service_account_token.as_ref().map(|token| (index, token)))
     }
 }
 
@@ -359,7 +245,7 @@ impl VolumeMount<'_> {
     /// Whether the mount is at this normalised directory.
     #[must_use]
     pub fn is_at(&self, directory: &str) -> bool {
-        self.mount_path.as_str() == directory || normalised(self.mount_path.as_str()) == directory
+        is_same_directory(self.mount_path.as_str(), directory)
     }
 
     /// Whether a single file or subdirectory is mounted, which the kubelet never refreshes.

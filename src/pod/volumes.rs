@@ -1,17 +1,15 @@
-//! The volumes of a Pod: which hold tokens, and what becomes of them.
+//! The volumes of a Pod: what becomes of those that hold tokens.
 
 use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use serde_json::{Map, Value, json};
 
 use super::decide::Draft;
+use super::finding::Subject;
 use super::patch::join;
 use super::plan::{self, DefaultToken, TokenVolume};
-use super::token::{Audience, DEFAULT_DIRECTORY, DEFAULT_FILE, Ttl};
-use super::view::{ServiceAccountToken, Spec, Volume};
-
-/// Start of the name of each volume that the ServiceAccount admission plugin makes or adopts
-/// (`ServiceAccountVolumeName` in `plugin/pkg/admission/serviceaccount/admission.go`).
-pub(super) const DEFAULT_PREFIX: &str = "kube-api-access-";
+use super::roles::{Role, default_file};
+use super::token::{Audience, DEFAULT_FILE, Ttl};
+use super::view::{ServiceAccountToken, Source, Volume};
 
 /// ConfigMap with the API server's CA, in every namespace
 /// (`RootCACertConfigMapName` in `pkg/controller/certificates/rootcacertpublisher/publisher.go`).
@@ -19,26 +17,6 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 
 /// `/spec/volumes`.
 const VOLUMES: &Pointer = Pointer::from_static("/spec/volumes");
-
-/// What a volume is to us.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Role {
-    /// The default token volume.
-    Default,
-    /// A Secret of the default token, as Kubernetes mounted it before 1.21.
-    Legacy,
-    /// Neither of these.
-    Other,
-    /// The volume of the plan at this index, already there.
-    Planned(usize),
-}
-
-impl Role {
-    /// Whether the default token is in the volume.
-    pub(super) fn is_default(self) -> bool {
-        matches!(self, Self::Default | Self::Legacy)
-    }
-}
 
 /// Name of the volume of a plan at an index: an API that never changes.
 pub(super) fn name(index: usize) -> String {
@@ -48,75 +26,11 @@ pub(super) fn name(index: usize) -> String {
     }
 }
 
-/// Finds the role of each volume of a Pod.
-pub(super) fn roles(spec: &Spec<'_>, planned: &[String]) -> Vec<Role> {
-    spec.volumes.iter().flatten().map(|volume| role(volume, spec, planned)).collect()
-}
-
-fn role(volume: &Volume<'_>, spec: &Spec<'_>, planned: &[String]) -> Role {
-    let name = volume.name.as_str();
-    if holds_token(volume) {
-        if name.starts_with(DEFAULT_PREFIX) {
-            return Role::Default;
-        }
-        if let Some(index) = planned.iter().position(|planned| planned == name) {
-            return Role::Planned(index);
-        }
-    }
-    if is_legacy(volume, spec) { Role::Legacy } else { Role::Other }
-}
-
-/// Whether a volume has a `serviceAccountToken` source.
-pub(super) fn holds_token(volume: &Volume<'_>) -> bool {
-    volume.sources().iter().any(|source| source.service_account_token.is_some())
-}
-
-/// Whether a volume is a Secret named `<service account>-token-<5 characters>` at the default path.
-fn is_legacy(volume: &Volume<'_>, spec: &Spec<'_>) -> bool {
-    /// Longest start of a generated name (`maxGeneratedNameLength` in `k8s.io/apiserver`'s `names`).
-    const MAX_BASE: usize = 58;
-
-    let Some(secret) = &volume.secret else { return false };
-    let mut base = format!("{}-token-", spec.service_account());
-    let end = base.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_BASE).unwrap_or(base.len());
-    base.truncate(end);
-    secret.secret_name.as_str().strip_prefix(base.as_str()).is_some_and(is_suffix)
-        && is_mounted_at_default(volume, spec)
-}
-
-/// Whether a text is what `SimpleNameGenerator` appends; older releases used every letter and digit.
-fn is_suffix(text: &str) -> bool {
-    text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-}
-
-/// Whether a container mounts the volume where the default token belongs.
-pub(super) fn is_mounted_at_default(volume: &Volume<'_>, spec: &Spec<'_>) -> bool {
-    spec.all_containers()
-        .flat_map(|(_, _, container)| container.mounts())
-        .any(|mount| mount.name.as_str() == volume.name.as_str() && mount.is_at(DEFAULT_DIRECTORY))
-}
-
-/// The file of the default token in a volume: `token`, or whatever its first token is called.
-pub(super) fn default_file<'p>(volume: &'p Volume<'_>) -> &'p str {
-    let mut paths = tokens(volume).map(|(_, token)| token.path.as_str());
-    let first = paths.next().unwrap_or(DEFAULT_FILE);
-    if paths.any(|path| path == DEFAULT_FILE) { DEFAULT_FILE } else { first }
-}
-
-/// The `serviceAccountToken` sources of a volume with their indices.
-fn tokens<'p>(volume: &'p Volume<'p>) -> impl Iterator<Item = (usize, &'p ServiceAccountToken<'p>)> {
-    volume
-        .sources()
-        .iter()
-        .enumerate()
-        .filter_map(|(index, source)| source.service_account_token.as_ref().map(|token| (index, token)))
-}
-
 impl<'p> Draft<'p> {
     /// Edits the volumes that stay; what goes is only noted, so that indices hold until the end.
     pub(super) fn edit_volumes(&mut self) {
         for (index, volume) in self.pod.spec.volumes.iter().flatten().enumerate() {
-            match self.role(index) {
+            match self.roles.at(index) {
                 Role::Default => self.edit_default(index, volume),
                 Role::Legacy => self.edit_legacy(index, volume),
                 Role::Planned(planned) => self.complete(index, volume, planned),
@@ -158,7 +72,7 @@ impl<'p> Draft<'p> {
         volume: &'p Volume<'p>,
         wanted: impl Fn(&ServiceAccountToken<'_>) -> Option<(&'p Audience, Ttl)>,
     ) {
-        for (source, token) in tokens(volume) {
+        for (source, token) in volume.tokens() {
             let at = source_pointer(index, source);
             let (audience, seconds) = match wanted(token) {
                 Some((audience, ttl)) => {
@@ -210,7 +124,7 @@ impl<'p> Draft<'p> {
             wanted.tokens.iter().find(same).map(|wanted| (&wanted.audience, wanted.ttl))
         });
         for token in &wanted.tokens {
-            if !tokens(volume).any(|(_, there)| there.path.as_str() == &*token.file) {
+            if !volume.tokens().any(|(_, there)| there.path.as_str() == &*token.file) {
                 self.project(volume.name.as_str().into(), token.audience.name(), token.ttl.seconds());
             }
         }
@@ -227,11 +141,11 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Appends the volumes of the plan that the Pod lacks.
+    /// Appends the volumes of the plan that a container holds and the Pod lacks.
     pub(super) fn add_volumes(&mut self) {
         let mut values = Vec::new();
         for (index, volume) in self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate() {
-            if !self.roles.contains(&Role::Planned(index)) {
+            if self.held.contains(&Subject::Volume(index)) && !self.roles.has_planned(index) {
                 let name = name(index);
                 values.push(json!({"name": name, "projected": projection(&volume_sources(volume), None)}));
                 for token in &volume.tokens {
@@ -257,10 +171,10 @@ fn source_pointer(volume: usize, source: usize) -> PointerBuf {
 /// The sources that a volume of ours lacks.
 fn missing_sources(volume: &Volume<'_>, wanted: &TokenVolume) -> Vec<Value> {
     let lacks_token =
-        |token: &&plan::Token| !tokens(volume).any(|(_, there)| there.path.as_str() == &*token.file);
+        |token: &&plan::Token| !volume.tokens().any(|(_, there)| there.path.as_str() == &*token.file);
     let mut missing: Vec<Value> = wanted.tokens.iter().filter(lacks_token).map(plan_source).collect();
     let [root_ca, namespace] = api_access();
-    let has_root_ca = |source: &super::view::Source<'_>| {
+    let has_root_ca = |source: &Source<'_>| {
         source.config_map.as_ref().is_some_and(|config_map| config_map.name.as_str() == ROOT_CA)
     };
     if wanted.api_access && !volume.sources().iter().any(has_root_ca) {

@@ -1,7 +1,7 @@
 //! Settings become a plan: what each mode means.
 
 use crate::pod::plan::{DefaultToken, Plan, Token, TokenVolume};
-use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl, is_year_long};
+use crate::pod::token::{Audience, Containers, TokenPath, Ttl, is_year_long};
 
 use super::diagnostics::Code;
 use super::keys::Key;
@@ -10,13 +10,10 @@ use super::settings::{Setting, Settings};
 use super::{Defaults, Mode};
 
 /// Where mode `add` mounts the token: an API that never changes.
-const ADD_DIRECTORY: &str = "/var/run/secrets/tokens";
+pub(super) const ADD_DIRECTORY: &str = "/var/run/secrets/tokens";
 
 /// File name of the token of mode `add`.
 const ADD_FILE: &str = "token";
-
-/// Names that stand beside a token for the API server.
-const API_ACCESS_FILES: [&str; 2] = ["ca.crt", "namespace"];
 
 /// The settings in force for a Pod, and the plan that follows from them.
 #[derive(Clone, Debug)]
@@ -44,7 +41,7 @@ pub(super) fn compile(
     let mode = settings.mode.as_ref().map_or(defaults.mode, |setting| setting.value);
     let audience =
         settings.audience.as_ref().map_or_else(|| defaults.audience.clone(), |setting| setting.value.clone());
-    let default_ttl = max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl));
+    let default_ttl = default_ttl(defaults, max_ttl);
     let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, mistakes: Vec::new() };
     if mode.has_token() {
@@ -66,17 +63,50 @@ pub(super) fn compile(
     }
 }
 
-/// A token on its way into a volume.
-struct Wanted {
-    path: TokenPath,
-    token: Token,
-    containers: Containers,
-    api_access: bool,
-    key: Key,
-    origin: Origin,
+/// The contradictions in settings of which some cannot be read: those that do not depend on them.
+pub(super) fn contradictions(
+    settings: Settings,
+    defaults: &Defaults,
+    max_ttl: Option<Ttl>,
+    unreadable: &[Mistake],
+) -> Vec<Mistake> {
+    let depends = |mistake: &Mistake| {
+        let keys = premises(mistake.code);
+        unreadable.iter().any(|other| keys.iter().any(|key| other.field == Field::Annotation(*key)))
+    };
+    let mut mistakes = compile(settings, defaults, max_ttl).err().unwrap_or_default();
+    mistakes.retain(|mistake| !depends(mistake));
+    mistakes
 }
 
-struct Compiler<'s> {
+/// The keys that a contradiction follows from.
+fn premises(code: Code) -> &'static [Key] {
+    match code {
+        Code::YearLong => &[Key::Mode, Key::Audience, Key::Ttl, Key::Tokens],
+        Code::DefaultDirectory => &[Key::Mode, Key::Path, Key::Tokens],
+        _ => &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env],
+    }
+}
+
+/// The lifetime where nobody says one; never the one that the API server might extend to a year.
+fn default_ttl(defaults: &Defaults, max_ttl: Option<Ttl>) -> Ttl {
+    match max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl)) {
+        Ttl::YEAR_LONG_REQUEST => Ttl::HOUR,
+        ttl => ttl,
+    }
+}
+
+/// A token on its way into a volume.
+pub(super) struct Wanted {
+    pub(super) path: TokenPath,
+    pub(super) token: Token,
+    pub(super) containers: Containers,
+    pub(super) api_access: bool,
+    pub(super) key: Key,
+    pub(super) origin: Origin,
+}
+
+pub(super) struct Compiler<'s> {
     settings: &'s Settings,
     defaults: &'s Defaults,
     default_ttl: Ttl,
@@ -84,14 +114,14 @@ struct Compiler<'s> {
 }
 
 impl Compiler<'_> {
-    fn refuse(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
+    pub(super) fn refuse(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
         self.mistakes.push(Mistake { code, field: Field::Annotation(key), origin: origin.clone(), text });
     }
 
     fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {
-        let Some(Setting { origin, .. }) = &self.settings.ttl else { return };
+        let Some(Setting { origin, text, .. }) = &self.settings.ttl else { return };
         if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
-            self.refuse(Code::YearLong, Key::Ttl, origin, year_long(&ttl.seconds().to_string(), origin));
+            self.refuse(Code::YearLong, Key::Ttl, origin, year_long(text, origin));
         }
     }
 
@@ -129,19 +159,28 @@ impl Compiler<'_> {
             (Mode::Add, None) => TokenPath { directory: ADD_DIRECTORY.into(), file: ADD_FILE.into() },
             _ => return None,
         };
-        let origin = self.settings.path.as_ref().map_or(Origin::Pod, |setting| setting.origin.clone());
+        let (key, origin) = self.path_origin();
         Some(Wanted {
             token: Token { audience: audience.clone(), ttl, file: path.file.clone(), env: self.env() },
             path,
             containers: self.containers(),
             api_access: mode == Mode::Replace && *audience == Audience::ApiServer,
-            key: Key::Path,
+            key,
             origin,
         })
     }
 
+    /// Who asks for the main token to be where it is.
+    fn path_origin(&self) -> (Key, Origin) {
+        match (&self.settings.path, &self.settings.mode) {
+            (Some(path), _) => (Key::Path, path.origin.clone()),
+            (None, Some(mode)) => (Key::Mode, mode.origin.clone()),
+            (None, None) => (Key::Mode, Origin::Pod),
+        }
+    }
+
     fn further_tokens(&mut self) -> Vec<Wanted> {
-        let Some(Setting { value: items, origin }) = &self.settings.tokens else { return Vec::new() };
+        let Some(Setting { value: items, origin, .. }) = &self.settings.tokens else { return Vec::new() };
         let mut wanted = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let audience = item.audience.as_ref().unwrap_or(&self.defaults.audience);
@@ -173,6 +212,7 @@ impl Compiler<'_> {
         let mut volumes: Vec<TokenVolume> = Vec::new();
         for (index, token) in wanted.iter().enumerate() {
             self.check_directory(token, default_token);
+            self.check_default_env(token, default_token);
             for other in wanted.iter().take(index) {
                 self.check_clash(token, other);
             }
@@ -191,67 +231,6 @@ impl Compiler<'_> {
         }
         volumes
     }
-
-    fn check_directory(&mut self, token: &Wanted, default_token: &DefaultToken) {
-        if token.api_access && API_ACCESS_FILES.contains(&&*token.path.file) {
-            let text = format!("{} on {} is needed for the file of that name", quoted(token), token.origin);
-            self.refuse(Code::Clash, token.key, &token.origin, text);
-        }
-        let stays = *default_token != DefaultToken::Remove;
-        if stays && is_at_or_below(&token.path.directory, DEFAULT_DIRECTORY) {
-            let text = format!(
-                "{} on {} is in the directory of the default token, which stays in this mode: choose another \
-                 directory such as {ADD_DIRECTORY}",
-                quoted(token),
-                token.origin
-            );
-            self.refuse(Code::DefaultDirectory, token.key, &token.origin, text);
-        }
-    }
-
-    /// Refuses two tokens that cannot both be where they are asked for.
-    fn check_clash(&mut self, token: &Wanted, other: &Wanted) {
-        let (here, there) = (&*token.path.directory, &*other.path.directory);
-        let reason = if here == there {
-            same_directory(token, other)
-        } else if is_at_or_below(here, there) || is_at_or_below(there, here) {
-            Some("would be mounted inside the other, which is read-only: choose directories side by side")
-        } else {
-            None
-        };
-        let shared = !token.containers.is_disjoint(&other.containers);
-        let env = (shared && token.token.env.is_some() && token.token.env == other.token.env)
-            .then_some("has the same env: give each token a variable of its own");
-        for reason in reason.into_iter().chain(env) {
-            let text = format!(
-                "{} on {}, beside {}, {reason}",
-                quoted(token),
-                token.origin,
-                quote(&other.path.to_string())
-            );
-            self.refuse(Code::Clash, token.key, &token.origin, text);
-        }
-    }
-}
-
-fn same_directory(token: &Wanted, other: &Wanted) -> Option<&'static str> {
-    let beside_api_access =
-        |one: &Wanted, two: &Wanted| one.api_access && API_ACCESS_FILES.contains(&&*two.path.file);
-    if token.path.file == other.path.file {
-        Some("is the same file: give each token a path of its own")
-    } else if beside_api_access(token, other) || beside_api_access(other, token) {
-        Some("is a file that a client of the API server needs: choose another file name")
-    } else if token.containers == other.containers {
-        None
-    } else {
-        Some(
-            "is in the same directory for other containers: choose another directory, or the same containers",
-        )
-    }
-}
-
-fn quoted(token: &Wanted) -> String {
-    quote(&token.path.to_string())
 }
 
 fn year_long(value: &str, origin: &Origin) -> String {
@@ -259,8 +238,4 @@ fn year_long(value: &str, origin: &Origin) -> String {
         "{} on {origin} becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?",
         quote(value)
     )
-}
-
-fn is_at_or_below(directory: &str, other: &str) -> bool {
-    directory.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

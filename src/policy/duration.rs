@@ -80,7 +80,8 @@ fn guess(text: &str) -> Option<String> {
         (None, "") => number.strip_suffix(".0")?.to_owned(),
         _ => compact,
     };
-    seconds(&guess).is_some_and(|seconds| Ttl::from_seconds(seconds).is_some()).then_some(guess)
+    let ttl = Ttl::from_seconds(seconds(&guess)?)?;
+    (ttl != Ttl::YEAR_LONG_REQUEST).then_some(guess)
 }
 
 #[cfg(test)]
@@ -132,6 +133,7 @@ mod tests {
             ("-1h", Code::Duration, "is not a duration"),
             ("3600.0", Code::Duration, "did you mean \"3600\"?"),
             ("1.5h", Code::Duration, "is not a duration"),
+            ("3607.0", Code::Duration, "\"90m\", \"1h30m\""),
             ("0x258", Code::Duration, "is not a duration"),
             ("30m1h", Code::Duration, "is not a duration"),
             ("h", Code::Duration, "is not a duration"),

@@ -1,7 +1,7 @@
 //! What a Namespace allows: parsed from its annotations, judged on the resulting spec.
 
 use crate::pod::Projection;
-use crate::pod::token::{ApiAudiences, Ttl};
+use crate::pod::token::{ApiAudiences, DEFAULT_PREFIX, Ttl};
 
 use super::diagnostics::Code;
 use super::keys::Key;
@@ -10,6 +10,9 @@ use super::{duration, values};
 
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
+
+/// Most broken limits that are collected: whoever creates a Pod chooses how many volumes it has.
+const MAX_BROKEN: usize = 64;
 
 /// The limits that a Namespace sets.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +56,7 @@ impl Guardrails {
             let audience = self.judge_audience(projection, namespace, api);
             audience.into_iter().chain(self.judge_lifetime(projection, namespace))
         });
-        let mut mistakes: Vec<Mistake> = broken.collect();
+        let mut mistakes: Vec<Mistake> = broken.take(MAX_BROKEN).collect();
         mistakes.dedup();
         mistakes
     }
@@ -96,7 +99,7 @@ fn broken(code: Code, key: Key, namespace: &Origin, text: String) -> Mistake {
 
 /// The volume that asks for a token. A generated name would keep events from aggregating.
 fn source(projection: &Projection<'_>) -> String {
-    if projection.volume.starts_with("kube-api-access-") {
+    if projection.volume.starts_with(DEFAULT_PREFIX) {
         "the default token volume".to_owned()
     } else {
         format!("volume {}", quote(&projection.volume))

@@ -8,12 +8,17 @@ use crate::pod::view::Pod;
 use crate::pod::{Decision, decide};
 
 use super::Mode;
-use super::compile::{Compiled, compile};
+use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::mistake::{Field, Mistake, Origin, quote};
 use super::namespace::NamespaceSettings;
 use super::settings::Settings;
 use super::warnings::Warnings;
+
+/// Most operations of a patch, as the API server allows them to its own clients
+/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
+/// copy of the list.
+const MAX_OPERATIONS: usize = 10_000;
 
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
@@ -103,7 +108,7 @@ impl Judgement {
     fn only_look(&mut self, dry_run: bool, warnings: &mut Warnings) {
         let refused = !self.mistakes.is_empty();
         if dry_run {
-            self.mistakes.iter().for_each(|mistake| warnings.would_refuse(mistake));
+            self.mistakes.iter().rev().for_each(|mistake| warnings.would_refuse(mistake));
             if let (false, false, Some(in_force)) = (refused, self.patch.is_empty(), &self.in_force) {
                 warnings.would_patch(in_force.mode, self.patch.len());
             }
@@ -161,20 +166,22 @@ pub(super) fn in_force(
     namespace: &NamespaceSettings,
 ) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
     let forbidden = forbidden_overrides(&own, namespace);
-    let is_forbidden = !forbidden.is_empty();
+    if own.carried.is_empty() || !forbidden.is_empty() {
+        return match &namespace.compiled {
+            Ok(compiled) if forbidden.is_empty() => Ok(Cow::Borrowed(compiled)),
+            Ok(_) => Err(forbidden),
+            Err(mistakes) => Err([mistakes.as_slice(), &forbidden].concat()),
+        };
+    }
     let mut mistakes = namespace.settings.mistakes.clone();
-    mistakes.extend(forbidden);
-    if !is_forbidden {
-        mistakes.extend_from_slice(&own.mistakes);
-    }
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
-    if own.carried.is_empty() {
-        return namespace.compiled.as_ref().map(Cow::Borrowed).map_err(Clone::clone);
-    }
+    mistakes.extend_from_slice(&own.mistakes);
     let merged = own.over(&namespace.settings);
-    compile(merged, &namespace.defaults, namespace.guardrails.max_ttl).map(Cow::Owned)
+    let max_ttl = namespace.guardrails.max_ttl;
+    if mistakes.is_empty() {
+        return compile(merged, &namespace.defaults, max_ttl).map(Cow::Owned);
+    }
+    let more = contradictions(merged, &namespace.defaults, max_ttl, &mistakes);
+    Err([mistakes, more].concat())
 }
 
 fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Mistake> {
@@ -199,6 +206,17 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
+    if decision.patch.len() > MAX_OPERATIONS {
+        mistakes.push(Mistake {
+            code: Code::TooLarge,
+            field: Field::Volumes,
+            origin: Origin::Pod,
+            text: format!(
+                "the Pod would need {} changes, allowed are {MAX_OPERATIONS}",
+                decision.patch.len()
+            ),
+        });
+    }
     let api = &namespace.defaults.api_audiences;
     mistakes.extend(namespace.guardrails.judge(&decision.projections, &namespace.origin, api));
     mistakes

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::pod::view::PREFIX;
+use crate::pod::entries::PREFIX;
 
 /// Label of a Namespace that opts in.
 pub const OPT_IN_LABEL: &str = "boundtoken.dev/webhook";

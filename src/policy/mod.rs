@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no client. [`keys`] and [`diagnostics`] are the two
 //! tables that everything said to people follows.
 
+mod clash;
 mod compile;
 pub mod diagnostics;
 mod duration;
@@ -115,9 +116,9 @@ impl Defaults {
             ttl: duration::ttl(ttl.trim()).map_err(|fault| refuse(ttl, fault))?,
             api_audiences,
         };
-        let Self { audience: Audience::ApiServer, ttl: Ttl::YEAR_LONG_REQUEST, .. } = defaults else {
+        if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
             return Ok(defaults);
-        };
+        }
         let sentence =
             "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
         Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, sentence)))

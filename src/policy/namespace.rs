@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Defaults;
-use super::compile::{Compiled, compile};
+use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::guardrails::Guardrails;
 use super::keys::Key;
@@ -31,7 +31,7 @@ impl NamespaceSettings {
         defaults: &Arc<Defaults>,
     ) -> Self {
         let origin = Origin::Namespace(name.into());
-        let ours = annotations.into_iter().filter(|(key, _)| key.starts_with(crate::pod::view::PREFIX));
+        let ours = annotations.into_iter().filter(|(key, _)| key.starts_with(crate::pod::entries::PREFIX));
         let mut guardrails = Guardrails::default();
         let mut settings =
             Settings::parse(ours, &origin, &defaults.api_audiences, |key, text| guardrails.read(key, text));
@@ -39,7 +39,8 @@ impl NamespaceSettings {
         let compiled = if settings.mistakes.is_empty() {
             compile(settings.clone(), defaults, guardrails.max_ttl)
         } else {
-            Err(settings.mistakes.clone())
+            let more = contradictions(settings.clone(), defaults, guardrails.max_ttl, &settings.mistakes);
+            Err([settings.mistakes.as_slice(), &more].concat())
         };
         Self { origin, defaults: Arc::clone(defaults), guardrails, settings, compiled }
     }
@@ -73,7 +74,7 @@ fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Mistake
     let max = guardrails.max_ttl.filter(|max| setting.value > *max)?;
     let text = format!(
         "{} on {} is above max-ttl {} of the same Namespace: lower one or raise the other",
-        quote(&setting.value.to_string()),
+        quote(&setting.text),
         setting.origin,
         quote(&max.to_string())
     );

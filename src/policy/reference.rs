@@ -2,7 +2,7 @@
 
 use std::fmt::{Error, Write};
 
-use super::diagnostics::{DIAGNOSTICS, Severity};
+use super::diagnostics::{self, Severity};
 use super::keys::{KEYS, OPT_IN_LABEL, OPT_IN_VALUE, Scope};
 
 /// `docs/annotations.md`.
@@ -59,7 +59,7 @@ pub fn diagnostics() -> Result<String, Error> {
     writeln!(page, "`boundtoken explain BT003` prints the same in a terminal.\n")?;
     for severity in [Severity::Invalid, Severity::Forbidden, Severity::Warning] {
         writeln!(page, "## {}\n", severity.consequence())?;
-        for diagnostic in DIAGNOSTICS.iter().filter(|diagnostic| diagnostic.severity == severity) {
+        for diagnostic in diagnostics::all().filter(|diagnostic| diagnostic.severity == severity) {
             writeln!(page, "### {}\n", diagnostic.name)?;
             writeln!(
                 page,

@@ -14,6 +14,8 @@ use super::{duration, values};
 pub(super) struct Setting<T> {
     /// The value.
     pub(super) value: T,
+    /// The value as it was written.
+    pub(super) text: Box<str>,
     /// The object.
     pub(super) origin: Origin,
 }
@@ -85,7 +87,9 @@ impl Settings {
             Key::Containers => self.read_list(key, text, origin, Containers::Only),
             Key::SkipContainers => self.read_list(key, text, origin, Containers::Except),
             Key::Tokens => match tokens::tokens(text, api) {
-                Ok(value) => self.tokens = Some(Setting { value, origin: origin.clone() }),
+                Ok(value) => {
+                    self.tokens = Some(Setting { value, text: text.into(), origin: origin.clone() });
+                }
                 Err(faults) => {
                     let mistakes = faults.iter().map(|fault| Mistake::of_value(key, origin, text, fault));
                     self.mistakes.extend(mistakes);
@@ -113,7 +117,8 @@ impl Settings {
         origin: &Origin,
         result: Result<T, Fault>,
     ) -> Option<Setting<T>> {
-        self.note(key, text, origin, result).map(|value| Setting { value, origin: origin.clone() })
+        let value = self.note(key, text, origin, result)?;
+        Some(Setting { value, text: text.into(), origin: origin.clone() })
     }
 
     fn note<T>(&mut self, key: Key, text: &str, origin: &Origin, result: Result<T, Fault>) -> Option<T> {

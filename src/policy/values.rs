@@ -20,6 +20,9 @@ const MAX_SEGMENT: usize = 255;
 /// Longest container name: a DNS label (RFC 1123).
 const MAX_LABEL: usize = 63;
 
+/// Most items of a comma list: far more than containers or audiences that anybody has.
+const MAX_ITEMS: usize = 100;
+
 /// Longest name of an environment variable that is accepted, in bytes.
 const MAX_ENV: usize = 255;
 
@@ -70,6 +73,7 @@ pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, Fault> {
                         allowed";
         return Err(Fault::new(Code::AllowedAudiences, sentence));
     }
+    check_count(&audiences, Code::AllowedAudiences)?;
     for audience in &audiences {
         check_audience(audience, Code::AllowedAudiences).map_err(|fault| fault.in_item("item", audience))?;
     }
@@ -81,11 +85,18 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+fn check_count(items: &[&str], code: Code) -> Result<(), Fault> {
+    if items.len() > MAX_ITEMS {
+        return Err(Fault::new(code, format!("has {} items: allowed are {MAX_ITEMS}", items.len())));
+    }
+    Ok(())
+}
+
 /// Reads the path of a token file.
 pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
     let fault = |sentence: String| Err(Fault::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
-        let guess = (!text.is_empty() && check_segments(text).is_ok()).then(|| quote(&format!("/{text}")));
+        let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
         return fault(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
     };
@@ -98,8 +109,8 @@ pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
     match relative.rsplit_once('/') {
         _ if relative.is_empty() => fault("is the root directory: name a file in a directory".to_owned()),
         Some((_, "" | ".")) => {
-            let guess = quote(&format!("{}/token", normalised(text)));
-            fault(format!("is a directory: name the token file{}", did_you_mean(Some(guess))))
+            let guess = accepted_path(&format!("{}/token", normalised(text)));
+            fault(format!("is a directory: name the token file{}", did_you_mean(guess)))
         }
         Some((directory, file)) if !normalised(directory).is_empty() => {
             Ok(TokenPath { directory: normalised(directory).into(), file: file.into() })
@@ -108,6 +119,11 @@ pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
             fault("is in the root directory, which cannot be mounted: name a file in a directory".to_owned())
         }
     }
+}
+
+/// A guess at a path, in quotes, if it would be accepted.
+fn accepted_path(guess: &str) -> Option<String> {
+    path(guess).is_ok().then(|| quote(guess))
 }
 
 fn check_segments(path: &str) -> Result<(), String> {
@@ -140,13 +156,17 @@ pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
         let sentence = "is empty: list container names separated by commas, or remove the annotation";
         return Err(Fault::new(Code::Containers, sentence));
     }
+    check_count(&names, Code::Containers)?;
     if let Some(name) = names.iter().find(|name| !is_label(name)) {
         let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
         let guess = nearest_label(name).map(|guess| quote(&guess));
         let fault = Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)));
         return Err(fault.in_item("name", name));
     }
-    Ok(names.into_iter().map(Box::from).collect())
+    let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names.into())
 }
 
 /// Reads a list for one of the two container keys.
@@ -185,6 +205,9 @@ pub(super) fn env(text: &str) -> Result<Box<str>, Fault> {
     }
     if text.contains('=') {
         return fault("has a \"=\": write the name alone, its value is the path of the token file");
+    }
+    if text == "." || text.starts_with("..") {
+        return fault("starts with \"..\" or is \".\", which the API refuses");
     }
     if !text.bytes().all(inner) || text.starts_with(|first: char| first.is_ascii_digit()) {
         return fault(

@@ -1,7 +1,8 @@
 //! Warnings: what somebody should fix, in at most 120 characters each.
 
+use crate::pod::entries::PREFIX;
 use crate::pod::token::Containers;
-use crate::pod::view::{PREFIX, Pod};
+use crate::pod::view::Pod;
 use crate::pod::{Finding, Subject};
 
 use super::Mode;
@@ -17,6 +18,9 @@ const MAX_CHARS: usize = 120;
 /// Most warnings in one answer: the API server keeps 4096 characters in all.
 const MAX_WARNINGS: usize = 16;
 
+/// Most containers whose names are compared with a mistyped one.
+const MAX_COMPARED: usize = 100;
+
 /// Longest piece of a Pod that a warning repeats, in characters.
 const MAX_QUOTED: usize = 40;
 
@@ -25,6 +29,12 @@ const MAX_QUOTED: usize = 40;
 pub(super) struct Warnings(Vec<String>);
 
 impl Warnings {
+    /// Puts a warning before all others, so that no limit takes it away.
+    fn push_first(&mut self, code: Code, text: &str) {
+        self.0.truncate(MAX_WARNINGS - 1);
+        self.0.insert(0, fitted(code, text));
+    }
+
     fn push(&mut self, code: Code, text: &str) {
         let warning = fitted(code, text);
         if self.0.len() < MAX_WARNINGS && !self.0.contains(&warning) {
@@ -65,13 +75,14 @@ impl Warnings {
 
     /// What would have happened to a Pod without `dry-run`.
     pub(super) fn would_patch(&mut self, mode: Mode, operations: usize) {
-        let text = format!("{}: mode {mode} would change the Pod ({operations} operations)", Key::DryRun);
-        self.push(Code::DryRun, &text);
+        let text =
+            format!("{}: mode {mode} would change the Pod, patch operations: {operations}", Key::DryRun);
+        self.push_first(Code::DryRun, &text);
     }
 
     /// What a Pod would have been refused for without `dry-run`.
     pub(super) fn would_refuse(&mut self, mistake: &Mistake) {
-        self.push(Code::DryRun, &format!("{}: would refuse: {mistake}", Key::DryRun));
+        self.push_first(mistake.code, &format!("{}: would refuse: {}", Key::DryRun, mistake.text));
     }
 
     /// A Namespace with settings that does not opt in.
@@ -166,7 +177,8 @@ impl Warnings {
     }
 
     fn unknown_container(&mut self, key: Key, name: &str, pod: &Pod<'_>) {
-        let names = pod.spec.all_containers().map(|(_, _, container)| container.name.as_str());
+        let containers = pod.spec.all_containers().take(MAX_COMPARED);
+        let names = containers.map(|(_, _, container)| container.name.as_str());
         let guess = did_you_mean(nearest(name, names).map(quoted));
         self.push(
             Code::UnknownContainer,

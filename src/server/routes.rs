@@ -15,6 +15,7 @@ use super::body;
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
 use crate::namespaces::{LookUp, Lookup};
+use crate::pod::view::Pod;
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
@@ -55,7 +56,7 @@ async fn validate<L: LookUp>(State(webhook): State<Arc<Webhook<L>>>, request: Re
     let answer = async {
         let body = body::read(request).await?;
         let request = admission::Request::parse(&body)?;
-        let verdict = admission::validate(&request, &webhook.defaults)?;
+        let verdict = admission::validate(&request, &webhook.defaults);
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
     };
@@ -63,15 +64,15 @@ async fn validate<L: LookUp>(State(webhook): State<Arc<Webhook<L>>>, request: Re
 }
 
 impl<L: LookUp> Webhook<L> {
-    async fn decide(&self, request: &admission::Request<'_>) -> Result<Verdict, Refusal> {
-        if !request.is_pod_creation() {
+    async fn decide(&self, request: &admission::Request<'_, Pod<'_>>) -> Result<Verdict, Refusal> {
+        if request.object().is_none() {
             return Ok(admission::allow(request));
         }
         let lookup = self.namespaces.look_up(request.namespace()).await;
         self.metrics.looked_up(&lookup);
         match lookup {
             Lookup::NotOptedIn => Ok(admission::allow(request)),
-            Lookup::Settings(settings) => Ok(admission::mutate(request, &settings)?),
+            Lookup::Settings(settings) => Ok(admission::mutate(request, &settings)),
             Lookup::Unavailable => Err(Refusal::Unavailable),
         }
     }
@@ -96,7 +97,7 @@ impl<L: LookUp> Webhook<L> {
 }
 
 /// Names and the decision, never the object.
-fn log(request: &admission::Request<'_>, verdict: &Verdict, took: Duration) {
+fn log<O>(request: &admission::Request<'_, O>, verdict: &Verdict, took: Duration) {
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(

@@ -1,0 +1,43 @@
+# One recipe per task; `make` alone lists them. Plain make and sh.
+.POSIX:
+
+CARGO = cargo
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## see it work: real requests of an API server, answered on loopback, no cluster
+	@demo/run.sh
+
+test: ## run every test that needs no cluster
+	$(CARGO) test --locked
+
+lint: ## check the format and the lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+doc: ## build the API documentation of the library
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+docs: ## write docs/annotations.md and docs/diagnostics.md from their tables
+	WRITE_DOCS=1 $(CARGO) test --locked --test reference
+
+build: ## build target/release/boundtoken
+	$(CARGO) build --locked --release
+
+bench: ## measure a decision, and a request against the bare TLS server
+	$(CARGO) bench --locked
+
+deny: ## check licences, duplicates and sources of the dependencies
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+		echo "cargo-deny is missing; get it with: cargo install --locked cargo-deny" >&2; exit 1; }
+	$(CARGO) deny --locked check bans licenses sources
+
+# Needs the advisory database on github.com, so it is no part of `deny`.
+advisories: ## check the dependencies against the RustSec database (network)
+	$(CARGO) deny --locked check advisories
+
+clean: ## remove what was built
+	$(CARGO) clean
+
+.PHONY: help demo test lint doc docs build bench deny advisories clean

@@ -1,0 +1,216 @@
+//! `boundtoken explain`: what a key or a diagnostic code means, from the tables that the webhook uses.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::{CommandError, Exit};
+use crate::pod::entries::PREFIX;
+use crate::policy::diagnostics::{self, Diagnostic, Severity};
+use crate::policy::keys::{Entry, KEYS, Scope};
+use crate::policy::nearest::nearest;
+
+/// Longest line of running text, in characters.
+const WIDTH: usize = 80;
+
+const BOLD: Style = Style::new().bold();
+
+/// Explain an annotation key or a diagnostic code; without one, list them all
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Annotation key such as ttl or boundtoken.dev/ttl, or code such as BT004
+    #[arg(value_name = "KEY|CODE")]
+    name: Option<String>,
+}
+
+/// Why there is no explanation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody knows the name.
+    #[error("{0:?} is neither a key nor a code; `boundtoken explain` lists them")]
+    Unknown(String),
+    /// Nobody knows the name, but one that is near.
+    #[error("{name:?} is neither a key nor a code; did you mean {nearest}?")]
+    Misspelt {
+        /// The name.
+        name: String,
+        /// The known name that is nearest to it.
+        nearest: &'static str,
+    },
+    /// The explanation cannot be written.
+    #[error("failed to write the output")]
+    Io(#[from] io::Error),
+}
+
+/// Writes the explanation.
+///
+/// # Errors
+/// When the name is unknown, or the output cannot be written.
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    explain(args, &mut anstream::stdout())?;
+    Ok(Exit::Done)
+}
+
+fn explain(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
+    let text = match args.name.as_deref().map(str::trim) {
+        None => list(),
+        Some(name) => one(name)?,
+    };
+    Ok(out.write_all(text.as_bytes())?)
+}
+
+fn one(name: &str) -> Result<String, Error> {
+    if let Some(entry) = KEYS.iter().find(|entry| entry.name == name || bare(entry) == name) {
+        return Ok(key(entry));
+    }
+    if let Some(diagnostic) = diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(name))
+    {
+        return Ok(code(diagnostic));
+    }
+    Err(match nearest_name(name) {
+        Some(nearest) => Error::Misspelt { name: name.to_owned(), nearest },
+        None => Error::Unknown(name.to_owned()),
+    })
+}
+
+fn nearest_name(name: &str) -> Option<&'static str> {
+    let codes: Vec<String> = diagnostics::all().map(|diagnostic| diagnostic.name.to_lowercase()).collect();
+    let near = |code: &str| diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(code));
+    nearest(name.trim_start_matches(PREFIX), KEYS.iter().map(bare))
+        .or_else(|| nearest(name, codes.iter().map(String::as_str)).and_then(near).map(|found| found.name))
+}
+
+fn bare(entry: &Entry) -> &'static str {
+    entry.name.trim_start_matches(PREFIX)
+}
+
+fn list() -> String {
+    let keys = KEYS.iter().map(|entry| (entry.name, entry.value.to_owned()));
+    let codes = diagnostics::all();
+    let codes = codes.map(|code| (code.name, format!("{}: {}", severity(code.severity), code.title)));
+    format!("{BOLD}Keys{BOLD:#}\n{}\n{BOLD}Codes{BOLD:#}\n{}", table(keys), table(codes))
+}
+
+/// Two columns, the second one wrapped.
+fn table(rows: impl Iterator<Item = (&'static str, String)> + Clone) -> String {
+    let width = rows.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for (name, what) in rows {
+        let mut name = name;
+        for line in wrapped(&what, WIDTH.saturating_sub(width + 4)) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {name:width$}  {line}");
+            name = "";
+        }
+    }
+    text
+}
+
+fn key(entry: &Entry) -> String {
+    let Entry { key: _, name, scope, value, default, meaning, example } = entry;
+    let place = match scope {
+        Scope::Namespace => "a Namespace",
+        Scope::NamespaceAndPod => {
+            "a Namespace, as the default of its Pods; a Pod or Pod template, which overrides it"
+        }
+    };
+    // Quoted, since an annotation must be a string whatever it looks like.
+    let example = format!("{name}: \"{example}\"");
+    let rows =
+        [("Value", value), ("Default", default), ("Stands on", &place), ("Example", &example.as_str())];
+    let rows = rows.into_iter().map(|(what, text)| (what, (*text).to_owned()));
+    format!("{BOLD}{name}{BOLD:#}\n\n{}\n{}", paragraph(meaning), table(rows))
+}
+
+fn code(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { code: _, name, severity: of, title, meaning, remedy } = diagnostic;
+    let severity = severity(*of);
+    format!("{BOLD}{name}: {title}{BOLD:#} ({severity})\n\n{}\n{}", paragraph(meaning), paragraph(remedy))
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Forbidden => "refused, forbidden by the Namespace",
+        Severity::Invalid => "refused, invalid",
+        Severity::Warning => "warning",
+    }
+}
+
+fn paragraph(text: &str) -> String {
+    wrapped(text, WIDTH).iter().fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// The text in lines of at most `width` characters, broken at spaces; at least one line.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(name: &str) -> String {
+        let mut out = Vec::new();
+        explain(&Args { name: Some(name.to_owned()) }, &mut out).unwrap();
+        anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string()
+    }
+
+    #[test]
+    fn a_key_goes_by_its_name_with_or_without_prefix() {
+        assert_eq!(explained("mode"), explained("boundtoken.dev/mode"));
+        assert!(explained("mode").starts_with("boundtoken.dev/mode\n\nWhat becomes of the default token."));
+    }
+
+    #[test]
+    fn a_code_goes_by_its_name_in_either_case() {
+        assert_eq!(explained("bt004"), explained("BT004"));
+        assert!(explained("BT004").starts_with("BT004: "));
+    }
+
+    #[test]
+    fn every_key_and_code_is_explained_in_short_lines() {
+        for name in KEYS.iter().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
+            let text = explained(name);
+            assert!(
+                text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= WIDTH),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_list_has_every_key_and_code() {
+        let text = list();
+        for name in KEYS.iter().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
+            assert!(text.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_slip_gets_the_nearest_name() {
+        for (name, message) in [
+            ("tll", "\"tll\" is neither a key nor a code; did you mean ttl?"),
+            (
+                "boundtoken.dev/max-tl",
+                "\"boundtoken.dev/max-tl\" is neither a key nor a code; did you mean max-ttl?",
+            ),
+            ("BT0004", "\"BT0004\" is neither a key nor a code; did you mean BT004?"),
+            ("zebra\u{1b}", "\"zebra\\u{1b}\" is neither a key nor a code; `boundtoken explain` lists them"),
+        ] {
+            assert_eq!(one(name).unwrap_err().to_string(), message);
+        }
+    }
+}

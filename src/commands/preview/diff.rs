@@ -1,0 +1,55 @@
+//! A unified diff of two Pods in YAML.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use similar::{Algorithm, ChangeTag, TextDiff};
+
+use super::report::{BOLD, printable};
+use crate::manifest::to_yaml;
+
+/// Longest time that is spent on the smallest diff of one Pod.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The lines that differ, with five lines around them; `title` and `place` name the old side.
+pub(super) fn diff(
+    title: &str,
+    place: &str,
+    old: &Value,
+    new: &Value,
+) -> Result<String, serde_saphyr::ser::Error> {
+    let (old, new) = (to_yaml(old)?, to_yaml(new)?);
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut text, title, place, &lines(&old, &new));
+    Ok(text)
+}
+
+/// Patience is fast where lines are unique, such as names of containers; where they are not, a larger diff
+/// is better than a late one.
+fn lines<'a>(old: &'a str, new: &'a str) -> TextDiff<'a, 'a, 'a, str> {
+    TextDiff::configure().algorithm(Algorithm::Patience).timeout(PATIENCE).diff_lines(old, new)
+}
+
+fn write<'a>(text: &mut String, title: &str, place: &str, diff: &TextDiff<'a, 'a, 'a, str>) -> fmt::Result {
+    line(text, BOLD, &printable(&format!("--- {title} {place}")))?;
+    line(text, BOLD, &printable(&format!("+++ {title} with boundtoken")))?;
+    for hunk in diff.unified_diff().context_radius(5).iter_hunks() {
+        line(text, AnsiColor::Cyan.on_default(), &hunk.header().to_string())?;
+        for change in hunk.iter_changes() {
+            let (style, sign) = match change.tag() {
+                ChangeTag::Delete => (AnsiColor::Red.on_default(), '-'),
+                ChangeTag::Equal => (Style::new(), ' '),
+                ChangeTag::Insert => (AnsiColor::Green.on_default(), '+'),
+            };
+            line(text, style, &format!("{sign}{}", change.value().trim_end_matches('\n')))?;
+        }
+    }
+    Ok(())
+}
+
+fn line(text: &mut String, style: Style, line: &str) -> fmt::Result {
+    writeln!(text, "{style}{line}{style:#}")
+}

@@ -1,0 +1,80 @@
+//! Manifests: files of YAML or JSON become documents that know their lines.
+
+mod document;
+mod files;
+mod node;
+mod object;
+mod parse;
+mod yaml;
+
+pub use document::Document;
+pub use files::{Source, read};
+pub use object::{Object, objects};
+pub use parse::parse;
+pub use yaml::to_yaml;
+
+/// Why manifests cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A path cannot be read.
+    #[error("failed to read {path}")]
+    Io {
+        /// The path.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A directory holds no manifest.
+    #[error("{path}: no .yaml, .yml or .json file in this directory; -R looks into its subdirectories, too")]
+    NoManifest {
+        /// The directory.
+        path: String,
+    },
+    /// Files hold nothing but white space and comments.
+    #[error("{path}: no object in it; expected a Kubernetes manifest")]
+    Empty {
+        /// The file, or the list of them.
+        path: String,
+    },
+    /// An address instead of a path.
+    #[error("{url}: preview reads files only; try: curl -sSfL {url} | boundtoken preview -f -")]
+    Url {
+        /// The address.
+        url: String,
+    },
+    /// A file is too large.
+    #[error("{path}: larger than {} MiB; split the file", files::MAX_BYTES >> 20)]
+    TooLarge {
+        /// The file.
+        path: String,
+    },
+    /// A file is no UTF-8.
+    #[error("{path}: not UTF-8 text; expected a manifest in YAML or JSON")]
+    NotText {
+        /// The file.
+        path: String,
+    },
+    /// A text is neither YAML nor JSON.
+    #[error("{path}:{line}:{column}: {reason}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// Line, counted from 1.
+        line: u64,
+        /// Column, counted from 1.
+        column: u64,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A document is not a Kubernetes object.
+    #[error("{path}:{line}: {reason}")]
+    NotAnObject {
+        /// The file.
+        path: String,
+        /// Line, counted from 1.
+        line: u64,
+        /// What is missing.
+        reason: &'static str,
+    },
+}

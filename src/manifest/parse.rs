@@ -1,0 +1,113 @@
+//! Text becomes documents: YAML as Kubernetes' own reader takes it, or JSON.
+
+use std::sync::Arc;
+use std::thread;
+
+use serde_json::value::RawValue;
+use serde_saphyr::UserMessageFormatter;
+
+use super::node::Node;
+use super::{Document, Error};
+
+/// Stack of the thread that parses: the parser recurses, some 40 kB per level in a debug build.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Deepest nesting: below the 128 levels of `serde_json`, which reads the review that holds a Pod.
+const MAX_DEPTH: usize = 100;
+
+/// Most values in one file; the largest bundles of CRDs in use have some 300 000.
+const MAX_NODES: usize = 1_000_000;
+
+/// Most values that aliases may stand for, so that a small file does not become a large one.
+const MAX_ALIASED: usize = 100_000;
+
+/// Parses all documents of a text; those that hold nothing are left out.
+///
+/// # Errors
+/// When the text is neither YAML nor JSON, or goes beyond the limits.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Error> {
+    let file: Arc<str> = file.into();
+    let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    if start.starts_with('{') && !start.starts_with("{{") {
+        return parse_json(&file, text, text.len() - start.len());
+    }
+    parse_yaml(&file, text, 0)
+}
+
+/// JSON documents may follow each other without anything between them.
+fn parse_json(file: &Arc<str>, text: &str, start: usize) -> Result<Vec<Document>, Error> {
+    let (_, body) = text.split_at_checked(start).unwrap_or_default();
+    let mut documents = Vec::new();
+    for piece in serde_json::Deserializer::from_str(body).into_iter::<&RawValue>() {
+        let piece = piece.map_err(|error| json_error(file, text, start, &error))?.get();
+        let offset = piece.as_ptr().addr() - text.as_ptr().addr();
+        documents.extend(parse_yaml(file, piece, lines_before(text, offset))?);
+    }
+    Ok(documents)
+}
+
+fn json_error(file: &str, text: &str, start: usize, error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line() as u64, error.column() as u64);
+    let message = error.to_string();
+    let reason = format!("not JSON: {}", message.split(" at line ").next().unwrap_or(&message));
+    Error::Syntax { path: file.to_owned(), line: lines_before(text, start) + line, column, reason }
+}
+
+fn lines_before(text: &str, offset: usize) -> u64 {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() as u64
+}
+
+/// Parses YAML, which JSON is a part of.
+fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Document>, Error> {
+    let roots = on_large_stack(file, || {
+        serde_saphyr::from_multiple_with_options::<Node>(text, options())
+            .map_err(|error| yaml_error(file, text, lines_before, &error))
+    })?;
+    let text: Arc<str> = text.into();
+    Ok(roots.into_iter().map(|root| Document::new(file, &text, root, lines_before)).collect())
+}
+
+/// YAML 1.1 where Kubernetes' reader is: `0644` is octal, `yes` and `on` are booleans.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_documents: MAX_NODES,
+            max_events: 4 * MAX_NODES,
+            max_nodes: MAX_NODES,
+            max_recorded_anchor_events: MAX_ALIASED,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
+        legacy_octal_numbers: true,
+        with_snippet: false,
+    }
+}
+
+fn on_large_stack<T: Send>(file: &str, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    let io_error = |source| Error::Io { path: file.to_owned(), source };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let result = thread.map_err(io_error)?.join();
+        result.unwrap_or_else(|_| Err(io_error(std::io::Error::other("the YAML parser failed"))))
+    })
+}
+
+fn yaml_error(file: &str, text: &str, lines_before: u64, error: &serde_saphyr::Error) -> Error {
+    let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
+    let message = error.render_with_formatter(&UserMessageFormatter);
+    let reason = message.split(" at line ").next().unwrap_or(&message);
+    let hint = if text.contains("{{") {
+        "; this looks like a template: render it first, such as with `helm template`"
+    } else {
+        ""
+    };
+    Error::Syntax {
+        path: file.to_owned(),
+        line: lines_before + line,
+        column,
+        reason: format!("not YAML: {reason}{hint}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Values become YAML that Kubernetes' reader, a YAML 1.1 one, takes for the same values.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_saphyr::DoubleQuoted;
+
+/// Writes a value as one YAML document, ending with a line break.
+///
+/// # Errors
+/// When the value nests too deep.
+pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
+    // Long lines stay: folded ones would make a diff of an annotation hard to read.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(&Yaml(value), options)
+}
+
+/// A value, with those strings in double quotes that Kubernetes' reader does not take as blocks.
+struct Yaml<'a>(&'a Value);
+
+impl Serialize for Yaml<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Yaml)),
+            Value::Object(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, Yaml(value)))),
+            Value::String(text) if text.lines().any(|line| line.starts_with('\t')) => {
+                DoubleQuoted(text).serialize(serializer)
+            }
+            value => value.serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::parse;
+    use serde_json::json;
+
+    /// Strings that some reader of YAML 1.1 takes for something else unless they are quoted.
+    const TREACHEROUS: [&str; 40] = [
+        "yes",
+        "No",
+        "ON",
+        "off",
+        "y",
+        "N",
+        "true",
+        "False",
+        "null",
+        "Null",
+        "~",
+        "",
+        "0644",
+        "0o17",
+        "0x1F",
+        "0b1",
+        "1e3",
+        "1_000",
+        ".5",
+        "-1",
+        "+1",
+        "12:30:45",
+        "1.",
+        ".inf",
+        ".NaN",
+        "2026-01-01",
+        "2026-01-01T00:00:00Z",
+        "<<",
+        "=",
+        "- a",
+        "a: b",
+        "a #b",
+        "#a",
+        "*a",
+        "&a",
+        "!a",
+        "%a",
+        "@a",
+        " a ",
+        "---",
+    ];
+
+    #[test]
+    fn strings_stay_strings() {
+        for text in TREACHEROUS {
+            for value in [json!(text), json!({ text: 1 }), json!([text])] {
+                let yaml = to_yaml(&value).unwrap();
+                assert!(yaml.contains(['"', '\'']), "{text:?} is not quoted: {yaml}");
+            }
+            let value = json!({ text: text });
+            assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].value, value);
+        }
+    }
+
+    #[test]
+    fn a_block_never_starts_with_a_tab() {
+        for text in ["\ta\nb\n", "\n\ta\n", "\t\n"] {
+            let yaml = to_yaml(&json!({ "a": text })).unwrap();
+            assert!(yaml.starts_with("a: \""), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn texts_come_back_as_they_were() {
+        let long = "word ".repeat(100);
+        for text in ["a\nb\n", "a\n\n  b", "\n", "a\r\nb", "\ta", "\u{1}", "é😀", "it's \"so\"", &long] {
+            let value = json!({ "a": [{ "b": text }] });
+            assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].value, value, "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_comes_back_as_it_was(key: String, value: String, words in "[a-z0-9 :#'\"\n.+_,~&*!|>%@`{}\\[\\]-]{0,12}") {
+            let value = json!({ "key": key, "value": [{ "of": value, "words": words }], words.clone(): words });
+            let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
+            proptest::prop_assert_eq!(&parsed[0].value, &value);
+        }
+    }
+}

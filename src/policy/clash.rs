@@ -1,0 +1,95 @@
+//! Tokens that get in each other's way, or in that of the default token.
+
+use crate::pod::plan::DefaultToken;
+use crate::pod::token::DEFAULT_DIRECTORY;
+
+use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
+use super::diagnostics::Code;
+use super::mistake::quote;
+
+/// Names that stand beside a token for the API server.
+const API_ACCESS_FILES: [&str; 2] = ["ca.crt", "namespace"];
+
+/// Why two tokens cannot have one variable.
+const SAME_ENV: &str = "has the env of another token: give each token a variable of its own";
+
+impl Compiler<'_> {
+    pub(super) fn check_directory(&mut self, token: &Wanted, default_token: &DefaultToken) {
+        if token.api_access && API_ACCESS_FILES.contains(&&*token.path.file) {
+            let text = format!("{} on {} is needed for the file of that name", quoted(token), token.origin);
+            self.refuse(Code::Clash, token.key, &token.origin, text);
+        }
+        let stays = *default_token != DefaultToken::Remove;
+        if stays && overlap(&token.path.directory, DEFAULT_DIRECTORY) {
+            let text = format!(
+                "{} on {} is in or above the directory of the default token, which stays in this mode: choose \
+                 another directory such as {ADD_DIRECTORY}",
+                quoted(token),
+                token.origin
+            );
+            self.refuse(Code::DefaultDirectory, token.key, &token.origin, text);
+        }
+    }
+
+    /// Refuses a token whose variable is that of the default token.
+    pub(super) fn check_default_env(&mut self, token: &Wanted, default_token: &DefaultToken) {
+        let DefaultToken::Rebind { env, containers, .. } = default_token else { return };
+        if token.token.env.is_some() && token.token.env == *env && !token.containers.is_disjoint(containers) {
+            let text = format!("{} on {} {SAME_ENV}", quoted(token), token.origin);
+            self.refuse(Code::Clash, token.key, &token.origin, text);
+        }
+    }
+
+    /// Refuses two tokens that cannot both be where they are asked for.
+    pub(super) fn check_clash(&mut self, token: &Wanted, other: &Wanted) {
+        let (here, there) = (&*token.path.directory, &*other.path.directory);
+        let reason = if here == there {
+            same_directory(token, other)
+        } else if overlap(here, there) {
+            Some("would be mounted inside the other, which is read-only: choose directories side by side")
+        } else {
+            None
+        };
+        let shared = !token.containers.is_disjoint(&other.containers);
+        let env =
+            (shared && token.token.env.is_some() && token.token.env == other.token.env).then_some(SAME_ENV);
+        for reason in reason.into_iter().chain(env) {
+            let text = format!(
+                "{} on {}, beside {}, {reason}",
+                quoted(token),
+                token.origin,
+                quote(&other.path.to_string())
+            );
+            self.refuse(Code::Clash, token.key, &token.origin, text);
+        }
+    }
+}
+
+fn same_directory(token: &Wanted, other: &Wanted) -> Option<&'static str> {
+    let beside_api_access =
+        |one: &Wanted, two: &Wanted| one.api_access && API_ACCESS_FILES.contains(&&*two.path.file);
+    if token.path.file == other.path.file {
+        Some("is the same file: give each token a path of its own")
+    } else if beside_api_access(token, other) || beside_api_access(other, token) {
+        Some("is a file that a client of the API server needs: choose another file name")
+    } else if token.containers == other.containers {
+        None
+    } else {
+        Some(
+            "is in the same directory for other containers: choose another directory, or the same containers",
+        )
+    }
+}
+
+fn quoted(token: &Wanted) -> String {
+    quote(&token.path.to_string())
+}
+
+/// Whether one directory is the other or in it: the inner one could not be mounted.
+fn overlap(one: &str, other: &str) -> bool {
+    is_at_or_below(one, other) || is_at_or_below(other, one)
+}
+
+fn is_at_or_below(directory: &str, other: &str) -> bool {
+    directory.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

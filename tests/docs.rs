@@ -1,0 +1,215 @@
+//! The shell blocks of README.md and docs/ are true: they run, and say what they are said to say.
+//!
+//! The fence tells what a block needs: `sh` runs in an empty directory that holds `demo/`; `sh cluster`
+//! and `sh server` are only parsed; `sh repo` names targets of the Makefile; `console` is compared with
+//! its stdout, where a line `…` stands for any lines; `yaml file=NAME` writes a file for later blocks.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panic")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_boundtoken");
+
+/// A fenced block.
+struct Block {
+    /// `file:line` of the opening fence.
+    place: String,
+    info: Vec<String>,
+    text: String,
+}
+
+impl Block {
+    fn is(&self, word: &str) -> bool {
+        self.info.iter().any(|w| w == word)
+    }
+}
+
+#[test]
+fn shell_blocks_are_true() {
+    let mut failures = String::new();
+    let mut checked = 0;
+    for page in pages() {
+        let directory = workplace();
+        for block in blocks(&page) {
+            if let Err(failure) = check(&block, directory.path()) {
+                writeln!(failures, "{}: {failure}\n", block.place).unwrap();
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "only {checked} blocks found");
+    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") {
+                let path = page.parent().unwrap().join(file);
+                assert!(path.exists(), "{}: {target} does not exist", page.display());
+            }
+        }
+    }
+}
+
+fn check(block: &Block, directory: &Path) -> Result<(), String> {
+    if let Some(name) = block.info.iter().find_map(|word| word.strip_prefix("file=")) {
+        fs::write(directory.join(name), &block.text).map_err(|error| error.to_string())
+    } else if block.is("console") {
+        check_console(&block.text, directory)
+    } else if !block.is("sh") {
+        Ok(())
+    } else if block.is("repo") {
+        check_make(&block.text)
+    } else if block.is("cluster") || block.is("server") {
+        commands(&block.text).iter().try_for_each(|line| check_parses(line, directory))
+    } else {
+        accept(&shell(&block.text, directory), &block.text).map(drop)
+    }
+}
+
+/// Runs what follows each `$ ` and compares what it prints.
+fn check_console(text: &str, directory: &Path) -> Result<(), String> {
+    for session in format!("\n{text}").split("\n$ ").skip(1) {
+        let (command, expected) = session.split_once('\n').unwrap_or((session, ""));
+        let output = accept(&shell(command, directory), command)?;
+        let (lines, expected) = (output.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
+        if !matches(&trimmed(&lines), &trimmed(&expected)) {
+            return Err(format!("`{command}` printed\n{output}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the lines are those expected, where `…` stands for any number of lines.
+fn matches(lines: &[&str], expected: &[&str]) -> bool {
+    match expected.split_first() {
+        None => lines.is_empty(),
+        Some((&"…", rest)) => (0..=lines.len()).any(|skipped| matches(&lines[skipped..], rest)),
+        Some((first, rest)) => {
+            lines.split_first().is_some_and(|(line, more)| line == first && matches(more, rest))
+        }
+    }
+}
+
+/// The lines without trailing white space and without empty lines at the end.
+fn trimmed<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let mut lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    while lines.last().is_some_and(|line| line.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+/// `make TARGET …`: each target is in the Makefile.
+fn check_make(text: &str) -> Result<(), String> {
+    let makefile = include_str!("../Makefile");
+    for line in commands(text).iter().filter_map(|line| line.strip_prefix("make")) {
+        for target in line.split_whitespace() {
+            if !makefile.lines().any(|rule| rule.starts_with(&format!("{target}:"))) {
+                return Err(format!("the Makefile has no target {target}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A command line of ours is understood; `--help` keeps it from doing anything.
+fn check_parses(line: &str, directory: &Path) -> Result<(), String> {
+    let line = line.split('|').next().unwrap_or(line).trim_end_matches(['&', ' ']);
+    if line.starts_with("boundtoken ") {
+        accept(&shell(&format!("{line} --help"), directory), line)?;
+    }
+    Ok(())
+}
+
+/// What was printed, unless the shell or the program did not understand or failed.
+///
+/// 1 is the exit code of a command that found something, such as a difference.
+fn accept(output: &Output, command: &str) -> Result<String, String> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(0 | 1) => Ok(text),
+        code => {
+            let error = String::from_utf8_lossy(&output.stderr);
+            Err(format!("`{}` ended with {code:?}\n{text}{error}", command.trim_end()))
+        }
+    }
+}
+
+fn shell(script: &str, directory: &Path) -> Output {
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = env::var("PATH").unwrap_or_default();
+    Command::new("sh")
+        .args(["-e", "-c", script])
+        .current_dir(directory)
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("NO_COLOR", "1")
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap()
+}
+
+/// Command lines, continued lines joined, comments left out.
+fn commands(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\n", " ");
+    let lines = joined.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// An empty directory with the files that examples speak of.
+fn workplace() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = directory.path().join("demo");
+    fs::create_dir(&demo).unwrap();
+    for file in fs::read_dir(Path::new(ROOT).join("demo")).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, demo.join(file.file_name().unwrap())).unwrap();
+    }
+    directory
+}
+
+fn pages() -> Vec<PathBuf> {
+    let docs = fs::read_dir(Path::new(ROOT).join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut pages: Vec<_> = docs.collect();
+    pages.extend(
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "certs/README.md"].map(|p| Path::new(ROOT).join(p)),
+    );
+    pages.sort();
+    pages
+}
+
+fn blocks(page: &Path) -> Vec<Block> {
+    let text = fs::read_to_string(page).unwrap();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.lines().enumerate() {
+        match (open, line.strip_prefix("```")) {
+            (false, Some(info)) => {
+                let place = format!("{}:{}", page.display(), number + 1);
+                let info = info.split_whitespace().map(str::to_owned).collect();
+                blocks.push(Block { place, info, text: String::new() });
+                open = true;
+            }
+            (true, Some(_)) => open = false,
+            (true, None) => writeln!(blocks.last_mut().unwrap().text, "{line}").unwrap(),
+            (false, None) => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn a_line_of_dots_stands_for_any_lines() {
+    assert!(matches(&["a", "b", "c"], &["a", "…", "c"]));
+    assert!(matches(&["a"], &["a", "…"]));
+    assert!(!matches(&["a", "b"], &["a"]));
+    assert!(!matches(&["a", "b"], &["…", "a"]));
+}
