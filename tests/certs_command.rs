@@ -1,4 +1,11 @@
 //! `boundtoken certs` and `boundtoken completions` as processes.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
 
 mod common;
 

@@ -1,11 +1,18 @@
 //! `boundtoken serve` as a process.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
 
 mod common;
 
 use std::fs;
 use std::net::TcpListener;
 
-use common::binary::{Serving, boundtoken, run};
+use common::binary::{Serving, boundtoken, output, run};
 use common::reviews;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -113,7 +120,7 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
             &["--namespaces", &write("nameless", "kind: Namespace\n")],
             "nameless:1: a Namespace without metadata.name",
         ),
-        (&["--namespaces", &twice], "twice:7: Namespace web stands here a second time"),
+        (&["--namespaces", &twice], "twice:8: Namespace web stands here a second time"),
         (&["--namespaces", directory.path().to_str().unwrap()], "failed to read"),
         (&["--namespaces", &good, "--listen", &taken], "is in use by another process"),
         (&["--namespaces", &good, "--listen", "192.0.2.1:1"], "failed to listen on 192.0.2.1:1"),
@@ -135,7 +142,7 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
         if !arguments.contains(&"--tls-cert") && !arguments.contains(&"--tls-dir") {
             command.args(["--tls-dir", &path("tls")]);
         }
-        let output = command.args(arguments).output().unwrap();
+        let output = output(command.args(arguments));
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(expected), "{arguments:?}: {text}");
@@ -146,7 +153,7 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
 
 #[test]
 fn a_flag_may_stand_in_the_environment() {
-    let output = boundtoken(&["serve"]).env("BOUNDTOKEN_NAMESPACES", "/none").output().unwrap();
+    let output = output(boundtoken(&["serve"]).env("BOUNDTOKEN_NAMESPACES", "/none"));
     assert!(String::from_utf8(output.stderr).unwrap().contains("/none does not exist"));
 }
 
@@ -157,7 +164,7 @@ fn stderr_of_a_failed_start(more: &[&str], environment: &[(&str, &str)]) -> Stri
     fs::write(&manifest, reviews::NAMESPACES).unwrap();
     let mut command = boundtoken(&["serve", "--listen=192.0.2.1:1", "--admin-listen=127.0.0.1:0"]);
     command.arg("--namespaces").arg(&manifest).arg("--tls-dir").arg(directory.path().join("tls"));
-    let output = command.args(more).envs(environment.iter().copied()).output().unwrap();
+    let output = output(command.args(more).envs(environment.iter().copied()));
     String::from_utf8(output.stderr).unwrap()
 }
 

@@ -1,4 +1,11 @@
 //! A server that is told to end. Time stands still in these tests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
 
 mod common;
 

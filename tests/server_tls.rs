@@ -1,4 +1,11 @@
 //! What the listener speaks, and certificates that change under it.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
 
 mod common;
 

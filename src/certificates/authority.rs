@@ -5,7 +5,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use time::{Duration, OffsetDateTime};
 
 /// Life of an authority: its certificate is handed out by people, so rarely.
@@ -98,13 +98,20 @@ fn issuer(authority: &Pem) -> Result<Signer, AuthorityError> {
 }
 
 fn leaf(names: &[String]) -> Result<CertificateParams, AuthorityError> {
-    let named_wrong = |_| AuthorityError::Name(names.join(","));
-    let mut params = CertificateParams::new(names).map_err(named_wrong)?;
+    if let Some(name) = names.iter().find(|name| !is_name(name)) {
+        return Err(AuthorityError::Name(name.clone()));
+    }
+    let mut params = CertificateParams::new(names).map_err(AuthorityError::Signing)?;
     params.distinguished_name = named("boundtoken");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
+}
+
+/// A DNS name, perhaps a wildcard, or an IP address.
+fn is_name(name: &str) -> bool {
+    ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok()
 }
 
 fn named(common_name: &str) -> DistinguishedName {
@@ -173,11 +180,13 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_is_quoted_back() {
-        let error = issue(&new_authority(NOW).unwrap(), &["münchen".to_owned()], NOW).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "\"münchen\" is neither a DNS name nor an IP address: correct --tls-dns"
-        );
+        let authority = new_authority(NOW).unwrap();
+        for name in ["a b", "münchen", "", "a..b", "-", "https://a"] {
+            let error = issue(&authority, &["localhost".to_owned(), name.to_owned()], NOW).unwrap_err();
+            let expected = format!("{name:?} is neither a DNS name nor an IP address: correct --tls-dns");
+            assert_eq!(error.to_string(), expected);
+        }
+        assert!(issue(&authority, &["*.example.com".to_owned()], NOW).is_ok());
     }
 
     #[test]

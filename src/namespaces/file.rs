@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::read::{FileError, read};
+use super::mistake::FileError;
+use super::read::read;
 use super::{Namespaces, SettingsByName};
 use crate::files::{Fingerprint, Look};
 use crate::policy::Defaults;

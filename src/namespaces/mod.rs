@@ -2,6 +2,7 @@
 
 pub mod file;
 mod manifest;
+pub mod mistake;
 pub mod read;
 
 use std::collections::HashMap;

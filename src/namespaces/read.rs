@@ -3,87 +3,42 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_saphyr::{Error as YamlError, Options, Spanned};
 
 use super::manifest::{Metadata, Object, Ours, Scalar};
+use super::mistake::{FileError, Mistake};
 use super::{ENABLED, LABEL, SettingsByName};
 use crate::policy::{Defaults, NamespaceSettings};
-
-/// Why a manifest of Namespaces cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
-    /// No such file.
-    #[error("{0} does not exist: --namespaces names a manifest of Namespaces")]
-    Missing(PathBuf),
-    /// The file cannot be read.
-    #[error("failed to read {0}")]
-    Unreadable(PathBuf, #[source] io::Error),
-    /// The file is there and holds something else.
-    #[error("{file}:{line}: {mistake}")]
-    Wrong {
-        /// The file.
-        file: PathBuf,
-        /// Where the mistake stands.
-        line: u64,
-        /// What is wrong.
-        mistake: Mistake,
-    },
-}
-
-/// What is wrong in a manifest of Namespaces.
-#[derive(Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Mistake {
-    /// The same name again.
-    #[error("Namespace {0} stands here a second time: remove one of the two")]
-    Duplicate(String),
-    /// No object at all.
-    #[error("the file is empty: at least one Namespace is expected")]
-    Empty,
-    /// Something of another kind.
-    #[error("a {0} stands here: only Namespaces belong into this file")]
-    Kind(String),
-    /// A Namespace without a name.
-    #[error("a Namespace without metadata.name stands here: give it its name")]
-    Nameless,
-    /// YAML, but no Kubernetes object.
-    #[error("this is not a Kubernetes object: {0}")]
-    NoObject(String),
-    /// A value of ours that YAML does not take for a string.
-    #[error("the value of {key} is {what}, but must be a string: write {key}: {quoted}")]
-    NoString {
-        /// The annotation or label.
-        key: String,
-        /// What the value is.
-        what: &'static str,
-        /// The fix.
-        quoted: String,
-    },
-    /// No YAML.
-    #[error("this is not YAML: {0}")]
-    NoYaml(String),
-}
 
 /// Reads the Namespaces that opted in.
 ///
 /// # Errors
 /// Each mistake is a [`FileError`] or [`Mistake`] of its own.
 pub fn read(path: &Path, defaults: &Arc<Defaults>) -> Result<SettingsByName, FileError> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let file = open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => FileError::Missing(path.to_owned()),
         _ => FileError::Unreadable(path.to_owned(), error),
     })?;
-    let mut manifest = Manifest { seen: HashSet::new(), settings: HashMap::new(), defaults };
     let wrong = |(line, mistake)| FileError::Wrong { file: path.to_owned(), line, mistake };
-    manifest.read(BufReader::new(file)).map_err(wrong)?;
-    if manifest.seen.is_empty() {
-        return Err(wrong((1, Mistake::Empty)));
+    read_manifest(BufReader::new(file), defaults).map_err(wrong)
+}
+
+/// Linux opens a directory like a file and fails only later, without a name.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+}
+
+/// Document by document, so that a large file never stands in memory as a whole.
+fn read_manifest(mut content: impl Read, defaults: &Arc<Defaults>) -> Result<SettingsByName, Located> {
+    let mut manifest = Manifest { seen: HashSet::new(), settings: HashMap::new(), defaults };
+    for document in serde_saphyr::read_with_options::<_, Spanned<Object>>(&mut content, limits()) {
+        manifest.add(document.map_err(|error| mistake(&error))?, None)?;
     }
-    Ok(manifest.settings)
+    if manifest.seen.is_empty() { Err((1, Mistake::Empty)) } else { Ok(manifest.settings) }
 }
 
 /// A line and what is wrong there.
@@ -96,14 +51,6 @@ struct Manifest<'d> {
 }
 
 impl Manifest<'_> {
-    /// Document by document, so that a large file never stands in memory as a whole.
-    fn read(&mut self, mut file: impl Read) -> Result<(), Located> {
-        for document in serde_saphyr::read_with_options::<_, Spanned<Object>>(&mut file, limits()) {
-            self.add(document.map_err(|error| mistake(&error))?, None)?;
-        }
-        Ok(())
-    }
-
     /// Items of a `NamespaceList` may leave their kind out.
     fn add(&mut self, object: Spanned<Object>, implied: Option<&str>) -> Result<(), Located> {
         let line = object.referenced.line();
@@ -191,7 +138,10 @@ fn mistake(error: &YamlError) -> Located {
 
 /// The reason without the position, which stands before it already.
 fn reason(error: &YamlError) -> String {
-    let text = error.without_snippet().to_string();
+    let text = match error.without_snippet() {
+        YamlError::IOError { cause } => cause.to_string(),
+        error => error.to_string(),
+    };
     let text = text.split_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
     text.lines().next().unwrap_or_default().to_owned()
 }
@@ -200,19 +150,13 @@ fn reason(error: &YamlError) -> String {
 mod tests {
     use super::*;
 
+    /// The names that opted in, or the mistake with its line.
     fn read_text(text: &str) -> Result<Vec<String>, String> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("namespaces.yaml");
-        std::fs::write(&path, text).unwrap();
-        match read(&path, &Arc::default()) {
-            Ok(settings) => {
-                let mut names: Vec<String> = settings.into_keys().map(String::from).collect();
-                names.sort();
-                Ok(names)
-            }
-            Err(FileError::Wrong { line, mistake, .. }) => Err(format!("{line}: {mistake}")),
-            Err(error) => Err(error.to_string()),
-        }
+        let settings = read_manifest(text.as_bytes(), &Arc::default());
+        let settings = settings.map_err(|(line, mistake)| format!("{line}: {mistake}"))?;
+        let mut names: Vec<String> = settings.into_keys().map(String::from).collect();
+        names.sort();
+        Ok(names)
     }
 
     fn namespace(name: &str, label: &str) -> String {
@@ -293,10 +237,10 @@ mod tests {
     #[test]
     fn aliases_that_multiply_are_cut_off() {
         let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
-        for level in 1..9 {
+        text.extend((1..9).map(|level| {
             let before = format!("*a{},", level - 1).repeat(9);
-            text.push_str(&format!("a{level}: &a{level} [{before}]\n"));
-        }
+            format!("a{level}: &a{level} [{before}]\n")
+        }));
         let error = read_text(&text).unwrap_err();
         assert!(error.contains("budget breached"), "{error}");
     }

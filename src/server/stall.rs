@@ -36,13 +36,15 @@ pub(super) struct Stalling<S> {
     stream: S,
     phase: Arc<Phase>,
     seen: u64,
+    /// Whether a head has begun.
+    begun: bool,
     head: Option<Pin<Box<Sleep>>>,
     write: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Stalling<S> {
     pub(super) fn new(stream: S, phase: Arc<Phase>) -> Self {
-        Self { stream, phase, seen: 0, head: None, write: None }
+        Self { stream, phase, seen: 0, begun: false, head: None, write: None }
     }
 
     /// Whether bytes that arrive now belong to a head.
@@ -50,14 +52,18 @@ impl<S> Stalling<S> {
         let phase = self.phase.load();
         if phase != self.seen {
             self.seen = phase;
+            self.begun = false;
             self.head = None;
         }
         phase.is_multiple_of(2)
     }
 
-    /// Starts the clock of a head at its first byte.
+    /// Starts the clock of a head when its first bytes have arrived and the rest is awaited.
+    ///
+    /// Most heads arrive whole, and never cost a timer: arming one wakes another thread.
     fn check_head(&mut self, context: &mut Context<'_>, arrived: bool) -> io::Result<()> {
-        if arrived && self.head.is_none() {
+        self.begun |= arrived;
+        if self.begun && !arrived && self.head.is_none() {
             self.head = Some(Box::pin(sleep(HEAD)));
         }
         let late = self.head.as_mut().is_some_and(|head| head.as_mut().poll(context).is_ready());

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -22,8 +23,26 @@ pub(crate) fn boundtoken(arguments: &[&str]) -> Command {
 
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    boundtoken(arguments).output().unwrap()
+    output(&mut boundtoken(arguments))
 }
+
+/// Runs a program that must end by itself.
+pub(crate) fn output(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    ended
+        .recv_timeout(LONG)
+        .unwrap_or_else(|_| {
+            kill_process(pid, Signal::KILL).unwrap();
+            panic!("still running after {LONG:?}: {command:?}");
+        })
+        .unwrap()
+}
+
+/// Far longer than anything takes, even on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A running `boundtoken serve`, killed when it is dropped.
 pub(crate) struct Serving {

@@ -1,4 +1,4 @@
-//! AdmissionReviews as an API server sends them, shortened.
+//! Admission reviews as an API server sends them, shortened.
 
 /// The creation of a Pod in Namespace `web`, with this annotation.
 pub(crate) fn pod(annotations: &serde_json::Value) -> String {
