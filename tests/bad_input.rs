@@ -1,5 +1,13 @@
 //! Mistakes in settings: every one named, with its value, its object, what is allowed and what was meant.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::sync::Arc;

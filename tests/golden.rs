@@ -1,5 +1,13 @@
 //! Every mode on every captured review: the patch and the words, read against the contract.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::fmt::Write as _;

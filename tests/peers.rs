@@ -3,6 +3,14 @@
 //! Rows are those of a survey: d1 is the EKS Pod identity webhook, d2 Azure workload identity,
 //! d4 Gardener, d5 Karydia, d6 Kyverno, d8 STACKIT and Gatekeeper.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use boundtoken::pod::plugin::ServiceAccount;
@@ -134,7 +142,7 @@ fn lifetimes_are_read_with_units_and_the_pod_overrides() {
         ("86401", None, Some(86401)),
     ];
     for (on_namespace, on_pod, expected) in cases {
-        let before = on_pod.map_or(pod(&["app"]), |ttl| annotated(pod(&["app"]), &[("ttl", ttl)]));
+        let before = on_pod.map_or_else(|| pod(&["app"]), |ttl| annotated(pod(&["app"]), &[("ttl", ttl)]));
         let answer = decide(&before, &namespace(&[("ttl", on_namespace)]));
         let seconds =
             answer.allowed().then(|| tokens(&answer.pod)[0].1["expirationSeconds"].as_u64().unwrap());

@@ -1,5 +1,13 @@
 //! What holds for every Pod under every setting.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -36,7 +44,7 @@ fn annotate(pod: &Value, settings: &Settings) -> Value {
 }
 
 fn value<'s>(key: &str, settings: &[&'s Settings]) -> Option<&'s str> {
-    let mut found = settings.iter().flat_map(|settings| settings.iter().find(|(other, _)| *other == key));
+    let mut found = settings.iter().filter_map(|settings| settings.iter().find(|(other, _)| *other == key));
     found.next().map(|(_, value)| value.trim())
 }
 
@@ -80,7 +88,7 @@ impl Case {
 
 fn normal(path: &str) -> String {
     let segments = path.split('/').filter(|segment| !matches!(*segment, "" | "."));
-    segments.map(|segment| format!("/{segment}")).collect()
+    segments.fold(String::new(), |path, segment| path + "/" + segment)
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -274,7 +282,7 @@ proptest! {
             later["volumeMounts"] = json!([{"name": volume, "mountPath": DEFAULT_DIRECTORY}]);
         }
         let namespace = parse(&case.on_namespace);
-        let mut between = first.pod.clone();
+        let mut between = first.pod;
         between["spec"]["containers"].as_array_mut().unwrap().push(later);
         let again = after_plugin_of(between, &ServiceAccount::default(), SUFFIXES[1]);
         let second = decide(&again, &namespace);

@@ -1,5 +1,13 @@
 //! The tables of keys and codes: complete, in order, and true.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use boundtoken::pod::token::{Audience, Ttl};

@@ -1,5 +1,13 @@
 //! Cases that no peer asserts (rows 48 to 61 of the survey).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use boundtoken::pod::plugin::ServiceAccount;
@@ -121,7 +129,7 @@ fn a_projection_with_an_audience_of_its_own_is_untouched() {
     }
 }
 
-/// Row 53: mixed sources, OpenShift's fourth, two volumes of the prefix.
+/// Row 53: mixed sources, the fourth of another distribution, two volumes of the prefix.
 #[test]
 fn other_sources_of_the_default_volume_stay() {
     let sources = json!([
@@ -193,7 +201,7 @@ fn a_legacy_secret_under_a_list_is_handled_in_later_containers() {
 fn replace_keeps_files_modes_and_mounts() {
     let before = pod(&["app"]);
     let answer = decide(&before, &namespace(&[("audience", "vault"), ("ttl", "90m")]));
-    let mut expected = before.clone();
+    let mut expected = before;
     expected["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"] =
         json!({"audience": "vault", "expirationSeconds": 5400, "path": "token"});
     assert_eq!(answer.pod, expected);

@@ -181,8 +181,7 @@ pub fn apply(document: &Value, operations: &[Value]) -> Value {
 
 /// The whole chain: the webhook, then whatever `later` does, then plugin and webhook once more.
 pub fn chain(pod: &Value, namespace: &NamespaceSettings, later: impl Fn(&mut Value)) -> Answer {
-    let first = decide(pod, namespace);
-    let mut between = first.pod.clone();
+    let mut between = decide(pod, namespace).pod;
     later(&mut between);
     let again = after_plugin_of(between, &ServiceAccount::default(), SUFFIXES[1]);
     decide(&again, namespace)
