@@ -25,10 +25,10 @@ use support::{
 
 const YEAR: u64 = 365 * 24 * 3600;
 
-/// 300 cases each, unless `PROPTEST_CASES` wants more.
+/// 150 cases each, unless `PROPTEST_CASES` wants more.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 300 };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 150 };
     let max_global_rejects = cases * 10;
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2000, max_global_rejects, ..default }
 }
@@ -63,6 +63,33 @@ impl Case {
 
     fn mode(&self) -> &str {
         value("mode", &[&self.on_pod, &self.on_namespace]).unwrap_or("replace")
+    }
+
+    /// The list in force: key and names.
+    fn list(&self) -> Option<(&str, Vec<&str>)> {
+        let settings = [&self.on_pod, &self.on_namespace];
+        let found = settings.iter().find_map(|settings| {
+            settings.iter().find(|(key, _)| matches!(*key, "containers" | "skip-containers"))
+        });
+        found.map(|(key, names)| (*key, names.split(',').collect()))
+    }
+
+    fn includes(&self, name: &str) -> bool {
+        self.list().is_none_or(|(key, names)| (key == "containers") == names.contains(&name))
+    }
+
+    /// Where a token is added: by `add`, or by `replace` with a path of its own.
+    fn directory(&self) -> Option<String> {
+        let path = value("path", &[&self.on_pod, &self.on_namespace]).map(normal);
+        let path = path.filter(|path| *path != format!("{DEFAULT_DIRECTORY}/token"));
+        let path =
+            path.or_else(|| (self.mode() == "add").then(|| "/var/run/secrets/tokens/token".to_owned()))?;
+        path.rsplit_once('/').map(|(directory, _)| directory.to_owned())
+    }
+
+    /// Whether the default token goes.
+    fn moves(&self) -> bool {
+        self.mode() == "disable" || (self.mode() == "replace" && self.directory().is_some())
     }
 
     fn is_dry_run(&self) -> bool {
@@ -301,6 +328,31 @@ proptest! {
         let answer = case.answer();
         prop_assume!(answer.allowed() && !case.is_dry_run());
         assert_bounded(&case, &answer);
+    }
+
+    #[test]
+    fn a_token_is_held_by_whom_the_list_says(mut case in cases()) {
+        case.pod = after_plugin(case.pod);
+        let answer = case.answer();
+        prop_assume!(answer.allowed() && !case.is_dry_run() && matches!(case.mode(), "replace" | "add"));
+        let default = case.default_volumes();
+        let default_mounts = |container| mounts(container).into_iter().filter(|(volume, _)| default.contains(*volume));
+        for (was, is) in containers(&case.pod).into_iter().zip(containers(&answer.pod)) {
+            let included = case.includes(is["name"].as_str().unwrap());
+            let at = |directory: &str| mounts(was).into_iter().find(|(volume, path)| {
+                normal(path) == directory && !(default.contains(*volume) && case.moves()) && *volume != "boundtoken"
+            });
+            if let Some(directory) = case.directory() {
+                let held = mounts(is).iter().any(|(volume, path)| *volume == "boundtoken" && normal(path) == directory);
+                prop_assert!(!included || held || at(&directory).is_some(), "{} holds no token", is["name"]);
+            } else if !included {
+                prop_assert_eq!(default_mounts(is).next(), None, "{} holds the default token", &is["name"]);
+            } else if case.list().is_some() && !default.is_empty() {
+                prop_assert!(mounts(is).iter().any(|(_, path)| normal(path) == DEFAULT_DIRECTORY), "{} holds nothing", is["name"]);
+            } else {
+                prop_assert!(default_mounts(is).eq(default_mounts(was)), "{} is changed", is["name"]);
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod support;
 
 use boundtoken::pod::plugin::ServiceAccount;
+use boundtoken::policy::Defaults;
 use serde_json::{Value, json};
 
 use support::{
@@ -194,6 +195,44 @@ fn a_legacy_secret_under_a_list_is_handled_in_later_containers() {
     assert_eq!(mounts(container(&second.pod, "late")), [("default-token-x7k2p", DEFAULT_DIRECTORY)]);
     assert_eq!(container(&second.pod, "late")["env"][0]["name"], "TOKEN_FILE");
     assert!(mounts(container(&second.pod, "unlisted")).is_empty());
+}
+
+/// A volume for a second directory, by its own name.
+#[test]
+fn a_second_directory_is_a_second_volume_whose_name_may_be_taken() {
+    let settings = namespace(&[("tokens", "[{path: /t/a}, {path: /u/b}, {path: /t/c}]")]);
+    let answer = decide(&pod(&["app"]), &settings);
+    let held: Vec<(String, String)> = tokens(&answer.pod)
+        .into_iter()
+        .map(|(volume, token)| (volume, token["path"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected =
+        [(DEFAULT_VOLUME, "token"), ("boundtoken", "a"), ("boundtoken", "c"), ("boundtoken-2", "b")];
+    assert_eq!(held, expected.map(|(volume, file)| (volume.to_owned(), file.to_owned())));
+    let taken = with_volume(&json!({"name": "boundtoken-2", "emptyDir": {}}), "/data");
+    assert!(
+        decide(&taken, &settings)
+            .message()
+            .contains("\"boundtoken-2\" in the Pod holds no service account token")
+    );
+    assert!(decide(&taken, &namespace(&[("mode", "add")])).allowed());
+}
+
+/// What the API server calls itself is its own audience, and a year with it.
+#[test]
+fn the_api_server_may_call_itself_otherwise() {
+    let defaults = Defaults::parse("replace", "", "1h", vec!["https://api.example".to_owned()]).unwrap();
+    let settings = support::namespace_with(&[("allowed-audiences", "vault"), ("max-ttl", "1h")], defaults);
+    let sources = json!([{"serviceAccountToken": {"audience": "https://api.example", "expirationSeconds": 3607, "path": "token"}}]);
+    let answer =
+        decide(&with_volume(&json!({"name": "mine", "projected": {"sources": sources}}), "/mine"), &settings);
+    assert!(answer.allowed(), "{}", answer.message());
+    assert!(tokens(&answer.pod).iter().all(|(_, token)| token["expirationSeconds"] == 3600));
+    let own = decide(&annotated(pod(&["app"]), &[("audience", "https://api.example")]), &settings);
+    assert_eq!(tokens(&own.pod)[0].1.get("audience"), None);
+    let other =
+        decide(&annotated(pod(&["app"]), &[("audience", "https://kubernetes.default.svc")]), &settings);
+    assert!(other.message().contains("BT031"), "{}", other.message());
 }
 
 /// Row 54: the Pod does not notice that its token changed.
