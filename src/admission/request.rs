@@ -2,9 +2,9 @@
 //! (`AdmissionReview` in `k8s.io/api/admission/v1/types.go`).
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny};
 
-use crate::pod::text::{Text, nullable};
+use crate::pod::text::{Text, nullable, object, optional};
 use crate::pod::view::Pod;
 
 /// Longest explanation of a bad body, in characters: the parser may repeat pieces of it.
@@ -45,7 +45,7 @@ impl Object for Pod<'_> {
 pub struct Request<'a, O> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     uid: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     resource: Resource<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     sub_resource: Text<'a>,
@@ -55,7 +55,9 @@ pub struct Request<'a, O> {
     namespace: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     operation: Text<'a>,
+    #[serde(default, deserialize_with = "optional")]
     object: Option<O>,
+    #[serde(default, deserialize_with = "optional")]
     old_object: Option<O>,
 }
 
@@ -76,7 +78,7 @@ struct Review<'a, O> {
     api_version: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     kind: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     request: Option<Request<'a, O>>,
 }
 
@@ -146,8 +148,7 @@ impl<O: Object> Request<'_, O> {
 }
 
 fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadReview> {
-    let review: Review<'a, O> =
-        serde_json::from_slice(body).map_err(|error| BadReview::unreadable(&error))?;
+    let review: Review<'a, O> = whole(body).map_err(|error| BadReview::unreadable(&error))?;
     if (review.api_version.as_str(), review.kind.as_str()) != ("admission.k8s.io/v1", "AdmissionReview") {
         return Err(BadReview::new(
             "the body is no AdmissionReview of admission.k8s.io/v1: send apiVersion and kind of that",
@@ -158,4 +159,12 @@ fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadRev
         return Err(BadReview::new("the request has no uid: an answer could not be told from another"));
     }
     Ok(request)
+}
+
+/// The one JSON object that a body is.
+fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let object: Option<T> = optional(&mut deserializer)?;
+    deserializer.end()?;
+    object.ok_or_else(|| serde_json::Error::custom("it is null"))
 }

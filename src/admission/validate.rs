@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::pod::text::nullable;
+use crate::pod::text::object;
 use crate::pod::view::Metadata;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
@@ -16,7 +16,7 @@ use super::response::{Outcome, Response, Verdict};
 /// A Namespace as far as its settings are concerned.
 #[derive(Debug, Deserialize)]
 pub struct Namespace<'a> {
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     metadata: Metadata<'a>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::mistake::FileError;
-use super::read::read;
+use super::read::{Known, read};
 use super::{Namespaces, SettingsByName};
 use crate::files::{Fingerprint, Look};
 use crate::policy::Defaults;
@@ -18,6 +18,7 @@ pub struct NamespacesFile {
     path: PathBuf,
     defaults: Arc<Defaults>,
     seen: Fingerprint,
+    known: Known,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
 }
@@ -29,9 +30,10 @@ impl NamespacesFile {
     /// When it cannot be used: a server starts with all settings or not at all.
     pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, FileError> {
         let seen = Fingerprint::of([path.as_path()]);
-        let first = read(&path, &defaults)?;
+        let (first, known) = read(&path, &defaults, &Known::new())?;
         show(&metrics, &first);
-        Ok(Self { path, defaults, seen, namespaces: Arc::new(Namespaces::new(first)), metrics })
+        let namespaces = Arc::new(Namespaces::new(first));
+        Ok(Self { path, defaults, seen, known, namespaces, metrics })
     }
 
     /// What requests look up.
@@ -57,8 +59,9 @@ impl Look for NamespacesFile {
             return;
         }
         self.seen = seen;
-        match read(&self.path, &self.defaults) {
-            Ok(next) => {
+        match read(&self.path, &self.defaults, &self.known) {
+            Ok((next, known)) => {
+                self.known = known;
                 tracing::info!(namespaces = next.len(), "read the Namespaces again");
                 show(&self.metrics, &next);
                 self.namespaces.replace(next);

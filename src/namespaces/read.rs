@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,17 +14,25 @@ use super::mistake::{FileError, Mistake};
 use super::{ENABLED, LABEL, SettingsByName};
 use crate::policy::{Defaults, NamespaceSettings};
 
-/// Reads the Namespaces that opted in.
+/// Settings by the hash of a Namespace's name and annotations: what did not change is not parsed,
+/// and not held in memory, a second time.
+pub type Known = HashMap<u64, Arc<NamespaceSettings>>;
+
+/// Reads the Namespaces that opted in, and what to pass the next time.
 ///
 /// # Errors
 /// Each mistake is a [`FileError`] or [`Mistake`] of its own.
-pub fn read(path: &Path, defaults: &Arc<Defaults>) -> Result<SettingsByName, FileError> {
+pub fn read(
+    path: &Path,
+    defaults: &Arc<Defaults>,
+    before: &Known,
+) -> Result<(SettingsByName, Known), FileError> {
     let file = open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => FileError::Missing(path.to_owned()),
         _ => FileError::Unreadable(path.to_owned(), error),
     })?;
     let wrong = |(line, mistake)| FileError::Wrong { file: path.to_owned(), line, mistake };
-    read_manifest(BufReader::new(file), defaults).map_err(wrong)
+    read_manifest(BufReader::new(file), defaults, before).map_err(wrong)
 }
 
 /// Linux opens a directory like a file and fails only later, without a name.
@@ -33,12 +42,17 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Document by document, so that a large file never stands in memory as a whole.
-fn read_manifest(mut content: impl Read, defaults: &Arc<Defaults>) -> Result<SettingsByName, Located> {
-    let mut manifest = Manifest { seen: HashSet::new(), settings: HashMap::new(), defaults };
+fn read_manifest(
+    mut content: impl Read,
+    defaults: &Arc<Defaults>,
+    before: &Known,
+) -> Result<(SettingsByName, Known), Located> {
+    let (seen, settings, known) = Default::default();
+    let mut manifest = Manifest { seen, settings, known, before, defaults };
     for document in serde_saphyr::read_with_options::<_, Spanned<Object>>(&mut content, limits()) {
         manifest.add(document.map_err(|error| mistake(&error))?, None)?;
     }
-    if manifest.seen.is_empty() { Err((1, Mistake::Empty)) } else { Ok(manifest.settings) }
+    if manifest.seen.is_empty() { Err((1, Mistake::Empty)) } else { Ok((manifest.settings, manifest.known)) }
 }
 
 /// A line and what is wrong there.
@@ -47,6 +61,8 @@ type Located = (u64, Mistake);
 struct Manifest<'d> {
     seen: HashSet<Box<str>>,
     settings: SettingsByName,
+    known: Known,
+    before: &'d Known,
     defaults: &'d Arc<Defaults>,
 }
 
@@ -77,11 +93,20 @@ impl Manifest<'_> {
             return Err((line, Mistake::Duplicate(name)));
         }
         if labels.iter().any(|(key, value)| key == LABEL && value == ENABLED) {
-            let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-            let settings = NamespaceSettings::parse(&name, annotations, self.defaults);
-            self.settings.insert(name.into(), Arc::new(settings));
+            let settings = self.settings_of(&name, &annotations);
+            self.settings.insert(name.into(), settings);
         }
         Ok(())
+    }
+
+    fn settings_of(&mut self, name: &str, annotations: &[(String, String)]) -> Arc<NamespaceSettings> {
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one((name, annotations));
+        let settings = self.before.get(&hash).cloned().unwrap_or_else(|| {
+            let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            Arc::new(NamespaceSettings::parse(name, annotations, self.defaults))
+        });
+        self.known.insert(hash, Arc::clone(&settings));
+        settings
     }
 }
 
@@ -152,8 +177,8 @@ mod tests {
 
     /// The names that opted in, or the mistake with its line.
     fn read_text(text: &str) -> Result<Vec<String>, String> {
-        let settings = read_manifest(text.as_bytes(), &Arc::default());
-        let settings = settings.map_err(|(line, mistake)| format!("{line}: {mistake}"))?;
+        let settings = read_manifest(text.as_bytes(), &Arc::default(), &Known::new());
+        let (settings, _) = settings.map_err(|(line, mistake)| format!("{line}: {mistake}"))?;
         let mut names: Vec<String> = settings.into_keys().map(String::from).collect();
         names.sort();
         Ok(names)
@@ -226,6 +251,17 @@ mod tests {
         }
         let label = read_text(&namespace("a", "yes")).unwrap_err();
         assert!(label.ends_with("write boundtoken.dev/webhook: \"enabled\""), "{label}");
+    }
+
+    #[test]
+    fn what_did_not_change_is_kept() {
+        let text = format!("{}---\n{}", namespace("a", "enabled"), namespace("b", "enabled"));
+        let (first, known) = read_manifest(text.as_bytes(), &Arc::default(), &Known::new()).unwrap();
+        let changed = format!("{text}  annotations:\n    boundtoken.dev/ttl: 2h\n");
+        let (second, known) = read_manifest(changed.as_bytes(), &Arc::default(), &known).unwrap();
+        assert!(Arc::ptr_eq(&first["a"], &second["a"]));
+        assert!(!Arc::ptr_eq(&first["b"], &second["b"]));
+        assert_eq!(known.len(), 2);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use json_patch::jsonptr::Pointer;
 use serde::de::IgnoredAny;
 
 use super::entries::{Entries, MIRROR_POD};
-use super::text::{Text, nullable};
+use super::text::{Text, list, nullable, object, optional, optional_list};
 
 use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
 
@@ -16,10 +16,10 @@ use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 pub struct Pod<'a> {
     /// `metadata`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub metadata: Metadata<'a>,
     /// `spec`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub spec: Spec<'a>,
 }
 
@@ -53,13 +53,13 @@ pub struct Spec<'a> {
     #[serde(default)]
     pub automount_service_account_token: Option<bool>,
     /// `volumes`; `None` when the list itself is absent.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_list")]
     pub volumes: Option<Vec<Volume<'a>>>,
     /// `initContainers`, sidecars among them.
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "list")]
     pub init_containers: Vec<Container<'a>>,
     /// `containers`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
+    #[serde(borrow, default, deserialize_with = "list")]
     pub containers: Vec<Container<'a>>,
 }
 
@@ -96,10 +96,10 @@ pub struct Volume<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub name: Text<'a>,
     /// `projected`.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub projected: Option<Projected<'a>>,
     /// `secret`.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub secret: Option<Secret<'a>>,
 }
 
@@ -122,7 +122,7 @@ impl Volume<'_> {
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 pub struct Projected<'a> {
     /// `sources`; `None` when the list itself is absent.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_list")]
     pub sources: Option<Vec<Source<'a>>>,
 }
 
@@ -143,10 +143,10 @@ pub struct Secret<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Source<'a> {
     /// `serviceAccountToken`.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub service_account_token: Option<ServiceAccountToken<'a>>,
     /// `configMap`.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub config_map: Option<ConfigMap<'a>>,
     /// `downwardAPI`.
     #[serde(default, rename = "downwardAPI")]
@@ -208,10 +208,10 @@ pub struct Container<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub name: Text<'a>,
     /// `volumeMounts`; `None` when the list itself is absent.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_list")]
     pub volume_mounts: Option<Vec<VolumeMount<'a>>>,
     /// `env`; `None` when the list itself is absent.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_list")]
     pub env: Option<Vec<EnvVar<'a>>>,
 }
 

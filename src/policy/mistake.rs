@@ -129,9 +129,25 @@ impl Fault {
 /// A value in quotes: shortened, and with every character escaped that a terminal would not print.
 #[must_use]
 pub fn quote(value: &str) -> String {
-    let shown: String = value.chars().take(MAX_QUOTED).collect();
-    let cut = if shown.len() < value.len() { format!("… ({} bytes)", value.len()) } else { String::new() };
-    format!("{shown:?}{cut}")
+    match printable(value, MAX_QUOTED) {
+        (shown, true) => format!("\"{shown}\""),
+        (shown, false) => format!("\"{shown}\"… ({} bytes)", value.len()),
+    }
+}
+
+/// The start of a text, escaped, in at most `max` characters; and whether that is all of it.
+pub(super) fn printable(text: &str, max: usize) -> (String, bool) {
+    let mut shown = String::new();
+    let mut room = max;
+    for character in text.chars() {
+        let escaped = if character == '\'' { "'".to_owned() } else { character.escape_debug().to_string() };
+        match room.checked_sub(escaped.chars().count()) {
+            Some(left) => room = left,
+            None => return (shown, false),
+        }
+        shown.push_str(&escaped);
+    }
+    (shown, true)
 }
 
 /// What was probably meant.
@@ -149,5 +165,6 @@ mod tests {
         assert_eq!(quote("a\u{1b}[31m\u{202e}\n"), r#""a\u{1b}[31m\u{202e}\n""#);
         let long = quote(&"x".repeat(10_240));
         assert_eq!(long, format!("\"{}\"… (10240 bytes)", "x".repeat(64)));
+        assert!(quote(&"\u{7}".repeat(10_240)).len() < 100);
     }
 }

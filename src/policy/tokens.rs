@@ -119,8 +119,8 @@ impl<'m> Reader<'m> {
     fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
         let value = self.map.get(name)?;
         let item = format!("[{}].{name}", self.index);
-        let Some(text) = text(value) else {
-            let fault = Fault::new(Code::Tokens, "is of the wrong kind: write a string");
+        let Some(text) = text(name, value) else {
+            let fault = Fault::new(Code::Tokens, "is no string: put it in quotes");
             self.faults.push(fault.in_item(item, &value.to_string()));
             return None;
         };
@@ -135,15 +135,17 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// A scalar as it was probably written; a list of scalars as a comma list.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        Value::Array(values) => {
-            values.iter().map(text).collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
+/// The text of a field. YAML may have read an unquoted one as something else than was written, such
+/// as `012` as a number; only whole seconds are beyond doubt. A list of containers may be a list.
+fn text(name: &str, value: &Value) -> Option<String> {
+    match (name, value) {
+        (_, Value::String(text)) => Some(text.clone()),
+        ("ttl", Value::Number(seconds)) => seconds.as_u64().map(|seconds| seconds.to_string()),
+        ("containers", Value::Array(names)) => {
+            let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+            names.map(|names| names.join(","))
         }
-        Value::Null | Value::Object(_) => None,
+        _ => None,
     }
 }
 

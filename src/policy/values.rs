@@ -23,6 +23,9 @@ const MAX_LABEL: usize = 63;
 /// Most items of a comma list: far more than containers or audiences that anybody has.
 const MAX_ITEMS: usize = 100;
 
+/// Most further bad items of a list that a message names.
+const MAX_NAMED: usize = 8;
+
 /// Longest name of an environment variable that is accepted, in bytes.
 const MAX_ENV: usize = 255;
 
@@ -74,9 +77,8 @@ pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, Fault> {
         return Err(Fault::new(Code::AllowedAudiences, sentence));
     }
     check_count(&audiences, Code::AllowedAudiences)?;
-    for audience in &audiences {
-        check_audience(audience, Code::AllowedAudiences).map_err(|fault| fault.in_item("item", audience))?;
-    }
+    let fault = |audience: &str| check_audience(audience, Code::AllowedAudiences).err();
+    check_items("item", &audiences, fault)?;
     Ok(audiences.into_iter().map(Box::from).collect())
 }
 
@@ -90,6 +92,18 @@ fn check_count(items: &[&str], code: Code) -> Result<(), Fault> {
         return Err(Fault::new(code, format!("has {} items: allowed are {MAX_ITEMS}", items.len())));
     }
     Ok(())
+}
+
+/// Says what is wrong with the first bad item of a list, and which others are bad.
+fn check_items(what: &str, items: &[&str], fault: impl Fn(&str) -> Option<Fault>) -> Result<(), Fault> {
+    let mut bad = items.iter().filter_map(|item| fault(item).map(|fault| (*item, fault)));
+    let Some((first, mut fault)) = bad.next() else { return Ok(()) };
+    let others: Vec<String> = bad.take(MAX_NAMED).map(|(item, _)| quote(item)).collect();
+    if !others.is_empty() {
+        fault.sentence.push_str("; likewise ");
+        fault.sentence.push_str(&others.join(", "));
+    }
+    Err(fault.in_item(what, first))
 }
 
 /// Reads the path of a token file.
@@ -157,12 +171,7 @@ pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
         return Err(Fault::new(Code::Containers, sentence));
     }
     check_count(&names, Code::Containers)?;
-    if let Some(name) = names.iter().find(|name| !is_label(name)) {
-        let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
-        let guess = nearest_label(name).map(|guess| quote(&guess));
-        let fault = Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)));
-        return Err(fault.in_item("name", name));
-    }
+    check_items("name", &names, |name| (!is_label(name)).then(|| no_label(name)))?;
     let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
     names.sort_unstable();
     names.dedup();
@@ -175,6 +184,12 @@ pub(super) fn containers(
     list: impl Fn(Box<[Box<str>]>) -> Containers,
 ) -> Result<Containers, Fault> {
     container_names(text).map(list)
+}
+
+fn no_label(name: &str) -> Fault {
+    let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
+    let guess = nearest_label(name).map(|guess| quote(&guess));
+    Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
 }
 
 /// Whether a text is a DNS label (RFC 1123), as container names are.

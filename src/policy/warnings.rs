@@ -9,7 +9,7 @@ use super::Mode;
 use super::compile::Compiled;
 use super::diagnostics::Code;
 use super::keys::{KEYS, Key, OPT_IN_LABEL};
-use super::mistake::{Mistake, Origin, did_you_mean};
+use super::mistake::{Mistake, Origin, did_you_mean, printable};
 use super::nearest::nearest;
 
 /// Longest warning, in characters: the API asks for no more (`AdmissionResponse.warnings`).
@@ -31,8 +31,10 @@ pub(super) struct Warnings(Vec<String>);
 impl Warnings {
     /// Puts a warning before all others, so that no limit takes it away.
     fn push_first(&mut self, code: Code, text: &str) {
+        let warning = fitted(code, text);
+        self.0.retain(|other| *other != warning);
         self.0.truncate(MAX_WARNINGS - 1);
-        self.0.insert(0, fitted(code, text));
+        self.0.insert(0, warning);
     }
 
     fn push(&mut self, code: Code, text: &str) {
@@ -59,10 +61,7 @@ impl Warnings {
         let known = KEYS.iter().filter_map(|entry| entry.name.strip_prefix(PREFIX));
         let guess = name.strip_prefix(PREFIX).and_then(|bare| nearest(bare, known));
         let guess = did_you_mean(guess.map(|guess| format!("{PREFIX}{guess}")));
-        self.push(
-            Code::UnknownKey,
-            &format!("{} on {origin} is unknown{guess}", printable(name, MAX_QUOTED)),
-        );
+        self.push(Code::UnknownKey, &format!("{} on {origin} is unknown{guess}", short(name)));
     }
 
     /// A key on a Pod that only a Namespace has.
@@ -82,7 +81,7 @@ impl Warnings {
 
     /// What a Pod would have been refused for without `dry-run`.
     pub(super) fn would_refuse(&mut self, mistake: &Mistake) {
-        self.push_first(mistake.code, &format!("{}: would refuse: {}", Key::DryRun, mistake.text));
+        self.push_first(mistake.code, &format!("{}: dry-run would refuse: {}", mistake.field, mistake.text));
     }
 
     /// A Namespace with settings that does not opt in.
@@ -269,16 +268,15 @@ fn fitted(code: Code, text: &str) -> String {
 }
 
 /// A piece of a Pod, short and without characters that a terminal would not print.
-fn printable(text: &str, max: usize) -> String {
-    let mut shown: String = text.chars().take(max).flat_map(char::escape_debug).collect();
-    if text.chars().nth(max).is_some() {
-        shown.push('…');
+fn short(text: &str) -> String {
+    match printable(text, MAX_QUOTED) {
+        (shown, true) => shown,
+        (shown, false) => shown + "…",
     }
-    shown
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", printable(text, MAX_QUOTED))
+    format!("\"{}\"", short(text))
 }
 
 /// A mistake as a warning, for a place where nothing is refused.

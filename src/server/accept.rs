@@ -79,3 +79,20 @@ async fn next<L: Listener>(listener: &mut L, permits: &Arc<Semaphore>) -> (L::St
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_in_the_kernels_backlog_are_handed_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        assert_eq!(listener.into_backlog().len(), 3);
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

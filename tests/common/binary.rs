@@ -42,7 +42,7 @@ pub(crate) fn output(command: &mut Command) -> Output {
 }
 
 /// Far longer than anything takes, even on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A running `boundtoken serve`, killed when it is dropped.
 pub(crate) struct Serving {
