@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::time::Instant;
 
-use super::body;
+use super::body::{self, Budget};
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
@@ -39,6 +39,7 @@ enum Question {
 
 /// The routes of the webhook. Nothing here ever redirects: the API server would follow.
 pub fn routes<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
+    let service = Arc::new(Service { webhook, budget: Budget::default() });
     Router::new()
         .route("/mutate", post(async |state, request| answer::<S>(state, Question::Mutate, request).await))
         .route(
@@ -46,20 +47,27 @@ pub fn routes<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
             post(async |state, request| answer::<S>(state, Question::Validate, request).await),
         )
         .fallback(async || (StatusCode::NOT_FOUND, "there is POST /mutate and POST /validate\n"))
-        .with_state(Arc::new(webhook))
+        .with_state(service)
+}
+
+/// What all requests share.
+struct Service<S> {
+    webhook: Webhook<S>,
+    budget: Budget,
 }
 
 async fn answer<S: NamespaceStore>(
-    State(webhook): State<Arc<Webhook<S>>>,
+    State(service): State<Arc<Service<S>>>,
     question: Question,
     request: Request,
 ) -> Response {
+    let Service { webhook, budget } = &*service;
     let started = Instant::now();
     let verdict = async {
-        let body = body::read(request).await?;
+        let body = body::read(request, budget).await?;
         match question {
-            Question::Mutate => webhook.mutate(&body, started).await,
-            Question::Validate => webhook.validate(&body, started),
+            Question::Mutate => webhook.mutate(&body.bytes, started).await,
+            Question::Validate => webhook.validate(&body.bytes, started),
         }
     };
     webhook.respond(verdict.await, started)
@@ -101,10 +109,7 @@ impl<S: NamespaceStore> Webhook<S> {
                 ([(CONTENT_TYPE, "application/json")], verdict.into_body()).into_response()
             }
             Err(refusal) => {
-                let answer = match refusal {
-                    Refusal::Unavailable => Answer::Unavailable,
-                    _ => Answer::BadRequest,
-                };
+                let answer = if refusal.is_temporary() { Answer::Unavailable } else { Answer::BadRequest };
                 self.metrics.answered(None, answer, took);
                 refusal.into_response()
             }
