@@ -41,6 +41,26 @@ async fn a_server_starts_serves_and_ends() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_full_says_so_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--max-connections=10", "--shutdown-delay=0"];
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(server.webhook().await);
+    }
+    for client in 0..10 {
+        clients.remove(client);
+        clients.insert(client, server.webhook().await);
+    }
+    assert!(server.admin().await.get("/metrics").await.body.contains("boundtoken_connections 10\n"));
+    drop(clients);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    assert_eq!(lines.iter().filter(|line| line.contains("more have to wait")).count(), 1, "{lines:#?}");
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &[]);

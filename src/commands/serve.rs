@@ -180,6 +180,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
+        metrics: Arc::clone(&webhook.metrics),
         webhook: routes::routes(webhook),
         tls: tls::config(certificate)?,
         max_connections,

@@ -76,6 +76,7 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
     let server = Server {
         webhook: routes(Webhook { namespaces, defaults: Arc::default(), metrics: Arc::clone(&metrics) }),
         admin: admin::routes(readiness, Arc::clone(&metrics)),
+        metrics: Arc::clone(&metrics),
         tls: tls::config(Arc::clone(&certificate) as _).unwrap(),
         max_connections,
         shutdown_delay: Duration::from_secs(15),
