@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde::de::{Error, IgnoredAny};
 
+use super::object::Object;
 use crate::pod::text::{Text, nullable, object, optional};
-use crate::pod::view::Pod;
 
 /// Longest explanation of a bad body, in characters: the parser may repeat pieces of it.
 const MAX_EXPLANATION: usize = 200;
@@ -24,19 +24,6 @@ impl BadReview {
         let explanation: String = error.to_string().chars().take(MAX_EXPLANATION).collect();
         Self(format!("the body is no AdmissionReview: {explanation}"))
     }
-}
-
-/// What a request may be about.
-pub trait Object {
-    /// The resource, of the core group in version `v1`.
-    const RESOURCE: &'static str;
-    /// The operations that matter.
-    const OPERATIONS: &'static [&'static str];
-}
-
-impl Object for Pod<'_> {
-    const RESOURCE: &'static str = "pods";
-    const OPERATIONS: &'static [&'static str] = &["CREATE"];
 }
 
 /// An admission request about an object of type `O`; the object is read on the way, in one pass.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use crate::pod::entries::PREFIX;
+use crate::policy::keys::PREFIX;
 
 /// One object of a manifest.
 #[derive(Debug, Default, Deserialize)]

@@ -33,15 +33,14 @@ impl<'p> Draft<'p> {
     /// Ephemeral containers cannot be there when a Pod is created, and cannot bring volumes later.
     pub(super) fn edit_containers(&mut self) {
         let Some(plan) = self.plan else { return };
-        let (pod, names) = (self.pod, self.names.clone());
-        for (list, index, container) in pod.spec.all_containers() {
+        for (list, index, container) in self.spec.all_containers() {
             let at = join(list, [index]);
             self.remove_mounts(&at, container);
             let mut additions = Additions::default();
             self.hold_default(container, &mut additions);
-            for (index, (volume, name)) in plan.volumes.iter().zip(&names).enumerate() {
+            for (index, volume) in plan.volumes.iter().enumerate() {
                 if volume.containers.include(container.name.as_str()) {
-                    self.hold(container, &planned(index, name, volume), &mut additions);
+                    self.hold(container, &planned(index, volume), &mut additions);
                 }
             }
             self.add(&at, container, additions);
@@ -142,11 +141,11 @@ impl<'p> Draft<'p> {
 }
 
 /// A volume of the plan, to be held by a container.
-fn planned<'p>(index: usize, name: &'p str, volume: &'p plan::TokenVolume) -> Held<'p> {
+fn planned<'p>(index: usize, volume: &'p plan::TokenVolume) -> Held<'p> {
     let env = |token: &'p Token| Some((token.env.as_deref()?, &*token.file));
     Held {
         subject: Subject::Volume(index),
-        volume: name,
+        volume: &volume.name,
         directory: &volume.directory,
         env: volume.tokens.iter().filter_map(env).collect(),
     }

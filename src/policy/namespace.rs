@@ -8,7 +8,7 @@ use super::diagnostics::Code;
 use super::guardrails::Guardrails;
 use super::keys::Key;
 use super::mistake::{Field, Mistake, Origin, quote};
-use super::settings::Settings;
+use super::settings::{Settings, ours};
 use super::warnings::Warnings;
 
 /// The settings of one Namespace that opted in, with its mistakes kept as mistakes.
@@ -31,10 +31,11 @@ impl NamespaceSettings {
         defaults: &Arc<Defaults>,
     ) -> Self {
         let origin = Origin::Namespace(name.into());
-        let ours = annotations.into_iter().filter(|(key, _)| key.starts_with(crate::pod::entries::PREFIX));
         let mut guardrails = Guardrails::default();
         let mut settings =
-            Settings::parse(ours, &origin, &defaults.api_audiences, |key, text| guardrails.read(key, text));
+            Settings::parse(ours(annotations), &origin, &defaults.api_audiences, |key, text| {
+                guardrails.read(key, text)
+            });
         settings.mistakes.extend(above_maximum(&settings, &guardrails));
         let settings = Arc::new(settings);
         let compiled = if settings.mistakes.is_empty() {

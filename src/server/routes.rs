@@ -15,7 +15,6 @@ use super::body;
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
 use crate::namespaces::{LookUp, Lookup};
-use crate::pod::view::Pod;
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
@@ -64,7 +63,7 @@ async fn validate<L: LookUp>(State(webhook): State<Arc<Webhook<L>>>, request: Re
 }
 
 impl<L: LookUp> Webhook<L> {
-    async fn decide(&self, request: &admission::Request<'_, Pod<'_>>) -> Result<Verdict, Refusal> {
+    async fn decide(&self, request: &admission::Request<'_, admission::Pod<'_>>) -> Result<Verdict, Refusal> {
         if request.object().is_none() {
             return Ok(admission::allow(request));
         }
