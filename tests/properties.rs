@@ -314,6 +314,7 @@ proptest! {
         let again = after_plugin_of(between, &ServiceAccount::default(), SUFFIXES[1]);
         let second = decide(&again, &namespace);
         if !second.allowed() {
+            // It is the first to hold a token that the guardrails forbid.
             prop_assert_eq!(&second.response["status"]["code"], 403, "{}", second.message());
             return Ok(());
         }

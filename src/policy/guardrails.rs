@@ -73,9 +73,9 @@ impl Guardrails {
             return None;
         }
         let text = format!(
-            "{} asks for a token for {}: {namespace} allows {} and the API server",
-            source(projection),
+            "audience {} of {} is not allowed: {namespace} allows {} and the API server",
             quote(audience),
+            source(projection),
             list(allowed)
         );
         Some(broken(Code::AudienceForbidden, Key::AllowedAudiences, namespace, text))
@@ -84,9 +84,9 @@ impl Guardrails {
     fn judge_lifetime(&self, projection: &Projection<'_>, namespace: &Origin) -> Option<Mistake> {
         let max = self.max_ttl.filter(|max| projection.seconds > max.seconds())?;
         let text = format!(
-            "{} asks for a token of {} s: {namespace} allows {} s ({max})",
-            source(projection),
+            "a token of {} s in {} is not allowed: {namespace} allows {} s ({max})",
             projection.seconds,
+            source(projection),
             max.seconds()
         );
         Some(broken(Code::LifetimeForbidden, Key::MaxTtl, namespace, text))
