@@ -1,12 +1,14 @@
 //! Settings become a plan: what each mode means.
 
+use std::sync::Arc;
+
 use crate::pod::plan::{DefaultToken, Plan, Token, TokenVolume};
 use crate::pod::token::{Audience, Containers, TokenPath, Ttl, is_year_long};
 
 use super::diagnostics::Code;
 use super::keys::Key;
 use super::mistake::{Field, Mistake, Origin, quote};
-use super::settings::{Setting, Settings};
+use super::settings::{Setting, Settings, WrittenTtl};
 use super::{Defaults, Mode};
 
 /// Where mode `add` mounts the token: an API that never changes.
@@ -24,7 +26,7 @@ pub(super) struct Compiled {
     /// `None` in mode `off`.
     pub(super) plan: Option<Plan>,
     /// The settings, merged.
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     /// Whether the first volume of the plan is that of `path`, and not one of `tokens`.
     pub(super) has_main_volume: bool,
 }
@@ -34,7 +36,7 @@ pub(super) struct Compiled {
 /// # Errors
 /// Every contradiction between settings that are valid one by one.
 pub(super) fn compile(
-    settings: Settings,
+    settings: Arc<Settings>,
     defaults: &Defaults,
     max_ttl: Option<Ttl>,
 ) -> Result<Compiled, Vec<Mistake>> {
@@ -42,7 +44,7 @@ pub(super) fn compile(
     let audience =
         settings.audience.as_ref().map_or_else(|| defaults.audience.clone(), |setting| setting.value.clone());
     let default_ttl = default_ttl(defaults, max_ttl);
-    let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value);
+    let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value.ttl);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, mistakes: Vec::new() };
     if mode.has_token() {
         compiler.check_year_long(&audience, ttl);
@@ -65,7 +67,7 @@ pub(super) fn compile(
 
 /// The contradictions in settings of which some cannot be read: those that do not depend on them.
 pub(super) fn contradictions(
-    settings: Settings,
+    settings: Arc<Settings>,
     defaults: &Defaults,
     max_ttl: Option<Ttl>,
     unreadable: &[Mistake],
@@ -119,7 +121,7 @@ impl Compiler<'_> {
     }
 
     fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {
-        let Some(Setting { origin, text, .. }) = &self.settings.ttl else { return };
+        let Some(Setting { origin, value: WrittenTtl { text, .. } }) = &self.settings.ttl else { return };
         if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
             self.refuse(Code::YearLong, Key::Ttl, origin, year_long(text, origin));
         }

@@ -1,6 +1,7 @@
 //! A Pod under the settings of its Namespace.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use json_patch::Patch;
 
@@ -175,7 +176,7 @@ pub(super) fn in_force(
     }
     let mut mistakes = namespace.settings.mistakes.clone();
     mistakes.extend_from_slice(&own.mistakes);
-    let merged = own.over(&namespace.settings);
+    let merged = Arc::new(own.over(&namespace.settings));
     let max_ttl = namespace.guardrails.max_ttl;
     if mistakes.is_empty() {
         return compile(merged, &namespace.defaults, max_ttl).map(Cow::Owned);

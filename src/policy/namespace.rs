@@ -17,7 +17,7 @@ pub struct NamespaceSettings {
     pub(super) origin: Origin,
     pub(super) defaults: Arc<Defaults>,
     pub(super) guardrails: Guardrails,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     /// What holds for a Pod that carries no settings.
     pub(super) compiled: Result<Compiled, Vec<Mistake>>,
 }
@@ -36,10 +36,12 @@ impl NamespaceSettings {
         let mut settings =
             Settings::parse(ours, &origin, &defaults.api_audiences, |key, text| guardrails.read(key, text));
         settings.mistakes.extend(above_maximum(&settings, &guardrails));
+        let settings = Arc::new(settings);
         let compiled = if settings.mistakes.is_empty() {
-            compile(settings.clone(), defaults, guardrails.max_ttl)
+            compile(Arc::clone(&settings), defaults, guardrails.max_ttl)
         } else {
-            let more = contradictions(settings.clone(), defaults, guardrails.max_ttl, &settings.mistakes);
+            let more =
+                contradictions(Arc::clone(&settings), defaults, guardrails.max_ttl, &settings.mistakes);
             Err([settings.mistakes.as_slice(), &more].concat())
         };
         Self { origin, defaults: Arc::clone(defaults), guardrails, settings, compiled }
@@ -71,10 +73,10 @@ impl NamespaceSettings {
 /// A `ttl` that every Pod of the Namespace would be refused for.
 fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Mistake> {
     let setting = settings.ttl.as_ref()?;
-    let max = guardrails.max_ttl.filter(|max| setting.value > *max)?;
+    let max = guardrails.max_ttl.filter(|max| setting.value.ttl > *max)?;
     let text = format!(
         "{} on {} is above max-ttl {} of the same Namespace: lower one or raise the other",
-        quote(&setting.text),
+        quote(&setting.value.text),
         setting.origin,
         quote(&max.to_string())
     );

@@ -14,10 +14,15 @@ use super::{duration, values};
 pub(super) struct Setting<T> {
     /// The value.
     pub(super) value: T,
-    /// The value as it was written.
-    pub(super) text: Box<str>,
     /// The object.
     pub(super) origin: Origin,
+}
+
+/// A lifetime, and how it was written: it may turn out as a mistake only beside other settings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct WrittenTtl {
+    pub(super) ttl: Ttl,
+    pub(super) text: Box<str>,
 }
 
 /// The settings that a Namespace may default and a Pod may override.
@@ -25,7 +30,7 @@ pub(super) struct Setting<T> {
 pub(super) struct Settings {
     pub(super) mode: Option<Setting<Mode>>,
     pub(super) audience: Option<Setting<Audience>>,
-    pub(super) ttl: Option<Setting<Ttl>>,
+    pub(super) ttl: Option<Setting<WrittenTtl>>,
     pub(super) path: Option<Setting<TokenPath>>,
     /// `containers` or `skip-containers`.
     pub(super) containers: Option<Setting<Containers>>,
@@ -81,14 +86,17 @@ impl Settings {
         match key {
             Key::Mode => self.mode = self.parsed(key, text, origin, values::mode(text)),
             Key::Audience => self.audience = self.parsed(key, text, origin, values::audience(text, api)),
-            Key::Ttl => self.ttl = self.parsed(key, text, origin, duration::ttl(text)),
+            Key::Ttl => {
+                let written = duration::ttl(text).map(|ttl| WrittenTtl { ttl, text: text.into() });
+                self.ttl = self.parsed(key, text, origin, written);
+            }
             Key::Path => self.path = self.parsed(key, text, origin, values::path(text)),
             Key::Env => self.env = self.parsed(key, text, origin, values::env(text)),
             Key::Containers => self.read_list(key, text, origin, Containers::Only),
             Key::SkipContainers => self.read_list(key, text, origin, Containers::Except),
             Key::Tokens => match tokens::tokens(text, api) {
                 Ok(value) => {
-                    self.tokens = Some(Setting { value, text: text.into(), origin: origin.clone() });
+                    self.tokens = Some(Setting { value, origin: origin.clone() });
                 }
                 Err(faults) => {
                     let mistakes = faults.iter().map(|fault| Mistake::of_value(key, origin, text, fault));
@@ -118,7 +126,7 @@ impl Settings {
         result: Result<T, Fault>,
     ) -> Option<Setting<T>> {
         let value = self.note(key, text, origin, result)?;
-        Some(Setting { value, text: text.into(), origin: origin.clone() })
+        Some(Setting { value, origin: origin.clone() })
     }
 
     fn note<T>(&mut self, key: Key, text: &str, origin: &Origin, result: Result<T, Fault>) -> Option<T> {
