@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use boundtoken::admission::Pod;
 use boundtoken::admission::{BadReview, Request, mutate, validate};
-use boundtoken::pod::view::Pod;
 use boundtoken::policy::Defaults;
 use serde_json::{Map, Value, json};
 
