@@ -47,7 +47,7 @@ pub struct Verdict {
     pub mode: Option<Mode>,
     /// What became of the request.
     pub outcome: Outcome,
-    /// Why it was refused, or would have been: each code once.
+    /// Why it was refused: each code once.
     pub codes: Vec<Code>,
     body: Vec<u8>,
 }
