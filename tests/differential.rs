@@ -1,6 +1,6 @@
 //! Another reader of the same bytes: the types of kube and k8s-openapi see what ours see, and read what we answer.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -38,7 +38,7 @@ fn tokens_by_kube(volume: &Volume) -> Vec<(Option<String>, Option<i64>, String)>
 }
 
 fn tokens_by_us(volume: &view::Volume<'_>) -> Vec<(Option<String>, Option<i64>, String)> {
-    let audience = |token: &view::ServiceAccountToken<'_>| token.audience().map(str::to_owned);
+    let audience = |token: &view::ServiceAccountTokenProjection<'_>| token.audience().map(str::to_owned);
     let tokens = volume.tokens().map(|(_, token)| token);
     tokens.map(|token| (audience(token), token.expiration_seconds, token.path.as_str().to_owned())).collect()
 }
@@ -59,7 +59,7 @@ fn both_readers_see_the_same_pod() {
         let review = captured(name);
         let (uid, theirs) = typed(&review);
         let body = review.to_string();
-        let request: Request<'_, view::Pod<'_>> = Request::parse(body.as_bytes()).expect("a review");
+        let request: Request<'_, admission::Pod<'_>> = Request::parse(body.as_bytes()).expect("a review");
         let ours = request.object().expect("a Pod");
         let spec = theirs.spec.expect("a spec");
         assert_eq!(request.uid(), uid, "{name}");

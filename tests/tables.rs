@@ -240,7 +240,41 @@ fn a_list_of_containers_is_a_set() {
 }
 
 #[test]
-#[ignore = "numbers and words of YAML are written anew"]
+fn a_lifetime_in_tokens_is_what_is_written_or_refused() {
+    for written in ["7200", "'7200'", "2h", "07200", "0x1c20", "0o16040", "7_200", "7200.0", "7.2e3", "+7200"]
+    {
+        let list = format!("[{{path: /t/a, ttl: {written}}}]");
+        let answer = decide(&annotated(pod(&["app"]), &[("tokens", &list)]), &namespace(&[]));
+        let held = tokens(&answer.pod).into_iter().find(|(volume, _)| volume == "boundtoken");
+        let seconds = held.map(|(_, token)| token["expirationSeconds"].clone());
+        assert!(!answer.allowed() || seconds == Some(json!(7200)), "{written}: {seconds:?}");
+    }
+}
+
+#[test]
+fn pieces_of_a_pod_are_short_and_printable_in_warnings() {
+    for name in
+        ["x".repeat(10_240), "\u{1b}[31m".repeat(100), "\u{202e}\u{10ffff}\n".repeat(50), "é\"".repeat(300)]
+    {
+        let mut pod = with(
+            &json!({"name": name, "secret": {"secretName": name}}),
+            &json!({"name": name, "mountPath": DEFAULT_DIRECTORY}),
+        );
+        pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": name, "env": [{"name": "A"}], "volumeMounts": [
+            {"name": name, "mountPath": DEFAULT_DIRECTORY}, {"name": name, "mountPath": "/t"}, {"name": "kube-api-access-x7k2b", "mountPath": "/u", "subPath": name}]}));
+        let key = format!("unknown-{name}");
+        let on_pod =
+            [(key.as_str(), "x"), ("tokens", "[{path: /t/a, env: A}]"), ("skip-containers", "nobody")];
+        let answer = decide(&annotated(pod, &on_pod), &namespace(&[]));
+        assert!(answer.warnings().len() >= 4, "{:?}", answer.warnings());
+        for warning in answer.warnings() {
+            assert!(warning.chars().count() <= 120 && !warning.chars().any(char::is_control), "{warning:?}");
+            assert!(warning.contains("BT0") && !warning.contains('\u{202e}'), "{warning:?}");
+        }
+    }
+}
+
+#[test]
 fn scalars_of_tokens_are_taken_as_written_or_refused() {
     for written in [
         "012345678901",

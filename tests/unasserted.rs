@@ -218,6 +218,25 @@ fn a_second_directory_is_a_second_volume_whose_name_may_be_taken() {
     assert!(decide(&taken, &namespace(&[("mode", "add")])).allowed());
 }
 
+/// A volume of our name that holds a token gets what it lacks, and keeps what it has.
+#[test]
+fn a_volume_of_ours_that_is_there_is_completed() {
+    let sources = json!([{"serviceAccountToken": {"audience": "old", "expirationSeconds": 3600, "path": "a"}},
+        {"serviceAccountToken": {"audience": "mine", "expirationSeconds": 900, "path": "mine"}}]);
+    let before = with_volume(&json!({"name": "boundtoken", "projected": {"sources": sources}}), "/t/");
+    let settings = namespace(&[("path", "/t/a"), ("tokens", "[{path: /t/b, audience: vault}]")]);
+    let answer = decide(&before, &settings);
+    let mut expected = before["spec"]["volumes"][0]["projected"]["sources"].clone();
+    expected[0]["serviceAccountToken"].as_object_mut().unwrap().remove("audience");
+    let list = expected.as_array_mut().unwrap();
+    list.push(json!({"serviceAccountToken": {"audience": "vault", "expirationSeconds": 3600, "path": "b"}}));
+    let sources = &volume(&answer.pod, "boundtoken").unwrap()["projected"]["sources"];
+    assert_eq!(sources.as_array().unwrap()[..3], list[..]);
+    assert_eq!(sources.as_array().unwrap().len(), 5, "{sources}");
+    assert_eq!(mounts(container(&answer.pod, "app")), [("boundtoken", "/t/")]);
+    assert_settled(&answer.pod, &settings, &ServiceAccount::default());
+}
+
 /// What the API server calls itself is its own audience, and a year with it.
 #[test]
 fn the_api_server_may_call_itself_otherwise() {

@@ -4,11 +4,13 @@
 //! numbers (kube-rs/kube#1781) and copy the whole object.
 
 mod mutate;
+mod object;
 mod request;
 mod response;
 mod validate;
 
 pub use mutate::{allow, mutate};
-pub use request::{BadReview, Object, Request};
+pub use object::{Entries, Namespace, Object, ObjectMeta, Pod};
+pub use request::{BadReview, Request};
 pub use response::{Outcome, Verdict};
-pub use validate::{Namespace, validate};
+pub use validate::validate;

@@ -1,8 +1,8 @@
 //! Answers to the creation of a Pod.
 
-use crate::pod::view::Pod;
 use crate::policy::{DryRun, Judgement, Mode, NamespaceSettings, judge};
 
+use super::object::Pod;
 use super::request::Request;
 use super::response::{AuditAnnotations, Outcome, Response, Verdict};
 
@@ -18,7 +18,9 @@ pub fn allow<O>(request: &Request<'_, O>) -> Verdict {
 #[must_use]
 pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Verdict {
     match request.object() {
-        Some(pod) if !pod.is_mirror() => answer(request, judge(pod, settings)),
+        Some(pod) if !pod.is_mirror() => {
+            answer(request, judge(pod.metadata.annotations.ours(), &pod.spec, settings))
+        }
         _ => allow(request),
     }
 }
@@ -32,7 +34,8 @@ fn answer(request: &Request<'_, Pod<'_>>, judgement: Judgement) -> Verdict {
     } else {
         Response::refuse(request.uid(), &judgement.mistakes)
     };
-    Verdict::new(mode, outcome, response.warn(judgement.warnings).audit(audit))
+    let response = response.warn(judgement.warnings).audit(audit);
+    Verdict::new(mode, outcome, response).because_of(&judgement.mistakes)
 }
 
 fn mode(judgement: &Judgement) -> Option<Mode> {

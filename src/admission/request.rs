@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde::de::{Error, IgnoredAny};
 
+use super::object::Object;
 use crate::pod::text::{Text, nullable, object, optional};
-use crate::pod::view::Pod;
 
 /// Longest explanation of a bad body, in characters: the parser may repeat pieces of it.
 const MAX_EXPLANATION: usize = 200;
@@ -24,19 +24,6 @@ impl BadReview {
         let explanation: String = error.to_string().chars().take(MAX_EXPLANATION).collect();
         Self(format!("the body is no AdmissionReview: {explanation}"))
     }
-}
-
-/// What a request may be about.
-pub trait Object {
-    /// The resource, of the core group in version `v1`.
-    const RESOURCE: &'static str;
-    /// The operations that matter.
-    const OPERATIONS: &'static [&'static str];
-}
-
-impl Object for Pod<'_> {
-    const RESOURCE: &'static str = "pods";
-    const OPERATIONS: &'static [&'static str] = &["CREATE"];
 }
 
 /// An admission request about an object of type `O`; the object is read on the way, in one pass.
@@ -161,8 +148,14 @@ fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadRev
     Ok(request)
 }
 
+/// Most objects in a body. A Pod that fits into etcd has far fewer; each costs memory many times its text.
+const MAX_OBJECTS: usize = 200_000;
+
 /// The one JSON object that a body is.
 fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    if body.split(|byte| *byte == b'{').nth(MAX_OBJECTS).is_some() {
+        return Err(serde_json::Error::custom("it has too many objects"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let object: Option<T> = optional(&mut deserializer)?;
     deserializer.end()?;

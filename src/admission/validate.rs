@@ -2,41 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use crate::pod::text::object;
-use crate::pod::view::Metadata;
-use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 
 use super::mutate::allow;
-use super::request::{Object, Request};
+use super::object::Namespace;
+use super::request::Request;
 use super::response::{Outcome, Response, Verdict};
-
-/// A Namespace as far as its settings are concerned.
-#[derive(Debug, Deserialize)]
-pub struct Namespace<'a> {
-    #[serde(borrow, default, deserialize_with = "object")]
-    metadata: Metadata<'a>,
-}
-
-impl Namespace<'_> {
-    fn is_opted_in(&self) -> bool {
-        self.metadata.labels.get(OPT_IN_LABEL) == Some(OPT_IN_VALUE)
-    }
-
-    /// What of the Namespace matters here, sorted.
-    fn settings(&self) -> (bool, Vec<(&str, &str)>) {
-        let mut annotations: Vec<_> = self.metadata.annotations.ours().collect();
-        annotations.sort_unstable();
-        (self.is_opted_in(), annotations)
-    }
-}
-
-impl Object for Namespace<'_> {
-    const RESOURCE: &'static str = "namespaces";
-    const OPERATIONS: &'static [&'static str] = &["CREATE", "UPDATE"];
-}
 
 /// Judges the settings of a Namespace that is created or changed.
 ///
@@ -52,7 +23,7 @@ pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) 
     let mut warnings = settings.warnings(opted_in);
     if !mistakes.is_empty() && changed && opted_in {
         let response = Response::refuse(request.uid(), mistakes).warn(warnings);
-        return Verdict::new(None, Outcome::Refused, response);
+        return Verdict::new(None, Outcome::Refused, response).because_of(mistakes);
     }
     warnings.extend(mistakes.iter().map(crate::policy::warning));
     Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()).warn(warnings))

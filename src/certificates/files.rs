@@ -97,6 +97,15 @@ fn pair(
     }
 }
 
+/// Reads the first certificate of a file, without its key.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn read_facts(path: &Path) -> Result<Facts, PairError> {
+    let chain = read_chain(path)?;
+    chain.first().and_then(Facts::read).ok_or_else(|| PairError::DamagedCertificate(path.to_owned()))
+}
+
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, PairError> {
     let content = read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();

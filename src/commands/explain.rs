@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::{CommandError, Exit};
-use crate::pod::entries::PREFIX;
 use crate::policy::diagnostics::{self, Diagnostic, Severity};
+use crate::policy::keys::PREFIX;
 use crate::policy::keys::{Entry, KEYS, Scope};
 use crate::policy::nearest::nearest;
 

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use crate::manifest::NoString;
-use crate::pod::entries::PREFIX;
+use crate::policy::keys::PREFIX;
 
 /// One object of a manifest; `None` for what is no map, so that the reader can tell its line.
 #[derive(Debug)]

@@ -10,11 +10,13 @@ use super::patch::Patcher;
 use super::plan::{DefaultToken, Plan};
 use super::roles::{Role, Roles};
 use super::token::{ApiAudiences, Audience, Containers, DEFAULT_DIRECTORY, YEAR, is_year_long};
-use super::view::{Pod, Volume};
-use super::volumes;
+use super::view::{PodSpec, Volume};
 
 /// `/spec/automountServiceAccountToken`.
 const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountToken");
+
+/// Most findings that are noted.
+const MAX_FINDINGS: usize = 64;
 
 /// Most names of a container list that are looked up only to warn about them.
 const MAX_UNKNOWN: usize = 16;
@@ -22,8 +24,8 @@ const MAX_UNKNOWN: usize = 16;
 /// What becomes of a Pod.
 #[derive(Debug)]
 pub struct Decision<'p> {
-    /// The changes; empty when the Pod is as it should be.
-    pub patch: Patch,
+    /// The changes; empty when the Pod is as it should be, `None` when they are too many.
+    pub patch: Option<Patch>,
     /// What people should know.
     pub findings: Vec<Finding>,
     /// Every service account token in the resulting spec, mounted or not.
@@ -45,8 +47,8 @@ pub struct Projection<'p> {
 
 /// Compares a plan with a Pod; without a plan the Pod stays as it is and is only looked at.
 #[must_use]
-pub fn decide<'p>(pod: &'p Pod<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Decision<'p> {
-    let mut draft = Draft::new(pod, plan, api);
+pub fn decide<'p>(spec: &'p PodSpec<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Decision<'p> {
+    let mut draft = Draft::new(spec, plan, api);
     draft.disable_automount();
     draft.edit_volumes();
     draft.edit_containers();
@@ -65,32 +67,35 @@ pub fn decide<'p>(pod: &'p Pod<'p>, plan: Option<&'p Plan>, api: &'p ApiAudience
 /// A decision in the making.
 #[derive(Debug)]
 pub(super) struct Draft<'p> {
-    pub(super) pod: &'p Pod<'p>,
+    pub(super) spec: &'p PodSpec<'p>,
     pub(super) plan: Option<&'p Plan>,
     pub(super) api: &'p ApiAudiences,
     pub(super) roles: Roles<'p>,
-    /// Names of the volumes of the plan.
-    pub(super) names: Vec<String>,
     pub(super) patch: Patcher,
-    pub(super) findings: Vec<Finding>,
-    /// What some container holds.
+    findings: Vec<Finding>,
+    /// What some container holds, each once.
     pub(super) held: Vec<Subject>,
     projections: Vec<Projection<'p>>,
 }
 
 impl<'p> Draft<'p> {
-    fn new(pod: &'p Pod<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
-        let names: Vec<String> = (0..plan.map_or(0, |plan| plan.volumes.len())).map(volumes::name).collect();
+    fn new(spec: &'p PodSpec<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
         Self {
-            roles: Roles::of(&pod.spec, &names),
-            pod,
+            roles: Roles::of(spec, plan),
+            spec,
             plan,
             api,
-            names,
             patch: Patcher::default(),
             findings: Vec::new(),
             held: Vec::new(),
             projections: Vec::new(),
+        }
+    }
+
+    /// Notes a finding. A handful says enough, and a Pod may have any number of containers.
+    pub(super) fn note(&mut self, finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
         }
     }
 
@@ -118,12 +123,12 @@ impl<'p> Draft<'p> {
             }
             Some(DefaultToken::Bound) | None => false,
         };
-        let automount = self.pod.spec.automount_service_account_token;
+        let automount = self.spec.automount_service_account_token;
         if disable && automount != Some(false) {
             self.patch.set(AUTOMOUNT.to_buf(), automount.is_some(), false.into());
         }
         if disable && automount == Some(true) {
-            self.findings.push(Finding::AutomountOverruled);
+            self.note(Finding::AutomountOverruled);
         }
     }
 
@@ -131,14 +136,15 @@ impl<'p> Draft<'p> {
         self.roles.first_default.is_some()
     }
 
-    /// Volumes of the plan whose name holds something else.
+    /// Names of volumes of the plan that hold something else.
     fn taken_volumes(&self) -> Vec<String> {
-        let there = |name: &&String| {
-            self.pod.spec.volumes.iter().flatten().any(|volume| volume.name.as_str() == name.as_str())
-        };
-        let ours = |index| self.roles.has_planned(index);
-        let names = self.names.iter().enumerate();
-        names.filter(|(index, name)| there(name) && !ours(*index)).map(|(_, name)| name.clone()).collect()
+        let there =
+            |name: &str| self.spec.volumes.iter().flatten().any(|volume| volume.name.as_str() == name);
+        let planned = self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate();
+        planned
+            .filter(|(index, volume)| there(&volume.name) && !self.roles.has_planned(*index))
+            .map(|(_, volume)| volume.name.to_string())
+            .collect()
     }
 
     fn note_the_rest(&mut self) {
@@ -151,14 +157,14 @@ impl<'p> Draft<'p> {
     fn note_no_default_token(&mut self) {
         let rebinds = self.plan.is_some_and(|plan| matches!(plan.default_token, DefaultToken::Rebind { .. }));
         if rebinds && !self.has_default_token() && !self.is_served() {
-            self.findings.push(Finding::NoDefaultToken);
+            self.note(Finding::NoDefaultToken);
         }
     }
 
     /// Whether a projected token of the user's own stands where the default token belongs.
     fn is_served(&self) -> bool {
         let holds_token = |volume: &&Volume<'_>| volume.tokens().next().is_some();
-        let mut tokens = self.pod.spec.volumes.iter().flatten().filter(holds_token);
+        let mut tokens = self.spec.volumes.iter().flatten().filter(holds_token);
         tokens.any(|volume| self.roles.is_mounted_at_default(volume))
     }
 
@@ -167,22 +173,22 @@ impl<'p> Draft<'p> {
         if let DefaultToken::Rebind { audience: Audience::Named(_), .. } = plan.default_token
             && self.has_default_token()
         {
-            self.findings.push(Finding::ForeignAudience(Subject::DefaultToken));
+            self.note(Finding::ForeignAudience(Subject::DefaultToken));
         }
         for (index, volume) in plan.volumes.iter().enumerate() {
             let foreign = volume.tokens.iter().any(|token| token.audience != Audience::ApiServer);
             if *volume.directory == *DEFAULT_DIRECTORY && foreign {
-                self.findings.push(Finding::ForeignAudience(Subject::Volume(index)));
+                self.note(Finding::ForeignAudience(Subject::Volume(index)));
             }
         }
     }
 
     fn note_other_secrets(&mut self) {
         let Some(_) = self.plan else { return };
-        for (index, volume) in self.pod.spec.volumes.iter().flatten().enumerate() {
+        for (index, volume) in self.spec.volumes.iter().flatten().enumerate() {
             let other = volume.secret.is_some() && self.roles.at(index) == Role::Other;
             if other && self.roles.is_mounted_at_default(volume) {
-                self.findings.push(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
+                self.note(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
             }
         }
     }
@@ -199,8 +205,8 @@ impl<'p> Draft<'p> {
 
     fn note_unknown(&mut self, containers: &Containers, subject: Subject) {
         for name in containers.names().iter().take(MAX_UNKNOWN) {
-            if !self.pod.spec.all_containers().any(|(_, _, container)| container.name.as_str() == &**name) {
-                self.findings.push(Finding::UnknownContainer { name: name.to_string(), subject });
+            if !self.spec.all_containers().any(|(_, _, container)| container.name.as_str() == &**name) {
+                self.note(Finding::UnknownContainer { name: name.to_string(), subject });
             }
         }
     }

@@ -7,7 +7,6 @@
 
 mod containers;
 mod decide;
-pub mod entries;
 mod finding;
 mod patch;
 pub mod plan;

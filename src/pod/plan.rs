@@ -7,7 +7,7 @@ use super::token::{Audience, Containers, Ttl};
 pub struct Plan {
     /// What becomes of the default token volumes.
     pub default_token: DefaultToken,
-    /// Volumes to mount; the first is named `boundtoken`, the next `boundtoken-2` and so on.
+    /// Volumes to mount, one per directory.
     pub volumes: Vec<TokenVolume>,
     /// Lifetime of every year-long source that nothing else changes.
     pub bound: Ttl,
@@ -33,9 +33,11 @@ pub enum DefaultToken {
     Remove,
 }
 
-/// A projected volume of ours: one per directory.
+/// A projected volume of ours.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenVolume {
+    /// Name of the volume.
+    pub name: Box<str>,
     /// Mount path, normalised.
     pub directory: Box<str>,
     /// The tokens in it, at least one, each with a file name of its own.

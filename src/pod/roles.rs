@@ -3,8 +3,9 @@
 //! Everything is looked up once and sorted: whoever creates a Pod chooses how
 //! many volumes and mounts it has, and the API server validates it only later.
 
+use super::plan::Plan;
 use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, DEFAULT_PREFIX};
-use super::view::{Spec, Volume, VolumeMount};
+use super::view::{PodSpec, Volume, VolumeMount};
 
 /// What a volume is to us.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,11 +50,13 @@ pub(super) struct Roles<'p> {
 }
 
 impl<'p> Roles<'p> {
-    /// Finds the role of each volume; `planned` are the names of the volumes of the plan.
-    pub(super) fn of(spec: &'p Spec<'p>, planned: &[String]) -> Self {
+    /// Finds the role of each volume.
+    pub(super) fn of(spec: &'p PodSpec<'p>, plan: Option<&Plan>) -> Self {
+        let planned: Vec<&str> =
+            plan.into_iter().flat_map(|plan| &plan.volumes).map(|volume| &*volume.name).collect();
         let at_default = mounted_at_default(spec);
         let volumes = spec.volumes.iter().flatten();
-        let role = |volume: &Volume<'_>| role(volume, spec, planned, &at_default);
+        let role = |volume: &Volume<'_>| role(volume, spec, &planned, &at_default);
         let by_index: Vec<Role> = volumes.clone().map(role).collect();
         let mut by_name: Vec<TokenVolume<'p>> = volumes
             .zip(&by_index)
@@ -96,7 +99,7 @@ impl<'p> Roles<'p> {
     }
 }
 
-fn mounted_at_default<'p>(spec: &'p Spec<'p>) -> Vec<&'p str> {
+fn mounted_at_default<'p>(spec: &'p PodSpec<'p>) -> Vec<&'p str> {
     let mounts = spec.all_containers().flat_map(|(_, _, container)| container.mounts());
     let mut names: Vec<&str> =
         mounts.filter(|mount| mount.is_at(DEFAULT_DIRECTORY)).map(|mount| mount.name.as_str()).collect();
@@ -104,29 +107,24 @@ fn mounted_at_default<'p>(spec: &'p Spec<'p>) -> Vec<&'p str> {
     names
 }
 
-fn role(volume: &Volume<'_>, spec: &Spec<'_>, planned: &[String], at_default: &[&str]) -> Role {
+fn role(volume: &Volume<'_>, spec: &PodSpec<'_>, planned: &[&str], at_default: &[&str]) -> Role {
     let name = volume.name.as_str();
-    if volume.tokens().next().is_some() {
-        if name.starts_with(DEFAULT_PREFIX) {
-            return Role::Default;
-        }
-        if let Some(index) = planned.iter().position(|planned| planned == name) {
-            return Role::Planned(index);
-        }
+    if let Some(secret) = &volume.secret {
+        let legacy = at_default.binary_search(&name).is_ok() && is_legacy(secret.secret_name.as_str(), spec);
+        return if legacy { Role::Legacy } else { Role::Other };
     }
-    if at_default.binary_search(&name).is_err() {
+    if volume.tokens().next().is_none() {
         return Role::Other;
     }
-    match &volume.secret {
-        Some(secret) if is_legacy(secret.secret_name.as_str(), spec) => Role::Legacy,
-        // A legacy volume that was changed before, and kept its name.
-        None if volume.tokens().next().is_some() && is_legacy(name, spec) => Role::Default,
-        _ => Role::Other,
+    // A legacy volume that was changed before has kept its name.
+    if name.starts_with(DEFAULT_PREFIX) || is_legacy(name, spec) {
+        return Role::Default;
     }
+    planned.iter().position(|planned| *planned == name).map_or(Role::Other, Role::Planned)
 }
 
 /// Whether a Secret of this name, `<service account>-token-<5 characters>`, is that of the default token.
-fn is_legacy(name: &str, spec: &Spec<'_>) -> bool {
+fn is_legacy(name: &str, spec: &PodSpec<'_>) -> bool {
     /// Longest start of a generated name (`maxGeneratedNameLength` in
     /// `k8s.io/apiserver/pkg/storage/names/generate.go`).
     const MAX_BASE: usize = 58;

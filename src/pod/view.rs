@@ -7,45 +7,14 @@
 use json_patch::jsonptr::Pointer;
 use serde::de::IgnoredAny;
 
-use super::entries::{Entries, MIRROR_POD};
-use super::text::{Text, list, nullable, object, optional, optional_list};
+use super::text::{Text, list, nullable, optional, optional_list};
 
-use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
-
-/// A Pod as far as its tokens are concerned.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-pub struct Pod<'a> {
-    /// `metadata`.
-    #[serde(borrow, default, deserialize_with = "object")]
-    pub metadata: Metadata<'a>,
-    /// `spec`.
-    #[serde(borrow, default, deserialize_with = "object")]
-    pub spec: Spec<'a>,
-}
-
-impl Pod<'_> {
-    /// Whether a kubelet made this Pod from a file.
-    #[must_use]
-    pub fn is_mirror(&self) -> bool {
-        self.metadata.annotations.get(MIRROR_POD).is_some()
-    }
-}
-
-/// Metadata as far as settings are concerned.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-pub struct Metadata<'a> {
-    /// `annotations`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
-    pub annotations: Entries<'a>,
-    /// `labels`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
-    pub labels: Entries<'a>,
-}
+use super::token::{ApiAudiences, Ttl, is_below, is_same_directory, is_year_long};
 
 /// The specification of a Pod.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Spec<'a> {
+pub struct PodSpec<'a> {
     /// `serviceAccountName`; empty means `default`.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub service_account_name: Text<'a>,
@@ -69,7 +38,7 @@ const INIT_CONTAINERS: &Pointer = Pointer::from_static("/spec/initContainers");
 /// `/spec/containers`.
 const CONTAINERS: &Pointer = Pointer::from_static("/spec/containers");
 
-impl Spec<'_> {
+impl PodSpec<'_> {
     /// The name of the service account; the ServiceAccount admission plugin fills in `default`.
     #[must_use]
     pub fn service_account(&self) -> &str {
@@ -80,7 +49,7 @@ impl Spec<'_> {
     }
 }
 
-impl<'a> Spec<'a> {
+impl<'a> PodSpec<'a> {
     /// Every container that can be there at creation, with its list and its index in the list.
     pub fn all_containers(&self) -> impl Iterator<Item = (&'static Pointer, usize, &Container<'a>)> {
         let in_list = |list| move |(index, container)| (list, index, container);
@@ -97,21 +66,21 @@ pub struct Volume<'a> {
     pub name: Text<'a>,
     /// `projected`.
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub projected: Option<Projected<'a>>,
+    pub projected: Option<ProjectedVolumeSource<'a>>,
     /// `secret`.
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub secret: Option<Secret<'a>>,
+    pub secret: Option<SecretVolumeSource<'a>>,
 }
 
 impl Volume<'_> {
     /// The sources of a projected volume; none for another kind of volume.
     #[must_use]
-    pub fn sources(&self) -> &[Source<'_>] {
+    pub fn sources(&self) -> &[VolumeProjection<'_>] {
         self.projected.as_ref().and_then(|projected| projected.sources.as_deref()).unwrap_or_default()
     }
 
     /// The `serviceAccountToken` sources with their indices.
-    pub fn tokens(&self) -> impl Iterator<Item = (usize, &ServiceAccountToken<'_>)> {
+    pub fn tokens(&self) -> impl Iterator<Item = (usize, &ServiceAccountTokenProjection<'_>)> {
         let sources = self.sources().iter().enumerate();
         sources
             .filter_map(|(index, source)| source.service_account_token.as_ref().map(|token| (index, token)))
@@ -120,16 +89,16 @@ impl Volume<'_> {
 
 /// A projected volume.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
-pub struct Projected<'a> {
+pub struct ProjectedVolumeSource<'a> {
     /// `sources`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
-    pub sources: Option<Vec<Source<'a>>>,
+    pub sources: Option<Vec<VolumeProjection<'a>>>,
 }
 
 /// A volume that holds a Secret.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Secret<'a> {
+pub struct SecretVolumeSource<'a> {
     /// `secretName`.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub secret_name: Text<'a>,
@@ -141,13 +110,13 @@ pub struct Secret<'a> {
 /// One source of a projected volume.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Source<'a> {
+pub struct VolumeProjection<'a> {
     /// `serviceAccountToken`.
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub service_account_token: Option<ServiceAccountToken<'a>>,
+    pub service_account_token: Option<ServiceAccountTokenProjection<'a>>,
     /// `configMap`.
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub config_map: Option<ConfigMap<'a>>,
+    pub config_map: Option<ConfigMapProjection<'a>>,
     /// `downwardAPI`.
     #[serde(default, rename = "downwardAPI")]
     pub downward_api: Option<IgnoredAny>,
@@ -155,7 +124,7 @@ pub struct Source<'a> {
 
 /// A ConfigMap as a source.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
-pub struct ConfigMap<'a> {
+pub struct ConfigMapProjection<'a> {
     /// `name`.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub name: Text<'a>,
@@ -164,7 +133,7 @@ pub struct ConfigMap<'a> {
 /// A service account token as a source.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ServiceAccountToken<'a> {
+pub struct ServiceAccountTokenProjection<'a> {
     /// `audience`; absent or empty means the API server's own.
     #[serde(borrow, default)]
     pub audience: Option<Text<'a>>,
@@ -176,7 +145,7 @@ pub struct ServiceAccountToken<'a> {
     pub path: Text<'a>,
 }
 
-impl ServiceAccountToken<'_> {
+impl ServiceAccountTokenProjection<'_> {
     /// The audience, if it is not empty.
     #[must_use]
     pub fn audience(&self) -> Option<&str> {
@@ -210,6 +179,9 @@ pub struct Container<'a> {
     /// `volumeMounts`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
     pub volume_mounts: Option<Vec<VolumeMount<'a>>>,
+    /// `volumeDevices`.
+    #[serde(borrow, default, deserialize_with = "list")]
+    volume_devices: Vec<VolumeDevice<'a>>,
     /// `env`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
     pub env: Option<Vec<EnvVar<'a>>>,
@@ -221,6 +193,20 @@ impl Container<'_> {
     pub fn mounts(&self) -> &[VolumeMount<'_>] {
         self.volume_mounts.as_deref().unwrap_or_default()
     }
+
+    /// Whether a block device is at this directory.
+    #[must_use]
+    pub fn has_device_at(&self, directory: &str) -> bool {
+        self.volume_devices.iter().any(|device| is_same_directory(device.device_path.as_str(), directory))
+    }
+}
+
+/// A block device in a container.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VolumeDevice<'a> {
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    device_path: Text<'a>,
 }
 
 /// A mount of a volume in a container.
@@ -246,6 +232,12 @@ impl VolumeMount<'_> {
     #[must_use]
     pub fn is_at(&self, directory: &str) -> bool {
         is_same_directory(self.mount_path.as_str(), directory)
+    }
+
+    /// Whether the mount is inside this directory.
+    #[must_use]
+    pub fn is_below(&self, directory: &str) -> bool {
+        is_below(self.mount_path.as_str(), directory)
     }
 
     /// Whether a single file or subdirectory is mounted, which the kubelet never refreshes.

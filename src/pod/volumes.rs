@@ -9,7 +9,7 @@ use super::patch::join;
 use super::plan::{self, DefaultToken, TokenVolume};
 use super::roles::{Role, default_file};
 use super::token::{Audience, DEFAULT_FILE, Ttl};
-use super::view::{ServiceAccountToken, Source, Volume};
+use super::view::{ServiceAccountTokenProjection, Volume, VolumeProjection};
 
 /// ConfigMap with the API server's CA, in every namespace
 /// (`RootCACertConfigMapName` in `pkg/controller/certificates/rootcacertpublisher/publisher.go`).
@@ -18,18 +18,10 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 /// `/spec/volumes`.
 const VOLUMES: &Pointer = Pointer::from_static("/spec/volumes");
 
-/// Name of the volume of a plan at an index: an API that never changes.
-pub(super) fn name(index: usize) -> String {
-    match index {
-        0 => "boundtoken".to_owned(),
-        _ => format!("boundtoken-{}", index + 1),
-    }
-}
-
 impl<'p> Draft<'p> {
     /// Edits the volumes that stay; what goes is only noted, so that indices hold until the end.
     pub(super) fn edit_volumes(&mut self) {
-        for (index, volume) in self.pod.spec.volumes.iter().flatten().enumerate() {
+        for (index, volume) in self.spec.volumes.iter().flatten().enumerate() {
             match self.roles.at(index) {
                 Role::Default => self.edit_default(index, volume),
                 Role::Legacy => self.edit_legacy(index, volume),
@@ -70,7 +62,7 @@ impl<'p> Draft<'p> {
         &mut self,
         index: usize,
         volume: &'p Volume<'p>,
-        wanted: impl Fn(&ServiceAccountToken<'_>) -> Option<(&'p Audience, Ttl)>,
+        wanted: impl Fn(&ServiceAccountTokenProjection<'_>) -> Option<(&'p Audience, Ttl)>,
     ) {
         for (source, token) in volume.tokens() {
             let at = source_pointer(index, source);
@@ -87,7 +79,7 @@ impl<'p> Draft<'p> {
     fn set_audience(
         &mut self,
         source: &Pointer,
-        token: &ServiceAccountToken<'_>,
+        token: &ServiceAccountTokenProjection<'_>,
         audience: &'p Audience,
     ) -> Option<&'p str> {
         let path = || join(source, ["audience"]);
@@ -100,7 +92,7 @@ impl<'p> Draft<'p> {
         audience.name()
     }
 
-    fn set_ttl(&mut self, source: &Pointer, token: &ServiceAccountToken<'_>, ttl: Ttl) -> u64 {
+    fn set_ttl(&mut self, source: &Pointer, token: &ServiceAccountTokenProjection<'_>, ttl: Ttl) -> u64 {
         if token.seconds() != ttl.seconds() {
             let path = join(source, ["expirationSeconds"]);
             self.patch.set(path, token.expiration_seconds.is_some(), ttl.seconds().into());
@@ -109,7 +101,7 @@ impl<'p> Draft<'p> {
     }
 
     /// Bounds a year-long token, and leaves every other one.
-    fn bound(&mut self, source: &Pointer, token: &ServiceAccountToken<'_>) -> u64 {
+    fn bound(&mut self, source: &Pointer, token: &ServiceAccountTokenProjection<'_>) -> u64 {
         match self.plan {
             Some(plan) if token.is_year_long(self.api) => self.set_ttl(source, token, plan.bound),
             _ => token.seconds(),
@@ -146,14 +138,16 @@ impl<'p> Draft<'p> {
         let mut values = Vec::new();
         for (index, volume) in self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate() {
             if self.held.contains(&Subject::Volume(index)) && !self.roles.has_planned(index) {
-                let name = name(index);
-                values.push(json!({"name": name, "projected": projection(&volume_sources(volume), None)}));
+                let projected = projection(&volume_sources(volume), None);
+                values.push(json!({"name": volume.name, "projected": projected}));
                 for token in &volume.tokens {
-                    self.project(name.clone().into(), token.audience.name(), token.ttl.seconds());
+                    self.project((&*volume.name).into(), token.audience.name(), token.ttl.seconds());
                 }
             }
         }
-        self.patch.append(VOLUMES, self.pod.spec.volumes.is_some(), values);
+        if !values.is_empty() {
+            self.patch.append(VOLUMES, self.spec.volumes.is_some(), values);
+        }
     }
 }
 
@@ -174,7 +168,7 @@ fn missing_sources(volume: &Volume<'_>, wanted: &TokenVolume) -> Vec<Value> {
         |token: &&plan::Token| !volume.tokens().any(|(_, there)| there.path.as_str() == &*token.file);
     let mut missing: Vec<Value> = wanted.tokens.iter().filter(lacks_token).map(plan_source).collect();
     let [root_ca, namespace] = api_access();
-    let has_root_ca = |source: &Source<'_>| {
+    let has_root_ca = |source: &VolumeProjection<'_>| {
         source.config_map.as_ref().is_some_and(|config_map| config_map.name.as_str() == ROOT_CA)
     };
     if wanted.api_access && !volume.sources().iter().any(has_root_ca) {

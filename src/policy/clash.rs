@@ -43,14 +43,14 @@ impl Compiler<'_> {
     /// Refuses two tokens that cannot both be where they are asked for.
     pub(super) fn check_clash(&mut self, token: &Wanted, other: &Wanted) {
         let (here, there) = (&*token.path.directory, &*other.path.directory);
+        let shared = !token.containers.is_disjoint(&other.containers);
         let reason = if here == there {
             same_directory(token, other)
-        } else if overlap(here, there) {
+        } else if shared && overlap(here, there) {
             Some("would be mounted inside the other, which is read-only: choose directories side by side")
         } else {
             None
         };
-        let shared = !token.containers.is_disjoint(&other.containers);
         let env =
             (shared && token.token.env.is_some() && token.token.env == other.token.env).then_some(SAME_ENV);
         for reason in reason.into_iter().chain(env) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::pod::plan::{DefaultToken, Plan, Token, TokenVolume};
-use crate::pod::token::{Audience, Containers, TokenPath, Ttl, is_year_long};
+use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl, is_year_long};
 
 use super::diagnostics::Code;
 use super::keys::Key;
@@ -82,11 +82,20 @@ pub(super) fn contradictions(
 }
 
 /// The keys that a contradiction follows from.
-fn premises(code: Code) -> &'static [Key] {
-    match code {
+fn premises(contradiction: Code) -> &'static [Key] {
+    match contradiction {
         Code::YearLong => &[Key::Mode, Key::Audience, Key::Ttl, Key::Tokens],
         Code::DefaultDirectory => &[Key::Mode, Key::Path, Key::Tokens],
-        _ => &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env],
+        Code::Clash => &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env],
+        _ => &[],
+    }
+}
+
+/// Name of the volume at an index of the plan: an API that never changes.
+fn volume_name(index: usize) -> Box<str> {
+    match index {
+        0 => "boundtoken".into(),
+        _ => format!("boundtoken-{}", index + 1).into(),
     }
 }
 
@@ -200,7 +209,8 @@ impl Compiler<'_> {
                     env: item.env.clone(),
                 },
                 containers: item.containers.clone(),
-                api_access: false,
+                // Whoever looks for the default token looks for these beside it.
+                api_access: *audience == Audience::ApiServer && *item.path.directory == *DEFAULT_DIRECTORY,
                 key: Key::Tokens,
                 origin: origin.clone(),
             });
@@ -224,6 +234,7 @@ impl Compiler<'_> {
                     volume.tokens.push(token.token.clone());
                 }
                 None => volumes.push(TokenVolume {
+                    name: volume_name(volumes.len()),
                     directory: token.path.directory.clone(),
                     tokens: vec![token.token.clone()],
                     api_access: token.api_access,

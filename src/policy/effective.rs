@@ -1,7 +1,6 @@
 //! Which setting holds for a Pod, and which object says so.
 
 use crate::pod::token::{Audience, Containers};
-use crate::pod::view::Pod;
 
 use super::judge::{in_force, own_settings};
 use super::keys::Key;
@@ -20,12 +19,15 @@ pub struct Effective {
     pub origin: Option<Origin>,
 }
 
-/// The settings in force for a Pod, in the order of the table.
+/// The settings in force for a Pod with these annotations, in the order of the table.
 ///
 /// # Errors
 /// Every mistake, if the settings contradict each other or cannot be read.
-pub fn effective(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Result<Vec<Effective>, Vec<Mistake>> {
-    let compiled = in_force(own_settings(pod, namespace), namespace)?;
+pub fn effective<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    namespace: &NamespaceSettings,
+) -> Result<Vec<Effective>, Vec<Mistake>> {
+    let compiled = in_force(own_settings(annotations, namespace), namespace)?;
     let settings = &compiled.settings;
     let origin =
         |key| settings.keys().into_iter().find(|(set, _)| *set == key).map(|(_, origin)| origin.clone());

@@ -31,7 +31,14 @@ impl Guardrails {
             Key::AllowedAudiences => self.allowed_audiences = Some(values::allowed_audiences(text)?),
             Key::MaxTtl => self.max_ttl = Some(duration::ttl(text)?),
             Key::DryRun => self.dry_run = values::dry_run(text)?,
-            _ => {}
+            Key::Audience
+            | Key::Containers
+            | Key::Env
+            | Key::Mode
+            | Key::Path
+            | Key::SkipContainers
+            | Key::Tokens
+            | Key::Ttl => {}
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use json_patch::Patch;
 
-use crate::pod::view::Pod;
+use crate::pod::view::PodSpec;
 use crate::pod::{Decision, decide};
 
 use super::Mode;
@@ -13,13 +13,8 @@ use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::mistake::{Field, Mistake, Origin, quote};
 use super::namespace::NamespaceSettings;
-use super::settings::Settings;
+use super::settings::{Settings, ours};
 use super::warnings::Warnings;
-
-/// Most operations of a patch, as the API server allows them to its own clients
-/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
-/// copy of the list.
-const MAX_OPERATIONS: usize = 10_000;
 
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
@@ -67,22 +62,26 @@ pub struct ConfiguredToken {
     pub ttl: u64,
 }
 
-/// Judges a Pod under the settings of its Namespace.
+/// Judges a Pod, by its annotations and its spec, under the settings of its Namespace.
 #[must_use]
-pub fn judge(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Judgement {
+pub fn judge<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    spec: &PodSpec<'_>,
+    namespace: &NamespaceSettings,
+) -> Judgement {
     let api = &namespace.defaults.api_audiences;
-    let own = own_settings(pod, namespace);
+    let own = own_settings(annotations, namespace);
     let settings_from = settings_from(&own, namespace);
     let mut warnings = key_warnings(&own, namespace);
     let mut judgement = match in_force(own, namespace) {
         Ok(compiled) => {
-            let decision = decide(pod, compiled.plan.as_ref(), api);
+            let decision = decide(spec, compiled.plan.as_ref(), api);
             warnings.ineffective(&compiled);
-            warnings.findings(&decision.findings, &compiled, pod);
+            warnings.findings(&decision.findings, &compiled, spec);
             Judgement {
                 mistakes: broken(&decision, namespace),
                 in_force: Some(InForce::from(&*compiled)),
-                patch: decision.patch,
+                patch: decision.patch.unwrap_or_default(),
                 ..Judgement::new(settings_from)
             }
         }
@@ -139,9 +138,12 @@ impl From<&Compiled> for InForce {
 }
 
 /// The settings that the Pod carries itself.
-pub(super) fn own_settings(pod: &Pod<'_>, namespace: &NamespaceSettings) -> Settings {
+pub(super) fn own_settings<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    namespace: &NamespaceSettings,
+) -> Settings {
     let api = &namespace.defaults.api_audiences;
-    Settings::parse(pod.metadata.annotations.ours(), &Origin::Pod, api, |_, _| Ok(()))
+    Settings::parse(ours(annotations), &Origin::Pod, api, |_, _| Ok(()))
 }
 
 fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
@@ -207,15 +209,12 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
-    if decision.patch.len() > MAX_OPERATIONS {
+    if decision.patch.is_none() {
         mistakes.push(Mistake {
             code: Code::TooLarge,
             field: Field::Volumes,
             origin: Origin::Pod,
-            text: format!(
-                "the Pod would need {} changes, allowed are {MAX_OPERATIONS}",
-                decision.patch.len()
-            ),
+            text: "the Pod would need more than 10000 changes, or more than 1 MiB of them".to_owned(),
         });
     }
     let api = &namespace.defaults.api_audiences;

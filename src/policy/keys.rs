@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::pod::entries::PREFIX;
+/// Prefix of every annotation and label of ours.
+pub const PREFIX: &str = "boundtoken.dev/";
 
 /// Label of a Namespace that opts in.
 pub const OPT_IN_LABEL: &str = "boundtoken.dev/webhook";

@@ -8,6 +8,7 @@ mod compile;
 pub mod diagnostics;
 mod duration;
 mod effective;
+mod findings;
 mod guardrails;
 mod judge;
 pub mod keys;
@@ -107,8 +108,9 @@ impl Defaults {
             sentence: fault.sentence,
             code: fault.code,
         };
-        let api_audiences =
-            if api_audiences.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(api_audiences) };
+        let names = api_audiences.into_iter().map(|name| name.trim().to_owned());
+        let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+        let api_audiences = if names.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(names) };
         let defaults = Self {
             mode: values::mode(mode.trim()).map_err(|fault| refuse(mode, fault))?,
             audience: values::audience(audience.trim(), &api_audiences)

@@ -4,7 +4,7 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 
 use super::Mode;
 use super::diagnostics::Code;
-use super::keys::{Key, Scope};
+use super::keys::{Key, PREFIX, Scope};
 use super::mistake::{Fault, Field, Mistake, Origin};
 use super::tokens::{self, Item};
 use super::{duration, values};
@@ -43,6 +43,13 @@ pub(super) struct Settings {
     /// Keys on a Pod that only a Namespace has.
     pub(super) misplaced: Vec<Key>,
     pub(super) mistakes: Vec<Mistake>,
+}
+
+/// The annotations with our prefix.
+pub(super) fn ours<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    annotations.into_iter().filter(|(name, _)| name.starts_with(PREFIX))
 }
 
 /// Most unknown keys that are remembered: each becomes a warning.
@@ -153,7 +160,19 @@ impl Settings {
 
     /// These settings, with those of the Namespace where none stands here.
     pub(super) fn over(self, namespace: &Self) -> Self {
-        let Self { mode, audience, ttl, path, containers, env, tokens, .. } = self;
+        let Self {
+            mode,
+            audience,
+            ttl,
+            path,
+            containers,
+            env,
+            tokens,
+            carried,
+            unknown,
+            misplaced,
+            mistakes,
+        } = self;
         Self {
             mode: mode.or_else(|| namespace.mode.clone()),
             audience: audience.or_else(|| namespace.audience.clone()),
@@ -162,7 +181,10 @@ impl Settings {
             containers: containers.or_else(|| namespace.containers.clone()),
             env: env.or_else(|| namespace.env.clone()),
             tokens: tokens.or_else(|| namespace.tokens.clone()),
-            ..Self::default()
+            carried,
+            unknown,
+            misplaced,
+            mistakes,
         }
     }
 }

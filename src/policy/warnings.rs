@@ -1,14 +1,9 @@
 //! Warnings: what somebody should fix, in at most 120 characters each.
 
-use crate::pod::entries::PREFIX;
-use crate::pod::token::Containers;
-use crate::pod::view::Pod;
-use crate::pod::{Finding, Subject};
-
 use super::Mode;
-use super::compile::Compiled;
+use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
-use super::keys::{KEYS, Key, OPT_IN_LABEL};
+use super::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX};
 use super::mistake::{Mistake, Origin, did_you_mean, printable};
 use super::nearest::nearest;
 
@@ -17,9 +12,6 @@ const MAX_CHARS: usize = 120;
 
 /// Most warnings in one answer: the API server keeps 4096 characters in all.
 const MAX_WARNINGS: usize = 16;
-
-/// Most containers whose names are compared with a mistyped one.
-const MAX_COMPARED: usize = 100;
 
 /// Longest piece of a Pod that a warning repeats, in characters.
 const MAX_QUOTED: usize = 40;
@@ -37,11 +29,13 @@ impl Warnings {
         self.0.insert(0, warning);
     }
 
-    fn push(&mut self, code: Code, text: &str) {
+    /// Adds a warning; whether there is room for more.
+    pub(super) fn push(&mut self, code: Code, text: &str) -> bool {
         let warning = fitted(code, text);
         if self.0.len() < MAX_WARNINGS && !self.0.contains(&warning) {
             self.0.push(warning);
         }
+        self.0.len() < MAX_WARNINGS
     }
 
     /// The texts.
@@ -99,153 +93,16 @@ impl Warnings {
                 self.push(Code::NoEffect, &format!("{key} has no effect with mode {}", compiled.mode));
             }
         }
+        self.default_path(compiled);
     }
 
-    /// What the decision found in the Pod.
-    pub(super) fn findings(&mut self, findings: &[Finding], compiled: &Compiled, pod: &Pod<'_>) {
-        let keys = SubjectKeys(compiled);
-        for finding in findings {
-            match finding {
-                Finding::AutomountOverruled => self.automount_overruled(compiled),
-                Finding::ForeignAudience(subject) => self.push(
-                    Code::ForeignAudience,
-                    &format!(
-                        "{}: clients of the API server get 401 with this token; mode add keeps both",
-                        keys.audience(*subject)
-                    ),
-                ),
-                Finding::MountTaken { container, directory, subject } => self.push(
-                    Code::MountTaken,
-                    &format!(
-                        "{}: container {} keeps what it mounts at {}, and gets no token",
-                        keys.path(*subject),
-                        quoted(container),
-                        quoted(directory)
-                    ),
-                ),
-                Finding::EnvTaken { container, env, subject } => self.push(
-                    Code::EnvTaken,
-                    &format!(
-                        "{}: container {} keeps its own {}",
-                        keys.env(*subject),
-                        quoted(container),
-                        quoted(env)
-                    ),
-                ),
-                Finding::NoDefaultToken => self.no_default_token(compiled, pod),
-                Finding::OtherSecret { volume } => self.push(
-                    Code::OtherSecret,
-                    &format!(
-                        "volume {} puts a Secret where the default token belongs; it stays",
-                        quoted(volume)
-                    ),
-                ),
-                Finding::SubPath { container } => self.push(
-                    Code::SubPath,
-                    &format!(
-                        "container {} mounts the token with subPath: it is never refreshed",
-                        quoted(container)
-                    ),
-                ),
-                Finding::UnknownContainer { name, subject } => {
-                    if keys.warns_of_unknown(*subject, pod) {
-                        self.unknown_container(keys.containers(*subject), name, pod);
-                    }
-                }
-            }
+    /// In mode `add`, the path of the default token is no path at all: that token stays.
+    fn default_path(&mut self, compiled: &Compiled) {
+        let path = compiled.settings.path.as_ref().filter(|setting| setting.value.is_default());
+        if compiled.mode == Mode::Add && path.is_some() {
+            let text = format!("{}: the default token stays there; add mounts at {ADD_DIRECTORY}", Key::Path);
+            self.push(Code::NoEffect, &text);
         }
-    }
-
-    fn automount_overruled(&mut self, compiled: &Compiled) {
-        if compiled.mode == Mode::Disable {
-            let text = "disable overrules automountServiceAccountToken: true; set replace to keep a token";
-            self.push(Code::AutomountOverruled, &format!("{}: {text}", Key::Mode));
-        }
-    }
-
-    /// A Namespace's defaults need not suit every Pod; a Pod's own settings should.
-    fn no_default_token(&mut self, compiled: &Compiled, pod: &Pod<'_>) {
-        let of_pod = |(key, origin): &(Key, &Origin)| **origin == Origin::Pod && *key != Key::Tokens;
-        let Some((key, _)) = compiled.settings.keys().into_iter().find(of_pod) else { return };
-        let who = match pod.spec.automount_service_account_token {
-            Some(false) => "it",
-            _ => "its service account",
-        };
-        let text = format!("{key} has no effect: the Pod has no default token, {who} says no automount");
-        self.push(Code::NoEffect, &text);
-    }
-
-    fn unknown_container(&mut self, key: Key, name: &str, pod: &Pod<'_>) {
-        let containers = pod.spec.all_containers().take(MAX_COMPARED);
-        let names = containers.map(|(_, _, container)| container.name.as_str());
-        let guess = did_you_mean(nearest(name, names).map(quoted));
-        self.push(
-            Code::UnknownContainer,
-            &format!("{key}: the Pod has no container {}{guess}", quoted(name)),
-        );
-    }
-}
-
-/// The key that a subject of the plan comes from.
-struct SubjectKeys<'c>(&'c Compiled);
-
-impl SubjectKeys<'_> {
-    fn is_further(&self, subject: Subject) -> bool {
-        match subject {
-            Subject::DefaultToken => false,
-            Subject::Volume(index) => index > 0 || !self.0.has_main_volume,
-        }
-    }
-
-    fn of(&self, subject: Subject, key: Key) -> Key {
-        if self.is_further(subject) { Key::Tokens } else { key }
-    }
-
-    fn audience(&self, subject: Subject) -> Key {
-        self.of(subject, Key::Audience)
-    }
-
-    fn env(&self, subject: Subject) -> Key {
-        self.of(subject, Key::Env)
-    }
-
-    fn path(&self, subject: Subject) -> Key {
-        let key = if self.0.settings.path.is_some() { Key::Path } else { Key::Mode };
-        self.of(subject, key)
-    }
-
-    fn containers(&self, subject: Subject) -> Key {
-        let list = match self.list(subject) {
-            Containers::Except(_) => Key::SkipContainers,
-            Containers::All | Containers::Only(_) => Key::Containers,
-        };
-        self.of(subject, list)
-    }
-
-    fn list(&self, subject: Subject) -> &Containers {
-        let plan = self.0.plan.as_ref();
-        let volume =
-            |index: usize| plan.and_then(|plan| plan.volumes.get(index)).map(|volume| &volume.containers);
-        match subject {
-            Subject::Volume(index) => volume(index).unwrap_or(&Containers::All),
-            Subject::DefaultToken => {
-                self.0.settings.containers.as_ref().map_or(&Containers::All, |setting| &setting.value)
-            }
-        }
-    }
-
-    /// A Namespace's list need not suit every Pod, but one that leaves a Pod without its token should.
-    fn warns_of_unknown(&self, subject: Subject, pod: &Pod<'_>) -> bool {
-        let origin = if self.is_further(subject) {
-            self.0.settings.tokens.as_ref().map(|setting| &setting.origin)
-        } else {
-            self.0.settings.containers.as_ref().map(|setting| &setting.origin)
-        };
-        let list = self.list(subject);
-        let holds = |(_, _, container): (_, _, &crate::pod::view::Container<'_>)| {
-            list.include(container.name.as_str())
-        };
-        origin == Some(&Origin::Pod) || !pod.spec.all_containers().any(holds)
     }
 }
 
@@ -275,7 +132,7 @@ fn short(text: &str) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", short(text))
 }
 

@@ -15,7 +15,6 @@ use super::body::{self, Budget};
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
-use crate::pod::view::Pod;
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
@@ -88,7 +87,7 @@ impl<S: NamespaceStore> Webhook<S> {
         Ok(verdict)
     }
 
-    async fn decide(&self, request: &admission::Request<'_, Pod<'_>>) -> Result<Verdict, Refusal> {
+    async fn decide(&self, request: &admission::Request<'_, admission::Pod<'_>>) -> Result<Verdict, Refusal> {
         if request.object().is_none() {
             return Ok(admission::allow(request));
         }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::pod::entries::PREFIX;
+use crate::policy::keys::PREFIX;
 use crate::policy::keys::{KEYS, Key, OPT_IN_LABEL, Scope};
 use crate::policy::nearest::nearest;
 

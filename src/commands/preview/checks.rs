@@ -7,7 +7,7 @@ use super::report::{Report, Severity};
 use super::shape;
 use super::workload::Workload;
 use crate::manifest::{NoString, Object, Place};
-use crate::pod::entries::PREFIX;
+use crate::policy::keys::PREFIX;
 use crate::policy::keys::{Key, OPT_IN_LABEL};
 
 /// Reports annotations and labels that are no strings, which no API server takes, and settings that are

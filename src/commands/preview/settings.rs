@@ -9,8 +9,8 @@ use super::cluster::Cluster;
 use super::pods::ANNOTATIONS;
 use super::report::{BOLD, printable};
 use super::{Preview, Trial};
+use crate::admission::Pod;
 use crate::manifest::Object;
-use crate::pod::view::Pod;
 use crate::policy::keys::Key;
 use crate::policy::{Defaults, Effective, Origin, effective};
 
@@ -38,7 +38,7 @@ fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, &'static str> {
     if pod.is_mirror() {
         return Err("a mirror Pod stays as it is");
     }
-    effective(&pod, settings).map_err(|_| "those in sight are refused")
+    effective(pod.metadata.annotations.ours(), settings).map_err(|_| "those in sight are refused")
 }
 
 fn write_table(

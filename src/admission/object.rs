@@ -1,17 +1,85 @@
-//! Annotations and labels, reduced to those that matter here.
+//! The objects that a request may be about, as far as they matter here.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::text::Text;
+use crate::pod::text::{Text, nullable, object};
+use crate::pod::view::PodSpec;
+use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
 
-/// Prefix of every annotation and label of ours.
-pub const PREFIX: &str = "boundtoken.dev/";
+/// What a request may be about.
+pub trait Object {
+    /// The resource, of the core group in version `v1`.
+    const RESOURCE: &'static str;
+    /// The operations that matter.
+    const OPERATIONS: &'static [&'static str];
+}
+
+impl Object for Pod<'_> {
+    const RESOURCE: &'static str = "pods";
+    const OPERATIONS: &'static [&'static str] = &["CREATE"];
+}
+
+/// A Pod as far as its tokens are concerned.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Pod<'a> {
+    /// `metadata`.
+    #[serde(borrow, default, deserialize_with = "object")]
+    pub metadata: ObjectMeta<'a>,
+    /// `spec`.
+    #[serde(borrow, default, deserialize_with = "object")]
+    pub spec: PodSpec<'a>,
+}
+
+impl Pod<'_> {
+    /// Whether a kubelet made this Pod from a file.
+    #[must_use]
+    pub fn is_mirror(&self) -> bool {
+        self.metadata.annotations.get(MIRROR_POD).is_some()
+    }
+}
+
+/// Metadata as far as settings are concerned.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ObjectMeta<'a> {
+    /// `annotations`.
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    pub annotations: Entries<'a>,
+    /// `labels`.
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    pub labels: Entries<'a>,
+}
+
+/// A Namespace as far as its settings are concerned.
+#[derive(Debug, Deserialize)]
+pub struct Namespace<'a> {
+    #[serde(borrow, default, deserialize_with = "object")]
+    pub(super) metadata: ObjectMeta<'a>,
+}
+
+impl Namespace<'_> {
+    pub(super) fn is_opted_in(&self) -> bool {
+        self.metadata.labels.get(OPT_IN_LABEL) == Some(OPT_IN_VALUE)
+    }
+
+    /// What of the Namespace matters here, sorted.
+    pub(super) fn settings(&self) -> (bool, Vec<(&str, &str)>) {
+        let mut annotations: Vec<_> = self.metadata.annotations.ours().collect();
+        annotations.sort_unstable();
+        (self.is_opted_in(), annotations)
+    }
+}
+
+impl Object for Namespace<'_> {
+    const RESOURCE: &'static str = "namespaces";
+    const OPERATIONS: &'static [&'static str] = &["CREATE", "UPDATE"];
+}
 
 /// Annotation of Pods that a kubelet made from a file
 /// (`MirrorPodAnnotationKey` in `k8s.io/api/core/v1/annotation_key_constants.go`).
-pub(super) const MIRROR_POD: &str = "kubernetes.io/config.mirror";
+const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
 /// Annotations or labels, reduced to those that are ours and the mark of mirror Pods.
 #[derive(Clone, Debug, Default)]
