@@ -18,6 +18,7 @@ mod annotate;
 mod checks;
 mod cluster;
 mod diff;
+mod metadata;
 mod output;
 mod pods;
 mod report;
@@ -143,23 +144,25 @@ fn preview(
     let previews = pods::preview(&objects, &args.namespace, &cluster, &trial, &mut report);
     report.write(err)?;
     if args.explain {
-        settings::write_settings(&previews, &cluster, &trial, err)?;
+        settings::write_settings(&previews.known, &cluster, &trial, err)?;
     }
     let rewritten =
-        || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews, &trial));
+        || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews.known, &trial));
     match args.output {
-        Format::Diff => output::write_diffs(&previews, out)?,
-        Format::Patch => output::write_patches(&previews, out)?,
+        Format::Diff => output::write_diffs(&previews.known, out)?,
+        Format::Patch => output::write_patches(&previews.known, out, err)?,
         // Half of a manifest is worse than none.
-        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {}
+        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {
+            output::write_reason(&previews, &report, err)?;
+        }
         Format::Json => output::write_json(rewritten(), out)?,
         Format::Yaml => output::write_yaml(rewritten(), out)?,
     }
     out.flush().map_err(OutputError::from)?;
-    if args.output == Format::Diff && report.worst() != Some(Severity::Error) {
+    if args.output == Format::Diff {
         output::write_summary(&previews, err)?;
     }
-    Ok(exit(args.output, &report, &previews))
+    Ok(exit(args.output, &report, &previews.known))
 }
 
 fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {
