@@ -30,7 +30,7 @@ const UNQUOTED: [(&str, &str, &str); 8] = [
         NAMESPACE,
         "metadata: {name: a, labels: {boundtoken.dev/webhook: off}}",
         "stdin:3: refused: label boundtoken.dev/webhook: a boolean, but a label is a string; \
-             write \"enabled\", or leave it out",
+             write \"off\"",
     ),
     (
         NAMESPACE,

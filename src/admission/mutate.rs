@@ -34,7 +34,8 @@ fn answer(request: &Request<'_, Pod<'_>>, judgement: Judgement) -> Verdict {
     } else {
         Response::refuse(request.uid(), &judgement.mistakes)
     };
-    Verdict::new(mode, outcome, response.warn(judgement.warnings).audit(audit))
+    let response = response.warn(judgement.warnings).audit(audit);
+    Verdict::new(mode, outcome, response).because_of(&judgement.mistakes)
 }
 
 fn mode(judgement: &Judgement) -> Option<Mode> {

@@ -148,8 +148,14 @@ fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadRev
     Ok(request)
 }
 
+/// Most objects in a body. A Pod that fits into etcd has far fewer; each costs memory many times its text.
+const MAX_OBJECTS: usize = 200_000;
+
 /// The one JSON object that a body is.
 fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    if body.split(|byte| *byte == b'{').nth(MAX_OBJECTS).is_some() {
+        return Err(serde_json::Error::custom("it has too many objects"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let object: Option<T> = optional(&mut deserializer)?;
     deserializer.end()?;

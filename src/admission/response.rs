@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
 use serde::{Serialize, Serializer};
 
+use crate::policy::diagnostics::Code;
 use crate::policy::{Mistake, Mode};
 
 /// Most mistakes that one answer spells out.
@@ -46,6 +47,8 @@ pub struct Verdict {
     pub mode: Option<Mode>,
     /// What became of the request.
     pub outcome: Outcome,
+    /// Why it was refused: each code once.
+    pub codes: Vec<Code>,
     body: Vec<u8>,
 }
 
@@ -53,7 +56,16 @@ impl Verdict {
     pub(super) fn new(mode: Option<Mode>, outcome: Outcome, response: Response<'_>) -> Self {
         let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
         // Maps with string keys and finite numbers always serialise; an empty body would be refused.
-        Self { mode, outcome, body: serde_json::to_vec(&review).unwrap_or_default() }
+        let body = serde_json::to_vec(&review).unwrap_or_default();
+        Self { mode, outcome, codes: Vec::new(), body }
+    }
+
+    /// The same verdict with the codes of these mistakes.
+    pub(super) fn because_of(self, mistakes: &[Mistake]) -> Self {
+        let mut codes: Vec<Code> = mistakes.iter().map(|mistake| mistake.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        Self { codes, ..self }
     }
 
     /// The response as JSON.

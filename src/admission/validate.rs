@@ -23,7 +23,7 @@ pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) 
     let mut warnings = settings.warnings(opted_in);
     if !mistakes.is_empty() && changed && opted_in {
         let response = Response::refuse(request.uid(), mistakes).warn(warnings);
-        return Verdict::new(None, Outcome::Refused, response);
+        return Verdict::new(None, Outcome::Refused, response).because_of(mistakes);
     }
     warnings.extend(mistakes.iter().map(crate::policy::warning));
     Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()).warn(warnings))

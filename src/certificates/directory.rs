@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use super::Facts;
 use super::authority::{AuthorityError, Pem, issue, new_authority};
-use super::files::{PairError, load};
+use super::files::{PairError, load, read_facts};
 use super::plan::{Action, Found, plan};
 use super::serving::Checked;
 use crate::files::{Access, Fingerprint, write_atomically};
@@ -29,9 +29,11 @@ pub enum DirectoryError {
     /// A file or the directory itself cannot be written.
     #[error("failed to write {0}: give --tls-dir a directory that can be written to")]
     Unwritable(PathBuf, #[source] io::Error),
-    /// A new authority would lock out the clients that trust the one whose key is elsewhere.
-    #[error("{0} is there without its ca.key: put the key back, or remove it to have a new authority made")]
-    WithoutKey(PathBuf),
+    /// A new authority would lock out the clients that trust the one that is there.
+    #[error(
+        "{0} is there, but its ca.key cannot be used: put the key back, or remove both to have a new authority made"
+    )]
+    WithoutKey(PathBuf, #[source] PairError),
     /// What is there cannot be read, or what was written not be served.
     #[error(transparent)]
     Unservable(#[from] PairError),
@@ -96,19 +98,27 @@ impl Directory {
         Fingerprint::of(files.iter().map(PathBuf::as_path))
     }
 
-    /// What of the directory can be used. A file that is there but cannot be read is never replaced.
+    /// What of the directory can be used. A certificate that clients may trust is never replaced.
     fn find(&self, now: OffsetDateTime) -> Result<Found, DirectoryError> {
         let authority = match self.load("ca.crt", "ca.key", now) {
             Ok(authority) => authority,
-            Err(error @ PairError::Unreadable(..)) => return Err(error.into()),
-            Err(PairError::Missing(path)) if path == self.file("ca.key") => {
-                return Err(DirectoryError::WithoutKey(self.file("ca.crt")));
+            Err(error) if self.has_living_authority(now)? => {
+                return Err(DirectoryError::WithoutKey(self.file("ca.crt"), error));
             }
             Err(_) => return Ok(Found::default()),
         };
         let leaf = self.load("tls.crt", "tls.key", now).ok();
         let leaf = leaf.filter(|leaf| is_signed_by(leaf, &authority, now));
         Ok(Found { authority: Some(authority.facts), leaf: leaf.map(|leaf| leaf.facts) })
+    }
+
+    /// Whether `ca.crt` is there and has not expired, whatever became of its key.
+    fn has_living_authority(&self, now: OffsetDateTime) -> Result<bool, PairError> {
+        match read_facts(&self.file("ca.crt")) {
+            Ok(facts) => Ok(now < facts.not_after),
+            Err(PairError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn load(&self, certificate: &str, key: &str, now: OffsetDateTime) -> Result<Checked, PairError> {
@@ -243,12 +253,27 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_authority_is_replaced() {
+    fn an_authority_that_was_half_written_is_made_anew() {
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
         directory.ensure(NOW).unwrap();
-        fs::write(directory.file("ca.key"), new_authority(NOW).unwrap().key).unwrap();
+        // The key is written first.
+        fs::remove_file(directory.file("ca.crt")).unwrap();
         assert_eq!(action(&directory, NOW), Action::NewAuthority);
+    }
+
+    #[test]
+    fn an_authority_whose_key_cannot_be_used_is_never_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = directory(parent.path(), &["localhost"]);
+        directory.ensure(NOW).unwrap();
+        let trusted = fs::read(directory.file("ca.crt")).unwrap();
+        for key in ["bad".to_owned(), new_authority(NOW).unwrap().key] {
+            fs::write(directory.file("ca.key"), key).unwrap();
+            let error = directory.ensure(NOW).unwrap_err();
+            assert!(matches!(error, DirectoryError::WithoutKey(..)), "{error}");
+            assert_eq!(fs::read(directory.file("ca.crt")).unwrap(), trusted);
+        }
     }
 
     #[test]
@@ -258,7 +283,7 @@ mod tests {
         directory.ensure(NOW).unwrap();
         fs::remove_file(directory.file("ca.key")).unwrap();
         let error = directory.ensure(NOW).unwrap_err();
-        assert!(matches!(error, DirectoryError::WithoutKey(_)), "{error}");
+        assert!(matches!(error, DirectoryError::WithoutKey(..)), "{error}");
     }
 
     #[test]

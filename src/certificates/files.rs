@@ -11,9 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
+use super::Facts;
 use super::serving::{Checked, ServingCertificate};
-use super::{Facts, clock};
-use crate::files::{Fingerprint, Look};
+use crate::clock;
+use crate::files::Fingerprint;
 use crate::telemetry::metrics::{Metrics, RotationResult};
 
 /// Why a pair of files cannot be served: a sentence each.
@@ -96,6 +97,15 @@ fn pair(
     }
 }
 
+/// Reads the first certificate of a file, without its key.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn read_facts(path: &Path) -> Result<Facts, PairError> {
+    let chain = read_chain(path)?;
+    chain.first().and_then(Facts::read).ok_or_else(|| PairError::DamagedCertificate(path.to_owned()))
+}
+
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, PairError> {
     let content = read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
@@ -149,10 +159,9 @@ impl CertificateFiles {
     pub fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.serving)
     }
-}
 
-impl Look for CertificateFiles {
-    fn look(&mut self, now: OffsetDateTime) {
+    /// Serves what the files hold now, if that changed and can be served.
+    pub fn reload(&mut self, now: OffsetDateTime) {
         let seen = Fingerprint::of([self.certificate.as_path(), self.key.as_path()]);
         if seen == self.seen {
             return;

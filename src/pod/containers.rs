@@ -1,6 +1,6 @@
 //! The containers of a Pod: which mounts and environment variables go and come.
 
-use json_patch::jsonptr::{Pointer, PointerBuf};
+use json_patch::jsonptr::{self, PointerBuf};
 use serde_json::{Value, json};
 
 use super::decide::Draft;
@@ -10,6 +10,9 @@ use super::plan::{self, DefaultToken, Token};
 use super::roles::TokenVolume;
 use super::token::{Containers, DEFAULT_DIRECTORY};
 use super::view::{Container, VolumeMount};
+
+/// Member of a container.
+const MOUNTS: &str = "volumeMounts";
 
 /// What one container gets.
 #[derive(Debug, Default)]
@@ -34,8 +37,11 @@ impl<'p> Draft<'p> {
     pub(super) fn edit_containers(&mut self) {
         let Some(plan) = self.plan else { return };
         for (list, index, container) in self.spec.all_containers() {
-            let at = join(list, [index]);
-            self.remove_mounts(&at, container);
+            if self.patch.is_too_large() {
+                break;
+            }
+            let member = |name: &'static str| join(list, [index.into(), jsonptr::Token::from(name)]);
+            self.remove_mounts(&member, container);
             let mut additions = Additions::default();
             self.hold_default(container, &mut additions);
             for (index, volume) in plan.volumes.iter().enumerate() {
@@ -43,16 +49,16 @@ impl<'p> Draft<'p> {
                     self.hold(container, &planned(index, volume), &mut additions);
                 }
             }
-            self.add(&at, container, additions);
+            self.add(&member, container, additions);
         }
     }
 
-    fn remove_mounts(&mut self, at: &Pointer, container: &Container<'_>) {
+    fn remove_mounts(&mut self, member: &impl Fn(&'static str) -> PointerBuf, container: &Container<'_>) {
         for (index, mount) in container.mounts().iter().enumerate().rev() {
             if self.drops(container, mount) {
-                self.patch.remove(join(&mounts_pointer(at), [index]));
+                self.patch.remove(join(&member(MOUNTS), [index]));
             } else if mount.has_sub_path() && self.roles.mounted(mount).is_some() {
-                self.findings.push(Finding::SubPath { container: container.name.as_str().to_owned() });
+                self.note(Finding::SubPath { container: container.name.as_str().to_owned() });
             }
         }
     }
@@ -94,21 +100,24 @@ impl<'p> Draft<'p> {
 
     /// Mounts a volume in a container and sets its variables, unless something else is there.
     fn hold(&mut self, container: &Container<'_>, held: &Held<'_>, additions: &mut Additions) {
-        let at_directory = |mount: &&VolumeMount<'_>| mount.is_at(held.directory);
-        match container.mounts().iter().filter(|mount| !self.drops(container, mount)).find(at_directory) {
-            Some(mount) if mount.name.as_str() == held.volume => self.held.push(held.subject),
-            Some(_) => {
-                self.findings.push(Finding::MountTaken {
+        let remaining = || container.mounts().iter().filter(|mount| !self.drops(container, mount));
+        // The mount point of a mount inside a read-only volume could not be made.
+        let blocked = container.has_device_at(held.directory)
+            || remaining().any(|mount| mount.is_below(held.directory));
+        match remaining().find(|mount| mount.is_at(held.directory)) {
+            Some(mount) if mount.name.as_str() == held.volume => {}
+            None if !blocked => additions.mounts.push(mount(held)),
+            _ => {
+                self.note(Finding::MountTaken {
                     container: container.name.as_str().to_owned(),
                     directory: held.directory.to_owned(),
                     subject: held.subject,
                 });
                 return;
             }
-            None => {
-                self.held.push(held.subject);
-                additions.mounts.push(mount(held));
-            }
+        }
+        if !self.held.contains(&held.subject) {
+            self.held.push(held.subject);
         }
         for (name, file) in &held.env {
             self.set_env(container, name, &format!("{}/{file}", held.directory), held.subject, additions);
@@ -125,7 +134,7 @@ impl<'p> Draft<'p> {
     ) {
         match container.env.iter().flatten().find(|variable| variable.name.as_str() == name) {
             Some(variable) if variable.value.as_ref().is_some_and(|value| value.as_str() == path) => {}
-            Some(_) => self.findings.push(Finding::EnvTaken {
+            Some(_) => self.note(Finding::EnvTaken {
                 container: container.name.as_str().to_owned(),
                 env: name.to_owned(),
                 subject,
@@ -134,9 +143,19 @@ impl<'p> Draft<'p> {
         }
     }
 
-    fn add(&mut self, at: &Pointer, container: &Container<'_>, additions: Additions) {
-        self.patch.append(&mounts_pointer(at), container.volume_mounts.is_some(), additions.mounts);
-        self.patch.append(&join(at, ["env"]), container.env.is_some(), additions.env);
+    fn add(
+        &mut self,
+        member: &impl Fn(&'static str) -> PointerBuf,
+        container: &Container<'_>,
+        additions: Additions,
+    ) {
+        let Additions { mounts, env } = additions;
+        if !mounts.is_empty() {
+            self.patch.append(&member(MOUNTS), container.volume_mounts.is_some(), mounts);
+        }
+        if !env.is_empty() {
+            self.patch.append(&member("env"), container.env.is_some(), env);
+        }
     }
 }
 
@@ -149,10 +168,6 @@ fn planned<'p>(index: usize, volume: &'p plan::TokenVolume) -> Held<'p> {
         directory: &volume.directory,
         env: volume.tokens.iter().filter_map(env).collect(),
     }
-}
-
-fn mounts_pointer(container: &Pointer) -> PointerBuf {
-    join(container, ["volumeMounts"])
 }
 
 fn mount(held: &Held<'_>) -> Value {

@@ -15,14 +15,17 @@ use super::view::{PodSpec, Volume};
 /// `/spec/automountServiceAccountToken`.
 const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountToken");
 
+/// Most findings that are noted.
+const MAX_FINDINGS: usize = 64;
+
 /// Most names of a container list that are looked up only to warn about them.
 const MAX_UNKNOWN: usize = 16;
 
 /// What becomes of a Pod.
 #[derive(Debug)]
 pub struct Decision<'p> {
-    /// The changes; empty when the Pod is as it should be.
-    pub patch: Patch,
+    /// The changes; empty when the Pod is as it should be, `None` when they are too many.
+    pub patch: Option<Patch>,
     /// What people should know.
     pub findings: Vec<Finding>,
     /// Every service account token in the resulting spec, mounted or not.
@@ -69,8 +72,8 @@ pub(super) struct Draft<'p> {
     pub(super) api: &'p ApiAudiences,
     pub(super) roles: Roles<'p>,
     pub(super) patch: Patcher,
-    pub(super) findings: Vec<Finding>,
-    /// What some container holds.
+    findings: Vec<Finding>,
+    /// What some container holds, each once.
     pub(super) held: Vec<Subject>,
     projections: Vec<Projection<'p>>,
 }
@@ -86,6 +89,13 @@ impl<'p> Draft<'p> {
             findings: Vec::new(),
             held: Vec::new(),
             projections: Vec::new(),
+        }
+    }
+
+    /// Notes a finding. A handful says enough, and a Pod may have any number of containers.
+    pub(super) fn note(&mut self, finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
         }
     }
 
@@ -118,7 +128,7 @@ impl<'p> Draft<'p> {
             self.patch.set(AUTOMOUNT.to_buf(), automount.is_some(), false.into());
         }
         if disable && automount == Some(true) {
-            self.findings.push(Finding::AutomountOverruled);
+            self.note(Finding::AutomountOverruled);
         }
     }
 
@@ -147,7 +157,7 @@ impl<'p> Draft<'p> {
     fn note_no_default_token(&mut self) {
         let rebinds = self.plan.is_some_and(|plan| matches!(plan.default_token, DefaultToken::Rebind { .. }));
         if rebinds && !self.has_default_token() && !self.is_served() {
-            self.findings.push(Finding::NoDefaultToken);
+            self.note(Finding::NoDefaultToken);
         }
     }
 
@@ -163,12 +173,12 @@ impl<'p> Draft<'p> {
         if let DefaultToken::Rebind { audience: Audience::Named(_), .. } = plan.default_token
             && self.has_default_token()
         {
-            self.findings.push(Finding::ForeignAudience(Subject::DefaultToken));
+            self.note(Finding::ForeignAudience(Subject::DefaultToken));
         }
         for (index, volume) in plan.volumes.iter().enumerate() {
             let foreign = volume.tokens.iter().any(|token| token.audience != Audience::ApiServer);
             if *volume.directory == *DEFAULT_DIRECTORY && foreign {
-                self.findings.push(Finding::ForeignAudience(Subject::Volume(index)));
+                self.note(Finding::ForeignAudience(Subject::Volume(index)));
             }
         }
     }
@@ -178,7 +188,7 @@ impl<'p> Draft<'p> {
         for (index, volume) in self.spec.volumes.iter().flatten().enumerate() {
             let other = volume.secret.is_some() && self.roles.at(index) == Role::Other;
             if other && self.roles.is_mounted_at_default(volume) {
-                self.findings.push(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
+                self.note(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
             }
         }
     }
@@ -196,7 +206,7 @@ impl<'p> Draft<'p> {
     fn note_unknown(&mut self, containers: &Containers, subject: Subject) {
         for name in containers.names().iter().take(MAX_UNKNOWN) {
             if !self.spec.all_containers().any(|(_, _, container)| container.name.as_str() == &**name) {
-                self.findings.push(Finding::UnknownContainer { name: name.to_string(), subject });
+                self.note(Finding::UnknownContainer { name: name.to_string(), subject });
             }
         }
     }

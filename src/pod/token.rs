@@ -216,6 +216,13 @@ pub fn is_same_directory(one: &str, other: &str) -> bool {
     one == other || segments(one).eq(segments(other))
 }
 
+/// Whether a mount path is inside a directory, and not the directory itself.
+#[must_use]
+pub fn is_below(path: &str, directory: &str) -> bool {
+    let mut inner = segments(path);
+    segments(directory).all(|segment| inner.next() == Some(segment)) && inner.next().is_some()
+}
+
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !matches!(*segment, "" | "."))
 }

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::text::{Text, list, nullable, optional, optional_list};
 
-use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
+use super::token::{ApiAudiences, Ttl, is_below, is_same_directory, is_year_long};
 
 /// The specification of a Pod.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -179,6 +179,9 @@ pub struct Container<'a> {
     /// `volumeMounts`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
     pub volume_mounts: Option<Vec<VolumeMount<'a>>>,
+    /// `volumeDevices`.
+    #[serde(borrow, default, deserialize_with = "list")]
+    volume_devices: Vec<VolumeDevice<'a>>,
     /// `env`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
     pub env: Option<Vec<EnvVar<'a>>>,
@@ -190,6 +193,20 @@ impl Container<'_> {
     pub fn mounts(&self) -> &[VolumeMount<'_>] {
         self.volume_mounts.as_deref().unwrap_or_default()
     }
+
+    /// Whether a block device is at this directory.
+    #[must_use]
+    pub fn has_device_at(&self, directory: &str) -> bool {
+        self.volume_devices.iter().any(|device| is_same_directory(device.device_path.as_str(), directory))
+    }
+}
+
+/// A block device in a container.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VolumeDevice<'a> {
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    device_path: Text<'a>,
 }
 
 /// A mount of a volume in a container.
@@ -215,6 +232,12 @@ impl VolumeMount<'_> {
     #[must_use]
     pub fn is_at(&self, directory: &str) -> bool {
         is_same_directory(self.mount_path.as_str(), directory)
+    }
+
+    /// Whether the mount is inside this directory.
+    #[must_use]
+    pub fn is_below(&self, directory: &str) -> bool {
+        is_below(self.mount_path.as_str(), directory)
     }
 
     /// Whether a single file or subdirectory is mounted, which the kubelet never refreshes.

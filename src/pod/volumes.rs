@@ -145,7 +145,9 @@ impl<'p> Draft<'p> {
                 }
             }
         }
-        self.patch.append(VOLUMES, self.spec.volumes.is_some(), values);
+        if !values.is_empty() {
+            self.patch.append(VOLUMES, self.spec.volumes.is_some(), values);
+        }
     }
 }
 

@@ -16,11 +16,6 @@ use super::namespace::NamespaceSettings;
 use super::settings::{Settings, ours};
 use super::warnings::Warnings;
 
-/// Most operations of a patch, as the API server allows them to its own clients
-/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
-/// copy of the list.
-const MAX_OPERATIONS: usize = 10_000;
-
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
 pub struct Judgement {
@@ -86,7 +81,7 @@ pub fn judge<'a>(
             Judgement {
                 mistakes: broken(&decision, namespace),
                 in_force: Some(InForce::from(&*compiled)),
-                patch: decision.patch,
+                patch: decision.patch.unwrap_or_default(),
                 ..Judgement::new(settings_from)
             }
         }
@@ -214,15 +209,12 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
-    if decision.patch.len() > MAX_OPERATIONS {
+    if decision.patch.is_none() {
         mistakes.push(Mistake {
             code: Code::TooLarge,
             field: Field::Volumes,
             origin: Origin::Pod,
-            text: format!(
-                "the Pod would need {} changes, allowed are {MAX_OPERATIONS}",
-                decision.patch.len()
-            ),
+            text: "the Pod would need more than 10000 changes, or more than 1 MiB of them".to_owned(),
         });
     }
     let api = &namespace.defaults.api_audiences;

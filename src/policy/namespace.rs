@@ -7,9 +7,12 @@ use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::guardrails::Guardrails;
 use super::keys::Key;
-use super::mistake::{Field, Mistake, Origin, quote};
+use super::mistake::{Field, Mistake, Origin, printable, quote};
 use super::settings::{Settings, ours};
 use super::warnings::Warnings;
+
+/// Longest name of a Namespace: a DNS label (RFC 1123).
+const MAX_NAME: usize = 63;
 
 /// The settings of one Namespace that opted in, with its mistakes kept as mistakes.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ impl NamespaceSettings {
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
         defaults: &Arc<Defaults>,
     ) -> Self {
-        let origin = Origin::Namespace(name.into());
+        let origin = Origin::Namespace(printable(name, MAX_NAME).0.into());
         let mut guardrails = Guardrails::default();
         let mut settings =
             Settings::parse(ours(annotations), &origin, &defaults.api_audiences, |key, text| {

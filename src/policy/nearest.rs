@@ -1,6 +1,7 @@
 //! Finds the word that somebody probably meant.
 
-/// Longest text that is compared, in characters: no known word is longer.
+/// Longest text that is compared: no known word is longer, and whoever creates a Pod chooses its
+/// names before anybody checks them.
 const MAX_CHARS: usize = 64;
 
 /// The candidate with the fewest edits from `text`, if they are few enough to be a slip.
@@ -12,6 +13,7 @@ pub fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     }
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= MAX_CHARS)
         .map(|candidate| (distance(&text, candidate), candidate))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(text.len()) / 4)
@@ -62,5 +64,6 @@ mod tests {
         assert_eq!(nearest("Disabled", known), Some("disable"));
         assert_eq!(nearest("zzzzzz", known), None);
         assert_eq!(nearest(&"a".repeat(10_000), known), None);
+        assert_eq!(nearest(&"a".repeat(64), [&*"a".repeat(65)]), None);
     }
 }

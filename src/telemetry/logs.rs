@@ -10,6 +10,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::policy::nearest::nearest;
+
+/// The levels, from the calmest.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum LogFormat {
@@ -29,7 +34,8 @@ pub struct LogArgs {
         value_name = "LEVEL",
         env = "BOUNDTOKEN_LOG_LEVEL",
         hide_env_values = true,
-        default_value = "info"
+        default_value = "info",
+        value_parser = levels
     )]
     log_level: Targets,
     /// How log lines are written
@@ -41,6 +47,18 @@ pub struct LogArgs {
         default_value = "text"
     )]
     log_format: LogFormat,
+}
+
+/// Reads `--log-level`. A word that is no level would count as a module, and silence everything.
+fn levels(text: &str) -> Result<Targets, String> {
+    for item in text.split(',').map(str::trim).filter(|item| !item.contains('=')) {
+        if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(item)) {
+            let guess =
+                nearest(item, LEVELS).map(|level| format!("; did you mean {level}?")).unwrap_or_default();
+            return Err(format!("{item:?} is no level: allowed are {}{guess}", LEVELS.join(", ")));
+        }
+    }
+    text.parse().map_err(|error| format!("{error}"))
 }
 
 impl LogArgs {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::report::{Report, Severity};
 use super::shape;
-use crate::manifest::Object;
-use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
+use crate::manifest::{NoString, Object, Place};
+use crate::policy::keys::{OPT_IN_LABEL, PREFIX};
 
 /// Where the metadata of an object stands.
 pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
@@ -32,51 +32,39 @@ pub(super) fn check_object(object: &Object<'_>, report: &mut Report) -> Result<(
 
 /// Reports names, annotations and labels that are no strings; returns the first sentence.
 pub(super) fn check_text(object: &Object<'_>, metadata: &Pointer, report: &mut Report) -> Result<(), String> {
-    let names = NAMES.iter().filter_map(|name| {
-        let place = metadata.with_trailing_token(*name);
-        Some((field(&place), place.resolve(object.value).ok()?, place, "a name"))
-    });
-    let annotations = entries(object, metadata, "annotations")
-        .map(|(key, place, value)| (key.to_owned(), value, place, "an annotation"));
-    let labels = entries(object, metadata, "labels")
-        .map(|(key, place, value)| (format!("label {key}"), value, place, "a label"));
-    let mut result = Ok(());
-    for (what, value, place, noun) in names.chain(annotations).chain(labels) {
-        if !matches!(value, Value::String(_) | Value::Null) {
-            let (kind, fix) = (kind(value), fix(object, &place, value, noun));
-            let sentence = format!("{what}: {kind}, but {noun} is a string; {fix}");
-            report.add(Severity::Refused, object, &place, &sentence);
-            result = result.and(Err(sentence));
+    let names = NAMES.iter().filter_map(|name| fault_of_name(object, metadata.with_trailing_token(*name)));
+    let faults: Vec<_> = names.chain(faults_of_entries(object, metadata)).collect();
+    for (place, sentence) in &faults {
+        report.add(Severity::Refused, object, place, sentence);
+    }
+    faults.into_iter().next().map_or(Ok(()), |(_, sentence)| Err(sentence))
+}
+
+fn fault_of_name(object: &Object<'_>, place: PointerBuf) -> Option<(PointerBuf, String)> {
+    let value = place.resolve(object.value).ok()?;
+    let (field, kind) = (field(&place), NoString::of(value)?);
+    let fix = match kind {
+        NoString::List | NoString::Map => "write a name".to_owned(),
+        NoString::Boolean | NoString::Number => {
+            // As it is written, unless that is an alias: `1.10` is no 1.1.
+            let written = object.document.text(&object.pointer.concat(&place));
+            let written = written.filter(|text| !text.starts_with('*')).map(str::to_owned);
+            format!("write \"{}\"", written.unwrap_or_else(|| value.to_string()))
         }
-    }
-    result
+    };
+    let sentence = format!("{field}: {}, but a name is a string; {fix}", kind.name());
+    Some((place, sentence))
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::Array(_) => "a list",
-        _ => "a map",
-    }
-}
-
-fn fix(object: &Object<'_>, place: &Pointer, value: &Value, noun: &str) -> String {
-    if place.last().is_some_and(|token| token.decoded() == OPT_IN_LABEL) {
-        let otherwise = if value == &Value::Bool(true) { "" } else { ", or leave it out" };
-        return format!("write \"{OPT_IN_VALUE}\"{otherwise}");
-    }
-    match (value, noun) {
-        (Value::Array(_) | Value::Object(_), "an annotation") => "write it as text after `|`".to_owned(),
-        (Value::Array(_) | Value::Object(_), noun) => format!("write {noun}"),
-        _ => format!("write \"{}\"", written(object, place, value)),
-    }
-}
-
-/// A value as it is written, unless that is an alias: `0644` is no 420 once it is quoted.
-fn written(object: &Object<'_>, place: &Pointer, value: &Value) -> String {
-    let text = object.document.text(&object.pointer.concat(place));
-    text.filter(|text| !text.starts_with('*')).map_or_else(|| value.to_string(), str::to_owned)
+fn faults_of_entries(object: &Object<'_>, metadata: &Pointer) -> impl Iterator<Item = (PointerBuf, String)> {
+    let maps = [(Place::Annotations, ""), (Place::Labels, "label ")];
+    maps.into_iter().flat_map(move |(map, prefix)| {
+        entries(object, metadata, map.field()).filter_map(move |(key, place, value)| {
+            let written = object.document.text(&object.pointer.concat(&place));
+            let sentence = NoString::of(value)?.sentence(map, key, written, &value.to_string());
+            Some((place, format!("{prefix}{sentence}")))
+        })
+    })
 }
 
 /// Reports settings that are labels.

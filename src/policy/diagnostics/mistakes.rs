@@ -181,7 +181,7 @@ pub(super) const MISTAKES: &[Diagnostic] = &[
         Invalid,
         [
             "too many volumes or mounts",
-            "A patch of more than 10000 operations would cost the API server seconds.",
+            "A patch of more than 10000 operations, or of more than 1 MiB, would cost the API server seconds.",
             "Create a Pod with fewer volumes and mounts.",
         ],
     ),

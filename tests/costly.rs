@@ -1,0 +1,61 @@
+//! Pods made to cost much, or to be broken by the patch.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use serde_json::json;
+use support::{annotated, decide, namespace, pod, volume};
+
+#[test]
+fn a_mount_inside_the_directory_of_a_token_keeps_the_token_out() {
+    let mut pod = pod(&["app"]);
+    pod["spec"]["containers"][0]["volumeMounts"] =
+        json!([{"name": "cache", "mountPath": "/var/run/secrets/tokens/vault"}]);
+    let answer = decide(&pod, &namespace(&[("mode", "add")]));
+    assert!(answer.warns("BT054"), "{:?}", answer.warnings());
+    assert_eq!(volume(&answer.pod, "boundtoken"), None);
+}
+
+#[test]
+fn a_device_in_the_directory_of_a_token_keeps_the_token_out() {
+    let mut pod = pod(&["app"]);
+    pod["spec"]["containers"][0]["volumeDevices"] =
+        json!([{"name": "disk", "devicePath": "/var/run/secrets/tokens"}]);
+    let answer = decide(&pod, &namespace(&[("mode", "add")]));
+    assert!(answer.warns("BT054"), "{:?}", answer.warnings());
+    assert_eq!(volume(&answer.pod, "boundtoken"), None);
+}
+
+/// Sixteen tokens with paths of four kilobytes in thousands of containers would be gigabytes of patch.
+#[test]
+fn a_patch_far_larger_than_its_pod_is_refused() {
+    let names: Vec<String> = (0..3000).map(|index| format!("c{index}")).collect();
+    let pod = pod(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let directory = vec!["d".repeat(250); 15].join("/");
+    let items: Vec<String> =
+        (0..16).map(|index| format!("{{path: /{directory}/{index}/t, env: E{index}}}")).collect();
+    let tokens = format!("[{}]", items.join(","));
+    let answer = decide(&annotated(pod, &[("tokens", &tokens)]), &namespace(&[]));
+    assert_eq!(answer.response["status"]["code"], 422);
+    assert!(answer.message().contains("(BT017)"), "{}", answer.message());
+    assert!(answer.response.to_string().len() < 4096);
+}
+
+#[test]
+fn a_container_with_a_name_of_megabytes_costs_nothing() {
+    let long = "x".repeat(2_000_000);
+    let unknown: Vec<String> = (0..16).map(|index| format!("{}{index}", "y".repeat(50))).collect();
+    let items: Vec<String> =
+        (0..16).map(|index| format!("{{path: /t{index}/t, containers: '{}'}}", unknown.join(","))).collect();
+    let tokens = format!("[{}]", items.join(","));
+    let answer = decide(&annotated(pod(&[&long]), &[("tokens", &tokens)]), &namespace(&[]));
+    assert!(answer.warns("BT053"));
+    assert!(!answer.warnings().iter().any(|warning| warning.contains("did you mean")));
+}
