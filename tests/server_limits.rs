@@ -181,23 +181,6 @@ async fn a_client_that_takes_no_answers_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn above_the_limit_connections_wait_for_their_turn() {
-    let server = start(no_namespaces(), 2);
-    let (first, _second) = (server.connect().await, server.connect().await);
-    let third = async {
-        let mut client = server.connect().await;
-        client.get("/").await.status
-    };
-    let began = Instant::now();
-    let leave = async {
-        sleep(seconds(5)).await;
-        drop(first);
-    };
-    let (status, ()) = tokio::join!(third, leave);
-    assert_eq!((status, elapsed(began)), (404, 5));
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_unused_connection_may_wait_as_long_as_an_idle_one() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;

@@ -11,6 +11,8 @@ pub mod bind;
 mod body;
 mod connection;
 pub mod limits;
+mod phase;
+mod places;
 mod refusal;
 pub mod routes;
 mod stall;
@@ -27,8 +29,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use accept::{Listener, Places, accept_until};
+use accept::{Listener, accept_until};
 use connection::{Service, serve, serve_tls};
+use places::Places;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -95,31 +98,32 @@ impl Server {
     /// The accept loop counts as a connection, so that none of its backlog is forgotten.
     fn spawn_webhook<L: Listener>(&self, listener: L, stop: CancellationToken, connections: &TaskTracker) {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
-        let service = Service { router: self.webhook.clone(), draining: self.draining.clone() };
+        let service = self.service(&self.webhook, limits::IDLE);
         let (tracker, metrics) = (connections.clone(), Arc::clone(&self.metrics));
         let places = Places::new("webhook", self.max_connections);
         connections.spawn(accept_until(stop, listener, places, move |stream, place| {
-            let served = serve_tls(stream, acceptor.clone(), service.clone());
+            let (acceptor, service) = (acceptor.clone(), service.clone());
             let connected = metrics.connected();
             tracker.spawn(async move {
-                served.await;
-                drop((place, connected));
+                serve_tls(stream, acceptor, service, &place).await;
+                drop((connected, place));
             });
         }));
+    }
+
+    fn service(&self, router: &Router, idle: Duration) -> Service {
+        Service { router: router.clone(), draining: self.draining.clone(), idle }
     }
 
     /// Ends, with its connections, when the guard is dropped: probes must work up to the end.
     fn spawn_admin<L: Listener>(&self, listener: L) -> tokio_util::sync::DropGuard {
         let over = CancellationToken::new();
-        let service = Service { router: self.admin.clone(), draining: self.draining.clone() };
+        let service = self.service(&self.admin, limits::ADMIN_IDLE);
         let stop = over.clone();
         let places = Places::new("admin", limits::ADMIN_CONNECTIONS);
         tokio::spawn(accept_until(over.clone(), listener, places, move |stream, place| {
-            let served = stop.clone().run_until_cancelled_owned(serve(stream, service.clone()));
-            tokio::spawn(async move {
-                served.await;
-                drop(place);
-            });
+            let (stop, service) = (stop.clone(), service.clone());
+            tokio::spawn(async move { stop.run_until_cancelled(serve(stream, service, &place)).await });
         }));
         over.drop_guard()
     }

@@ -7,28 +7,13 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::limits::{HEAD, WRITE};
-
-/// Where a connection is: odd while a request is being answered, even between requests.
-#[derive(Debug, Default)]
-pub(super) struct Phase(AtomicU64);
-
-impl Phase {
-    /// A head is complete, or an answer is.
-    pub(super) fn turn(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn load(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use super::phase::Phase;
 
 /// A stream that fails with [`io::ErrorKind::TimedOut`] when the client stalls.
 #[derive(Debug)]
@@ -44,18 +29,20 @@ pub(super) struct Stalling<S> {
 
 impl<S> Stalling<S> {
     pub(super) fn new(stream: S, phase: Arc<Phase>) -> Self {
-        Self { stream, phase, seen: 0, begun: false, head: None, write: None }
+        let (seen, begun, head, write) = Default::default();
+        Self { stream, phase, seen, begun, head, write }
     }
 
     /// Whether bytes that arrive now belong to a head.
     fn is_between_requests(&mut self) -> bool {
-        let phase = self.phase.load();
-        if phase != self.seen {
-            self.seen = phase;
+        let turns = self.phase.turns();
+        let between = turns.is_multiple_of(2);
+        if between && turns != self.seen {
+            self.seen = turns;
             self.begun = false;
             self.head = None;
         }
-        phase.is_multiple_of(2)
+        between
     }
 
     /// Starts the clock of a head when its first bytes have arrived and the rest is awaited.
@@ -70,6 +57,7 @@ impl<S> Stalling<S> {
         if late { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 
+    /// Starts the clocks of an answer when some of it has to wait; most are written at once.
     fn check_write<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -91,11 +79,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let between = self.is_between_requests();
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if self.is_between_requests() {
-            let arrived = buffer.filled().len() > before;
-            self.check_head(context, arrived)?;
+        if between {
+            self.check_head(context, buffer.filled().len() > before)?;
         }
         polled
     }
@@ -113,6 +101,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if polled.is_ready() {
+            self.phase.flush();
+        }
         self.check_write(context, polled)
     }
 
