@@ -14,6 +14,9 @@ pub const BODY: Duration = Duration::from_secs(10);
 /// A client that takes nothing of its answer.
 pub const WRITE: Duration = Duration::from_secs(10);
 
+/// A whole answer, from the end of the handler to its last byte. No API server waits longer for one.
+pub const ANSWER: Duration = Duration::from_secs(30);
+
 /// A connection without a request. It must exceed the 90 s of the API server, which does not
 /// repeat a POST that meets a closing connection. A new connection counts as idle, because
 /// Go keeps connections in its pool that it dialled and did not need.

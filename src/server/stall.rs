@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::limits::{HEAD, WRITE};
+use super::limits::{ANSWER, HEAD, WRITE};
 use super::phase::Phase;
 
 /// A stream that fails with [`io::ErrorKind::TimedOut`] when the client stalls.
@@ -25,12 +25,14 @@ pub(super) struct Stalling<S> {
     begun: bool,
     head: Option<Pin<Box<Sleep>>>,
     write: Option<Pin<Box<Sleep>>>,
+    /// When the answers that are being written have to be written as a whole.
+    overdue: Option<Instant>,
 }
 
 impl<S> Stalling<S> {
     pub(super) fn new(stream: S, phase: Arc<Phase>) -> Self {
-        let (seen, begun, head, write) = Default::default();
-        Self { stream, phase, seen, begun, head, write }
+        let (seen, begun, head, write, overdue) = Default::default();
+        Self { stream, phase, seen, begun, head, write, overdue }
     }
 
     /// Whether bytes that arrive now belong to a head.
@@ -67,7 +69,9 @@ impl<S> Stalling<S> {
             self.write = None;
             return polled;
         }
-        let write = self.write.get_or_insert_with(|| Box::pin(sleep(WRITE)));
+        let now = Instant::now();
+        let overdue = *self.overdue.get_or_insert(now + ANSWER);
+        let write = self.write.get_or_insert_with(|| Box::pin(sleep_until(overdue.min(now + WRITE))));
         ready!(write.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -103,6 +107,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
         let polled = Pin::new(&mut self.stream).poll_flush(context);
         if polled.is_ready() {
             self.phase.flush();
+            self.overdue = None;
         }
         self.check_write(context, polled)
     }
@@ -110,5 +115,45 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(context);
         self.check_write(context, polled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// Writes 1 MiB to a client that takes 16 KiB, then waits, again and again; the seconds it took.
+    async fn write_to_sipping(wait: Duration) -> (io::Result<()>, u64) {
+        let (client, server) = duplex(16 * 1024);
+        let began = Instant::now();
+        let mut stream = Stalling::new(server, Arc::new(Phase::new(began)));
+        let sips = tokio::spawn(async move {
+            let (mut client, mut sip) = (client, vec![0; 16 * 1024]);
+            while client.read_exact(&mut sip).await.is_ok() {
+                sleep(wait).await;
+            }
+        });
+        let written = async {
+            stream.write_all(&vec![0; 1024 * 1024]).await?;
+            stream.flush().await
+        };
+        let written = written.await;
+        sips.abort();
+        (written, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_taken_as_a_whole_in_its_time_or_not_at_all() {
+        let (written, took) = write_to_sipping(Duration::from_secs(4)).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(took, ANSWER.as_secs());
+        let (written, took) = write_to_sipping(Duration::from_millis(400)).await;
+        assert!(written.is_ok() && took < ANSWER.as_secs());
+        let (written, took) = write_to_sipping(Duration::from_mins(5)).await;
+        assert!(written.is_err() && took == WRITE.as_secs());
     }
 }
