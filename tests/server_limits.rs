@@ -181,6 +181,37 @@ async fn a_client_that_takes_no_answers_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_that_began_behind_another_request_has_ten_seconds_too() {
+    let post = head("/mutate", "application/json", 2) + "{}";
+    for request in ["GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", &post] {
+        for more in ["G", "GET / HTTP/1.1\r\nx:"] {
+            let server = start(no_namespaces(), 512);
+            let mut client = server.connect().await;
+            client.send(format!("{request}{more}")).await;
+            assert_ne!(client.answer().await.unwrap().status, 200);
+            let began = Instant::now();
+            client.closed().await;
+            assert_eq!(elapsed(began), limits::HEAD.as_secs(), "{more}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_in_a_row_are_all_answered() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    let post = head("/mutate", "application/json", 2) + "{}";
+    client.send(post.repeat(3) + &post[..30]).await;
+    for _ in 0..3 {
+        assert_eq!(client.answer().await.unwrap().status, 400);
+    }
+    client.send(&post[30..]).await;
+    assert_eq!(client.answer().await.unwrap().status, 400);
+    sleep(limits::IDLE - seconds(1)).await;
+    assert_eq!(client.get("/").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unused_connection_may_wait_as_long_as_an_idle_one() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;

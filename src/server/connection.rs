@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::header::{CONNECTION, HeaderValue};
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
@@ -83,7 +83,7 @@ fn answer(
     service: &Service,
     phase: &Arc<Phase>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
-    phase.turn();
+    phase.begin(request.body().size_hint().exact());
     let phase = Arc::clone(phase);
     let Service { router, draining, .. } = service.clone();
     async move {

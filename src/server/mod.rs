@@ -10,6 +10,7 @@ pub mod admin;
 pub mod bind;
 mod body;
 mod connection;
+mod framing;
 pub mod limits;
 mod phase;
 mod places;

@@ -12,6 +12,8 @@ pub(super) struct Phase {
     turns: AtomicU64,
     /// How many turns there were when everything written was last on its way to the client.
     flushed: AtomicU64,
+    /// Length of the body of the last request, [`u64::MAX`] if nobody knows.
+    body: AtomicU64,
     /// Microseconds from `epoch` to the last turn.
     since: AtomicU64,
     epoch: Instant,
@@ -27,13 +29,19 @@ pub(super) struct Idle {
 impl Phase {
     /// A new connection; all that are to be compared have the same epoch.
     pub(super) fn new(epoch: Instant) -> Self {
-        let (turns, flushed, since) = Default::default();
-        let phase = Self { turns, flushed, since, epoch };
+        let (turns, flushed, body, since) = Default::default();
+        let phase = Self { turns, flushed, body, since, epoch };
         phase.touch();
         phase
     }
 
-    /// A head is complete, or a handler has its answer.
+    /// A head is complete; a body of this length follows.
+    pub(super) fn begin(&self, body: Option<u64>) {
+        self.body.store(body.unwrap_or(u64::MAX), Relaxed);
+        self.turn();
+    }
+
+    /// A handler has its answer.
     pub(super) fn turn(&self) {
         self.touch();
         self.turns.fetch_add(1, Relaxed);
@@ -46,6 +54,10 @@ impl Phase {
 
     pub(super) fn turns(&self) -> u64 {
         self.turns.load(Relaxed)
+    }
+
+    pub(super) fn body(&self) -> u64 {
+        self.body.load(Relaxed)
     }
 
     /// `None` while a request is being answered, up to the last byte of its answer.
@@ -76,7 +88,7 @@ mod tests {
         }
         for served in [1, 0] {
             tokio::time::advance(Duration::from_secs(1)).await;
-            phases[served].turn();
+            phases[served].begin(Some(0));
             assert_eq!(phases[served].idle(), None, "in flight");
             phases[served].turn();
             assert_eq!(phases[served].idle(), None, "not yet written");

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::framing::Arrived;
 use super::limits::{ANSWER, HEAD, WRITE};
 use super::phase::Phase;
 
@@ -21,6 +22,7 @@ pub(super) struct Stalling<S> {
     stream: S,
     phase: Arc<Phase>,
     seen: u64,
+    arrived: Arrived,
     /// Whether a head has begun.
     begun: bool,
     head: Option<Pin<Box<Sleep>>>,
@@ -31,17 +33,21 @@ pub(super) struct Stalling<S> {
 
 impl<S> Stalling<S> {
     pub(super) fn new(stream: S, phase: Arc<Phase>) -> Self {
-        let (seen, begun, head, write, overdue) = Default::default();
-        Self { stream, phase, seen, begun, head, write, overdue }
+        let (seen, arrived, begun, head, write, overdue) = Default::default();
+        Self { stream, phase, seen, arrived, begun, head, write, overdue }
     }
 
     /// Whether bytes that arrive now belong to a head.
+    ///
+    /// One may have begun with the bytes of the request before. Who sends requests in a row is
+    /// taken for such a client even if they were whole: no API server does that.
     fn is_between_requests(&mut self) -> bool {
         let turns = self.phase.turns();
         let between = turns.is_multiple_of(2);
         if between && turns != self.seen {
             self.seen = turns;
-            self.begun = false;
+            self.begun = self.arrived.exceeds(self.phase.body());
+            self.arrived = Arrived::new(self.begun);
             self.head = None;
         }
         between
@@ -86,8 +92,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
         let between = self.is_between_requests();
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let bytes = buffer.filled().get(before..).unwrap_or_default();
+        self.arrived.add(bytes);
         if between {
-            self.check_head(context, buffer.filled().len() > before)?;
+            self.check_head(context, !bytes.is_empty())?;
         }
         polled
     }
