@@ -133,7 +133,7 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
     let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 21] = [
         (
             &[],
             "error: watching the Namespaces of a cluster is not in this version yet: give --namespaces FILE",
@@ -148,6 +148,11 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
         ),
         (&["--namespaces", &twice], "twice:8: Namespace web stands here a second time"),
         (&["--namespaces", directory.path().to_str().unwrap()], "failed to read"),
+        (&["--namespaces", "/dev/zero"], "failed to read /dev/zero: not a regular file"),
+        (
+            &["--namespaces", &good, "--tls-cert", "/dev/zero", "--tls-key", "/dev/zero"],
+            "failed to read /dev/zero: not a regular file",
+        ),
         (&["--namespaces", &good, "--listen", &taken], "is in use by another process"),
         (&["--namespaces", &good, "--listen", "192.0.2.1:1"], "failed to listen on 192.0.2.1:1"),
         (&["--namespaces", &good, "--listen", "x"], "'--listen <ADDRESS>'"),

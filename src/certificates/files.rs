@@ -1,6 +1,5 @@
 //! A certificate and its key in two files: loaded, checked, and looked at again on a tick.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use time::OffsetDateTime;
 use super::Facts;
 use super::serving::{Checked, ServingCertificate};
 use crate::clock;
-use crate::files::Fingerprint;
+use crate::files::{self, Fingerprint};
 use crate::telemetry::metrics::{Metrics, RotationResult};
 
 /// Why a pair of files cannot be served: a sentence each.
@@ -121,7 +120,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, PairError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PairError> {
-    fs::read(path).map_err(|error| match error.kind() {
+    files::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PairError::Missing(path.to_owned()),
         _ => PairError::Unreadable(path.to_owned(), error),
     })

@@ -1,7 +1,6 @@
 //! Reads a manifest of Namespaces, document by document.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,6 +11,7 @@ use serde_saphyr::{Error as YamlError, Location, Spanned};
 use super::SettingsByName;
 use super::error::Error;
 use super::manifest::{Fields, Metadata, Object, Ours, Scalar};
+use crate::files::Bounded;
 use crate::manifest::{self, EXPECTED, Place, TypeMeta};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
@@ -28,23 +28,17 @@ pub type Known = HashMap<u64, Arc<NamespaceSettings>>;
 /// # Errors
 /// Each mistake is an [`Error`] of its own.
 pub fn read(path: &Path, defaults: &Arc<Defaults>, before: &Known) -> Result<(SettingsByName, Known), Error> {
-    let file = open(path).map_err(|source| match source.kind() {
+    let file = Bounded::open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
         _ => manifest::Error::Io { path: path.display().to_string(), source }.into(),
     })?;
     let name = path.display().to_string();
-    let written = |place| written(BufReader::new(open(path).ok()?), place);
+    let written = |place| written(BufReader::new(Bounded::open(path).ok()?), place);
     manifest::on_large_stack(&name, || {
         let (seen, settings, known) = Default::default();
         let reader = Reader { name: &name, written: &written, seen, settings, known, before, defaults };
         reader.read(BufReader::new(file))
     })
-}
-
-/// Linux opens a directory like a file and fails only later, without a name.
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }
 
 /// A scalar as it is written in the file, which nobody keeps in memory.
