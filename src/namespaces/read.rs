@@ -19,9 +19,9 @@ use crate::policy::{Defaults, NamespaceSettings};
 /// Most values in the file: roomy enough for every Namespace of the largest clusters.
 const MAX_NODES: usize = 10_000_000;
 
-/// Settings by the hash of a Namespace's name and annotations: what did not change is not parsed,
-/// and not held in memory, a second time.
-pub type Known = HashMap<u64, Arc<NamespaceSettings>>;
+/// Settings by name of the Namespace, with the hash of its annotations: what did not change is not
+/// parsed, and not held in memory, a second time. No two names share anything, whatever the hash.
+pub type Known = HashMap<Box<str>, (u64, Arc<NamespaceSettings>)>;
 
 /// Reads the Namespaces that opted in, and what to pass the next time.
 ///
@@ -109,12 +109,15 @@ impl Reader<'_> {
     }
 
     fn settings_of(&mut self, name: &str, annotations: &[(String, String)]) -> Arc<NamespaceSettings> {
-        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one((name, annotations));
-        let settings = self.before.get(&hash).cloned().unwrap_or_else(|| {
-            let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-            Arc::new(NamespaceSettings::parse(name, annotations, self.defaults))
-        });
-        self.known.insert(hash, Arc::clone(&settings));
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(annotations);
+        let settings = match self.before.get(name) {
+            Some((before, settings)) if *before == hash => Arc::clone(settings),
+            _ => {
+                let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+                Arc::new(NamespaceSettings::parse(name, annotations, self.defaults))
+            }
+        };
+        self.known.insert(name.into(), (hash, Arc::clone(&settings)));
         settings
     }
 
