@@ -14,7 +14,7 @@ use super::Facts;
 use super::serving::{Checked, ServingCertificate};
 use crate::clock;
 use crate::files::{self, Fingerprint};
-use crate::telemetry::metrics::{Metrics, RotationResult};
+use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// Why a pair of files cannot be served: a sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -170,13 +170,13 @@ impl CertificateFiles {
             Ok(next) => {
                 tracing::info!(not_after = clock::text(next.facts.not_after), "serving a new certificate");
                 self.metrics.set_serving_expiry(next.facts.not_after);
-                self.metrics.rotated(RotationResult::Success);
+                self.metrics.rotated(Attempt::Success);
                 self.serving.swap(next);
             }
             Err(error) => {
                 let error = crate::telemetry::chain(&error);
                 tracing::warn!(error, "the new certificate cannot be served; the one before stays");
-                self.metrics.rotated(RotationResult::Failure);
+                self.metrics.rotated(Attempt::Failure);
             }
         }
     }

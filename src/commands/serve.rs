@@ -174,9 +174,10 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
     log_addresses(&webhook_listener, &admin_listener)?;
-    watchers.watch("Namespaces", file, NamespacesFile::reload);
     let draining = CancellationToken::new();
-    let readiness = readiness(Arc::clone(&certificate), watchers, draining.clone());
+    let readiness = Readiness::default().with_note("namespaces", file.note());
+    watchers.watch("Namespaces", file, NamespacesFile::reload);
+    let readiness = ready(readiness, Arc::clone(&certificate), watchers, draining.clone());
     let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
@@ -193,13 +194,13 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
 }
 
 /// The Namespaces are complete and the listeners bound before anybody can ask.
-fn readiness(
+fn ready(
+    namespaces: Readiness,
     certificate: Arc<ServingCertificate>,
     watchers: Watchers,
     draining: CancellationToken,
 ) -> Readiness {
-    Readiness::default()
-        .with("namespaces", || Ok(()))
+    namespaces
         .with("certificate", move || certificate.check(clock::now()))
         .with("watchers", move || watchers.check())
         .with(
