@@ -107,6 +107,28 @@ async fn log_lines_name_the_decision_and_never_the_object() {
 }
 
 #[tokio::test]
+async fn wrong_annotations_of_a_namespace_are_named_at_the_start() {
+    for (more, message) in [
+        ("", "wrong annotations; its Pods are refused"),
+        (
+            "    boundtoken.dev/dry-run: 'true'\n",
+            "wrong annotations; without dry-run its Pods would be refused",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let manifest =
+            format!("{}  annotations:\n    boundtoken.dev/ttl: s3cret\n{more}", reviews::NAMESPACES);
+        let server = Serving::start(directory.path(), &manifest, &["--shutdown-delay=0"]);
+        server.signal(Signal::TERM);
+        let (_, lines) = server.end();
+        let line = lines.iter().find(|line| line.contains("wrong annotations")).unwrap();
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&line["namespace"], &line["message"]), (&json!("web"), &json!(message)));
+        assert_eq!(line["mistakes"], "BT003 boundtoken.dev/ttl");
+    }
+}
+
+#[tokio::test]
 async fn at_the_default_level_only_refusals_are_logged() {
     let directory = tempfile::tempdir().unwrap();
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=0"]);

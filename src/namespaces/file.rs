@@ -1,5 +1,6 @@
 //! `serve --namespaces FILE`: a manifest of Namespaces, read again when its content changes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use super::error::Error;
 use super::read::{Known, read};
 use super::{Namespaces, SettingsByName};
 use crate::files::Fingerprint;
-use crate::policy::Defaults;
+use crate::policy::{Defaults, NamespaceSettings};
 use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// `--namespaces` of a running server.
@@ -80,9 +81,25 @@ impl NamespacesFile {
 fn show(metrics: &Metrics, settings: &SettingsByName) {
     metrics.set_namespaces(settings.len());
     for (namespace, settings) in settings.iter().filter(|(_, settings)| !settings.mistakes().is_empty()) {
-        let mistakes = settings.mistakes().len();
-        tracing::warn!(namespace = &**namespace, mistakes, "wrong annotations; its Pods are refused");
+        let (namespace, mistakes) = (&**namespace, mistakes(settings));
+        if settings.is_dry_run() {
+            tracing::warn!(
+                namespace,
+                mistakes,
+                "wrong annotations; without dry-run its Pods would be refused"
+            );
+        } else {
+            tracing::warn!(namespace, mistakes, "wrong annotations; its Pods are refused");
+        }
     }
+}
+
+/// Code and key of each mistake, never the value.
+fn mistakes(settings: &NamespaceSettings) -> String {
+    let mistakes = settings.mistakes().iter();
+    let mistakes: BTreeSet<_> =
+        mistakes.map(|mistake| format!("{} {}", mistake.code, mistake.field)).collect();
+    mistakes.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -104,6 +121,13 @@ mod tests {
 
     async fn opted_in(namespaces: &Namespaces, name: &str) -> bool {
         matches!(namespaces.get(name).await, Lookup::Settings(_))
+    }
+
+    #[test]
+    fn mistakes_are_named_without_their_values() {
+        let annotations = [("boundtoken.dev/ttl", "marker"), ("boundtoken.dev/mode", "marker")];
+        let settings = NamespaceSettings::parse("a", annotations, &Arc::default());
+        assert_eq!(mistakes(&settings), "BT001 boundtoken.dev/mode, BT003 boundtoken.dev/ttl");
     }
 
     #[tokio::test]
