@@ -100,10 +100,40 @@ async fn log_lines_name_the_decision_and_never_the_object() {
     assert_eq!(answered.len(), 3);
     assert_eq!((&answered[0]["level"], &answered[0]["outcome"]), (&json!("DEBUG"), &json!("patched")));
     assert_eq!((&answered[2]["level"], &answered[2]["outcome"]), (&json!("INFO"), &json!("refused")));
+    assert_eq!((&answered[0]["codes"], &answered[2]["codes"]), (&Value::Null, &json!("BT003")));
+    let refused = lines.iter().filter(|line| line["message"] == "refused without a review");
+    let refused: Vec<_> = refused.map(|line| (&line["level"], &line["status"], &line["reason"])).collect();
+    let level = &json!("DEBUG");
+    let expected = [(level, &json!(400), &json!("bad-review")), (level, &json!(404), &json!("not-found"))];
+    assert_eq!(refused, expected);
     for line in answered {
         assert_eq!((&line["namespace"], &line["name"]), (&json!("web"), &json!("web-1")));
         assert_eq!(line["uid"], "0df28fbd-5f5f-11e8-bc74-36e6bb280816");
     }
+}
+
+#[tokio::test]
+async fn a_log_line_has_a_bounded_length() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--shutdown-delay=0", "--log-level=debug"];
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
+    let mut client = server.webhook().await;
+    let review = reviews::pod(&json!({}));
+    for (field, value) in
+        [("uid", "0df28fbd-5f5f-11e8-bc74-36e6bb280816"), ("namespace", "web"), ("name", "web-1")]
+    {
+        let long = review.replace(
+            &format!("\"{field}\":\"{value}\""),
+            &format!("\"{field}\":\"{}\"", "\u{e4}\\n".repeat(100_000)),
+        );
+        assert!(long.len() > review.len());
+        assert_eq!(client.post("/mutate", JSON, long).await.status, 200);
+    }
+    drop(client);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    assert_eq!(lines.iter().filter(|line| line.contains("answered")).count(), 3);
+    assert!(lines.iter().all(|line| line.len() < 1000));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use crate::policy::Mode;
 /// What became of a request: an outcome of admission, or why there was none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// HTTP 400, 408, 413 or 415: not a request of an API server.
+    /// HTTP 400, 404, 405, 408, 413 or 415: not a request of an API server.
     BadRequest,
     /// An AdmissionReview.
     Outcome(Outcome),
