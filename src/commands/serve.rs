@@ -17,7 +17,7 @@ use crate::clock;
 use crate::files::Watchers;
 use crate::namespaces::file::NamespacesFile;
 use crate::server::admin::{self, Readiness};
-use crate::server::bind::bind;
+use crate::server::bind::{address, bind};
 use crate::server::routes::{self, Webhook};
 use crate::server::{End, Server, tls};
 use crate::telemetry::logs::LogArgs;
@@ -35,7 +35,8 @@ pub struct Args {
         value_name = "ADDRESS",
         env = "BOUNDTOKEN_LISTEN",
         hide_env_values = true,
-        default_value = "[::]:8443"
+        default_value = "[::]:8443",
+        value_parser = address
     )]
     listen: SocketAddr,
     /// Address of the admin port (plain HTTP): /livez, /readyz, /metrics
@@ -44,7 +45,8 @@ pub struct Args {
         value_name = "ADDRESS",
         env = "BOUNDTOKEN_ADMIN_LISTEN",
         hide_env_values = true,
-        default_value = "[::]:8080"
+        default_value = "[::]:8080",
+        value_parser = address
     )]
     admin_listen: SocketAddr,
     /// Most connections at a time; more wait
