@@ -16,6 +16,7 @@ use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertific
 use crate::clock;
 use crate::files::Watchers;
 use crate::namespaces::file::NamespacesFile;
+use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::{address, bind};
 use crate::server::routes::{self, Webhook};
@@ -175,6 +176,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let certificate = tls.start(&webhook.metrics, &mut watchers)?;
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
+    log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
     let draining = CancellationToken::new();
     let readiness = Readiness::default().with_note("namespaces", file.note());
@@ -234,6 +236,11 @@ impl TlsArgs {
         watchers.watch("certificate", files, |files| files.reload(clock::now()));
         Ok(serving)
     }
+}
+
+fn log_audiences(defaults: &Defaults) {
+    let audiences = defaults.api_audiences.names().join(" ");
+    tracing::info!(audiences, "these audiences count as the API server's own (--api-audiences)");
 }
 
 fn log_addresses(webhook: &TcpListener, admin: &TcpListener) -> std::io::Result<()> {
