@@ -114,18 +114,3 @@ async fn silent_connections_do_not_keep_out_probes() {
     silent.last_mut().unwrap().closed().await;
     assert_eq!(began.elapsed().as_secs(), limits::ADMIN_IDLE.as_secs());
 }
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_for_a_place_at_the_end_is_served() {
-    let server = start(no_namespaces(), 1);
-    let mut first = busy(&server).await;
-    let waiting = async { server.connect().await.get("/").await.status };
-    let end = async {
-        settle().await;
-        server.signals.send(()).await.unwrap();
-        sleep(seconds(9)).await;
-        first.send("}").await;
-        assert!(first.answer().await.unwrap().closes());
-    };
-    assert_eq!(tokio::join!(waiting, end), (404, ()));
-}

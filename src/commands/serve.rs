@@ -150,6 +150,20 @@ enum ServeError {
          a manifest of the Namespaces that opted in"
     )]
     NoNamespaces,
+    #[error(
+        "--shutdown-deadline ({} s) is below --shutdown-delay ({} s): both count from the signal, \
+         give the deadline at least the delay",
+        deadline.as_secs(),
+        delay.as_secs()
+    )]
+    Deadline { delay: Duration, deadline: Duration },
+}
+
+impl ShutdownArgs {
+    fn check(&self) -> Result<(), ServeError> {
+        let Self { shutdown_delay: delay, shutdown_deadline: deadline } = *self;
+        if deadline < delay { Err(ServeError::Deadline { delay, deadline }) } else { Ok(()) }
+    }
 }
 
 /// Serves until a signal ends it.
@@ -166,6 +180,7 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
 
 async fn serve(args: Args) -> Result<Exit, CommandError> {
     let Args { namespaces, listen, admin_listen, max_connections, tls, defaults, shutdown, logs } = args;
+    shutdown.check()?;
     logs.start();
     let metrics = Arc::new(Metrics::default());
     let manifest = namespaces.ok_or(ServeError::NoNamespaces)?;

@@ -45,7 +45,6 @@ impl NamespacesFile {
     }
 
     /// What `/readyz` says about the settings in use, which are complete in any case.
-    #[must_use]
     pub fn note(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + 'static + use<> {
         let stale = Arc::clone(&self.stale);
         move || stale.load(Ordering::Relaxed).then_some("last change failed to load")

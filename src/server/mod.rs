@@ -25,6 +25,7 @@ use std::time::Duration;
 use axum::Router;
 use rustls::ServerConfig;
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -73,43 +74,61 @@ impl Server {
     pub async fn run<W: Listener, A: Listener>(self, webhook: W, admin: A, mut signals: Receiver<()>) -> End {
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
-        self.spawn_webhook(webhook, stop.clone(), &connections);
+        let accepting = self.spawn_webhook(webhook, stop.clone(), &connections);
         let _admin = self.spawn_admin(admin);
         next(&mut signals).await;
         self.draining.cancel();
         let began = Instant::now();
-        tracing::info!("shutting down: not ready any more, still serving");
+        let (delay, deadline) = (self.shutdown_delay, self.shutdown_deadline);
+        tracing::info!(
+            ?delay,
+            ?deadline,
+            "shutting down: not ready any more, still serving; a second signal ends at once"
+        );
         tokio::select! {
-            end = self.drain(began, &stop, &connections) => end,
+            end = self.drain(began, stop, accepting, &connections) => end,
             () = next(&mut signals) => End::Aborted,
         }
     }
 
-    async fn drain(&self, began: Instant, stop: &CancellationToken, connections: &TaskTracker) -> End {
+    async fn drain(
+        &self,
+        began: Instant,
+        stop: CancellationToken,
+        accepting: JoinHandle<()>,
+        connections: &TaskTracker,
+    ) -> End {
         sleep_until(began + self.shutdown_delay.min(self.shutdown_deadline)).await;
         stop.cancel();
+        // None of the backlog is forgotten; nothing is lost if the loop ended before.
+        let _ = accepting.await;
         connections.close();
-        tracing::info!(tasks = connections.len(), "accepting no more connections");
+        tracing::info!(connections = connections.len(), "accepting no more connections");
         tokio::select! {
+            biased;
             () = connections.wait() => End::Drained,
             () = sleep_until(began + self.shutdown_deadline) => End::Deadline,
         }
     }
 
-    /// The accept loop counts as a connection, so that none of its backlog is forgotten.
-    fn spawn_webhook<L: Listener>(&self, listener: L, stop: CancellationToken, connections: &TaskTracker) {
+    fn spawn_webhook<L: Listener>(
+        &self,
+        listener: L,
+        stop: CancellationToken,
+        connections: &TaskTracker,
+    ) -> JoinHandle<()> {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
         let service = self.service(&self.webhook, limits::IDLE);
         let (tracker, metrics) = (connections.clone(), Arc::clone(&self.metrics));
         let places = Places::new("webhook", self.max_connections);
-        connections.spawn(accept_until(stop, listener, places, move |stream, place| {
+        tokio::spawn(accept_until(stop, listener, places, move |stream, place| {
             let (acceptor, service) = (acceptor.clone(), service.clone());
             let connected = metrics.connected();
             tracker.spawn(async move {
                 serve_tls(stream, acceptor, service, &place).await;
                 drop((connected, place));
             });
-        }));
+        }))
     }
 
     fn service(&self, router: &Router, idle: Duration) -> Service {
