@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -56,6 +57,62 @@ async fn reload_every_tick<F: Send + 'static>(name: &'static str, mut files: F, 
     }
 }
 
+/// A regular file that is read up to [`Bounded::MAX_BYTES`]; beyond that, reading fails.
+///
+/// A pipe or a device may have no end, or no beginning, and whoever waits for it waits forever.
+#[derive(Debug)]
+pub struct Bounded {
+    file: File,
+    rest: usize,
+}
+
+impl Bounded {
+    /// Far more than any file that is read again on a tick.
+    pub const MAX_BYTES: usize = 64 << 20;
+
+    /// Opens what is a regular file once symlinks are followed.
+    ///
+    /// # Errors
+    /// When it is anything else, too large, or cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // Else opening a pipe would wait for its writer.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        if size > Self::MAX_BYTES { Err(too_large()) } else { Ok(Self { file, rest: Self::MAX_BYTES }) }
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.rest = self.rest.checked_sub(read).ok_or_else(too_large)?;
+        Ok(read)
+    }
+}
+
+fn too_large() -> io::Error {
+    let sentence = format!("larger than {} MiB", Bounded::MAX_BYTES >> 20);
+    io::Error::new(io::ErrorKind::FileTooLarge, sentence)
+}
+
+/// Reads a regular file of at most [`Bounded::MAX_BYTES`].
+///
+/// # Errors
+/// When it is anything else.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    Bounded::open(path)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// What some files held at one moment, as a hash; a file that cannot be read counts by its error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Fingerprint(u64);
@@ -75,7 +132,7 @@ impl Fingerprint {
 }
 
 fn hash_file(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
-    let mut file = File::open(path)?;
+    let mut file = Bounded::open(path)?;
     let mut chunk = vec![0; 64 * 1024];
     let mut size: u64 = 0;
     loop {
@@ -120,6 +177,8 @@ pub fn write_atomically(path: &Path, content: &[u8], access: Access) -> io::Resu
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use rustix::fs::{CWD, Mode, mkfifoat};
 
     use super::*;
 
@@ -188,6 +247,38 @@ mod tests {
         symlink("..2", directory.path().join("..data_tmp")).unwrap();
         fs::rename(directory.path().join("..data_tmp"), directory.path().join("..data")).unwrap();
         assert_ne!(before, Fingerprint::of([path.as_path()]));
+    }
+
+    #[test]
+    fn only_regular_files_up_to_a_size_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        mkfifoat(CWD, path("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        symlink("/dev/zero", path("zero")).unwrap();
+        let size = Bounded::MAX_BYTES as u64 + 1;
+        File::create(path("large")).unwrap().set_len(size).unwrap();
+        for (name, sentence) in
+            [("pipe", "not a regular file"), ("zero", "not a regular file"), ("large", "larger than 64 MiB")]
+        {
+            assert_eq!(read(&path(name)).unwrap_err().to_string(), sentence);
+        }
+        fs::write(path("file"), "content").unwrap();
+        symlink("file", path("link")).unwrap();
+        let before = Fingerprint::of([path("link").as_path()]);
+        assert_eq!(read(&path("link")).unwrap(), b"content");
+        fs::remove_file(path("link")).unwrap();
+        symlink("pipe", path("link")).unwrap();
+        assert_ne!(before, Fingerprint::of([path("link").as_path()]));
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_has_the_same_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "content").unwrap();
+        let mut file = Bounded { rest: 6, ..Bounded::open(&path).unwrap() };
+        assert_eq!(file.read(&mut [0; 6]).unwrap(), 6);
+        assert_eq!(file.read(&mut [0; 6]).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[test]

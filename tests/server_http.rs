@@ -142,16 +142,19 @@ async fn other_paths_and_methods_are_refused_and_never_redirected() {
     let server = start(web(), 512);
     let mut client = server.connect().await;
     for path in ["/", "/mutate/", "//mutate", "/MUTATE", "/validate/..", "/mutate/../validate"] {
-        assert_eq!(client.post(path, JSON, "{}").await.status, 404, "{path}");
+        let answer = client.post(path, JSON, "{}").await;
+        let sentence = "there is POST /mutate and POST /validate\n";
+        assert_eq!((answer.status, answer.body.as_str()), (404, sentence), "{path}");
     }
     for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
         client
             .send(format!("{method} /mutate HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n"))
             .await;
         let answer = client.answer().await.unwrap();
-        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!((answer.status, answer.body.as_str()), (405, "only POST is answered here\n"), "{method}");
         assert!(answer.head.to_lowercase().contains("allow: post"), "{}", answer.head);
     }
+    assert!(server.metrics.text().contains("{mode=\"none\",outcome=\"bad-request\"} 10\n"));
 }
 
 #[tokio::test]

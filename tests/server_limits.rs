@@ -181,20 +181,34 @@ async fn a_client_that_takes_no_answers_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn above_the_limit_connections_wait_for_their_turn() {
-    let server = start(no_namespaces(), 2);
-    let (first, _second) = (server.connect().await, server.connect().await);
-    let third = async {
-        let mut client = server.connect().await;
-        client.get("/").await.status
-    };
-    let began = Instant::now();
-    let leave = async {
-        sleep(seconds(5)).await;
-        drop(first);
-    };
-    let (status, ()) = tokio::join!(third, leave);
-    assert_eq!((status, elapsed(began)), (404, 5));
+async fn a_head_that_began_behind_another_request_has_ten_seconds_too() {
+    let post = head("/mutate", "application/json", 2) + "{}";
+    for request in ["GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", &post] {
+        for more in ["G", "GET / HTTP/1.1\r\nx:"] {
+            let server = start(no_namespaces(), 512);
+            let mut client = server.connect().await;
+            client.send(format!("{request}{more}")).await;
+            assert_ne!(client.answer().await.unwrap().status, 200);
+            let began = Instant::now();
+            client.closed().await;
+            assert_eq!(elapsed(began), limits::HEAD.as_secs(), "{more}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_in_a_row_are_all_answered() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    let post = head("/mutate", "application/json", 2) + "{}";
+    client.send(post.repeat(3) + &post[..30]).await;
+    for _ in 0..3 {
+        assert_eq!(client.answer().await.unwrap().status, 400);
+    }
+    client.send(&post[30..]).await;
+    assert_eq!(client.answer().await.unwrap().status, 400);
+    sleep(limits::IDLE.saturating_sub(seconds(1))).await;
+    assert_eq!(client.get("/").await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,15 +9,28 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use boundtoken::namespaces::{Lookup, NamespaceStore};
 use boundtoken::server::End;
-use common::{Running, head, no_namespaces, settle, start};
+use common::{Running, head, no_namespaces, reviews, settle, start};
+use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep, timeout};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// Takes a minute to find out nothing.
+struct Slow;
+
+impl NamespaceStore for Slow {
+    async fn get(&self, _name: &str) -> Lookup {
+        sleep(seconds(60)).await;
+        Lookup::Unavailable
+    }
 }
 
 async fn signal(server: &Running) {
@@ -101,8 +114,10 @@ async fn without_connections_the_delay_is_all() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_that_nobody_accepted_yet_are_served() {
-    let server = start(no_namespaces(), 1);
-    let first = server.connect().await;
+    let server = start(Arc::new(Slow), 1);
+    let mut first = server.connect().await;
+    let review = reviews::pod(&json!({}));
+    first.send(head("/mutate", "application/json", review.len()) + &review).await;
     let waiting = async {
         let mut client = server.connect().await;
         let answer = client.get("/").await;
@@ -112,6 +127,7 @@ async fn connections_that_nobody_accepted_yet_are_served() {
     let began = Instant::now();
     let (status, ()) = tokio::join!(waiting, signal(&server));
     assert_eq!((status, began.elapsed().as_secs()), (404, 15));
+    assert_eq!(first.answer().await.unwrap().status, 503);
     drop(first);
     assert_eq!(server.end.await.unwrap(), End::Drained);
 }

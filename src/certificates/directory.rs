@@ -17,7 +17,7 @@ use super::authority::{AuthorityError, Pem, issue, new_authority};
 use super::files::{PairError, load, read_facts};
 use super::plan::{Action, Found, plan};
 use super::serving::Checked;
-use crate::files::{Access, Fingerprint, write_atomically};
+use crate::files::{Access, Bounded, Fingerprint, write_atomically};
 
 /// Why the directory does not yield a certificate.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +138,8 @@ impl Directory {
 
     fn read(&self, name: &str) -> Result<String, PairError> {
         let path = self.file(name);
-        fs::read_to_string(&path).map_err(|error| PairError::Unreadable(path, error))
+        let text = Bounded::open(&path).and_then(io::read_to_string);
+        text.map_err(|error| PairError::Unreadable(path, error))
     }
 
     fn write_pair(&self, certificate: &str, key: &str, pem: &Pem) -> Result<(), DirectoryError> {

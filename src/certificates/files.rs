@@ -1,6 +1,5 @@
 //! A certificate and its key in two files: loaded, checked, and looked at again on a tick.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use time::OffsetDateTime;
 use super::Facts;
 use super::serving::{Checked, ServingCertificate};
 use crate::clock;
-use crate::files::Fingerprint;
-use crate::telemetry::metrics::{Metrics, RotationResult};
+use crate::files::{self, Fingerprint};
+use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// Why a pair of files cannot be served: a sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +120,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, PairError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PairError> {
-    fs::read(path).map_err(|error| match error.kind() {
+    files::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PairError::Missing(path.to_owned()),
         _ => PairError::Unreadable(path.to_owned(), error),
     })
@@ -171,13 +170,13 @@ impl CertificateFiles {
             Ok(next) => {
                 tracing::info!(not_after = clock::text(next.facts.not_after), "serving a new certificate");
                 self.metrics.set_serving_expiry(next.facts.not_after);
-                self.metrics.rotated(RotationResult::Success);
+                self.metrics.rotated(Attempt::Success);
                 self.serving.swap(next);
             }
             Err(error) => {
                 let error = crate::telemetry::chain(&error);
                 tracing::warn!(error, "the new certificate cannot be served; the one before stays");
-                self.metrics.rotated(RotationResult::Failure);
+                self.metrics.rotated(Attempt::Failure);
             }
         }
     }

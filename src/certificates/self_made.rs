@@ -8,7 +8,7 @@ use super::ServingCertificate;
 use super::directory::{Directory, DirectoryError, Ensured};
 use crate::clock;
 use crate::files::Fingerprint;
-use crate::telemetry::metrics::{Metrics, RotationResult};
+use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// `--tls-dir` of a running server: renews what is due, takes over what somebody else wrote.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl SelfMade {
             return;
         }
         tracing::info!(not_after = clock::text(ensured.leaf.facts.not_after), "serving a new certificate");
-        self.metrics.rotated(RotationResult::Success);
+        self.metrics.rotated(Attempt::Success);
         self.serving.swap(ensured.leaf);
     }
 
@@ -76,7 +76,7 @@ impl SelfMade {
         let complaint = crate::telemetry::chain(error);
         if complaint != self.complaint {
             tracing::warn!(error = complaint, "the certificate cannot be renewed; the one before stays");
-            self.metrics.rotated(RotationResult::Failure);
+            self.metrics.rotated(Attempt::Failure);
             self.complaint = complaint;
         }
     }

@@ -16,8 +16,9 @@ use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertific
 use crate::clock;
 use crate::files::Watchers;
 use crate::namespaces::file::NamespacesFile;
+use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
-use crate::server::bind::bind;
+use crate::server::bind::{address, bind};
 use crate::server::routes::{self, Webhook};
 use crate::server::{End, Server, tls};
 use crate::telemetry::logs::LogArgs;
@@ -35,7 +36,8 @@ pub struct Args {
         value_name = "ADDRESS",
         env = "BOUNDTOKEN_LISTEN",
         hide_env_values = true,
-        default_value = "[::]:8443"
+        default_value = "[::]:8443",
+        value_parser = address
     )]
     listen: SocketAddr,
     /// Address of the admin port (plain HTTP): /livez, /readyz, /metrics
@@ -44,7 +46,8 @@ pub struct Args {
         value_name = "ADDRESS",
         env = "BOUNDTOKEN_ADMIN_LISTEN",
         hide_env_values = true,
-        default_value = "[::]:8080"
+        default_value = "[::]:8080",
+        value_parser = address
     )]
     admin_listen: SocketAddr,
     /// Most connections at a time; more wait
@@ -147,6 +150,20 @@ enum ServeError {
          a manifest of the Namespaces that opted in"
     )]
     NoNamespaces,
+    #[error(
+        "--shutdown-deadline ({} s) is below --shutdown-delay ({} s): both count from the signal, \
+         give the deadline at least the delay",
+        deadline.as_secs(),
+        delay.as_secs()
+    )]
+    Deadline { delay: Duration, deadline: Duration },
+}
+
+impl ShutdownArgs {
+    fn check(&self) -> Result<(), ServeError> {
+        let Self { shutdown_delay: delay, shutdown_deadline: deadline } = *self;
+        if deadline < delay { Err(ServeError::Deadline { delay, deadline }) } else { Ok(()) }
+    }
 }
 
 /// Serves until a signal ends it.
@@ -163,6 +180,7 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
 
 async fn serve(args: Args) -> Result<Exit, CommandError> {
     let Args { namespaces, listen, admin_listen, max_connections, tls, defaults, shutdown, logs } = args;
+    shutdown.check()?;
     logs.start();
     let metrics = Arc::new(Metrics::default());
     let manifest = namespaces.ok_or(ServeError::NoNamespaces)?;
@@ -173,10 +191,12 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let certificate = tls.start(&webhook.metrics, &mut watchers)?;
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
+    log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
-    watchers.watch("Namespaces", file, NamespacesFile::reload);
     let draining = CancellationToken::new();
-    let readiness = readiness(Arc::clone(&certificate), watchers, draining.clone());
+    let readiness = Readiness::default().with_note("namespaces", file.note());
+    watchers.watch("Namespaces", file, NamespacesFile::reload);
+    let readiness = ready(readiness, Arc::clone(&certificate), watchers, draining.clone());
     let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
@@ -193,13 +213,13 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
 }
 
 /// The Namespaces are complete and the listeners bound before anybody can ask.
-fn readiness(
+fn ready(
+    namespaces: Readiness,
     certificate: Arc<ServingCertificate>,
     watchers: Watchers,
     draining: CancellationToken,
 ) -> Readiness {
-    Readiness::default()
-        .with("namespaces", || Ok(()))
+    namespaces
         .with("certificate", move || certificate.check(clock::now()))
         .with("watchers", move || watchers.check())
         .with(
@@ -231,6 +251,11 @@ impl TlsArgs {
         watchers.watch("certificate", files, |files| files.reload(clock::now()));
         Ok(serving)
     }
+}
+
+fn log_audiences(defaults: &Defaults) {
+    let audiences = defaults.api_audiences.names().join(" ");
+    tracing::info!(audiences, "these audiences count as the API server's own (--api-audiences)");
 }
 
 fn log_addresses(webhook: &TcpListener, admin: &TcpListener) -> std::io::Result<()> {

@@ -1,14 +1,16 @@
 //! `serve --namespaces FILE`: a manifest of Namespaces, read again when its content changes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
 use super::read::{Known, read};
 use super::{Namespaces, SettingsByName};
 use crate::files::Fingerprint;
-use crate::policy::Defaults;
-use crate::telemetry::metrics::Metrics;
+use crate::policy::{Defaults, NamespaceSettings};
+use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// `--namespaces` of a running server.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct NamespacesFile {
     known: Known,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
+    /// Whether the last change could not be used.
+    stale: Arc<AtomicBool>,
 }
 
 impl NamespacesFile {
@@ -31,13 +35,19 @@ impl NamespacesFile {
         let (first, known) = read(&path, &defaults, &Known::new())?;
         show(&metrics, &first);
         let namespaces = Arc::new(Namespaces::new(first));
-        Ok(Self { path, defaults, seen, known, namespaces, metrics })
+        Ok(Self { path, defaults, seen, known, namespaces, metrics, stale: Arc::default() })
     }
 
     /// What requests look up.
     #[must_use]
     pub fn namespaces(&self) -> Arc<Namespaces> {
         Arc::clone(&self.namespaces)
+    }
+
+    /// What `/readyz` says about the settings in use, which are complete in any case.
+    pub fn note(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + 'static + use<> {
+        let stale = Arc::clone(&self.stale);
+        move || stale.load(Ordering::Relaxed).then_some("last change failed to load")
     }
 
     /// Takes over what the file holds now, if that changed and can be used.
@@ -47,18 +57,22 @@ impl NamespacesFile {
             return;
         }
         self.seen = seen;
-        match read(&self.path, &self.defaults, &self.known) {
+        let attempt = match read(&self.path, &self.defaults, &self.known) {
             Ok((next, known)) => {
                 self.known = known;
                 tracing::info!(namespaces = next.len(), "read the Namespaces again");
                 show(&self.metrics, &next);
                 self.namespaces.replace(next);
+                Attempt::Success
             }
             Err(error) => {
                 let error = crate::telemetry::chain(&error);
                 tracing::warn!(error, "the new manifest of Namespaces cannot be used; the one before stays");
+                Attempt::Failure
             }
-        }
+        };
+        self.stale.store(attempt == Attempt::Failure, Ordering::Relaxed);
+        self.metrics.reloaded_namespaces(attempt);
     }
 }
 
@@ -66,9 +80,25 @@ impl NamespacesFile {
 fn show(metrics: &Metrics, settings: &SettingsByName) {
     metrics.set_namespaces(settings.len());
     for (namespace, settings) in settings.iter().filter(|(_, settings)| !settings.mistakes().is_empty()) {
-        let mistakes = settings.mistakes().len();
-        tracing::warn!(namespace = &**namespace, mistakes, "wrong annotations; its Pods are refused");
+        let (namespace, mistakes) = (&**namespace, mistakes(settings));
+        if settings.is_dry_run() {
+            tracing::warn!(
+                namespace,
+                mistakes,
+                "wrong annotations; without dry-run its Pods would be refused"
+            );
+        } else {
+            tracing::warn!(namespace, mistakes, "wrong annotations; its Pods are refused");
+        }
     }
+}
+
+/// Code and key of each mistake, never the value.
+fn mistakes(settings: &NamespaceSettings) -> String {
+    let mistakes = settings.mistakes().iter();
+    let mistakes: BTreeSet<_> =
+        mistakes.map(|mistake| format!("{} {}", mistake.code, mistake.field)).collect();
+    mistakes.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -92,6 +122,13 @@ mod tests {
         matches!(namespaces.get(name).await, Lookup::Settings(_))
     }
 
+    #[test]
+    fn mistakes_are_named_without_their_values() {
+        let annotations = [("boundtoken.dev/ttl", "marker"), ("boundtoken.dev/mode", "marker")];
+        let settings = NamespaceSettings::parse("a", annotations, &Arc::default());
+        assert_eq!(mistakes(&settings), "BT001 boundtoken.dev/mode, BT003 boundtoken.dev/ttl");
+    }
+
     #[tokio::test]
     async fn a_new_version_replaces_the_one_before() {
         let (_directory, mut file) = open(A);
@@ -106,15 +143,28 @@ mod tests {
     #[tokio::test]
     async fn a_broken_new_version_keeps_the_one_before() {
         let (_directory, mut file) = open(A);
-        let namespaces = file.namespaces();
+        let (namespaces, note) = (file.namespaces(), file.note());
+        assert_eq!(note(), None);
         for broken in ["", "apiVersion: v1\nkind: Pod\n", "a: b: c\n"] {
             fs::write(&file.path, broken).unwrap();
             file.reload();
             assert!(opted_in(&namespaces, "a").await, "{broken:?}");
         }
         fs::remove_file(&file.path).unwrap();
+        for _ in 0..2 {
+            file.reload();
+            assert!(opted_in(&namespaces, "a").await);
+            assert_eq!(note(), Some("last change failed to load"));
+        }
+        let text = file.metrics.text();
+        for line in
+            ["boundtoken_namespaces 1\n", "boundtoken_namespaces_reloads_total{result=\"failure\"} 4\n"]
+        {
+            assert!(text.contains(line), "{text}");
+        }
+        fs::write(&file.path, A).unwrap();
         file.reload();
-        assert!(opted_in(&namespaces, "a").await);
-        assert!(file.metrics.text().contains("boundtoken_namespaces 1\n"));
+        assert_eq!(note(), None);
+        assert!(file.metrics.text().contains("boundtoken_namespaces_reloads_total{result=\"success\"} 1\n"));
     }
 }

@@ -1,7 +1,6 @@
 //! Reads a manifest of Namespaces, document by document.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,6 +11,7 @@ use serde_saphyr::{Error as YamlError, Location, Spanned};
 use super::SettingsByName;
 use super::error::Error;
 use super::manifest::{Fields, Metadata, Object, Ours, Scalar};
+use crate::files::Bounded;
 use crate::manifest::{self, EXPECTED, Place, TypeMeta};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
@@ -19,32 +19,26 @@ use crate::policy::{Defaults, NamespaceSettings};
 /// Most values in the file: roomy enough for every Namespace of the largest clusters.
 const MAX_NODES: usize = 10_000_000;
 
-/// Settings by the hash of a Namespace's name and annotations: what did not change is not parsed,
-/// and not held in memory, a second time.
-pub type Known = HashMap<u64, Arc<NamespaceSettings>>;
+/// Settings by name of the Namespace, with the hash of its annotations: what did not change is not
+/// parsed, and not held in memory, a second time. No two names share anything, whatever the hash.
+pub type Known = HashMap<Box<str>, (u64, Arc<NamespaceSettings>)>;
 
 /// Reads the Namespaces that opted in, and what to pass the next time.
 ///
 /// # Errors
 /// Each mistake is an [`Error`] of its own.
 pub fn read(path: &Path, defaults: &Arc<Defaults>, before: &Known) -> Result<(SettingsByName, Known), Error> {
-    let file = open(path).map_err(|source| match source.kind() {
+    let file = Bounded::open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
         _ => manifest::Error::Io { path: path.display().to_string(), source }.into(),
     })?;
     let name = path.display().to_string();
-    let written = |place| written(BufReader::new(open(path).ok()?), place);
+    let written = |place| written(BufReader::new(Bounded::open(path).ok()?), place);
     manifest::on_large_stack(&name, || {
         let (seen, settings, known) = Default::default();
         let reader = Reader { name: &name, written: &written, seen, settings, known, before, defaults };
         reader.read(BufReader::new(file))
     })
-}
-
-/// Linux opens a directory like a file and fails only later, without a name.
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }
 
 /// A scalar as it is written in the file, which nobody keeps in memory.
@@ -115,12 +109,15 @@ impl Reader<'_> {
     }
 
     fn settings_of(&mut self, name: &str, annotations: &[(String, String)]) -> Arc<NamespaceSettings> {
-        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one((name, annotations));
-        let settings = self.before.get(&hash).cloned().unwrap_or_else(|| {
-            let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-            Arc::new(NamespaceSettings::parse(name, annotations, self.defaults))
-        });
-        self.known.insert(hash, Arc::clone(&settings));
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(annotations);
+        let settings = match self.before.get(name) {
+            Some((before, settings)) if *before == hash => Arc::clone(settings),
+            _ => {
+                let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+                Arc::new(NamespaceSettings::parse(name, annotations, self.defaults))
+            }
+        };
+        self.known.insert(name.into(), (hash, Arc::clone(&settings)));
         settings
     }
 

@@ -57,6 +57,12 @@ impl NamespaceSettings {
         self.compiled.as_ref().err().map_or(&[], Vec::as_slice)
     }
 
+    /// Whether Pods are allowed as they are, whatever the settings say.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.guardrails.dry_run
+    }
+
     /// Warnings about the annotations themselves.
     #[must_use]
     pub fn warnings(&self, opted_in: bool) -> Vec<String> {

@@ -1,14 +1,13 @@
 //! Takes connections from a listener, up to a limit, until told to stop.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::limits::ACCEPT_BACK_OFF;
+use super::places::{Place, Places};
 
 /// Where connections come from.
 pub trait Listener: Send + 'static {
@@ -46,59 +45,28 @@ impl Listener for TcpListener {
     }
 }
 
-/// The places for connections on a port.
-#[derive(Debug)]
-pub(super) struct Places {
-    port: &'static str,
-    limit: usize,
-    free: Arc<Semaphore>,
-    /// Whether the lack of places was logged, and no tenth of them was free since.
-    lacking: bool,
-}
-
-impl Places {
-    pub(super) fn new(port: &'static str, limit: usize) -> Self {
-        Self { port, limit, free: Arc::new(Semaphore::new(limit)), lacking: false }
-    }
-
-    /// Waits for a place. Says once that connections have to wait, not for each that leaves and comes.
-    async fn next(&mut self) -> OwnedSemaphorePermit {
-        self.lacking &= self.free.available_permits() <= self.limit / 10;
-        if self.free.available_permits() == 0 && !self.lacking {
-            self.lacking = true;
-            let (port, limit) = (self.port, self.limit);
-            tracing::warn!(port, limit, "as many connections are open as may be; more have to wait");
-        }
-        // Only a closed semaphore has no permits, and nobody closes this one.
-        match Arc::clone(&self.free).acquire_owned().await {
-            Ok(place) => place,
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
 /// Hands each connection to `serve`, with the place that it keeps as long as it lives.
 ///
-/// At the end the backlog is served too, whatever the limit says.
+/// At the end the backlog is served too, and who waits for a place, whatever the limit says.
 pub(super) async fn accept_until<L: Listener>(
     stop: CancellationToken,
     mut listener: L,
     mut places: Places,
-    mut serve: impl FnMut(L::Stream, Option<OwnedSemaphorePermit>),
+    mut serve: impl FnMut(L::Stream, Place),
 ) {
-    while let Some((stream, place)) = stop.run_until_cancelled(next(&mut listener, &mut places)).await {
-        serve(stream, Some(place));
+    while let Some(stream) = stop.run_until_cancelled(next(&mut listener)).await {
+        let permit = stop.run_until_cancelled(places.next()).await;
+        serve(stream, places.give(permit));
     }
     for stream in listener.into_backlog() {
-        serve(stream, None);
+        serve(stream, places.give(None));
     }
 }
 
-async fn next<L: Listener>(listener: &mut L, places: &mut Places) -> (L::Stream, OwnedSemaphorePermit) {
-    let place = places.next().await;
+async fn next<L: Listener>(listener: &mut L) -> L::Stream {
     loop {
         match listener.accept().await {
-            Ok(stream) => return (stream, place),
+            Ok(stream) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection; trying again in a second");
                 tokio::time::sleep(ACCEPT_BACK_OFF).await;

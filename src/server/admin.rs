@@ -13,7 +13,8 @@ use axum::routing::get;
 
 use crate::telemetry::metrics::Metrics;
 
-type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// What holds may come with a note.
+type Check = Box<dyn Fn() -> Result<Option<&'static str>, String> + Send + Sync>;
 
 /// What has to hold before Pods may depend on this replica.
 #[derive(Default)]
@@ -27,7 +28,18 @@ impl Readiness {
         name: &'static str,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, Box::new(check)));
+        self.0.push((name, Box::new(move || check().map(|()| None))));
+        self
+    }
+
+    /// Adds what holds in any case, with what `/readyz?verbose` has to say about it.
+    #[must_use]
+    pub fn with_note(
+        mut self,
+        name: &'static str,
+        note: impl Fn() -> Option<&'static str> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.push((name, Box::new(move || Ok(note()))));
         self
     }
 
@@ -37,7 +49,8 @@ impl Readiness {
         let mut text = String::new();
         for (name, check) in &self.0 {
             let line = match check() {
-                Ok(()) => format!("[+]{name} ok"),
+                Ok(None) => format!("[+]{name} ok"),
+                Ok(Some(note)) => format!("[+]{name} ok ({note})"),
                 Err(reason) => {
                     ready = false;
                     format!("[-]{name} failed: {reason}")
@@ -79,4 +92,15 @@ async fn readyz(State(readiness): State<Arc<Readiness>>, RawQuery(query): RawQue
 async fn show_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], metrics.text()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_stands_behind_what_holds() {
+        let readiness = Readiness::default().with_note("a", || Some("note")).with_note("b", || None);
+        assert_eq!(readiness.report(), (true, "[+]a ok (note)\n[+]b ok\nreadyz check passed\n".to_owned()));
+    }
 }

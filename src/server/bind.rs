@@ -1,7 +1,7 @@
 //! Binds the listeners, and says what to do when that fails.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
@@ -28,6 +28,18 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Reads an address; one without a host, as in `:8443`, means every address of this machine.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let every = text.strip_prefix(':').and_then(|port| port.parse().ok());
+    let every = every.map(|port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));
+    every.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "an IP address and a port are expected, such as 127.0.0.1:8443, [::]:8443 or :8443".to_owned()
+    })
 }
 
 /// Binds an address; `[::]` becomes `0.0.0.0` where the system has no IPv6.
@@ -63,6 +75,18 @@ fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_may_leave_out_the_host_and_nothing_else() {
+        for (text, expected) in
+            [(":8443", "[::]:8443"), ("127.0.0.1:1", "127.0.0.1:1"), ("[::1]:65535", "[::1]:65535")]
+        {
+            assert_eq!(address(text), Ok(expected.parse().unwrap()));
+        }
+        for text in ["", ":", "::", "8443", "localhost:8443", "127.0.0.1", ":65536", "::1:8443", ": 1"] {
+            assert!(address(text).unwrap_err().contains("such as 127.0.0.1:8443"), "{text}");
+        }
+    }
 
     #[test]
     fn a_host_without_ipv6_gets_ipv4() {

@@ -11,13 +11,23 @@ pub const HEAD: Duration = Duration::from_secs(10);
 /// A request's body, from the end of the head. The API server waits 30 s at most for an answer.
 pub const BODY: Duration = Duration::from_secs(10);
 
-/// A client that does not take its answer.
+/// A client that takes nothing of its answer.
 pub const WRITE: Duration = Duration::from_secs(10);
+
+/// A whole answer, from the end of the handler to its last byte. No API server waits longer for one.
+pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// A connection without a request. It must exceed the 90 s of the API server, which does not
 /// repeat a POST that meets a closing connection. A new connection counts as idle, because
 /// Go keeps connections in its pool that it dialled and did not need.
 pub const IDLE: Duration = Duration::from_mins(2);
+
+/// A connection to the admin port without a request. Nobody minds a new connection there, and
+/// those who say nothing must not keep out the probes.
+pub const ADMIN_IDLE: Duration = Duration::from_secs(10);
+
+/// How long a connection that has to make room may take for it, before another one has to.
+pub const ROOM: Duration = Duration::from_millis(100);
 
 /// After a failed accept, such as one for lack of file descriptors.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);

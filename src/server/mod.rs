@@ -10,7 +10,10 @@ pub mod admin;
 pub mod bind;
 mod body;
 mod connection;
+mod framing;
 pub mod limits;
+mod phase;
+mod places;
 mod refusal;
 pub mod routes;
 mod stall;
@@ -22,13 +25,15 @@ use std::time::Duration;
 use axum::Router;
 use rustls::ServerConfig;
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use accept::{Listener, Places, accept_until};
+use accept::{Listener, accept_until};
 use connection::{Service, serve, serve_tls};
+use places::Places;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -69,57 +74,76 @@ impl Server {
     pub async fn run<W: Listener, A: Listener>(self, webhook: W, admin: A, mut signals: Receiver<()>) -> End {
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
-        self.spawn_webhook(webhook, stop.clone(), &connections);
+        let accepting = self.spawn_webhook(webhook, stop.clone(), &connections);
         let _admin = self.spawn_admin(admin);
         next(&mut signals).await;
         self.draining.cancel();
         let began = Instant::now();
-        tracing::info!("shutting down: not ready any more, still serving");
+        let (delay, deadline) = (self.shutdown_delay, self.shutdown_deadline);
+        tracing::info!(
+            ?delay,
+            ?deadline,
+            "shutting down: not ready any more, still serving; a second signal ends at once"
+        );
         tokio::select! {
-            end = self.drain(began, &stop, &connections) => end,
+            end = self.drain(began, stop, accepting, &connections) => end,
             () = next(&mut signals) => End::Aborted,
         }
     }
 
-    async fn drain(&self, began: Instant, stop: &CancellationToken, connections: &TaskTracker) -> End {
+    async fn drain(
+        &self,
+        began: Instant,
+        stop: CancellationToken,
+        accepting: JoinHandle<()>,
+        connections: &TaskTracker,
+    ) -> End {
         sleep_until(began + self.shutdown_delay.min(self.shutdown_deadline)).await;
         stop.cancel();
+        // None of the backlog is forgotten; nothing is lost if the loop ended before.
+        let _ = accepting.await;
         connections.close();
-        tracing::info!(tasks = connections.len(), "accepting no more connections");
+        tracing::info!(connections = connections.len(), "accepting no more connections");
         tokio::select! {
+            biased;
             () = connections.wait() => End::Drained,
             () = sleep_until(began + self.shutdown_deadline) => End::Deadline,
         }
     }
 
-    /// The accept loop counts as a connection, so that none of its backlog is forgotten.
-    fn spawn_webhook<L: Listener>(&self, listener: L, stop: CancellationToken, connections: &TaskTracker) {
+    fn spawn_webhook<L: Listener>(
+        &self,
+        listener: L,
+        stop: CancellationToken,
+        connections: &TaskTracker,
+    ) -> JoinHandle<()> {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
-        let service = Service { router: self.webhook.clone(), draining: self.draining.clone() };
+        let service = self.service(&self.webhook, limits::IDLE);
         let (tracker, metrics) = (connections.clone(), Arc::clone(&self.metrics));
         let places = Places::new("webhook", self.max_connections);
-        connections.spawn(accept_until(stop, listener, places, move |stream, place| {
-            let served = serve_tls(stream, acceptor.clone(), service.clone());
+        tokio::spawn(accept_until(stop, listener, places, move |stream, place| {
+            let (acceptor, service) = (acceptor.clone(), service.clone());
             let connected = metrics.connected();
             tracker.spawn(async move {
-                served.await;
-                drop((place, connected));
+                serve_tls(stream, acceptor, service, &place).await;
+                drop((connected, place));
             });
-        }));
+        }))
+    }
+
+    fn service(&self, router: &Router, idle: Duration) -> Service {
+        Service { router: router.clone(), draining: self.draining.clone(), idle }
     }
 
     /// Ends, with its connections, when the guard is dropped: probes must work up to the end.
     fn spawn_admin<L: Listener>(&self, listener: L) -> tokio_util::sync::DropGuard {
         let over = CancellationToken::new();
-        let service = Service { router: self.admin.clone(), draining: self.draining.clone() };
+        let service = self.service(&self.admin, limits::ADMIN_IDLE);
         let stop = over.clone();
         let places = Places::new("admin", limits::ADMIN_CONNECTIONS);
         tokio::spawn(accept_until(over.clone(), listener, places, move |stream, place| {
-            let served = stop.clone().run_until_cancelled_owned(serve(stream, service.clone()));
-            tokio::spawn(async move {
-                served.await;
-                drop(place);
-            });
+            let (stop, service) = (stop.clone(), service.clone());
+            tokio::spawn(async move { stop.run_until_cancelled(serve(stream, service, &place)).await });
         }));
         over.drop_guard()
     }

@@ -1,6 +1,6 @@
 //! Why a request gets no AdmissionReview as its answer but an HTTP status and a sentence.
 
-use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -19,9 +19,15 @@ pub(super) enum Refusal {
     /// Another content type.
     #[error("the content type must be application/json")]
     ContentType,
+    /// Another method than POST.
+    #[error("only POST is answered here")]
+    Method,
     /// Too many large bodies at the same time.
     #[error("too many large bodies are being read; try again")]
     NoMemory,
+    /// Another path.
+    #[error("there is POST /mutate and POST /validate")]
+    NotFound,
     /// Too many bytes.
     #[error("the body is larger than {BODY_BYTES} bytes")]
     TooLarge,
@@ -34,9 +40,26 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
+    /// The reason as a word for the log: a sentence may repeat what the client sent.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::BadReview(_) => "bad-review",
+            Self::Broken => "broken-body",
+            Self::ContentType => "content-type",
+            Self::Method => "method",
+            Self::NoMemory => "no-memory",
+            Self::NotFound => "not-found",
+            Self::TooLarge => "too-large",
+            Self::TooSlow => "too-slow",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::BadReview(_) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -54,6 +77,9 @@ impl Refusal {
         let mut headers = HeaderMap::new();
         if self.is_temporary() {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if matches!(self, Self::Method) {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         if matches!(self, Self::NoMemory | Self::TooLarge | Self::TooSlow) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

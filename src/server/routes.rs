@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -45,7 +44,8 @@ pub fn routes<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
             "/validate",
             post(async |state, request| answer::<S>(state, Question::Validate, request).await),
         )
-        .fallback(async || (StatusCode::NOT_FOUND, "there is POST /mutate and POST /validate\n"))
+        .method_not_allowed_fallback(async |state| refuse::<S>(state, Refusal::Method))
+        .fallback(async |state| refuse::<S>(state, Refusal::NotFound))
         .with_state(service)
 }
 
@@ -53,6 +53,10 @@ pub fn routes<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
 struct Service<S> {
     webhook: Webhook<S>,
     budget: Budget,
+}
+
+fn refuse<S: NamespaceStore>(State(service): State<Arc<Service<S>>>, refusal: Refusal) -> Response {
+    service.webhook.respond(Err(refusal), Instant::now())
 }
 
 async fn answer<S: NamespaceStore>(
@@ -110,19 +114,51 @@ impl<S: NamespaceStore> Webhook<S> {
             Err(refusal) => {
                 let answer = if refusal.is_temporary() { Answer::Unavailable } else { Answer::BadRequest };
                 self.metrics.answered(None, answer, took);
+                let (status, reason) = (refusal.status().as_u16(), refusal.kind());
+                tracing::debug!(status, reason, duration = ?took, "refused without a review");
                 refusal.into_response()
             }
         }
     }
 }
 
-/// Names and the decision, never the object.
+/// Names and the decision, never the object. The names come from the request, at any length.
 fn log<O>(request: &admission::Request<'_, O>, verdict: &Verdict, duration: Duration) {
-    let (uid, namespace, name) = (request.uid(), request.namespace(), request.name());
+    let (uid, namespace) = (cut(request.uid(), MAX_UID), cut(request.namespace(), MAX_NAMESPACE));
+    let name = cut(request.name(), MAX_NAME);
     let (mode, outcome) = (mode_name(verdict.mode), verdict.outcome.as_str());
     if verdict.outcome == Outcome::Refused {
-        tracing::info!(uid, namespace, name, mode, outcome, ?duration, "answered");
+        let codes: Vec<_> = verdict.codes.iter().map(|code| code.name()).collect();
+        let codes = codes.join(" ");
+        tracing::info!(uid, namespace, name, mode, outcome, codes, ?duration, "answered");
     } else {
         tracing::debug!(uid, namespace, name, mode, outcome, ?duration, "answered");
+    }
+}
+
+/// Longest uid in a log line; one of an API server has 36 bytes.
+const MAX_UID: usize = 64;
+
+/// Longest name of a Namespace (RFC 1123, label).
+const MAX_NAMESPACE: usize = 63;
+
+/// Longest name of a Pod (RFC 1123, subdomain).
+const MAX_NAME: usize = 253;
+
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_text_is_still_text() {
+        for (text, expected) in
+            [("", ""), ("abc", "abc"), ("abcd", "abc"), ("ab\u{e4}", "ab"), ("\u{1f600}", "")]
+        {
+            assert_eq!(cut(text, 3), expected);
+        }
     }
 }

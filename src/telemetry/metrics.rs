@@ -19,7 +19,7 @@ use crate::policy::Mode;
 /// What became of a request: an outcome of admission, or why there was none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// HTTP 400, 408, 413 or 415: not a request of an API server.
+    /// HTTP 400, 404, 405, 408, 413 or 415: not a request of an API server.
     BadRequest,
     /// An AdmissionReview.
     Outcome(Outcome),
@@ -56,13 +56,19 @@ pub fn mode_name(mode: Option<Mode>) -> &'static str {
     mode.map_or("none", Mode::as_str)
 }
 
-/// Whether a new certificate came into use.
+/// Whether something new came into use: a certificate, a manifest of Namespaces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RotationResult {
-    /// It cannot be served.
+pub enum Attempt {
+    /// It cannot be used.
     Failure,
-    /// It is served.
+    /// It is in use.
     Success,
+}
+
+impl From<Attempt> for ResultOf {
+    fn from(attempt: Attempt) -> Self {
+        Self { result: Word(if attempt == Attempt::Success { "success" } else { "failure" }) }
+    }
 }
 
 /// A fixed word as a label value.
@@ -112,6 +118,7 @@ pub struct Metrics {
     lookups: Family<ResultOf, Counter>,
     expiry: Family<Certificate, Gauge>,
     rotations: Family<ResultOf, Counter>,
+    reloads: Family<ResultOf, Counter>,
 }
 
 impl Metrics {
@@ -160,12 +167,13 @@ impl Metrics {
     }
 
     /// Counts an attempt to serve a new certificate.
-    pub fn rotated(&self, result: RotationResult) {
-        let result = Word(match result {
-            RotationResult::Failure => "failure",
-            RotationResult::Success => "success",
-        });
-        self.rotations.get_or_create(&ResultOf { result }).inc();
+    pub fn rotated(&self, attempt: Attempt) {
+        self.rotations.get_or_create(&attempt.into()).inc();
+    }
+
+    /// Counts a change of the manifest of Namespaces.
+    pub fn reloaded_namespaces(&self, attempt: Attempt) {
+        self.reloads.get_or_create(&attempt.into()).inc();
     }
 
     /// Everything, in the text format of `OpenMetrics`.
@@ -189,6 +197,7 @@ impl Default for Metrics {
             lookups: Family::default(),
             expiry: Family::default(),
             rotations: Family::default(),
+            reloads: Family::default(),
         };
         metrics.register();
         metrics
@@ -202,25 +211,29 @@ const BUCKETS: [f64; 12] =
 impl Metrics {
     /// The registry appends the suffixes `_total` and `_info` itself.
     fn register(&mut self) {
-        let Self { registry, admissions, duration, connections, namespaces, lookups, expiry, rotations } =
-            self;
+        let Self { registry, reloads, .. } = self;
+        // Zero from the start: the first failure is the one to be told about.
+        for attempt in [Attempt::Failure, Attempt::Success] {
+            let _ = reloads.get_or_create(&attempt.into());
+        }
         registry.register_collector(Box::new(Process));
         let registry = registry.sub_registry_with_prefix("boundtoken");
-        registry.register("admissions", "Answers to admission requests", admissions.clone());
+        registry.register("admissions", "Answers to admission requests", self.admissions.clone());
         registry.register(
             "admission_duration_seconds",
             "Time from the head of a request to its answer",
-            duration.clone(),
+            self.duration.clone(),
         );
-        registry.register("connections", "Open connections to the webhook", connections.clone());
-        registry.register("namespaces", "Namespaces that opted in", namespaces.clone());
-        registry.register("namespace_lookups", "Look-ups of a Namespace's settings", lookups.clone());
+        registry.register("connections", "Open connections to the webhook", self.connections.clone());
+        registry.register("namespaces", "Namespaces that opted in", self.namespaces.clone());
+        registry.register("namespace_lookups", "Look-ups of a Namespace's settings", self.lookups.clone());
         registry.register(
             "certificate_expiry_timestamp_seconds",
             "When a certificate expires, as Unix time",
-            expiry.clone(),
+            self.expiry.clone(),
         );
-        registry.register("certificate_rotations", "New certificates, served or not", rotations.clone());
+        registry.register("certificate_rotations", "New certificates, served or not", self.rotations.clone());
+        registry.register("namespaces_reloads", "Changes of --namespaces, usable or not", reloads.clone());
         registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
 }
@@ -245,7 +258,8 @@ mod tests {
         drop(metrics.connected());
         metrics.set_namespaces(3);
         metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
-        metrics.rotated(RotationResult::Success);
+        metrics.rotated(Attempt::Success);
+        metrics.reloaded_namespaces(Attempt::Success);
         let text = metrics.text();
         for line in [
             "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",
@@ -255,6 +269,8 @@ mod tests {
             "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
             "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",
             "boundtoken_certificate_rotations_total{result=\"success\"} 1",
+            "boundtoken_namespaces_reloads_total{result=\"success\"} 1",
+            "boundtoken_namespaces_reloads_total{result=\"failure\"} 0",
             concat!("boundtoken_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# TYPE process_cpu_seconds counter",
             "# TYPE process_resident_memory_bytes gauge",

@@ -144,6 +144,14 @@ fn what_did_not_change_is_kept() {
 }
 
 #[test]
+fn settings_are_never_those_of_another_name() {
+    let (first, known) = read_all(&namespace("a", "enabled"), &Known::new()).unwrap();
+    let (second, known) = read_all(&namespace("b", "enabled"), &known).unwrap();
+    assert_eq!(known["b"].0, read_all(&namespace("a", "enabled"), &known).unwrap().1["a"].0, "one hash");
+    assert!(!Arc::ptr_eq(&first["a"], &second["b"]));
+}
+
+#[test]
 fn annotations_of_others_may_be_anything() {
     let text = namespace("a", "enabled") + "  annotations:\n    other.example/count: 3\n";
     assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]));

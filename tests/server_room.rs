@@ -1,0 +1,116 @@
+//! Who makes room when every place is taken. Time stands still in these tests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use boundtoken::server::limits;
+use common::{Client, Running, head, no_namespaces, settle, start};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, sleep, timeout};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Whether the server has ended a connection on which nothing else is to be read.
+async fn is_ended<S: AsyncRead + Unpin>(client: &mut Client<S>) -> bool {
+    timeout(Duration::from_millis(1), client.0.read(&mut [0])).await.is_ok()
+}
+
+/// A connection that is in the middle of a request.
+async fn busy(server: &Running) -> Client<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    let mut client = server.connect().await;
+    client.send(head("/mutate", "application/json", 2)).await;
+    client.send("{").await;
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_connections_do_not_keep_out_others() {
+    let server = start(no_namespaces(), 512);
+    let silent: Vec<_> = (0..512).map(|_| server.dial()).collect();
+    let mut idle = Vec::new();
+    for _ in 0..512 {
+        idle.push(server.connect().await);
+    }
+    let began = Instant::now();
+    assert_eq!(server.connect().await.get("/").await.status, 404);
+    assert!(began.elapsed() < seconds(1));
+    assert!(server.metrics.text().contains("boundtoken_connections 512\n"));
+    drop(silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_served_goes_first_then_who_is_idle_longest() {
+    let server = start(no_namespaces(), 3);
+    let (mut early, mut late) = (server.connect().await, server.connect().await);
+    late.get("/").await;
+    sleep(seconds(1)).await;
+    early.get("/").await;
+    let mut unused = server.connect().await;
+    let mut first = server.connect().await;
+    first.get("/").await;
+    assert!(is_ended(&mut unused).await);
+    assert!(!is_ended(&mut late).await);
+    let mut second = server.connect().await;
+    second.get("/").await;
+    assert!(is_ended(&mut late).await);
+    for client in [&mut early, &mut first, &mut second] {
+        assert_eq!(client.get("/").await.status, 404);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_in_flight_is_answered_however_many_wait() {
+    let server = start(no_namespaces(), 2);
+    let (mut one, mut other) = (busy(&server).await, busy(&server).await);
+    let began = Instant::now();
+    let third = async {
+        assert_eq!(server.connect().await.get("/").await.status, 404);
+        began.elapsed().as_secs()
+    };
+    let answered = async {
+        sleep(seconds(5)).await;
+        one.send("}").await;
+        assert_eq!(one.answer().await.unwrap().status, 400);
+    };
+    // The place becomes free when the first one has its answer, and is kept alive no longer.
+    assert_eq!(tokio::join!(third, answered), (5, ()));
+    assert!(is_ended(&mut one).await);
+    other.send("}").await;
+    assert_eq!(other.answer().await.unwrap().status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_written_to_its_end_before_its_connection_makes_room() {
+    let server = start(no_namespaces(), 1);
+    let mut client = server.connect_admin();
+    // More answers than the pipe holds.
+    client.send("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(50)).await;
+    settle().await;
+    let mut others: Vec<_> = (0..limits::ADMIN_CONNECTIONS).map(|_| server.connect_admin()).collect();
+    assert_eq!(others.last_mut().unwrap().get("/livez").await.body, "ok");
+    for _ in 0..50 {
+        assert_eq!(client.answer().await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_connections_do_not_keep_out_probes() {
+    let server = start(no_namespaces(), 512);
+    let mut silent: Vec<_> = (0..limits::ADMIN_CONNECTIONS).map(|_| server.connect_admin()).collect();
+    let began = Instant::now();
+    settle().await;
+    assert_eq!(server.connect_admin().get("/livez").await.body, "ok");
+    assert!(began.elapsed() < seconds(1));
+    silent.last_mut().unwrap().closed().await;
+    assert_eq!(began.elapsed().as_secs(), limits::ADMIN_IDLE.as_secs());
+}
