@@ -10,34 +10,48 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ::time::OffsetDateTime;
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
-
-use crate::certificates::clock;
 
 /// How often files are looked at. The kubelet itself needs up to 100 s to bring
 /// a change into a volume, so nobody waits for this.
 pub const TICK: Duration = Duration::from_secs(5);
 
-/// Something that looks at its files once in a while.
-pub trait Look: Send + 'static {
-    /// Looks once; mistakes are logged there, since nobody is waiting for an answer.
-    fn look(&mut self, now: OffsetDateTime);
+/// The tasks that keep files up to date.
+#[derive(Debug, Default)]
+pub struct Watchers(Vec<(&'static str, JoinHandle<()>)>);
+
+impl Watchers {
+    /// Calls `reload` every [`TICK`] from here on. It logs mistakes itself: nobody waits for an answer.
+    pub fn watch<F: Send + 'static>(&mut self, name: &'static str, files: F, reload: fn(&mut F)) {
+        self.0.push((name, tokio::spawn(reload_every_tick(name, files, reload))));
+    }
+
+    /// Whether changes of each file are still seen.
+    ///
+    /// # Errors
+    /// The reason for `/readyz`.
+    pub fn check(&self) -> Result<(), String> {
+        match self.0.iter().find(|(_, task)| task.is_finished()) {
+            Some((name, _)) => Err(format!("changes of the {name} are no longer seen; restart")),
+            None => Ok(()),
+        }
+    }
 }
 
-/// Looks every [`TICK`], on a thread that may block; never returns unless `look` panics.
-pub async fn look_every_tick(mut files: impl Look) {
+/// Reloads on a thread that may block; never returns unless `reload` panics.
+async fn reload_every_tick<F: Send + 'static>(name: &'static str, mut files: F, reload: fn(&mut F)) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let looked = tokio::task::spawn_blocking(move || {
-            files.look(clock::now());
+        let reloaded = tokio::task::spawn_blocking(move || {
+            reload(&mut files);
             files
         });
-        match looked.await {
+        match reloaded.await {
             Ok(back) => files = back,
-            Err(error) => return tracing::error!(%error, "changes of files are no longer seen; restart"),
+            Err(error) => return tracing::error!(name, %error, "changes are no longer seen; restart"),
         }
     }
 }
@@ -138,21 +152,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn files_are_looked_at_on_every_tick() {
-        struct Looks(tokio::sync::mpsc::UnboundedSender<tokio::time::Instant>);
-
-        impl Look for Looks {
-            fn look(&mut self, _now: OffsetDateTime) {
-                let _ = self.0.send(tokio::time::Instant::now());
-            }
-        }
-
-        let (sender, mut looks) = tokio::sync::mpsc::unbounded_channel();
-        let task = tokio::spawn(look_every_tick(Looks(sender)));
-        let first = looks.recv().await.unwrap();
-        let second = looks.recv().await.unwrap();
+    async fn files_are_reloaded_on_every_tick() {
+        let (sender, mut reloads) = tokio::sync::mpsc::unbounded_channel();
+        let mut watchers = Watchers::default();
+        watchers.watch("files", sender, |sender| sender.send(tokio::time::Instant::now()).unwrap());
+        let first = reloads.recv().await.unwrap();
+        let second = reloads.recv().await.unwrap();
         assert!((TICK..TICK * 2).contains(&(second - first)));
-        task.abort();
+        assert_eq!(watchers.check(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watcher_that_panics_is_noticed() {
+        let mut watchers = Watchers::default();
+        watchers.watch("certificate", (), |()| {});
+        watchers.watch("Namespaces", 1, |rest| *rest = u8::checked_sub(*rest, 1).unwrap());
+        tokio::time::sleep(TICK / 2).await;
+        assert_eq!(watchers.check(), Ok(()));
+        tokio::time::sleep(TICK * 2).await;
+        let reason = "changes of the Namespaces are no longer seen; restart".to_owned();
+        assert_eq!(watchers.check(), Err(reason));
     }
 
     #[test]

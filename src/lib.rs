@@ -13,9 +13,12 @@
 //!
 //! Beside the path of a request stand [`certificates`] (serving certificates as
 //! files), [`commands`] (one file per command) and [`telemetry`] (logs, metrics).
+//! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
+//! read again when it changes) and [`clock`] (the one place that reads the time).
 
 pub mod admission;
 pub mod certificates;
+pub mod clock;
 pub mod commands;
 pub mod files;
 pub mod manifest;

@@ -24,7 +24,10 @@ async fn a_server_starts_serves_and_ends() {
     let directory = tempfile::tempdir().unwrap();
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=1"]);
     let ready = server.admin().await.get("/readyz?verbose").await;
-    assert_eq!(ready.body, "[+]namespaces ok\n[+]certificate ok\n[+]shutdown ok\nreadyz check passed\n");
+    assert_eq!(
+        ready.body,
+        "[+]namespaces ok\n[+]certificate ok\n[+]watchers ok\n[+]shutdown ok\nreadyz check passed\n"
+    );
     let mut client = server.webhook().await;
     let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
     assert!(answer.body.contains("JSONPatch"), "{}", answer.body);
@@ -35,6 +38,26 @@ async fn a_server_starts_serves_and_ends() {
     drop(client);
     let (code, lines) = server.end();
     assert_eq!(code, Some(0), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_says_so_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--max-connections=10", "--shutdown-delay=0"];
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(server.webhook().await);
+    }
+    for client in 0..10 {
+        clients.remove(client);
+        clients.insert(client, server.webhook().await);
+    }
+    assert!(server.admin().await.get("/metrics").await.body.contains("boundtoken_connections 10\n"));
+    drop(clients);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    assert_eq!(lines.iter().filter(|line| line.contains("more have to wait")).count(), 1, "{lines:#?}");
 }
 
 #[tokio::test]
@@ -113,11 +136,11 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
             "error: watching the Namespaces of a cluster is not in this version yet: give --namespaces FILE",
         ),
         (&["--namespaces", &path("none")], "none does not exist: --namespaces names a manifest"),
-        (&["--namespaces", &write("empty", "")], "empty:1: the file is empty"),
-        (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1: this is not YAML"),
-        (&["--namespaces", &write("pod", "kind: Pod\n")], "pod:1: a Pod stands here"),
+        (&["--namespaces", &write("empty", "")], "empty: no object in it"),
+        (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1:5: not YAML"),
+        (&["--namespaces", &write("pod", "apiVersion: v1\nkind: Pod\n")], "pod:1: a Pod stands here"),
         (
-            &["--namespaces", &write("nameless", "kind: Namespace\n")],
+            &["--namespaces", &write("nameless", "apiVersion: v1\nkind: Namespace\n")],
             "nameless:1: a Namespace without metadata.name",
         ),
         (&["--namespaces", &twice], "twice:8: Namespace web stands here a second time"),

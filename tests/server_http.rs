@@ -11,7 +11,7 @@ mod common;
 
 use std::sync::Arc;
 
-use boundtoken::namespaces::{LookUp, Lookup, Namespaces};
+use boundtoken::namespaces::{Lookup, NamespaceStore, Namespaces};
 use boundtoken::policy::NamespaceSettings;
 use boundtoken::server::limits::BODY_BYTES;
 use common::{no_namespaces, reviews, start};
@@ -28,8 +28,8 @@ fn web() -> Arc<Namespaces> {
 /// Nobody answers.
 struct Down;
 
-impl LookUp for Down {
-    async fn look_up(&self, _name: &str) -> Lookup {
+impl NamespaceStore for Down {
+    async fn get(&self, _name: &str) -> Lookup {
         Lookup::Unavailable
     }
 }

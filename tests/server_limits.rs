@@ -13,8 +13,8 @@ use std::io;
 use std::time::Duration;
 
 use boundtoken::server::limits;
-use common::{head, no_namespaces, settle, start};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use common::{Client, Running, head, no_namespaces, settle, start};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, advance, sleep};
 
@@ -38,8 +38,10 @@ async fn connections_leave_no_task_behind() {
         clients.push(server.connect().await);
     }
     assert_eq!(Handle::current().metrics().num_alive_tasks(), base + 200);
+    assert!(server.metrics.text().contains("boundtoken_connections 200\n"));
     drop(clients);
     settle().await;
+    assert!(server.metrics.text().contains("boundtoken_connections 0\n"));
     assert_eq!(Handle::current().metrics().num_alive_tasks(), base);
 }
 
@@ -108,6 +110,38 @@ async fn a_slow_body_is_answered_with_408() {
     assert_eq!((answer.status, elapsed(began)), (408, limits::BODY.as_secs()));
     assert!(answer.closes());
     client.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_share_their_memory_and_small_ones_never_wait() {
+    let server = start(no_namespaces(), 512);
+    let mut clients = Vec::new();
+    for _ in 0..limits::BUFFERED_BYTES / limits::BODY_BYTES {
+        clients.push(begin_large(&server).await);
+    }
+    sleep(seconds(1)).await;
+    let began = Instant::now();
+    let mut late = server.connect().await;
+    let large = " ".repeat(2 * limits::SMALL_BODY_BYTES);
+    late.send(head("/mutate", "application/json", large.len())).await;
+    late.send(&large).await;
+    let mut small = server.connect().await;
+    assert_eq!(small.post("/mutate", "application/json", " ".repeat(1000)).await.status, 400);
+    assert_eq!(elapsed(began), 0);
+    // Those before it have run out of time.
+    assert_eq!(late.answer().await.unwrap().status, 400);
+    assert_eq!(elapsed(began), limits::BODY.as_secs() - 1);
+    for client in &mut clients {
+        assert_eq!(client.answer().await.unwrap().status, 408);
+    }
+}
+
+/// Sends the head of the largest request and as much of its body as is read without memory reserved.
+async fn begin_large(server: &Running) -> Client<impl AsyncRead + AsyncWrite + Unpin> {
+    let mut client = server.connect().await;
+    client.send(head("/mutate", "application/json", limits::BODY_BYTES)).await;
+    client.send(" ".repeat(limits::SMALL_BODY_BYTES + 1)).await;
+    client
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,8 +14,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
-use boundtoken::certificates::{CertificateFiles, Directory, clock, files};
-use boundtoken::files::Look;
+use boundtoken::certificates::{CertificateFiles, Directory, files};
+use boundtoken::clock;
 use common::{Client, client_config, handshake, no_namespaces, start};
 use rustls::ProtocolVersion;
 use rustls::version::{TLS12, TLS13};
@@ -106,7 +106,7 @@ fn the_symlink_swap_of_the_kubelet_brings_the_new_certificate() {
     let mut files = open(volume.path());
     symlink("..two", volume.path().join("..data_tmp")).unwrap();
     fs::rename(volume.path().join("..data_tmp"), volume.path().join("..data")).unwrap();
-    files.look(clock::now());
+    files.reload(clock::now());
     assert!(serves(&files, &volume.path().join("..two")));
 }
 
@@ -119,7 +119,7 @@ fn a_certificate_written_in_place_is_seen() {
     for name in ["tls.crt", "tls.key"] {
         fs::write(ours.path().join(name), fs::read(next.path().join(name)).unwrap()).unwrap();
     }
-    files.look(clock::now());
+    files.reload(clock::now());
     assert!(serves(&files, next.path()));
 }
 
@@ -134,11 +134,11 @@ fn a_half_written_pair_keeps_the_one_before() {
     }
     let mut files = open(ours.path());
     fs::copy(next.path().join("tls.crt"), ours.path().join("tls.crt")).unwrap();
-    files.look(clock::now());
-    files.look(clock::now());
+    files.reload(clock::now());
+    files.reload(clock::now());
     assert!(serves(&files, before.path()));
     fs::copy(next.path().join("tls.key"), ours.path().join("tls.key")).unwrap();
-    files.look(clock::now());
+    files.reload(clock::now());
     assert!(serves(&files, next.path()));
 }
 

@@ -11,9 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
+use super::Facts;
 use super::serving::{Checked, ServingCertificate};
-use super::{Facts, clock};
-use crate::files::{Fingerprint, Look};
+use crate::clock;
+use crate::files::Fingerprint;
 use crate::telemetry::metrics::{Metrics, RotationResult};
 
 /// Why a pair of files cannot be served: a sentence each.
@@ -158,10 +159,9 @@ impl CertificateFiles {
     pub fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.serving)
     }
-}
 
-impl Look for CertificateFiles {
-    fn look(&mut self, now: OffsetDateTime) {
+    /// Serves what the files hold now, if that changed and can be served.
+    pub fn reload(&mut self, now: OffsetDateTime) {
         let seen = Fingerprint::of([self.certificate.as_path(), self.key.as_path()]);
         if seen == self.seen {
             return;

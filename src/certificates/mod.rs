@@ -4,7 +4,6 @@
 //! write, [`serving`] holds what the next TLS handshake gets.
 
 pub mod authority;
-pub mod clock;
 pub mod directory;
 pub mod facts;
 pub mod files;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::ServingCertificate;
 use super::directory::{Directory, DirectoryError, Ensured};
-use super::{ServingCertificate, clock};
-use crate::files::{Fingerprint, Look};
+use crate::clock;
+use crate::files::Fingerprint;
 use crate::telemetry::metrics::{Metrics, RotationResult};
 
 /// `--tls-dir` of a running server: renews what is due, takes over what somebody else wrote.
@@ -46,6 +47,19 @@ impl SelfMade {
         Arc::clone(&self.serving)
     }
 
+    /// Renews what is due, and serves what the directory holds now.
+    pub fn reload(&mut self, now: OffsetDateTime) {
+        let seen = self.directory.fingerprint();
+        if seen == self.seen && !self.serving.is_due(now) {
+            return;
+        }
+        match self.directory.ensure(now) {
+            Ok(ensured) => self.take_over(ensured),
+            Err(error) => self.complain(&error),
+        }
+        self.seen = self.directory.fingerprint();
+    }
+
     fn take_over(&mut self, ensured: Ensured) {
         self.complaint.clear();
         show_expiry(&self.metrics, &ensured);
@@ -73,20 +87,6 @@ fn show_expiry(metrics: &Metrics, ensured: &Ensured) {
     metrics.set_authority_expiry(ensured.authority.not_after);
 }
 
-impl Look for SelfMade {
-    fn look(&mut self, now: OffsetDateTime) {
-        let seen = self.directory.fingerprint();
-        if seen == self.seen && !self.serving.is_due(now) {
-            return;
-        }
-        match self.directory.ensure(now) {
-            Ok(ensured) => self.take_over(ensured),
-            Err(error) => self.complain(&error),
-        }
-        self.seen = self.directory.fingerprint();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -108,9 +108,9 @@ mod tests {
         let path = tempfile::tempdir().unwrap();
         let mut files = open(path.path());
         let first = files.directory.ensure(NOW).unwrap().leaf;
-        files.look(NOW + LEAF_LIFE / 2);
+        files.reload(NOW + LEAF_LIFE / 2);
         assert!(files.serving.serves(&first));
-        files.look(NOW + LEAF_LIFE * 2 / 3 + Duration::hours(1));
+        files.reload(NOW + LEAF_LIFE * 2 / 3 + Duration::hours(1));
         assert!(!files.serving.serves(&first));
         assert_eq!(files.serving.check(NOW + LEAF_LIFE), Ok(()));
     }
@@ -121,8 +121,8 @@ mod tests {
         let mut files = open(path.path());
         fs::remove_file(path.path().join("ca.key")).unwrap();
         let due = NOW + LEAF_LIFE * 3 / 4;
-        files.look(due);
-        files.look(due + Duration::seconds(5));
+        files.reload(due);
+        files.reload(due + Duration::seconds(5));
         assert_eq!(files.serving.check(due), Ok(()));
         assert!(
             files.metrics.text().contains("boundtoken_certificate_rotations_total{result=\"failure\"} 1\n")

@@ -7,7 +7,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
-use super::{Facts, clock};
+use super::Facts;
+use crate::clock;
 
 /// A certificate with its key, checked and ready to serve.
 #[derive(Clone, Debug)]

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anstream::{eprintln, println};
 
 use super::{CommandError, Exit};
+use crate::certificates::Directory;
 use crate::certificates::plan::Action;
-use crate::certificates::{Directory, clock};
+use crate::clock;
 
 /// Writes an authority and a serving certificate for installs that bring their own
 ///

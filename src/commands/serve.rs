@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
-use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertificate, clock};
-use crate::files::look_every_tick;
-use crate::namespaces::Namespaces;
+use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertificate};
+use crate::clock;
+use crate::files::Watchers;
 use crate::namespaces::file::NamespacesFile;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::bind;
@@ -169,41 +169,39 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let defaults = defaults.resolve()?;
     let file = NamespacesFile::open(manifest, Arc::clone(&defaults), Arc::clone(&metrics))?;
     let webhook = Webhook { namespaces: file.namespaces(), defaults, metrics };
-    let certificate = tls.start(&webhook.metrics)?;
+    let mut watchers = Watchers::default();
+    let certificate = tls.start(&webhook.metrics, &mut watchers)?;
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
     log_addresses(&webhook_listener, &admin_listener)?;
-    tokio::spawn(look_every_tick(file));
-    let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
-    let server = server(webhook, certificate, max_connections, &shutdown)?;
-    let end = server.run(webhook_listener, admin_listener, signals).await;
-    Ok(ended(end))
-}
-
-fn server(
-    webhook: Webhook<Namespaces>,
-    certificate: Arc<ServingCertificate>,
-    max_connections: usize,
-    shutdown: &ShutdownArgs,
-) -> Result<Server, CommandError> {
+    watchers.watch("Namespaces", file, NamespacesFile::reload);
     let draining = CancellationToken::new();
-    let readiness = readiness(Arc::clone(&certificate), draining.clone());
-    Ok(Server {
+    let readiness = readiness(Arc::clone(&certificate), watchers, draining.clone());
+    let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
+    let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
+        metrics: Arc::clone(&webhook.metrics),
         webhook: routes::routes(webhook),
         tls: tls::config(certificate)?,
         max_connections,
         shutdown_delay: shutdown.shutdown_delay,
         shutdown_deadline: shutdown.shutdown_deadline,
         draining,
-    })
+    };
+    let end = server.run(webhook_listener, admin_listener, signals).await;
+    Ok(ended(end))
 }
 
 /// The Namespaces are complete and the listeners bound before anybody can ask.
-fn readiness(certificate: Arc<ServingCertificate>, draining: CancellationToken) -> Readiness {
+fn readiness(
+    certificate: Arc<ServingCertificate>,
+    watchers: Watchers,
+    draining: CancellationToken,
+) -> Readiness {
     Readiness::default()
         .with("namespaces", || Ok(()))
         .with("certificate", move || certificate.check(clock::now()))
+        .with("watchers", move || watchers.check())
         .with(
             "shutdown",
             move || {
@@ -214,19 +212,23 @@ fn readiness(certificate: Arc<ServingCertificate>, draining: CancellationToken) 
 
 impl TlsArgs {
     /// Loads or makes the certificate and keeps looking after it.
-    fn start(self, metrics: &Arc<Metrics>) -> Result<Arc<ServingCertificate>, CommandError> {
+    fn start(
+        self,
+        metrics: &Arc<Metrics>,
+        watchers: &mut Watchers,
+    ) -> Result<Arc<ServingCertificate>, CommandError> {
         let Self { cert, key, dir, dns } = self;
         if let (Some(certificate), Some(key)) = (cert, key) {
             let files = CertificateFiles::open(certificate, key, Arc::clone(metrics), clock::now())?;
             let serving = files.serving();
-            tokio::spawn(look_every_tick(files));
+            watchers.watch("certificate", files, |files| files.reload(clock::now()));
             return Ok(serving);
         }
         let names = Directory::LOCAL_NAMES.into_iter().map(str::to_owned).chain(dns).collect();
         let directory = Directory::new(dir, names);
         let files = SelfMade::open(directory, Arc::clone(metrics), clock::now())?;
         let serving = files.serving();
-        tokio::spawn(look_every_tick(files));
+        watchers.watch("certificate", files, |files| files.reload(clock::now()));
         Ok(serving)
     }
 }

@@ -5,12 +5,17 @@ mod files;
 mod node;
 mod object;
 mod parse;
+mod strings;
+mod type_meta;
 mod yaml;
 
 pub use document::Document;
 pub use files::{Source, read};
 pub use object::{Object, objects};
 pub use parse::parse;
+pub(crate) use parse::{on_large_stack, options, syntax_error};
+pub use strings::{NoString, Place};
+pub use type_meta::{EXPECTED, TypeMeta};
 pub use yaml::to_yaml;
 
 /// Why manifests cannot be read.
@@ -68,13 +73,13 @@ pub enum Error {
         reason: String,
     },
     /// A document is not a Kubernetes object.
-    #[error("{path}:{line}: {reason}")]
+    #[error("{path}:{line}: not a Kubernetes object: {reason}")]
     NotAnObject {
         /// The file.
         path: String,
         /// Line, counted from 1.
         line: u64,
         /// What is missing.
-        reason: &'static str,
+        reason: String,
     },
 }

@@ -3,7 +3,7 @@
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
 
-use super::{Document, Error};
+use super::{Document, EXPECTED, Error, TypeMeta};
 
 /// An object and where in its document it stands.
 #[derive(Clone, Debug)]
@@ -14,19 +14,20 @@ pub struct Object<'a> {
     pub pointer: PointerBuf,
     /// The object.
     pub value: &'a Value,
+    type_meta: TypeMeta<'a>,
 }
 
 impl<'a> Object<'a> {
     /// `kind`.
     #[must_use]
     pub fn kind(&self) -> &'a str {
-        self.text("/kind").unwrap_or_default()
+        self.type_meta.kind
     }
 
     /// The group in `apiVersion`; empty for the core group.
     #[must_use]
     pub fn group(&self) -> &'a str {
-        self.text("/apiVersion").and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
+        self.type_meta.group()
     }
 
     /// Whether this is an object of the core group and of this kind.
@@ -54,39 +55,38 @@ impl<'a> Object<'a> {
 /// When something in it is not a Kubernetes object.
 pub fn objects(document: &Document) -> Result<Vec<Object<'_>>, Error> {
     let mut found = Vec::new();
-    let root = Object { document, pointer: PointerBuf::root(), value: &document.value };
-    collect(root, &mut found)?;
+    collect(document, PointerBuf::root(), &document.value, None, &mut found)?;
     Ok(found)
 }
 
-fn collect<'a>(object: Object<'a>, found: &mut Vec<Object<'a>>) -> Result<(), Error> {
-    if let Some(reason) = fault(&object) {
-        let line = object.line(Pointer::root());
-        return Err(Error::NotAnObject { path: object.document.file.to_string(), line, reason });
-    }
-    let items = object.value.get("items").and_then(Value::as_array);
-    match items.filter(|_| object.kind().ends_with("List")) {
-        None => found.push(object),
-        Some(items) => {
-            for (index, value) in items.iter().enumerate() {
-                let mut pointer = object.pointer.clone();
-                pointer.push_back("items");
-                pointer.push_back(index);
-                collect(Object { document: object.document, pointer, value }, found)?;
-            }
-        }
+fn collect<'a>(
+    document: &'a Document,
+    pointer: PointerBuf,
+    value: &'a Value,
+    list: Option<TypeMeta<'a>>,
+    found: &mut Vec<Object<'a>>,
+) -> Result<(), Error> {
+    let type_meta = type_of(value, list).map_err(|reason| Error::NotAnObject {
+        path: document.file.to_string(),
+        line: document.line(&pointer),
+        reason: reason.to_owned(),
+    })?;
+    let items = value.get("items").and_then(Value::as_array);
+    let Some(items) = items.filter(|_| type_meta.is_list()) else {
+        found.push(Object { document, pointer, value, type_meta });
+        return Ok(());
+    };
+    for (index, value) in items.iter().enumerate() {
+        let mut pointer = pointer.clone();
+        pointer.push_back("items");
+        pointer.push_back(index);
+        collect(document, pointer, value, Some(type_meta), found)?;
     }
     Ok(())
 }
 
-fn fault(object: &Object<'_>) -> Option<&'static str> {
-    if !object.value.is_object() {
-        Some("not a Kubernetes object: expected a map with apiVersion and kind")
-    } else if object.kind().is_empty() {
-        Some("not a Kubernetes object: it has no kind")
-    } else if object.text("/apiVersion").is_none_or(str::is_empty) {
-        Some("not a Kubernetes object: it has no apiVersion")
-    } else {
-        None
-    }
+fn type_of<'a>(value: &'a Value, list: Option<TypeMeta<'a>>) -> Result<TypeMeta<'a>, &'static str> {
+    let fields = value.as_object().ok_or(EXPECTED)?;
+    let text = |field: &str| fields.get(field).and_then(Value::as_str);
+    TypeMeta::new(text("kind"), text("apiVersion"), list)
 }

@@ -60,7 +60,7 @@ fn lines_before(text: &str, offset: usize) -> u64 {
 /// Parses YAML, which JSON is a part of.
 fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Document>, Error> {
     let roots = on_large_stack(file, || {
-        serde_saphyr::from_multiple_with_options::<Node>(text, options())
+        serde_saphyr::from_multiple_with_options::<Node>(text, options(MAX_NODES))
             .map_err(|error| yaml_error(file, text, lines_before, &error))
     })?;
     let text: Arc<str> = text.into();
@@ -68,13 +68,13 @@ fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Docu
 }
 
 /// YAML 1.1 where Kubernetes' reader is: `0644` is octal, `yes` and `on` are booleans.
-fn options() -> serde_saphyr::Options {
+pub(crate) fn options(max_nodes: usize) -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
-            max_documents: MAX_NODES,
-            max_events: 4 * MAX_NODES,
-            max_nodes: MAX_NODES,
+            max_documents: max_nodes,
+            max_events: 4 * max_nodes,
+            max_nodes: max_nodes,
             max_recorded_anchor_events: MAX_ALIASED,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
@@ -83,8 +83,12 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-fn on_large_stack<T: Send>(file: &str, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
-    let io_error = |source| Error::Io { path: file.to_owned(), source };
+/// Parses on a thread that has the stack for it: those of a server overflow at [`MAX_DEPTH`].
+pub(crate) fn on_large_stack<T: Send, E: From<Error> + Send>(
+    file: &str,
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
+    let io_error = |source| E::from(Error::Io { path: file.to_owned(), source });
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
         let result = thread.map_err(io_error)?.join();
@@ -93,20 +97,22 @@ fn on_large_stack<T: Send>(file: &str, work: impl FnOnce() -> Result<T, Error> +
 }
 
 fn yaml_error(file: &str, text: &str, lines_before: u64, error: &serde_saphyr::Error) -> Error {
+    let mut error = syntax_error(file, error);
+    if let Error::Syntax { line, reason, .. } = &mut error {
+        *line += lines_before;
+        if text.contains("{{") {
+            reason.push_str("; this looks like a template: render it first, such as with `helm template`");
+        }
+    }
+    error
+}
+
+/// What is wrong with a text that is no YAML, and where.
+pub(crate) fn syntax_error(file: &str, error: &serde_saphyr::Error) -> Error {
     let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
     let message = error.render_with_formatter(&UserMessageFormatter);
     let reason = message.split(" at line ").next().unwrap_or(&message);
-    let hint = if text.contains("{{") {
-        "; this looks like a template: render it first, such as with `helm template`"
-    } else {
-        ""
-    };
-    Error::Syntax {
-        path: file.to_owned(),
-        line: lines_before + line,
-        column,
-        reason: format!("not YAML: {reason}{hint}"),
-    }
+    Error::Syntax { path: file.to_owned(), line, column, reason: format!("not YAML: {reason}") }
 }
 
 #[cfg(test)]

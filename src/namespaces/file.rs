@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use time::OffsetDateTime;
-
-use super::mistake::FileError;
+use super::error::Error;
 use super::read::{Known, read};
 use super::{Namespaces, SettingsByName};
-use crate::files::{Fingerprint, Look};
+use crate::files::Fingerprint;
 use crate::policy::Defaults;
 use crate::telemetry::metrics::Metrics;
 
@@ -28,7 +26,7 @@ impl NamespacesFile {
     ///
     /// # Errors
     /// When it cannot be used: a server starts with all settings or not at all.
-    pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, FileError> {
+    pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let seen = Fingerprint::of([path.as_path()]);
         let (first, known) = read(&path, &defaults, &Known::new())?;
         show(&metrics, &first);
@@ -41,19 +39,9 @@ impl NamespacesFile {
     pub fn namespaces(&self) -> Arc<Namespaces> {
         Arc::clone(&self.namespaces)
     }
-}
 
-/// A mistake of a Namespace does not stop the others: its Pods are refused with the reason.
-fn show(metrics: &Metrics, settings: &SettingsByName) {
-    metrics.set_namespaces(settings.len());
-    for (namespace, settings) in settings.iter().filter(|(_, settings)| !settings.mistakes().is_empty()) {
-        let mistakes = settings.mistakes().len();
-        tracing::warn!(namespace = &**namespace, mistakes, "wrong annotations; its Pods are refused");
-    }
-}
-
-impl Look for NamespacesFile {
-    fn look(&mut self, _now: OffsetDateTime) {
+    /// Takes over what the file holds now, if that changed and can be used.
+    pub fn reload(&mut self) {
         let seen = Fingerprint::of([self.path.as_path()]);
         if seen == self.seen {
             return;
@@ -74,14 +62,23 @@ impl Look for NamespacesFile {
     }
 }
 
+/// A mistake of a Namespace does not stop the others: its Pods are refused with the reason.
+fn show(metrics: &Metrics, settings: &SettingsByName) {
+    metrics.set_namespaces(settings.len());
+    for (namespace, settings) in settings.iter().filter(|(_, settings)| !settings.mistakes().is_empty()) {
+        let mistakes = settings.mistakes().len();
+        tracing::warn!(namespace = &**namespace, mistakes, "wrong annotations; its Pods are refused");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
-    use crate::namespaces::{LookUp, Lookup};
+    use crate::namespaces::{Lookup, NamespaceStore};
 
-    const A: &str = "kind: Namespace\nmetadata:\n  name: a\n  labels:\n    boundtoken.dev/webhook: enabled\n";
+    const A: &str = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  labels:\n    boundtoken.dev/webhook: enabled\n";
 
     fn open(text: &str) -> (tempfile::TempDir, NamespacesFile) {
         let directory = tempfile::tempdir().unwrap();
@@ -92,7 +89,7 @@ mod tests {
     }
 
     async fn opted_in(namespaces: &Namespaces, name: &str) -> bool {
-        matches!(namespaces.look_up(name).await, Lookup::Settings(_))
+        matches!(namespaces.get(name).await, Lookup::Settings(_))
     }
 
     #[tokio::test]
@@ -101,7 +98,7 @@ mod tests {
         let namespaces = file.namespaces();
         assert!(opted_in(&namespaces, "a").await);
         fs::write(&file.path, A.replace("name: a", "name: b")).unwrap();
-        file.look(OffsetDateTime::UNIX_EPOCH);
+        file.reload();
         assert!(!opted_in(&namespaces, "a").await);
         assert!(opted_in(&namespaces, "b").await);
     }
@@ -110,13 +107,13 @@ mod tests {
     async fn a_broken_new_version_keeps_the_one_before() {
         let (_directory, mut file) = open(A);
         let namespaces = file.namespaces();
-        for broken in ["", "kind: Pod\n", "a: b: c\n"] {
+        for broken in ["", "apiVersion: v1\nkind: Pod\n", "a: b: c\n"] {
             fs::write(&file.path, broken).unwrap();
-            file.look(OffsetDateTime::UNIX_EPOCH);
+            file.reload();
             assert!(opted_in(&namespaces, "a").await, "{broken:?}");
         }
         fs::remove_file(&file.path).unwrap();
-        file.look(OffsetDateTime::UNIX_EPOCH);
+        file.reload();
         assert!(opted_in(&namespaces, "a").await);
         assert!(file.metrics.text().contains("boundtoken_namespaces 1\n"));
     }

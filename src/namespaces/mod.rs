@@ -1,8 +1,8 @@
 //! The settings of each Namespace that opted in, ready to be looked up without a lock.
 
+mod error;
 pub mod file;
 mod manifest;
-pub mod mistake;
 pub mod read;
 
 use std::collections::HashMap;
@@ -11,12 +11,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::policy::NamespaceSettings;
+use crate::telemetry::metrics::LookupResult;
 
-/// Label that opts a Namespace in, with the value [`ENABLED`].
-pub const LABEL: &str = "boundtoken.dev/webhook";
-
-/// Value of [`LABEL`].
-pub const ENABLED: &str = "enabled";
+pub use error::Error;
 
 /// What is known about a Namespace.
 #[derive(Clone, Debug)]
@@ -29,10 +26,20 @@ pub enum Lookup {
     Unavailable,
 }
 
+impl From<&Lookup> for LookupResult {
+    fn from(lookup: &Lookup) -> Self {
+        match lookup {
+            Lookup::NotOptedIn => Self::NotOptedIn,
+            Lookup::Settings(_) => Self::Settings,
+            Lookup::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
 /// Whoever knows the settings of Namespaces.
-pub trait LookUp: Send + Sync + 'static {
+pub trait NamespaceStore: Send + Sync + 'static {
     /// Finds the settings of a Namespace.
-    fn look_up(&self, name: &str) -> impl Future<Output = Lookup> + Send;
+    fn get(&self, name: &str) -> impl Future<Output = Lookup> + Send;
 }
 
 /// Settings by name of the Namespace.
@@ -55,8 +62,8 @@ impl Namespaces {
     }
 }
 
-impl LookUp for Namespaces {
-    async fn look_up(&self, name: &str) -> Lookup {
+impl NamespaceStore for Namespaces {
+    async fn get(&self, name: &str) -> Lookup {
         match self.0.load().get(name) {
             Some(settings) => Lookup::Settings(Arc::clone(settings)),
             None => Lookup::NotOptedIn,

@@ -46,32 +46,59 @@ impl Listener for TcpListener {
     }
 }
 
-/// Hands each connection to `serve`, with a permit that it keeps as long as it lives.
+/// The places for connections on a port.
+#[derive(Debug)]
+pub(super) struct Places {
+    port: &'static str,
+    limit: usize,
+    free: Arc<Semaphore>,
+    /// Whether the lack of places was logged, and no tenth of them was free since.
+    lacking: bool,
+}
+
+impl Places {
+    pub(super) fn new(port: &'static str, limit: usize) -> Self {
+        Self { port, limit, free: Arc::new(Semaphore::new(limit)), lacking: false }
+    }
+
+    /// Waits for a place. Says once that connections have to wait, not for each that leaves and comes.
+    async fn next(&mut self) -> OwnedSemaphorePermit {
+        self.lacking &= self.free.available_permits() <= self.limit / 10;
+        if self.free.available_permits() == 0 && !self.lacking {
+            self.lacking = true;
+            let (port, limit) = (self.port, self.limit);
+            tracing::warn!(port, limit, "as many connections are open as may be; more have to wait");
+        }
+        // Only a closed semaphore has no permits, and nobody closes this one.
+        match Arc::clone(&self.free).acquire_owned().await {
+            Ok(place) => place,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Hands each connection to `serve`, with the place that it keeps as long as it lives.
 ///
 /// At the end the backlog is served too, whatever the limit says.
 pub(super) async fn accept_until<L: Listener>(
     stop: CancellationToken,
     mut listener: L,
-    limit: usize,
+    mut places: Places,
     mut serve: impl FnMut(L::Stream, Option<OwnedSemaphorePermit>),
 ) {
-    let permits = Arc::new(Semaphore::new(limit));
-    while let Some((stream, permit)) = stop.run_until_cancelled(next(&mut listener, &permits)).await {
-        serve(stream, Some(permit));
+    while let Some((stream, place)) = stop.run_until_cancelled(next(&mut listener, &mut places)).await {
+        serve(stream, Some(place));
     }
     for stream in listener.into_backlog() {
         serve(stream, None);
     }
 }
 
-async fn next<L: Listener>(listener: &mut L, permits: &Arc<Semaphore>) -> (L::Stream, OwnedSemaphorePermit) {
-    // Only a closed semaphore has no permits, and nobody closes this one.
-    let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
-        return std::future::pending().await;
-    };
+async fn next<L: Listener>(listener: &mut L, places: &mut Places) -> (L::Stream, OwnedSemaphorePermit) {
+    let place = places.next().await;
     loop {
         match listener.accept().await {
-            Ok(stream) => return (stream, permit),
+            Ok(stream) => return (stream, place),
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection; trying again in a second");
                 tokio::time::sleep(ACCEPT_BACK_OFF).await;

@@ -1,36 +1,81 @@
-//! Reads a request's body within its limits of size and time.
+//! Reads a request's body within its limits of size, time and memory.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
-use super::limits::{BODY, BODY_BYTES, DRAINED_BYTES};
+use super::limits::{BODY, BODY_BYTES, BUFFERED_BYTES, DRAINED_BYTES, SMALL_BODY_BYTES};
 use super::refusal::Refusal;
 
+/// The memory that all large bodies share; small ones are not counted.
+#[derive(Clone, Debug)]
+pub(super) struct Budget(Arc<Semaphore>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(BUFFERED_BYTES)))
+    }
+}
+
+impl Budget {
+    /// Waits for memory. All of a body at once: bodies that wait for each other's rest would wait forever.
+    async fn reserve(&self, bytes: usize, deadline: Instant) -> Result<OwnedSemaphorePermit, Refusal> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let reserved = timeout_at(deadline, Arc::clone(&self.0).acquire_many_owned(bytes)).await;
+        // Neither late nor closed: nobody closes this semaphore.
+        reserved.ok().and_then(Result::ok).ok_or(Refusal::NoMemory)
+    }
+}
+
+/// A body in memory, with what it holds of the budget.
+#[derive(Debug)]
+pub(super) struct Buffered {
+    /// The body.
+    pub(super) bytes: Bytes,
+    _memory: Option<OwnedSemaphorePermit>,
+}
+
 /// Reads the body of a request that says it is JSON.
-pub(super) async fn read(request: Request) -> Result<Bytes, Refusal> {
+pub(super) async fn read(request: Request, budget: &Budget) -> Result<Buffered, Refusal> {
     if !is_json(request.headers()) {
         return Err(Refusal::ContentType);
     }
-    let mut body = pin!(collect(request.into_body()));
-    match asked_twice(body.as_mut()).await {
-        Some(body) => body,
-        None => timeout(BODY, body).await.unwrap_or(Err(Refusal::TooSlow)),
+    let deadline = Instant::now() + BODY;
+    let mut arriving = Arriving::new(request.into_body());
+    within(deadline, arriving.read_beyond(SMALL_BODY_BYTES)).await?;
+    let mut memory = None;
+    if let Some(bytes) = arriving.wanted() {
+        memory = Some(budget.reserve(bytes, deadline).await?);
     }
+    within(deadline, arriving.read_beyond(DRAINED_BYTES)).await?;
+    Ok(Buffered { bytes: arriving.finish()?, _memory: memory })
 }
 
 /// Asks a future twice before it is worth a timer: arming one wakes another thread.
 ///
 /// hyper hands over a body only when it was asked for, so even one that has arrived whole is never
 /// there at once.
+async fn within(
+    deadline: Instant,
+    reading: impl Future<Output = Result<(), Refusal>>,
+) -> Result<(), Refusal> {
+    let mut reading = pin!(reading);
+    match asked_twice(reading.as_mut()).await {
+        Some(result) => result,
+        None => timeout_at(deadline, reading).await.unwrap_or(Err(Refusal::TooSlow)),
+    }
+}
+
 async fn asked_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut asked = false;
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -52,30 +97,114 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Collects the frames of a body; one that came in one piece is not copied.
-async fn collect(mut body: Body) -> Result<Bytes, Refusal> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut size: usize = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() else {
-            continue;
-        };
-        size = size.saturating_add(data.len());
-        if size > DRAINED_BYTES {
-            break;
-        } else if size > BODY_BYTES {
-            (first, rest) = (Bytes::new(), BytesMut::new());
-        } else if size == data.len() {
-            first = data;
+/// The frames of a body so far; one that comes in one piece is not copied.
+struct Arriving {
+    body: Body,
+    first: Bytes,
+    rest: BytesMut,
+    size: usize,
+    ended: bool,
+}
+
+impl Arriving {
+    fn new(body: Body) -> Self {
+        Self { body, first: Bytes::new(), rest: BytesMut::new(), size: 0, ended: false }
+    }
+
+    /// Reads to the end of the body, or until it is larger than this.
+    async fn read_beyond(&mut self, limit: usize) -> Result<(), Refusal> {
+        while !self.ended && self.size <= limit {
+            match self.body.frame().await {
+                None => self.ended = true,
+                Some(frame) => {
+                    if let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() {
+                        self.add(data);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, data: Bytes) {
+        self.size = self.size.saturating_add(data.len());
+        if self.size > BODY_BYTES {
+            (self.first, self.rest) = (Bytes::new(), BytesMut::new());
+        } else if self.size == data.len() {
+            self.first = data;
         } else {
-            rest.extend_from_slice(&std::mem::take(&mut first));
-            rest.extend_from_slice(&data);
+            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+            self.rest.extend_from_slice(&data);
         }
     }
-    match size {
-        size if size > BODY_BYTES => Err(Refusal::TooLarge),
-        _ if rest.is_empty() => Ok(first),
-        _ => Ok(rest.freeze()),
+
+    /// How much memory the whole body takes at most; `None` if it is already there.
+    fn wanted(&self) -> Option<usize> {
+        let rest = self.body.size_hint().upper().and_then(|rest| usize::try_from(rest).ok());
+        let whole = rest.map_or(BODY_BYTES, |rest| self.size.saturating_add(rest).min(BODY_BYTES));
+        (!self.ended).then_some(whole)
+    }
+
+    fn finish(self) -> Result<Bytes, Refusal> {
+        match self.size {
+            size if size > BODY_BYTES => Err(Refusal::TooLarge),
+            _ if self.rest.is_empty() => Ok(self.first),
+            _ => Ok(self.rest.freeze()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Context;
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    fn request(size: usize) -> Request {
+        let body = Body::from(vec![b' '; size]);
+        Request::builder().header(CONTENT_TYPE, "application/json").body(body).unwrap()
+    }
+
+    async fn read_size(size: usize, budget: &Budget) -> Result<usize, Refusal> {
+        read(request(size), budget).await.map(|body| body.bytes.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_body_waits_for_memory_as_long_as_for_its_bytes() {
+        let budget = Budget::default();
+        let all = budget.reserve(BUFFERED_BYTES, Instant::now()).await.unwrap();
+        let began = Instant::now();
+        assert!(matches!(read_pieces(&budget).await, Err(Refusal::NoMemory)));
+        assert_eq!(began.elapsed().as_secs(), BODY.as_secs());
+        assert_eq!(read_size(SMALL_BODY_BYTES, &budget).await.unwrap(), SMALL_BODY_BYTES);
+        drop(all);
+        let body = read_pieces(&budget).await.unwrap();
+        assert_eq!(budget.0.available_permits(), BUFFERED_BYTES - BODY_BYTES);
+        drop(body);
+        assert_eq!(budget.0.available_permits(), BUFFERED_BYTES);
+    }
+
+    /// Reads a large body of unknown length, in pieces.
+    async fn read_pieces(budget: &Budget) -> Result<Buffered, Refusal> {
+        let request = Request::builder().header(CONTENT_TYPE, "application/json");
+        read(request.body(Body::new(Pieces(3))).unwrap(), budget).await
+    }
+
+    struct Pieces(u8);
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let rest = self.0.checked_sub(1);
+            self.0 = rest.unwrap_or_default();
+            Poll::Ready(rest.map(|_| Ok(Frame::data(vec![b' '; SMALL_BODY_BYTES].into()))))
+        }
     }
 }

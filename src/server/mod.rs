@@ -27,8 +27,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use accept::{Listener, accept_until};
+use accept::{Listener, Places, accept_until};
 use connection::{Service, serve, serve_tls};
+
+use crate::telemetry::metrics::Metrics;
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +52,8 @@ pub struct Server {
     pub admin: Router,
     /// TLS.
     pub tls: ServerConfig,
+    /// Where open connections are counted.
+    pub metrics: Arc<Metrics>,
     /// Most connections at a time.
     pub max_connections: usize,
     /// From the first signal to the end of accepting.
@@ -92,12 +96,14 @@ impl Server {
     fn spawn_webhook<L: Listener>(&self, listener: L, stop: CancellationToken, connections: &TaskTracker) {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
         let service = Service { router: self.webhook.clone(), draining: self.draining.clone() };
-        let tracker = connections.clone();
-        connections.spawn(accept_until(stop, listener, self.max_connections, move |stream, permit| {
+        let (tracker, metrics) = (connections.clone(), Arc::clone(&self.metrics));
+        let places = Places::new("webhook", self.max_connections);
+        connections.spawn(accept_until(stop, listener, places, move |stream, place| {
             let served = serve_tls(stream, acceptor.clone(), service.clone());
+            let connected = metrics.connected();
             tracker.spawn(async move {
                 served.await;
-                drop(permit);
+                drop((place, connected));
             });
         }));
     }
@@ -107,18 +113,14 @@ impl Server {
         let over = CancellationToken::new();
         let service = Service { router: self.admin.clone(), draining: self.draining.clone() };
         let stop = over.clone();
-        tokio::spawn(accept_until(
-            over.clone(),
-            listener,
-            limits::ADMIN_CONNECTIONS,
-            move |stream, permit| {
-                let served = stop.clone().run_until_cancelled_owned(serve(stream, service.clone()));
-                tokio::spawn(async move {
-                    served.await;
-                    drop(permit);
-                });
-            },
-        ));
+        let places = Places::new("admin", limits::ADMIN_CONNECTIONS);
+        tokio::spawn(accept_until(over.clone(), listener, places, move |stream, place| {
+            let served = stop.clone().run_until_cancelled_owned(serve(stream, service.clone()));
+            tokio::spawn(async move {
+                served.await;
+                drop(place);
+            });
+        }));
         over.drop_guard()
     }
 }

@@ -1,7 +1,7 @@
 //! Why a request gets no AdmissionReview as its answer but an HTTP status and a sentence.
 
 use axum::http::header::{CONNECTION, RETRY_AFTER};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::limits::{BODY, BODY_BYTES};
@@ -19,6 +19,9 @@ pub(super) enum Refusal {
     /// Another content type.
     #[error("the content type must be application/json")]
     ContentType,
+    /// Too many large bodies at the same time.
+    #[error("too many large bodies are being read; try again")]
+    NoMemory,
     /// Too many bytes.
     #[error("the body is larger than {BODY_BYTES} bytes")]
     TooLarge,
@@ -37,22 +40,50 @@ impl Refusal {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoMemory | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
+    /// Whether the same request may succeed a little later.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self, Self::NoMemory | Self::Unavailable)
+    }
+
     /// The API server tries again only if it is told when; the rest of an unread body is not waited for.
-    fn header(&self) -> Option<(HeaderName, &'static str)> {
-        match self {
-            Self::Unavailable => Some((RETRY_AFTER, "1")),
-            Self::TooLarge | Self::TooSlow => Some((CONNECTION, "close")),
-            Self::BadReview(_) | Self::Broken | Self::ContentType => None,
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if self.is_temporary() {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if matches!(self, Self::NoMemory | Self::TooLarge | Self::TooSlow) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status(), self.header().map(|header| [header]), format!("{self}\n")).into_response()
+        (self.status(), self.headers(), format!("{self}\n")).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_is_asked_for_again() {
+        for (refusal, retries, closes) in [
+            (Refusal::NoMemory, true, true),
+            (Refusal::Unavailable, true, false),
+            (Refusal::TooLarge, false, true),
+            (Refusal::ContentType, false, false),
+        ] {
+            let response = refusal.into_response();
+            assert_eq!(response.status() == StatusCode::SERVICE_UNAVAILABLE, retries, "{response:?}");
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), retries, "{response:?}");
+            assert_eq!(response.headers().contains_key(CONNECTION), closes, "{response:?}");
+        }
     }
 }

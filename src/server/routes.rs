@@ -11,64 +11,88 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::time::Instant;
 
-use super::body;
+use super::body::{self, Budget};
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
-use crate::namespaces::{LookUp, Lookup};
+use crate::namespaces::{Lookup, NamespaceStore};
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
 /// What the routes need.
 #[derive(Debug)]
-pub struct Webhook<L> {
+pub struct Webhook<S> {
     /// Who knows the settings of Namespaces.
-    pub namespaces: Arc<L>,
+    pub namespaces: Arc<S>,
     /// What holds where a Namespace says nothing.
     pub defaults: Arc<Defaults>,
     /// Where answers are counted.
     pub metrics: Arc<Metrics>,
 }
 
+/// What is asked of the webhook.
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    Mutate,
+    Validate,
+}
+
 /// The routes of the webhook. Nothing here ever redirects: the API server would follow.
-pub fn routes<L: LookUp>(webhook: Webhook<L>) -> Router {
+pub fn routes<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
+    let service = Arc::new(Service { webhook, budget: Budget::default() });
     Router::new()
-        .route("/mutate", post(mutate::<L>))
-        .route("/validate", post(validate::<L>))
+        .route("/mutate", post(async |state, request| answer::<S>(state, Question::Mutate, request).await))
+        .route(
+            "/validate",
+            post(async |state, request| answer::<S>(state, Question::Validate, request).await),
+        )
         .fallback(async || (StatusCode::NOT_FOUND, "there is POST /mutate and POST /validate\n"))
-        .with_state(Arc::new(webhook))
+        .with_state(service)
 }
 
-async fn mutate<L: LookUp>(State(webhook): State<Arc<Webhook<L>>>, request: Request) -> Response {
+/// What all requests share.
+struct Service<S> {
+    webhook: Webhook<S>,
+    budget: Budget,
+}
+
+async fn answer<S: NamespaceStore>(
+    State(service): State<Arc<Service<S>>>,
+    question: Question,
+    request: Request,
+) -> Response {
+    let Service { webhook, budget } = &*service;
     let started = Instant::now();
-    let answer = async {
-        let body = body::read(request).await?;
-        let request = admission::Request::parse(&body)?;
-        let verdict = webhook.decide(&request).await?;
+    let verdict = async {
+        let body = body::read(request, budget).await?;
+        match question {
+            Question::Mutate => webhook.mutate(&body.bytes, started).await,
+            Question::Validate => webhook.validate(&body.bytes, started),
+        }
+    };
+    webhook.respond(verdict.await, started)
+}
+
+impl<S: NamespaceStore> Webhook<S> {
+    async fn mutate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
+        let request = admission::Request::parse(body)?;
+        let verdict = self.decide(&request).await?;
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
-    };
-    webhook.answer(answer.await, started)
-}
+    }
 
-async fn validate<L: LookUp>(State(webhook): State<Arc<Webhook<L>>>, request: Request) -> Response {
-    let started = Instant::now();
-    let answer = async {
-        let body = body::read(request).await?;
-        let request = admission::Request::parse(&body)?;
-        let verdict = admission::validate(&request, &webhook.defaults);
+    fn validate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
+        let request = admission::Request::parse(body)?;
+        let verdict = admission::validate(&request, &self.defaults);
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
-    };
-    webhook.answer(answer.await, started)
-}
+    }
 
-impl<L: LookUp> Webhook<L> {
     async fn decide(&self, request: &admission::Request<'_, admission::Pod<'_>>) -> Result<Verdict, Refusal> {
         if request.object().is_none() {
             return Ok(admission::allow(request));
         }
-        let lookup = self.namespaces.look_up(request.namespace()).await;
-        self.metrics.looked_up(&lookup);
+        let lookup = self.namespaces.get(request.namespace()).await;
+        self.metrics.looked_up((&lookup).into());
         match lookup {
             Lookup::NotOptedIn => Ok(admission::allow(request)),
             Lookup::Settings(settings) => Ok(admission::mutate(request, &settings)),
@@ -76,7 +100,7 @@ impl<L: LookUp> Webhook<L> {
         }
     }
 
-    fn answer(&self, verdict: Result<Verdict, Refusal>, started: Instant) -> Response {
+    fn respond(&self, verdict: Result<Verdict, Refusal>, started: Instant) -> Response {
         let took = started.elapsed();
         match verdict {
             Ok(verdict) => {
@@ -84,10 +108,7 @@ impl<L: LookUp> Webhook<L> {
                 ([(CONTENT_TYPE, "application/json")], verdict.into_body()).into_response()
             }
             Err(refusal) => {
-                let answer = match refusal {
-                    Refusal::Unavailable => Answer::Unavailable,
-                    _ => Answer::BadRequest,
-                };
+                let answer = if refusal.is_temporary() { Answer::Unavailable } else { Answer::BadRequest };
                 self.metrics.answered(None, answer, took);
                 refusal.into_response()
             }
@@ -96,19 +117,12 @@ impl<L: LookUp> Webhook<L> {
 }
 
 /// Names and the decision, never the object.
-fn log<O>(request: &admission::Request<'_, O>, verdict: &Verdict, took: Duration) {
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                uid = request.uid(),
-                namespace = request.namespace(),
-                name = request.name(),
-                mode = mode_name(verdict.mode),
-                outcome = verdict.outcome.as_str(),
-                duration = ?took,
-                "answered",
-            )
-        };
+fn log<O>(request: &admission::Request<'_, O>, verdict: &Verdict, duration: Duration) {
+    let (uid, namespace, name) = (request.uid(), request.namespace(), request.name());
+    let (mode, outcome) = (mode_name(verdict.mode), verdict.outcome.as_str());
+    if verdict.outcome == Outcome::Refused {
+        tracing::info!(uid, namespace, name, mode, outcome, ?duration, "answered");
+    } else {
+        tracing::debug!(uid, namespace, name, mode, outcome, ?duration, "answered");
     }
-    if verdict.outcome == Outcome::Refused { line!(info) } else { line!(debug) }
 }

@@ -14,7 +14,6 @@ use time::OffsetDateTime;
 
 use super::process::Process;
 use crate::admission::Outcome;
-use crate::namespaces::Lookup;
 use crate::policy::Mode;
 
 /// What became of a request: an outcome of admission, or why there was none.
@@ -24,7 +23,7 @@ pub enum Answer {
     BadRequest,
     /// An AdmissionReview.
     Outcome(Outcome),
-    /// HTTP 503: the settings of the Namespace could not be found out.
+    /// HTTP 503: no settings of the Namespace, or no memory for the body.
     Unavailable,
 }
 
@@ -38,6 +37,17 @@ impl Answer {
             Self::Unavailable => "unavailable",
         }
     }
+}
+
+/// What a look-up of a Namespace's settings found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LookupResult {
+    /// The Namespace did not opt in.
+    NotOptedIn,
+    /// Its settings.
+    Settings,
+    /// Nothing, because nobody answered.
+    Unavailable,
 }
 
 /// The mode of a request as the value of the label `mode`.
@@ -87,12 +97,23 @@ struct Certificate {
     certificate: Word,
 }
 
+/// A connection that is open.
+#[derive(Debug)]
+pub struct Connected(Gauge);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// The metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     admissions: Family<Admission, Counter>,
     duration: Histogram,
+    connections: Gauge,
     namespaces: Gauge,
     lookups: Family<ResultOf, Counter>,
     expiry: Family<Certificate, Gauge>,
@@ -107,12 +128,19 @@ impl Metrics {
         self.duration.observe(took.as_secs_f64());
     }
 
+    /// Counts a connection as open until the guard is dropped.
+    #[must_use]
+    pub fn connected(&self) -> Connected {
+        self.connections.inc();
+        Connected(self.connections.clone())
+    }
+
     /// Counts a look-up of a Namespace.
-    pub fn looked_up(&self, lookup: &Lookup) {
-        let result = Word(match lookup {
-            Lookup::NotOptedIn => "not-opted-in",
-            Lookup::Settings(_) => "settings",
-            Lookup::Unavailable => "unavailable",
+    pub fn looked_up(&self, result: LookupResult) {
+        let result = Word(match result {
+            LookupResult::NotOptedIn => "not-opted-in",
+            LookupResult::Settings => "settings",
+            LookupResult::Unavailable => "unavailable",
         });
         self.lookups.get_or_create(&ResultOf { result }).inc();
     }
@@ -162,6 +190,7 @@ impl Default for Metrics {
             registry: Registry::default(),
             admissions: Family::default(),
             duration: Histogram::new(BUCKETS),
+            connections: Gauge::default(),
             namespaces: Gauge::default(),
             lookups: Family::default(),
             expiry: Family::default(),
@@ -179,7 +208,8 @@ const BUCKETS: [f64; 12] =
 impl Metrics {
     /// The registry appends the suffixes `_total` and `_info` itself.
     fn register(&mut self) {
-        let Self { registry, admissions, duration, namespaces, lookups, expiry, rotations } = self;
+        let Self { registry, admissions, duration, connections, namespaces, lookups, expiry, rotations } =
+            self;
         registry.register_collector(Box::new(Process));
         let registry = registry.sub_registry_with_prefix("boundtoken");
         registry.register("admissions", "Answers to admission requests", admissions.clone());
@@ -188,6 +218,7 @@ impl Metrics {
             "Time from the head of a request to its answer",
             duration.clone(),
         );
+        registry.register("connections", "Open connections to the webhook", connections.clone());
         registry.register("namespaces", "Namespaces that opted in", namespaces.clone());
         registry.register("namespace_lookups", "Look-ups of a Namespace's settings", lookups.clone());
         registry.register(
@@ -215,7 +246,9 @@ mod tests {
     fn the_names_are_those_of_the_contract() {
         let metrics = Metrics::default();
         metrics.answered(Some(Mode::Replace), Answer::Outcome(Outcome::Patched), Duration::from_micros(20));
-        metrics.looked_up(&Lookup::NotOptedIn);
+        metrics.looked_up(LookupResult::NotOptedIn);
+        let _one = metrics.connected();
+        drop(metrics.connected());
         metrics.set_namespaces(3);
         metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
         metrics.rotated(RotationResult::Success);
@@ -223,6 +256,7 @@ mod tests {
         for line in [
             "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",
             "boundtoken_admission_duration_seconds_count 1",
+            "boundtoken_connections 1",
             "boundtoken_namespaces 3",
             "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
             "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boundtoken::certificates::{Directory, ServingCertificate, clock};
-use boundtoken::namespaces::LookUp;
+use boundtoken::certificates::{Directory, ServingCertificate};
+use boundtoken::clock;
+use boundtoken::namespaces::NamespaceStore;
 use boundtoken::server::accept::Listener;
 use boundtoken::server::admin::{self, Readiness};
 use boundtoken::server::routes::{Webhook, routes};
@@ -61,7 +62,7 @@ pub(crate) fn no_namespaces() -> Arc<boundtoken::namespaces::Namespaces> {
 }
 
 /// Starts a server with a self-made certificate.
-pub(crate) fn start(namespaces: Arc<impl LookUp>, max_connections: usize) -> Running {
+pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let names = Directory::LOCAL_NAMES.map(str::to_owned).to_vec();
     let ensured = Directory::new(directory.path().to_owned(), names).ensure(clock::now()).unwrap();
@@ -75,6 +76,7 @@ pub(crate) fn start(namespaces: Arc<impl LookUp>, max_connections: usize) -> Run
     let server = Server {
         webhook: routes(Webhook { namespaces, defaults: Arc::default(), metrics: Arc::clone(&metrics) }),
         admin: admin::routes(readiness, Arc::clone(&metrics)),
+        metrics: Arc::clone(&metrics),
         tls: tls::config(Arc::clone(&certificate) as _).unwrap(),
         max_connections,
         shutdown_delay: Duration::from_secs(15),
@@ -202,7 +204,10 @@ pub(crate) fn head(path: &str, content_type: &str, length: usize) -> String {
     )
 }
 
-/// Lets every task go on until it waits for a later moment.
+/// Lets every task go on until it waits for a later moment. Panics unless time stands still.
 pub(crate) async fn settle() {
+    // Panics where time was not paused; there a millisecond would be a guess.
+    tokio::time::resume();
+    tokio::time::pause();
     tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -6,49 +6,32 @@ use serde_json::Value;
 use super::report::{Report, Severity};
 use super::shape;
 use super::workload::Workload;
-use crate::manifest::Object;
+use crate::manifest::{NoString, Object, Place};
 use crate::policy::keys::PREFIX;
 use crate::policy::keys::{Key, OPT_IN_LABEL};
 
-/// Reports annotations that are no strings, which no API server takes, and settings that are labels.
-/// Returns the first annotation that is no string.
+/// Reports annotations and labels that are no strings, which no API server takes, and settings that are
+/// labels. Returns the first key whose value is no string.
 pub(super) fn check_metadata<'a>(
     object: &Object<'a>,
     metadata: &Pointer,
     report: &mut Report,
 ) -> Result<(), &'a str> {
     let mut result = Ok(());
-    for (key, pointer, value) in entries(object, metadata, "annotations") {
-        if !matches!(value, Value::String(_) | Value::Null) {
-            result = result.and(Err(key));
-            report.add(Severity::Refused, object, &pointer, not_a_string(object, key, &pointer, value));
-        }
-    }
-    for (key, pointer, _) in entries(object, metadata, "labels") {
-        if key.starts_with(PREFIX) && key != OPT_IN_LABEL {
-            let text = format_args!("{key}: a label has no effect; settings are annotations");
-            report.add(Severity::Warning, object, &pointer, text);
+    for place in [Place::Annotations, Place::Labels] {
+        for (key, pointer, value) in entries(object, metadata, place.field()) {
+            if let Some(no_string) = NoString::of(value) {
+                result = result.and(Err(key));
+                let written = object.document.text(&object.pointer.concat(&pointer));
+                let sentence = no_string.sentence(place, key, written, &value.to_string());
+                report.add(Severity::Refused, object, &pointer, sentence);
+            } else if place == Place::Labels && key.starts_with(PREFIX) && key != OPT_IN_LABEL {
+                let text = format_args!("{key}: a label has no effect; settings are annotations");
+                report.add(Severity::Warning, object, &pointer, text);
+            }
         }
     }
     result
-}
-
-fn not_a_string(object: &Object<'_>, key: &str, pointer: &Pointer, value: &Value) -> String {
-    let what = match value {
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::Array(_) => "a list",
-        _ => "a map",
-    };
-    let fix = if value.is_array() || value.is_object() {
-        "write it as text after `|`".to_owned()
-    } else {
-        // As it is written, unless that is an alias: `0644` is no 420 once it is quoted.
-        let written = object.document.text(&object.pointer.concat(pointer));
-        let written = written.filter(|text| !text.starts_with('*')).map(str::to_owned);
-        format!("write \"{}\"", written.unwrap_or_else(|| value.to_string()))
-    };
-    format!("{key}: {what}, but an annotation is a string; {fix}")
 }
 
 /// Reports settings that stand on the object instead of its Pod template and therefore reach no Pod.

@@ -85,7 +85,11 @@ impl<'a> Cluster<'a> {
 
     fn parse(&self, name: &str, annotations: Option<&Value>) -> NamespaceSettings {
         let written = annotations.and_then(Value::as_object).into_iter().flatten();
-        let written = written.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+        // The API server takes `null` as empty; whatever else is no string is reported as such.
+        let written = written.filter_map(|(key, value)| match value {
+            Value::Null => Some((key.as_str(), "")),
+            value => Some((key.as_str(), value.as_str()?)),
+        });
         let written = written.filter(|(key, _)| !self.trial.iter().any(|(tried, _)| tried == key));
         NamespaceSettings::parse(name, written.chain(self.trial.iter().copied()), self.defaults)
     }

@@ -5,6 +5,7 @@ use time::format_description::well_known::Rfc3339;
 
 /// The time of day, in whole seconds as certificates count it.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(0).unwrap_or(now)

@@ -1,0 +1,182 @@
+//! What manifests of Namespaces become, and what is said about those that become nothing.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.yaml");
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+fn read_all(text: &str, before: &Known) -> Result<(SettingsByName, Known), String> {
+    let (directory, path) = file(text);
+    let directory = format!("{}/", directory.path().display());
+    read(&path, &Arc::default(), before).map_err(|error| error.to_string().replace(&directory, ""))
+}
+
+/// The names that opted in, or what is wrong.
+fn read_text(text: &str) -> Result<Vec<String>, String> {
+    let (settings, _) = read_all(text, &Known::new())?;
+    let mut names: Vec<String> = settings.into_keys().map(String::from).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn namespace(name: &str, label: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n    boundtoken.dev/webhook: {label}\n"
+    )
+}
+
+fn annotated(entry: &str) -> String {
+    format!("{}  annotations:\n    boundtoken.dev/{entry}\n", namespace("a", "enabled"))
+}
+
+#[test]
+fn only_labelled_namespaces_opt_in() {
+    let text = format!("{}---\n{}", namespace("a", "enabled"), namespace("b", "disabled"));
+    assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]));
+}
+
+#[test]
+fn lists_and_json_are_read_as_kubectl_and_the_api_server_write_them() {
+    let item = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"a","labels":{"boundtoken.dev/webhook":"enabled"}}}"#;
+    let untyped = item.replace(r#""apiVersion":"v1","kind":"Namespace","#, "");
+    for text in [
+        item.to_owned(),
+        format!("{{\n\t\"apiVersion\": \"v1\",\n\t\"items\": [{item}],\n\t\"kind\": \"List\"\n}}\n"),
+        format!(r#"{{"apiVersion":"v1","items":[{untyped}],"kind":"NamespaceList"}}"#),
+    ] {
+        assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]), "{text}");
+    }
+}
+
+/// The reader of whole documents says the same.
+#[test]
+fn each_text_that_holds_no_objects_has_a_sentence_with_its_line() {
+    for (text, expected) in [
+        ("a: b: c\n", "f.yaml:1:5: not YAML: mapping values are not allowed in this context"),
+        ("a: 1\na: 2\n", "f.yaml:2:1: not YAML: duplicate mapping key `a` is not allowed here"),
+        ("hello\n", "f.yaml:1: not a Kubernetes object: expected a map with apiVersion and kind"),
+        ("\n- a\n", "f.yaml:2: not a Kubernetes object: expected a map with apiVersion and kind"),
+        ("a: b\n", "f.yaml:1: not a Kubernetes object: it has no kind"),
+        ("kind: Namespace\n", "f.yaml:1: not a Kubernetes object: it has no apiVersion"),
+        (
+            "apiVersion: v1\nkind: List\nitems:\n- metadata: {name: a}\n",
+            "f.yaml:4: not a Kubernetes object: it has no kind",
+        ),
+    ] {
+        assert_eq!(read_text(text), Err(expected.to_owned()), "{text:?}");
+        let documents = manifest::parse("f.yaml", text).map_err(|error| error.to_string());
+        let objects = documents.and_then(|documents| {
+            manifest::objects(&documents[0]).map(|_| ()).map_err(|error| error.to_string())
+        });
+        assert_eq!(objects, Err(expected.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn each_mistake_has_a_sentence_with_its_line() {
+    let twice = format!("{}---\n{}", namespace("a", "enabled"), namespace("a", "enabled"));
+    for (text, expected) in [
+        ("", "f.yaml: no object in it; expected a Kubernetes manifest"),
+        ("# nothing\n---\n", "f.yaml: no object in it; expected a Kubernetes manifest"),
+        (
+            "{apiVersion: v1, kind: List}\n---\n{apiVersion: v1, kind: Pod}\n",
+            "f.yaml:3: a Pod stands here: only Namespaces belong into this file",
+        ),
+        (
+            "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {}\n",
+            "f.yaml:4: a Pod stands here: only Namespaces belong into this file",
+        ),
+        (
+            "apiVersion: v1\nkind: Namespace\n",
+            "f.yaml:1: a Namespace without metadata.name stands here: give it its name",
+        ),
+        (&twice, "f.yaml:8: Namespace a stands here a second time: remove one of the two"),
+    ] {
+        assert_eq!(read_text(text), Err(expected.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn what_yaml_takes_for_something_else_is_named_with_its_fix() {
+    for (entry, what, fix) in [
+        ("ttl: 3600", "a number", "write \"3600\""),
+        ("ttl: 0700", "a number", "write \"0700\""),
+        ("max-ttl: 1.50", "a number", "write \"1.50\""),
+        ("dry-run: yes", "a boolean", "write \"yes\""),
+        ("mode: off", "a boolean", "write \"off\""),
+        ("tokens:\n    - path: /a", "a list", "write it as text after `|`"),
+        ("tokens: {a: b}", "a map", "write it as text after `|`"),
+    ] {
+        let key = entry.split(':').next().unwrap();
+        let error = read_text(&annotated(entry)).unwrap_err();
+        let sentence = format!(": boundtoken.dev/{key}: {what}, but an annotation is a string; {fix}");
+        assert!(error.starts_with("f.yaml:") && error.ends_with(&sentence), "{error}");
+    }
+    let label = read_text(&namespace("a", "yes"));
+    let sentence = "boundtoken.dev/webhook: a boolean, but a label is a string; write \"enabled\"";
+    assert_eq!(label, Err(format!("f.yaml:6: {sentence}")));
+}
+
+#[test]
+fn null_is_the_empty_string_as_for_the_api_server() {
+    let (settings, _) = read_all(&annotated("mode:"), &Known::new()).unwrap();
+    assert_eq!(settings["a"].mistakes().len(), 1);
+    let (settings, _) = read_all(&annotated("audience: ~"), &Known::new()).unwrap();
+    assert!(settings["a"].mistakes().is_empty());
+}
+
+#[test]
+fn what_did_not_change_is_kept() {
+    let text = format!("{}---\n{}", namespace("a", "enabled"), namespace("b", "enabled"));
+    let (first, known) = read_all(&text, &Known::new()).unwrap();
+    let changed = format!("{text}  annotations:\n    boundtoken.dev/ttl: 2h\n");
+    let (second, known) = read_all(&changed, &known).unwrap();
+    assert!(Arc::ptr_eq(&first["a"], &second["a"]));
+    assert!(!Arc::ptr_eq(&first["b"], &second["b"]));
+    assert_eq!(known.len(), 2);
+}
+
+#[test]
+fn annotations_of_others_may_be_anything() {
+    let text = namespace("a", "enabled") + "  annotations:\n    other.example/count: 3\n";
+    assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]));
+}
+
+#[test]
+fn texts_that_grow_without_end_are_cut_off() {
+    let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+    text.extend((1..9).map(|level| {
+        let before = format!("*a{},", level - 1).repeat(9);
+        format!("a{level}: &a{level} [{before}]\n")
+    }));
+    let nested = |depth: usize| format!("a: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+    for text in [text, nested(100_000), nested(200)] {
+        let error = read_text(&text).unwrap_err();
+        assert!(error.contains("not YAML: "), "{error}");
+    }
+    assert_eq!(read_text(&nested(98)), Err("f.yaml:1: not a Kubernetes object: it has no kind".to_owned()));
+    let lists = |depth: usize| {
+        let list = "{apiVersion: v1, kind: List, items: [";
+        format!("{}{}", list.repeat(depth), "]}".repeat(depth))
+    };
+    assert!(read_text(&lists(49)).unwrap_err().contains("no object in it"));
+}
+
+#[test]
+fn values_of_the_file_never_stand_in_a_message() {
+    for metadata in ["{name: [marker]}", "marker", "[marker]", "{name: a, labels: marker}"] {
+        let error = read_text(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {metadata}\n"));
+        let error = error.unwrap_err();
+        assert!(
+            error.contains(":3: not a Kubernetes object: expected ") && !error.contains("marker"),
+            "{error}"
+        );
+    }
+}
