@@ -31,7 +31,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 # On a terminal cargo shows how far it is.
-echo "Building boundtoken (a debug build; the first one takes about two minutes) …" >&2
+echo "Building boundtoken (a debug build; the first one takes some minutes) …" >&2
 cargo build --locked --bin boundtoken --example show
 show=target/debug/examples/show
 
