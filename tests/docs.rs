@@ -5,7 +5,7 @@
 //! compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
 //! server runs; `yaml file=NAME` writes a file for later blocks.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panic")]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod common;
 
