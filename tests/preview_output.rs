@@ -2,34 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+mod preview_support;
 
-/// What came out of a command line, in `tests/manifests`.
-struct Told {
-    out: String,
-    err: String,
-    code: i32,
-}
+use preview_support::{Told, run};
 
-fn run(words: &str, stdin: &str) -> Told {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_boundtoken"))
-        .args(words.split_whitespace())
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests"))
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that ends without reading its input closes the pipe.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    Told { out, err, code: output.status.code().unwrap() }
-}
-
-/// The same as one text.
+/// What came out, as one text.
 fn terminal(words: &str, stdin: &str) -> String {
     let Told { out, err, code } = run(words, stdin);
     let mut told = format!("$ boundtoken {words}\n");
@@ -107,38 +84,51 @@ fn its_own_output_does_not_change_any_more() {
     }
 }
 
+/// Standard input, and what is said of it.
+const BAD_INPUT: [(&str, &str); 10] = [
+    ("", "error: stdin: no object in it; expected a Kubernetes manifest"),
+    ("a: b: c", "error: stdin:1:5: not YAML: mapping values are not allowed in this context"),
+    ("- a", "error: stdin:1: not a Kubernetes object: expected a map with apiVersion and kind"),
+    ("apiVersion: v1", "error: stdin:1: not a Kubernetes object: it has no kind"),
+    ("kind: Pod", "error: stdin:1: not a Kubernetes object: it has no apiVersion"),
+    (
+        "apiVersion: v1\nkind: List\nitems:\n- 1",
+        "error: stdin:4: not a Kubernetes object: expected a map with apiVersion and kind",
+    ),
+    (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: []",
+        "stdin:5: error: pod/a (namespace default): spec.containers must be a list of containers with names",
+    ),
+    (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec: {containers: [{name: a}],\n volumes: x}",
+        "stdin:6: error: pod/a (namespace default): spec.volumes must be a list",
+    ),
+    (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {}",
+        "stdin:4: error: deployment/a (namespace default): spec.template must be a Pod template",
+    ),
+    (
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  annotations: [a]",
+        "stdin:5: error: metadata.annotations must be a map",
+    ),
+];
+
 #[test]
 fn bad_input_gets_a_sentence() {
-    for (stdin, sentence) in [
-        ("", "error: stdin: no object in it; expected a Kubernetes manifest"),
-        ("a: b: c", "error: stdin:1:5: not YAML: mapping values are not allowed in this context"),
-        ("- a", "error: stdin:1: not a Kubernetes object: expected a map with apiVersion and kind"),
-        ("apiVersion: v1", "error: stdin:1: not a Kubernetes object: it has no kind"),
-        ("kind: Pod", "error: stdin:1: not a Kubernetes object: it has no apiVersion"),
-        (
-            "apiVersion: v1\nkind: List\nitems:\n- 1",
-            "error: stdin:4: not a Kubernetes object: expected a map with apiVersion and kind",
-        ),
-        (
-            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: []",
-            "stdin:5: error: pod/a (namespace default): spec.containers must be a list of containers with names",
-        ),
-        (
-            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec: {containers: [{name: a}],\n volumes: x}",
-            "stdin:6: error: pod/a (namespace default): spec.volumes must be a list",
-        ),
-        (
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {}",
-            "stdin:4: error: deployment/a (namespace default): spec.template must be a Pod template",
-        ),
-        (
-            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  annotations: [a]",
-            "stdin:5: error: metadata.annotations must be a map",
-        ),
-    ] {
+    for (stdin, expected) in BAD_INPUT {
         for output in ["diff", "yaml"] {
             let told = run(&format!("preview -f - -o {output}"), stdin);
-            assert_eq!((told.err.trim_end(), told.out.as_str(), told.code), (sentence, "", 2), "{stdin}");
+            let mut lines = told.err.lines();
+            let sentence = lines.next().unwrap();
+            assert_eq!((sentence, told.out.as_str(), told.code), (expected, "", 2), "{stdin}");
+            // Where objects were read at all, the last line says what came of it.
+            let last = if output == "diff" { "Pods: " } else { "nothing is printed, since " };
+            assert!(
+                sentence.starts_with("error: ") || lines.next().unwrap().starts_with(last),
+                "{}",
+                told.err
+            );
+            assert_eq!(lines.next(), None);
         }
     }
 }

@@ -55,7 +55,7 @@ fn outcome(judgement: &Judgement) -> Outcome {
 fn audit_annotations(judgement: &Judgement, outcome: Outcome) -> AuditAnnotations {
     let token = judgement.in_force.as_ref().and_then(|in_force| in_force.token.as_ref());
     AuditAnnotations {
-        mode: mode(judgement).map(|mode| mode.to_string()),
+        mode: mode(judgement).map(Mode::as_str),
         audience: token.map(|token| token.audience.clone()),
         ttl: token.map(|token| token.ttl.to_string()),
         settings_from: judgement.settings_from,

@@ -153,7 +153,7 @@ const MAX_OBJECTS: usize = 200_000;
 
 /// The one JSON object that a body is.
 fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
-    if body.split(|byte| *byte == b'{').nth(MAX_OBJECTS).is_some() {
+    if memchr::memchr_iter(b'{', body).count() > MAX_OBJECTS {
         return Err(serde_json::Error::custom("it has too many objects"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);

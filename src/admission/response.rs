@@ -106,7 +106,7 @@ pub(super) struct Response<'a> {
 #[serde(rename_all = "kebab-case")]
 pub(super) struct AuditAnnotations {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) mode: Option<String>,
+    pub(super) mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audience: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-use clap::{CommandFactory, ValueEnum};
+use clap::{Arg, Command, CommandFactory, ValueEnum, ValueHint};
 use clap_complete::{Shell, generate};
 
 use super::{Cli, CommandError, Exit};
 
-/// Prints a completion script for a shell
+/// Write a completion script for a shell
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The shell; `kubectl` prints the script kubectl_complete-boundtoken for the plugin
+    /// The shell; kubectl means the script kubectl_complete-boundtoken for the plugin
     shell: Target,
 }
 
@@ -35,7 +35,7 @@ impl Target {
     }
 }
 
-/// Prints the script.
+/// Writes the script.
 ///
 /// # Errors
 /// When stdout cannot be written.
@@ -49,35 +49,68 @@ pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// kubectl runs this file, found on the PATH, with the words typed so far, and expects one
-/// candidate per line and a directive at the end (`:4`: no file names).
+/// kubectl runs this file, found on the PATH, with the words typed so far, of which the last is to be
+/// completed. It expects one candidate per line and a directive of cobra's at the end: `:4` offers no file
+/// names, `:0` does.
 fn kubectl() -> String {
     let cli = Cli::command();
-    let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    let flags: String = cli.get_subcommands().map(|command| flags(&cli, command)).collect();
+    let commands: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();
+    let values: String = cli.get_subcommands().map(|command| values(&cli, command)).collect();
+    let words: String = cli.get_subcommands().map(|command| words(&cli, command)).collect();
     format!(
         r#"#!/bin/sh
 # Save as kubectl_complete-boundtoken on your PATH, executable.
+offer() {{
+  [ $# -eq 0 ] || printf '%s\n' "$@"
+  echo :4
+}}
 command=""
+previous=""
+last=""
 for word in "$@"; do
-  case "$word" in
-    {}) command="$word"; break ;;
-  esac
+  previous="$last"
+  last="$word"
+  [ -n "$command" ] || case "$previous" in {}) command="$previous" ;; esac
 done
-case "$command" in
-{flags}  *) printf '%s\n' {} ;;
+case "$command $previous" in
+{values}  *)
+    case "$command" in
+{words}    *) offer {} ;;
+    esac
+    ;;
 esac
-echo :4
 "#,
-        names.join("|"),
-        names.join(" "),
+        commands.join("|"),
+        commands.join(" "),
     )
 }
 
-/// The branch of the script that lists the flags of one command.
-fn flags(cli: &clap::Command, command: &clap::Command) -> String {
-    let flags = command.get_arguments().chain(cli.get_arguments());
-    let flags: Vec<String> =
-        flags.filter_map(|flag| flag.get_long()).map(|flag| format!("--{flag}")).collect();
-    format!("  {}) printf '%s\\n' {} ;;\n", command.get_name(), flags.join(" "))
+/// The branches of the script for the values of one command's flags.
+fn values(cli: &Command, command: &Command) -> String {
+    let flags = command.get_opts().chain(cli.get_opts()).filter(|flag| flag.get_action().takes_values());
+    let branch = |flag: &Arg| {
+        let long = flag.get_long().map(|long| format!("--{long}"));
+        let short = flag.get_short().map(|short| format!("-{short}"));
+        let names = short.into_iter().chain(long).map(|name| format!("\"{} {name}\"", command.get_name()));
+        format!("  {}) {} ;;\n", names.collect::<Vec<_>>().join("|"), offer(flag))
+    };
+    flags.map(branch).collect()
+}
+
+fn offer(flag: &Arg) -> String {
+    let is_path =
+        matches!(flag.get_value_hint(), ValueHint::AnyPath | ValueHint::DirPath | ValueHint::FilePath);
+    if is_path { "echo :0".to_owned() } else { format!("offer {}", possible_values(flag).join(" ")) }
+}
+
+fn possible_values(argument: &Arg) -> Vec<String> {
+    argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect()
+}
+
+/// The branch of the script that lists the arguments and the flags of one command.
+fn words(cli: &Command, command: &Command) -> String {
+    let arguments = command.get_positionals().flat_map(possible_values);
+    let flags = command.get_arguments().chain(cli.get_arguments()).filter_map(Arg::get_long);
+    let words = arguments.chain(flags.map(|flag| format!("--{flag}")));
+    format!("    {}) offer {} ;;\n", command.get_name(), words.collect::<Vec<_>>().join(" "))
 }

@@ -47,13 +47,30 @@ pub struct DefaultsArgs {
     api_audiences: Vec<String>,
 }
 
+/// A flag, or its variable, with a value that cannot be a default.
+#[derive(Debug, thiserror::Error)]
+#[error("--{flag} (BOUNDTOKEN_{})", flag.replace('-', "_").to_uppercase())]
+pub struct DefaultsError {
+    flag: &'static str,
+    source: InvalidDefault,
+}
+
 impl DefaultsArgs {
     /// The defaults as the policy knows them.
     ///
     /// # Errors
     /// When a value is none that an annotation could have.
-    pub fn resolve(self) -> Result<Arc<Defaults>, InvalidDefault> {
+    pub fn resolve(self) -> Result<Arc<Defaults>, DefaultsError> {
         let Self { default_mode, default_audience, default_ttl, api_audiences } = self;
-        Defaults::parse(&default_mode, &default_audience, &default_ttl, api_audiences).map(Arc::new)
+        // A set that is sound but for one value tells which flag is wrong.
+        let sound = Defaults::default();
+        let (mode, ttl) = (sound.mode.to_string(), sound.ttl.to_string());
+        let parse = |flag, mode: &str, audience: &str, ttl: &str| {
+            let parsed = Defaults::parse(mode, audience, ttl, api_audiences.clone());
+            parsed.map_err(|source| DefaultsError { flag, source })
+        };
+        parse("default-mode", &default_mode, "", &ttl)?;
+        parse("default-audience", &mode, &default_audience, &ttl)?;
+        parse("default-ttl", &default_mode, &default_audience, &default_ttl).map(Arc::new)
     }
 }

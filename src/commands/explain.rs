@@ -1,14 +1,15 @@
 //! `boundtoken explain`: what a key or a diagnostic code means, from the tables that the webhook uses.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::Style;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use super::{CommandError, Exit};
 use crate::policy::diagnostics::{self, Diagnostic, Severity};
-use crate::policy::keys::PREFIX;
-use crate::policy::keys::{Entry, KEYS, Scope};
+use crate::policy::keys::{Entry, KEYS, OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, Scope};
 use crate::policy::nearest::nearest;
 
 /// Longest line of running text, in characters.
@@ -16,12 +17,37 @@ const WIDTH: usize = 80;
 
 const BOLD: Style = Style::new().bold();
 
-/// Explain an annotation key or a diagnostic code; without one, list them all
+/// What the label of a Namespace does.
+const LABEL: &str = "A label of Namespaces, not an annotation: with it, the Pods that are created there go through \
+    the webhook. Without any annotation each token of theirs then lives one hour.";
+
+/// Explain an annotation key, the label or a diagnostic code; without one, list them all
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Annotation key such as ttl or boundtoken.dev/ttl, or code such as BT004
-    #[arg(value_name = "KEY|CODE")]
+    /// Annotation key such as ttl or boundtoken.dev/ttl, the label webhook, or code such as BT004
+    #[arg(value_name = "KEY|CODE", value_parser = NameParser, hide_possible_values = true)]
     name: Option<String>,
+}
+
+/// Takes any name, since those that nobody knows get a better message later; shells offer those that are known.
+#[derive(Clone, Debug)]
+struct NameParser;
+
+impl TypedValueParser for NameParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names().chain(codes()).map(PossibleValue::new)))
+    }
 }
 
 /// Why there is no explanation.
@@ -61,7 +87,19 @@ fn explain(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
     Ok(out.write_all(text.as_bytes())?)
 }
 
+/// The keys and the label without prefix.
+fn names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(bare).chain([label()])
+}
+
+fn codes() -> impl Iterator<Item = &'static str> {
+    diagnostics::all().map(|diagnostic| diagnostic.name)
+}
+
 fn one(name: &str) -> Result<String, Error> {
+    if name == OPT_IN_LABEL || name == label() {
+        return Ok(about_label());
+    }
     if let Some(entry) = KEYS.iter().find(|entry| entry.name == name || bare(entry) == name) {
         return Ok(key(entry));
     }
@@ -76,21 +114,53 @@ fn one(name: &str) -> Result<String, Error> {
 }
 
 fn nearest_name(name: &str) -> Option<&'static str> {
-    let codes: Vec<String> = diagnostics::all().map(|diagnostic| diagnostic.name.to_lowercase()).collect();
-    let near = |code: &str| diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(code));
-    nearest(name.trim_start_matches(PREFIX), KEYS.iter().map(bare))
-        .or_else(|| nearest(name, codes.iter().map(String::as_str)).and_then(near).map(|found| found.name))
+    if let Some(code) = code_of_number(name) {
+        return Some(code);
+    }
+    let lowercase: Vec<String> = codes().map(str::to_lowercase).collect();
+    let near = |near: &str| codes().find(|code| code.eq_ignore_ascii_case(near));
+    nearest(name.trim_start_matches(PREFIX), names())
+        .or_else(|| nearest(name, lowercase.iter().map(String::as_str)).and_then(near))
+}
+
+/// The code that `bt4` or `BT0004` means.
+fn code_of_number(name: &str) -> Option<&'static str> {
+    let number = |code: &str| {
+        let (prefix, digits) = code.split_at_checked(2)?;
+        let is_code = prefix.eq_ignore_ascii_case("BT") && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u32>().ok().filter(|_| is_code)
+    };
+    let wanted = number(name)?;
+    codes().find(|code| number(code) == Some(wanted))
 }
 
 fn bare(entry: &Entry) -> &'static str {
     entry.name.trim_start_matches(PREFIX)
 }
 
+/// The label without prefix.
+fn label() -> &'static str {
+    OPT_IN_LABEL.trim_start_matches(PREFIX)
+}
+
+fn about_label() -> String {
+    let example = format!("{OPT_IN_LABEL}: \"{OPT_IN_VALUE}\"");
+    let rows = [
+        ("Value", format!("`{OPT_IN_VALUE}`; any other value means the same as no label")),
+        ("Default", "no label: no webhook sees the Pods".to_owned()),
+        ("Stands on", "a Namespace".to_owned()),
+        ("Example", example),
+    ];
+    format!("{BOLD}{OPT_IN_LABEL}{BOLD:#}\n\n{}\n{}", paragraph(LABEL), table(rows.into_iter()))
+}
+
 fn list() -> String {
     let keys = KEYS.iter().map(|entry| (entry.name, entry.value.to_owned()));
     let codes = diagnostics::all();
     let codes = codes.map(|code| (code.name, format!("{}: {}", severity(code.severity), code.title)));
-    format!("{BOLD}Keys{BOLD:#}\n{}\n{BOLD}Codes{BOLD:#}\n{}", table(keys), table(codes))
+    let label = std::iter::once((OPT_IN_LABEL, format!("`{OPT_IN_VALUE}`: the Namespace opts in")));
+    let (label, keys, codes) = (table(label), table(keys), table(codes));
+    format!("{BOLD}Label{BOLD:#}\n{label}\n{BOLD}Keys{BOLD:#}\n{keys}\n{BOLD}Codes{BOLD:#}\n{codes}")
 }
 
 /// Two columns, the second one wrapped.

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod defaults;
 pub mod explain;
 pub mod preview;
+mod printable;
 pub mod serve;
 
 use std::error::Error;
@@ -101,7 +102,7 @@ pub fn main() -> Exit {
     };
     cli.color.apply();
     cli.command.run().unwrap_or_else(|error| {
-        eprintln!("error: {}", crate::telemetry::chain(error.as_ref()));
+        eprintln!("error: {}", printable::printable(&crate::telemetry::chain(error.as_ref())));
         Exit::Failed
     })
 }

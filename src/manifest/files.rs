@@ -76,6 +76,10 @@ fn list(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<(
                 list(&path, recursive, files)?;
             }
         } else if path.extension().is_some_and(|ending| EXTENSIONS.iter().any(|known| ending == *known)) {
+            // A pipe would wait for a writer for ever.
+            if !fs::metadata(&path).map_err(|source| io_error(&path, source))?.is_file() {
+                return Err(Error::NotAFile { path: path.display().to_string() });
+            }
             files.push(path);
         }
     }

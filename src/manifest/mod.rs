@@ -36,6 +36,12 @@ pub enum Error {
         /// The directory.
         path: String,
     },
+    /// A pipe, a device or a link to a directory among the manifests of a directory.
+    #[error("{path}: not a regular file; in a directory only those are read")]
+    NotAFile {
+        /// The path.
+        path: String,
+    },
     /// Files hold nothing but white space and comments.
     #[error("{path}: no object in it; expected a Kubernetes manifest")]
     Empty {

@@ -30,18 +30,24 @@ impl NoString {
         }
     }
 
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "a boolean",
+            Self::List => "a list",
+            Self::Map => "a map",
+            Self::Number => "a number",
+        }
+    }
+
     /// What is wrong, and the fix.
     ///
     /// `written` is the value as it stands in the file (`0644` is no 420 once it is quoted), `read`
     /// what YAML makes of it, for a value that stands elsewhere.
     #[must_use]
     pub fn sentence(self, place: Place, key: &str, written: Option<&str>, read: &str) -> String {
-        let what = match self {
-            Self::Boolean => "a boolean",
-            Self::List => "a list",
-            Self::Map => "a map",
-            Self::Number => "a number",
-        };
+        let what = self.name();
         let written = written.filter(|text| !text.is_empty() && !text.starts_with('*')).unwrap_or(read);
         let fix = match self {
             Self::List | Self::Map => "write it as text after `|`".to_owned(),

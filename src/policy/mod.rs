@@ -46,6 +46,20 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Every mode, in the order in which people meet them.
+    pub const ALL: [Self; 4] = [Self::Replace, Self::Disable, Self::Add, Self::Off];
+
+    /// The word that stands for the mode.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Disable => "disable",
+            Self::Off => "off",
+            Self::Replace => "replace",
+        }
+    }
+
     /// Whether `audience` and `ttl` mean a token in this mode.
     fn has_token(self) -> bool {
         matches!(self, Self::Add | Self::Replace)
@@ -54,8 +68,7 @@ impl Mode {
 
 impl fmt::Display for Mode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = values::MODES.iter().find(|(_, mode)| mode == self).map_or("", |(word, _)| word);
-        formatter.write_str(word)
+        formatter.write_str(self.as_str())
     }
 }
 

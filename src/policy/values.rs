@@ -7,10 +7,6 @@ use super::diagnostics::Code;
 use super::mistake::{Fault, did_you_mean, quote};
 use super::nearest::nearest;
 
-/// The words of `mode`.
-pub(super) const MODES: [(&str, Mode); 4] =
-    [("replace", Mode::Replace), ("disable", Mode::Disable), ("add", Mode::Add), ("off", Mode::Off)];
-
 /// Longest path, in bytes (`PATH_MAX` of Linux).
 const MAX_PATH: usize = 4096;
 
@@ -30,7 +26,7 @@ const MAX_NAMED: usize = 8;
 const MAX_ENV: usize = 255;
 
 pub(super) fn mode(text: &str) -> Result<Mode, Fault> {
-    word(text, &MODES, Code::Mode)
+    word(text, &Mode::ALL.map(|mode| (mode.as_str(), mode)), Code::Mode)
 }
 
 pub(super) fn pod_overrides(text: &str) -> Result<bool, Fault> {

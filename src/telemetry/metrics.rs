@@ -53,13 +53,7 @@ pub enum LookupResult {
 /// The mode of a request as the value of the label `mode`.
 #[must_use]
 pub fn mode_name(mode: Option<Mode>) -> &'static str {
-    match mode {
-        None => "none",
-        Some(Mode::Add) => "add",
-        Some(Mode::Disable) => "disable",
-        Some(Mode::Off) => "off",
-        Some(Mode::Replace) => "replace",
-    }
+    mode.map_or("none", Mode::as_str)
 }
 
 /// Whether a new certificate came into use.

@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
-use crate::policy::keys::PREFIX;
-use crate::policy::keys::{KEYS, Key, OPT_IN_LABEL, Scope};
+use crate::policy::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX, Scope};
 use crate::policy::nearest::nearest;
 
-/// A setting to try.
+/// Settings to try.
 #[derive(Clone, Debug)]
-pub struct Annotation {
+pub struct Annotations(Vec<Annotation>);
+
+#[derive(Clone, Debug)]
+struct Annotation {
     key: Key,
     value: String,
 }
@@ -39,15 +41,37 @@ pub enum AnnotationError {
     Unknown(String),
 }
 
-impl FromStr for Annotation {
+impl FromStr for Annotations {
     type Err = AnnotationError;
 
+    /// Reads one setting per line; a line that does not start like one continues the value before it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (key, value) = text.split_once('=').ok_or(AnnotationError::NoValue)?;
-        match Key::from_name(key) {
-            Some(key) => Ok(Self { key, value: value.to_owned() }),
-            None => Err(unknown(key)),
+        let mut found: Vec<Annotation> = Vec::new();
+        for line in text.trim_start().lines() {
+            match found.last_mut() {
+                Some(Annotation { value, .. }) if !starts_setting(line) => {
+                    value.push('\n');
+                    value.push_str(line);
+                }
+                _ => found.push(setting(line)?),
+            }
         }
+        if found.is_empty() { Err(AnnotationError::NoValue) } else { Ok(Self(found)) }
+    }
+}
+
+/// Whether a line starts like `boundtoken.dev/mode=`, right or wrong. No line of `tokens` does, being YAML.
+fn starts_setting(line: &str) -> bool {
+    let is_of_key = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '/' | '-' | '_');
+    line.starts_with(char::is_alphanumeric)
+        && line.split_once('=').is_some_and(|(key, _)| key.chars().all(is_of_key))
+}
+
+fn setting(line: &str) -> Result<Annotation, AnnotationError> {
+    let (key, value) = line.split_once('=').ok_or(AnnotationError::NoValue)?;
+    match Key::from_name(key) {
+        Some(key) => Ok(Annotation { key, value: value.to_owned() }),
+        None => Err(unknown(key)),
     }
 }
 
@@ -66,9 +90,9 @@ fn unknown(key: &str) -> AnnotationError {
 }
 
 /// The settings to try on a Namespace, or else on a Pod, as annotations.
-pub(super) fn on(namespace: bool, annotations: &[Annotation]) -> Vec<(&str, &str)> {
+pub(super) fn on(namespace: bool, annotations: &[Annotations]) -> Vec<(&str, &str)> {
+    let annotations = annotations.iter().flat_map(|Annotations(annotations)| annotations);
     annotations
-        .iter()
         .filter(|annotation| (annotation.key.scope() == Scope::Namespace) == namespace)
         .map(|annotation| (annotation.key.name(), annotation.value.as_str()))
         .collect()

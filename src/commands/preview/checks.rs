@@ -1,38 +1,14 @@
-//! What can be said of annotations before any webhook sees them.
+//! What can be said of a Pod and its annotations before any webhook sees them.
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
 
+use super::metadata::{entries, field};
 use super::report::{Report, Severity};
 use super::shape;
 use super::workload::Workload;
-use crate::manifest::{NoString, Object, Place};
-use crate::policy::keys::PREFIX;
-use crate::policy::keys::{Key, OPT_IN_LABEL};
-
-/// Reports annotations and labels that are no strings, which no API server takes, and settings that are
-/// labels. Returns the first key whose value is no string.
-pub(super) fn check_metadata<'a>(
-    object: &Object<'a>,
-    metadata: &Pointer,
-    report: &mut Report,
-) -> Result<(), &'a str> {
-    let mut result = Ok(());
-    for place in [Place::Annotations, Place::Labels] {
-        for (key, pointer, value) in entries(object, metadata, place.field()) {
-            if let Some(no_string) = NoString::of(value) {
-                result = result.and(Err(key));
-                let written = object.document.text(&object.pointer.concat(&pointer));
-                let sentence = no_string.sentence(place, key, written, &value.to_string());
-                report.add(Severity::Refused, object, &pointer, sentence);
-            } else if place == Place::Labels && key.starts_with(PREFIX) && key != OPT_IN_LABEL {
-                let text = format_args!("{key}: a label has no effect; settings are annotations");
-                report.add(Severity::Warning, object, &pointer, text);
-            }
-        }
-    }
-    result
-}
+use crate::manifest::Object;
+use crate::policy::keys::{Key, PREFIX};
 
 /// Reports settings that stand on the object instead of its Pod template and therefore reach no Pod.
 pub(super) fn check_astray(workload: &Workload<'_>, report: &mut Report) {
@@ -49,14 +25,6 @@ pub(super) fn check_astray(workload: &Workload<'_>, report: &mut Report) {
             }
         }
     }
-}
-
-/// Reports a Namespace that no API server would take; tells whether the webhook can read it.
-pub(super) fn check_namespace(namespace: &Object<'_>, report: &mut Report) -> bool {
-    let Some((place, expected)) = shape::NAMESPACE.fault(namespace.value) else { return true };
-    let text = format_args!("{} must be {expected}", field(&place));
-    report.add(Severity::Error, namespace, &place, text);
-    false
 }
 
 /// Reports a Pod that no API server would take; tells whether plugin and webhook can read it.
@@ -76,11 +44,6 @@ fn pod_fault(workload: &Workload<'_>) -> Option<(PointerBuf, &'static str)> {
     shape::POD.fault(pod).or_else(|| (!has_containers(pod)).then(nobody))
 }
 
-/// A place as the API server names it: `spec.template.spec`.
-fn field(place: &Pointer) -> String {
-    place.as_str().trim_start_matches('/').replace('/', ".")
-}
-
 fn has_containers(pod: &Value) -> bool {
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
     containers.is_some_and(|list| !list.is_empty() && list.iter().all(is_container))
@@ -88,17 +51,6 @@ fn has_containers(pod: &Value) -> bool {
 
 fn is_container(value: &Value) -> bool {
     value.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty())
-}
-
-/// The entries of a map within a `metadata`, each with its place in the object.
-fn entries<'a>(
-    object: &Object<'a>,
-    metadata: &Pointer,
-    map: &'static str,
-) -> impl Iterator<Item = (&'a str, PointerBuf, &'a Value)> {
-    let map = metadata.with_trailing_token(map);
-    let entries = map.resolve(object.value).ok().and_then(Value::as_object).into_iter().flatten();
-    entries.map(move |(key, value)| (key.as_str(), map.with_trailing_token(key.as_str()), value))
 }
 
 /// The place of the setting that a sentence of the webhook is about, if it can be told.

@@ -72,14 +72,13 @@ impl<'a> Cluster<'a> {
         if label.and_then(Value::as_str) == Some(OPT_IN_VALUE) {
             return Some(self.parse(name, namespace.value.pointer("/metadata/annotations")));
         }
-        report.add(
-            Severity::Note,
-            namespace,
-            Pointer::from_static("/metadata/labels"),
-            format_args!(
-                "Namespace {name} lacks the label {OPT_IN_LABEL}={OPT_IN_VALUE}: its Pods stay as they are"
-            ),
-        );
+        let fault = match label {
+            Some(value) => format!(": the label {OPT_IN_LABEL} has {value}, must be \"{OPT_IN_VALUE}\";"),
+            None => format!(" lacks the label {OPT_IN_LABEL}={OPT_IN_VALUE}:"),
+        };
+        let place = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
+        let text = format_args!("Namespace {name}{fault} its Pods stay as they are");
+        report.add(Severity::Note, namespace, &place, text);
         None
     }
 

@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::report::{BOLD, printable};
+use super::report::BOLD;
+use crate::commands::printable::printable;
 use crate::manifest::to_yaml;
 
 /// Longest time that is spent on the smallest diff of one Pod.
@@ -44,7 +45,7 @@ fn write<'a>(text: &mut String, title: &str, place: &str, diff: &TextDiff<'a, 'a
                 ChangeTag::Equal => (Style::new(), ' '),
                 ChangeTag::Insert => (AnsiColor::Green.on_default(), '+'),
             };
-            line(text, style, &format!("{sign}{}", change.value().trim_end_matches('\n')))?;
+            line(text, style, &format!("{sign}{}", printable(change.value().trim_end_matches('\n'))))?;
         }
     }
     Ok(())

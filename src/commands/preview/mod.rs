@@ -4,6 +4,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::BoolishValueParser;
+
 use self::admission::Admission;
 use self::cluster::Cluster;
 use self::report::{Report, Severity};
@@ -18,16 +20,18 @@ mod annotate;
 mod checks;
 mod cluster;
 mod diff;
+mod metadata;
 mod output;
 mod pods;
 mod report;
 mod rewrite;
 mod settings;
 mod shape;
+mod stray;
 mod webhook;
 mod workload;
 
-pub use self::annotate::{Annotation, AnnotationError};
+pub use self::annotate::{AnnotationError, Annotations};
 pub use self::output::{Format, OutputError};
 
 /// Show what admission would do to manifests, without a cluster
@@ -38,18 +42,28 @@ pub use self::output::{Format, OutputError};
 /// refused, 2 failure.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Manifest, directory of manifests, or - for standard input; may be repeated
+    /// Manifest, directory of manifests, or - for standard input; separated by commas, or repeated
     #[arg(
         short,
         long,
         value_name = "FILE|DIR|-",
         env = "BOUNDTOKEN_FILENAME",
         hide_env_values = true,
+        value_delimiter = ',',
         required = true
     )]
     filename: Vec<PathBuf>,
+    /// Put -f before it
+    #[arg(value_name = "STRAY", hide = true, value_parser = stray::StrayParser)]
+    stray: Vec<String>,
     /// Look into subdirectories, too
-    #[arg(short = 'R', long, env = "BOUNDTOKEN_RECURSIVE", hide_env_values = true)]
+    #[arg(
+        short = 'R',
+        long,
+        env = "BOUNDTOKEN_RECURSIVE",
+        hide_env_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
     recursive: bool,
     /// Namespace of objects that name none
     #[arg(
@@ -61,9 +75,10 @@ pub struct Args {
         default_value = "default"
     )]
     namespace: String,
-    /// Try a setting: on each Pod, or on each Namespace if only Namespaces have it; may be repeated
+    /// Try a setting: on each Pod, or on each Namespace if only Namespaces have it; may be repeated;
+    /// the variable `BOUNDTOKEN_ANNOTATE` holds one per line
     #[arg(long, value_name = "KEY=VALUE", env = "BOUNDTOKEN_ANNOTATE", hide_env_values = true)]
-    annotate: Vec<Annotation>,
+    annotate: Vec<Annotations>,
     /// Form of the output
     #[arg(
         short,
@@ -75,7 +90,12 @@ pub struct Args {
     )]
     output: Format,
     /// Tell for each setting where it comes from
-    #[arg(long, env = "BOUNDTOKEN_EXPLAIN", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "BOUNDTOKEN_EXPLAIN",
+        hide_env_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
     explain: bool,
     #[command(flatten)]
     defaults: DefaultsArgs,
@@ -143,23 +163,25 @@ fn preview(
     let previews = pods::preview(&objects, &args.namespace, &cluster, &trial, &mut report);
     report.write(err)?;
     if args.explain {
-        settings::write_settings(&previews, &cluster, &trial, err)?;
+        settings::write_settings(&previews.known, &cluster, &trial, err)?;
     }
     let rewritten =
-        || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews, &trial));
+        || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews.known, &trial));
     match args.output {
-        Format::Diff => output::write_diffs(&previews, out)?,
-        Format::Patch => output::write_patches(&previews, out)?,
+        Format::Diff => output::write_diffs(&previews.known, out)?,
+        Format::Patch => output::write_patches(&previews.known, out, err)?,
         // Half of a manifest is worse than none.
-        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {}
+        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {
+            output::write_reason(&previews, &report, err)?;
+        }
         Format::Json => output::write_json(rewritten(), out)?,
         Format::Yaml => output::write_yaml(rewritten(), out)?,
     }
     out.flush().map_err(OutputError::from)?;
-    if args.output == Format::Diff && report.worst() != Some(Severity::Error) {
+    if args.output == Format::Diff {
         output::write_summary(&previews, err)?;
     }
-    Ok(exit(args.output, &report, &previews))
+    Ok(exit(args.output, &report, &previews.known))
 }
 
 fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::Preview;
 use super::diff::diff;
+use super::pods::Previews;
+use super::report::{BOLD, Report, Severity};
+use crate::commands::printable::printable;
 use crate::manifest::to_yaml;
 
 /// The form of the output.
@@ -16,7 +19,7 @@ pub enum Format {
     Diff,
     /// All documents as JSON, with the Pods that would result
     Json,
-    /// The RFC 6902 patches that the webhook sends
+    /// The RFC 6902 patches that the webhook sends, one array per call; paths are relative to the Pod
     Patch,
     /// All documents as YAML, with the Pods that would result
     Yaml,
@@ -48,13 +51,14 @@ pub(super) fn write_diffs(previews: &[Preview<'_>], out: &mut dyn Write) -> Resu
 }
 
 /// Writes how many Pods change.
-pub(super) fn write_summary(previews: &[Preview<'_>], err: &mut dyn Write) -> io::Result<()> {
-    let refused = previews.iter().filter(|preview| !preview.admission.refusals.is_empty()).count();
-    let changed = previews.iter().filter(|preview| preview.admission.changes()).count();
+pub(super) fn write_summary(previews: &Previews<'_>, err: &mut dyn Write) -> io::Result<()> {
+    let refused = refused(previews);
+    let changed = previews.known.iter().filter(|preview| preview.admission.changes()).count();
     let counts = [
         (changed, "would change"),
-        (previews.len() - changed - refused, "would not change"),
+        (previews.known.len() - changed - refused, "would not change"),
         (refused, "would be refused"),
+        (previews.unknown, "in error"),
     ];
     let parts = counts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
@@ -62,11 +66,34 @@ pub(super) fn write_summary(previews: &[Preview<'_>], err: &mut dyn Write) -> io
     writeln!(err, "Pods: {text}")
 }
 
-/// Writes the patches of every Pod that changes, as one JSON document each.
-pub(super) fn write_patches(previews: &[Preview<'_>], out: &mut dyn Write) -> Result<(), OutputError> {
-    for preview in previews.iter().filter(|preview| preview.admission.changes()) {
-        for patch in &preview.admission.patches {
+fn refused(previews: &Previews<'_>) -> usize {
+    previews.known.iter().filter(|preview| !preview.admission.refusals.is_empty()).count()
+}
+
+/// Writes why there are no documents.
+pub(super) fn write_reason(previews: &Previews<'_>, report: &Report, err: &mut dyn Write) -> io::Result<()> {
+    let reason = match refused(previews) {
+        0 if report.worst() == Some(Severity::Error) => "an object cannot be previewed".to_owned(),
+        0 => "an object would be refused".to_owned(),
+        1 => "1 Pod would be refused".to_owned(),
+        count => format!("{count} Pods would be refused"),
+    };
+    writeln!(err, "nothing is printed, since {reason}")
+}
+
+/// Writes the patches of every Pod that changes, as one JSON document each, and names them for people.
+pub(super) fn write_patches(
+    previews: &[Preview<'_>],
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), OutputError> {
+    for Preview { workload, admission, .. } in previews.iter().filter(|preview| preview.admission.changes()) {
+        let title = format!("{} {}", workload.title(), workload.place());
+        for (patch, call) in admission.patches.iter().zip(["", ", called again"]) {
+            writeln!(err, "{BOLD}{}{BOLD:#}{call}", printable(&title))?;
             writeln!(out, "{}", serde_json::to_string_pretty(patch)?)?;
+            // On a terminal each patch follows its title.
+            out.flush()?;
         }
     }
     Ok(())

@@ -5,20 +5,27 @@ use std::collections::BTreeMap;
 use json_patch::jsonptr::Pointer;
 
 use super::admission::{self, Admission};
-use super::checks;
 use super::cluster::Cluster;
+use super::metadata::{self, Fault, METADATA};
 use super::report::{Report, Severity};
 use super::webhook::{self, Answer};
 use super::workload::{Workload, annotate};
-use super::{Preview, Trial};
+use super::{Preview, Trial, checks};
 use crate::manifest::Object;
 
-const METADATA: &Pointer = Pointer::from_static("/metadata");
 /// Where annotations stand in a Namespace.
 pub(super) const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
 
 /// What is said of each Namespace that opted in; its Pods repeat it.
 type Said<'a> = BTreeMap<&'a str, Answer>;
+
+/// What becomes of all Pods.
+pub(super) struct Previews<'a> {
+    /// Those of which it is known.
+    pub(super) known: Vec<Preview<'a>>,
+    /// How many there are besides; the report says why.
+    pub(super) unknown: usize,
+}
 
 /// Previews the Pods of all workloads among the objects.
 pub(super) fn preview<'a>(
@@ -27,14 +34,22 @@ pub(super) fn preview<'a>(
     cluster: &Cluster<'a>,
     trial: &Trial<'a>,
     report: &mut Report,
-) -> Vec<Preview<'a>> {
+) -> Previews<'a> {
     let mut said = Said::new();
-    for namespace in objects.iter().filter(|object| object.is_core("Namespace")) {
-        let name = namespace.text("/metadata/name").unwrap_or_default();
-        said.extend(judge_namespace(namespace, cluster, trial, report).map(|answer| (name, answer)));
+    let mut workloads = Vec::new();
+    for object in objects {
+        let fault = metadata::check_object(object, report).err();
+        if let Some(workload) = Workload::new(object, default_namespace) {
+            workloads.push((workload, fault));
+        } else if fault.is_none() && object.is_core("Namespace") {
+            let name = object.text("/metadata/name").unwrap_or_default();
+            said.extend(judge_namespace(object, cluster, trial, report).map(|answer| (name, answer)));
+        }
     }
-    let workloads = objects.iter().filter_map(|object| Workload::new(object, default_namespace));
-    workloads.filter_map(|workload| preview_pod(workload, cluster, &said, trial, report)).collect()
+    let unknown = workloads.len();
+    let preview = |(workload, fault)| preview_pod(workload, fault, cluster, &said, trial, report);
+    let known: Vec<_> = workloads.into_iter().filter_map(preview).collect();
+    Previews { unknown: unknown - known.len(), known }
 }
 
 /// Asks the webhook about the settings of a Namespace.
@@ -44,10 +59,7 @@ fn judge_namespace(
     trial: &Trial<'_>,
     report: &mut Report,
 ) -> Option<Answer> {
-    if !checks::check_namespace(object, report) {
-        return None;
-    }
-    checks::check_metadata(object, METADATA, report).ok()?;
+    metadata::check_labels(object, METADATA, report);
     let mut namespace = object.value.clone();
     if let Some(namespace) = namespace.as_object_mut() {
         annotate(namespace, &trial.namespace);
@@ -77,23 +89,19 @@ fn findings<'t>(
 
 fn preview_pod<'a>(
     workload: Workload<'a>,
+    fault: Option<Fault>,
     cluster: &Cluster<'a>,
     said: &Said<'a>,
     trial: &Trial<'a>,
     report: &mut Report,
 ) -> Option<Preview<'a>> {
-    checks::check_astray(&workload, report);
-    let metadata = workload.template().concat(METADATA);
-    if !checks::check_pod(&workload, report) {
+    if matches!(fault, Some(Fault::Unreadable)) || !checks::check_pod(&workload, report) {
         return None;
     }
+    checks::check_astray(&workload, report);
     let pod = workload.pod(&trial.pod);
-    if let Err(key) = checks::check_metadata(&workload.object, &metadata, report) {
-        return Some(Preview {
-            workload,
-            admission: Admission::refused(pod, key.to_owned()),
-            settings: None,
-        });
+    if let Err(why) = check_metadata(&workload, fault, report) {
+        return Some(Preview { workload, admission: Admission::refused(pod, why), settings: None });
     }
     let settings = cluster.settings(&workload, report);
     let account = cluster.account(workload.namespace, &pod);
@@ -107,6 +115,17 @@ fn preview_pod<'a>(
             report.add(Severity::Error, &workload.object, workload.template(), text);
             None
         }
+    }
+}
+
+/// Reports metadata of a Pod that no API server takes; `fault` is that of its object.
+fn check_metadata(workload: &Workload<'_>, fault: Option<Fault>, report: &mut Report) -> Result<(), String> {
+    let metadata = workload.template().concat(METADATA);
+    metadata::check_labels(&workload.object, &metadata, report);
+    metadata::check_text(&workload.object, &metadata, report)?;
+    match fault {
+        Some(Fault::NotText(why)) => Err(why),
+        Some(Fault::Unreadable) | None => Ok(()),
     }
 }
 

@@ -1,27 +1,16 @@
 //! What people are told on standard error, with file and line, as a compiler does.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use json_patch::jsonptr::Pointer;
 
+use crate::commands::printable::printable;
 use crate::manifest::Object;
 
 /// Titles.
 pub(super) const BOLD: Style = Style::new().bold();
-
-/// A text that cannot move the cursor or end its line.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        let escaped =
-            |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
-        Cow::Owned(text.chars().map(escaped).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::cluster::Cluster;
 use super::pods::ANNOTATIONS;
-use super::report::{BOLD, printable};
+use super::report::BOLD;
 use super::{Preview, Trial};
 use crate::admission::Pod;
+use crate::commands::printable::printable;
 use crate::manifest::Object;
 use crate::policy::keys::Key;
 use crate::policy::{Defaults, Effective, Origin, effective};
@@ -25,20 +27,60 @@ pub(super) fn write_settings(
         let title = format!("{} {}", preview.workload.title(), preview.workload.place());
         writeln!(err, "{BOLD}{}{BOLD:#}", printable(&title))?;
         match in_force(preview) {
-            Ok(settings) => write_table(&settings, |setting| origin(setting, preview, cluster, trial), err)?,
-            Err(why) => writeln!(err, "  no settings: {why}")?,
+            Ok(mut settings) => {
+                for setting in &mut settings {
+                    spell_as_written(setting, preview, cluster, trial);
+                }
+                write_table(&settings, |setting| origin(setting, preview, cluster, trial), err)?;
+            }
+            Err(why) => writeln!(err, "  no settings: {}", printable(&why))?,
         }
     }
     Ok(())
 }
 
-fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, &'static str> {
-    let settings = preview.settings.as_ref().ok_or("no webhook sees the Pod")?;
-    let pod = Pod::deserialize(&preview.admission.without).map_err(|_| "the Pod cannot be read")?;
+fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, String> {
+    let Preview { workload: _, admission, settings } = preview;
+    let Some(settings) = settings else {
+        return Err(match admission.refusals.first() {
+            Some(refusal) => format!("refused before any webhook sees the Pod: {refusal}"),
+            None => "no webhook sees the Pod".to_owned(),
+        });
+    };
+    let pod = Pod::deserialize(&admission.without).map_err(|_| "the Pod cannot be read".to_owned())?;
     if pod.is_mirror() {
-        return Err("a mirror Pod stays as it is");
+        return Err("a mirror Pod stays as it is".to_owned());
     }
-    effective(pod.metadata.annotations.ours(), settings).map_err(|_| "those in sight are refused")
+    effective(pod.metadata.annotations.ours(), settings).map_err(|_| "those in sight are refused".to_owned())
+}
+
+/// A lifetime as its author wrote it: 3607 s are no `1h7s` to anybody.
+fn spell_as_written(
+    setting: &mut Effective,
+    preview: &Preview<'_>,
+    cluster: &Cluster<'_>,
+    trial: &Trial<'_>,
+) {
+    if !matches!(setting.key, Key::Ttl | Key::MaxTtl) {
+        return;
+    }
+    let key = setting.key.name();
+    let of_object = |object: &Value| {
+        let annotations = ANNOTATIONS.resolve(object).ok()?;
+        annotations.get(key)?.as_str().map(|value| value.trim().to_owned())
+    };
+    let written = match &setting.origin {
+        None => None,
+        Some(Origin::Pod) => of_object(&preview.admission.without),
+        Some(Origin::Namespace(name)) => {
+            let tried = trial.namespace.iter().rev().find(|(tried, _)| *tried == key);
+            let namespace = || of_object(cluster.namespace(name)?.value);
+            tried.map(|(_, value)| value.trim().to_owned()).or_else(namespace)
+        }
+    };
+    if let Some(written) = written {
+        setting.value = written;
+    }
 }
 
 fn write_table(

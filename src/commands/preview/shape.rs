@@ -61,8 +61,8 @@ const VOLUMES: Shape = Shape::List(&Shape::Map(&[
 
 const METADATA: Shape = Shape::Map(&[("annotations", Shape::Map(&[])), ("labels", Shape::Map(&[]))]);
 
-/// A Namespace.
-pub(super) const NAMESPACE: Shape = Shape::Map(&[("metadata", METADATA)]);
+/// Any object.
+pub(super) const OBJECT: Shape = Shape::Map(&[("metadata", METADATA)]);
 
 /// A Pod or a Pod template.
 pub(super) const POD: Shape = Shape::Map(&[
@@ -88,7 +88,7 @@ impl Shape {
             | (_, Value::Null)
             | (Self::Text, Value::String(_))
             | (Self::Boolean, Value::Bool(_)) => None,
-            (Self::Integer, Value::Number(number)) if !number.is_f64() => None,
+            (Self::Integer, Value::Number(number)) if number.is_i64() => None,
             (Self::Map(fields), Value::Object(map)) => {
                 fields.iter().find_map(|(name, shape)| within(*name, shape.fault(map.get(*name)?)))
             }

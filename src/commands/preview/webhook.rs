@@ -25,15 +25,24 @@ pub(super) struct Answer {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The webhook would answer HTTP 400.
-    #[error(transparent)]
-    BadReview(#[from] BadReview),
+    /// The webhook would answer HTTP 400, with this explanation.
+    #[error("the webhook cannot read it: {0}")]
+    Unreadable(String),
     /// The answer makes no sense.
     #[error("the webhook's answer makes no sense, please report this: {0}")]
     Answer(#[from] serde_json::Error),
     /// The patch is no base64.
     #[error("the webhook's patch makes no sense, please report this: {0}")]
     Base64(#[from] base64::DecodeError),
+}
+
+impl From<BadReview> for Error {
+    /// Nobody who previews a manifest has sent a review, nor can they count columns in it.
+    fn from(bad: BadReview) -> Self {
+        let sentence = bad.to_string();
+        let (_, explanation) = sentence.split_once("AdmissionReview: ").unwrap_or(("", &sentence));
+        Self::Unreadable(explanation.split(" at line ").next().unwrap_or(explanation).to_owned())
+    }
 }
 
 /// Sends the creation of a Pod.

@@ -46,8 +46,8 @@ impl<'a> Workload<'a> {
     /// The workload that an object is, if it is one.
     pub(super) fn new(object: &Object<'a>, default_namespace: &'a str) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group == object.group())?;
-        let namespace = object.text("/metadata/namespace").filter(|name| !name.is_empty());
-        Some(Self { object: object.clone(), namespace: namespace.unwrap_or(default_namespace), kind })
+        let namespace = written(object, "/metadata/namespace").unwrap_or(default_namespace);
+        Some(Self { object: object.clone(), namespace, kind })
     }
 
     /// The kind, such as `Deployment`.
@@ -66,8 +66,8 @@ impl<'a> Workload<'a> {
     }
 
     fn name(&self) -> &'a str {
-        let generated = || self.object.text("/metadata/generateName");
-        self.object.text("/metadata/name").or_else(generated).unwrap_or("unnamed")
+        let generated = || written(&self.object, "/metadata/generateName");
+        written(&self.object, "/metadata/name").or_else(generated).unwrap_or("unnamed")
     }
 
     /// Where the annotations of the Pod stand in the object.
@@ -99,6 +99,15 @@ impl<'a> Workload<'a> {
             }
         }
         pod.into()
+    }
+}
+
+/// A name in an object; one that is no string, and therefore refused, goes by what stands in the file.
+fn written<'a>(object: &Object<'a>, name: &'static str) -> Option<&'a str> {
+    match object.value.pointer(name)? {
+        Value::Null => None,
+        Value::String(name) => Some(name.as_str()).filter(|name| !name.is_empty()),
+        _ => object.document.text(&object.pointer.concat(Pointer::from_static(name))).or(Some("?")),
     }
 }
 

@@ -1,0 +1,51 @@
+//! Rules of the house that no lint knows: one subject per file, and times that cannot be misread.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest file, in lines.
+const MAX_LINES: usize = 300;
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn each_source(check: impl Fn(&str, &str)) {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 50, "only {} files", found.len());
+    for path in found {
+        check(&path.display().to_string(), &fs::read_to_string(&path).expect("a source"));
+    }
+}
+
+#[test]
+fn each_file_says_its_subject_first_and_stays_short() {
+    each_source(|path, text| {
+        assert!(text.starts_with("//! "), "{path} does not begin with its subject");
+        assert!(text.lines().count() <= MAX_LINES, "{path} is longer than {MAX_LINES} lines");
+    });
+}
+
+/// A constant `EXPIRY_HOURS` that counts minutes compiles; a `Duration` cannot be misread.
+#[test]
+fn no_constant_of_time_is_a_bare_number() {
+    const UNITS: [&str; 7] = ["_SEC", "_MIN", "_HOUR", "_DAY", "_MS", "_MILLI", "_NANO"];
+    each_source(|path, text| {
+        for line in
+            text.lines().filter(|line| line.trim_start().starts_with("const ") || line.contains("pub const "))
+        {
+            let name = line.split(':').next().unwrap_or_default();
+            assert!(!UNITS.iter().any(|unit| name.contains(unit)), "{path}: {}", line.trim());
+        }
+    });
+}
