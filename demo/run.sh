@@ -30,12 +30,9 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-quiet=--quiet
-if [ ! -x target/debug/boundtoken ]; then
-    echo "Building boundtoken, a debug build; the first one takes about two minutes." >&2
-    quiet=
-fi
-cargo build --locked $quiet --bin boundtoken --example show
+# On a terminal cargo shows how far it is.
+echo "Building boundtoken (a debug build; the first one takes some minutes) …" >&2
+cargo build --locked --bin boundtoken --example show
 show=target/debug/examples/show
 
 start() {

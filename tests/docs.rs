@@ -1,15 +1,20 @@
 //! The shell blocks of README.md and docs/ are true: they run, and say what they are said to say.
 //!
-//! The fence tells what a block needs: `sh` runs in an empty directory that holds `demo/`; `sh cluster`
-//! and `sh server` are only parsed; `sh repo` names targets of the Makefile; `console` is compared with
-//! its stdout, where a line `…` stands for any lines; `yaml file=NAME` writes a file for later blocks.
+//! The fence tells what a block needs: `sh` runs in a directory that holds `demo/` and `tests/reviews/`;
+//! `sh cluster` and `sh server` are only parsed; `sh repo` names targets of the Makefile; `console` is
+//! compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
+//! server runs; `yaml file=NAME` writes a file for later blocks.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panic")]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panic")]
+
+mod common;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
+
+use common::binary::Serving;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_boundtoken");
@@ -59,9 +64,31 @@ fn links_between_pages_lead_somewhere() {
     }
 }
 
+/// Rooms of the repository whose files pages name.
+const ROOMS: [&str; 6] = ["benches/", "demo/", "docs/", "examples/", "src/", "tests/"];
+
+#[test]
+fn files_that_pages_name_exist() {
+    let mut named = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-./*".contains(letter);
+        let words = text.split(|letter| !is_part(letter)).map(|word| word.trim_end_matches('.'));
+        for word in words.filter(|word| ROOMS.iter().any(|room| word.starts_with(room))) {
+            // Of a pattern, the directory.
+            let path = word.find('*').map_or(word, |star| word.get(..star).unwrap_or_default());
+            assert!(Path::new(ROOT).join(path).exists(), "{}: {word} does not exist", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} files are named");
+}
+
 fn check(block: &Block, directory: &Path) -> Result<(), String> {
     if let Some(name) = block.info.iter().find_map(|word| word.strip_prefix("file=")) {
         fs::write(directory.join(name), &block.text).map_err(|error| error.to_string())
+    } else if block.is("console") && block.is("server") {
+        check_served(&block.text, directory)
     } else if block.is("console") {
         check_console(&block.text, directory)
     } else if !block.is("sh") {
@@ -75,9 +102,17 @@ fn check(block: &Block, directory: &Path) -> Result<(), String> {
     }
 }
 
+/// Runs a console while a server with the demo's Namespaces and `--tls-dir tls` listens.
+fn check_served(text: &str, directory: &Path) -> Result<(), String> {
+    let tls = directory.join("tls");
+    fs::create_dir(&tls).map_err(|error| error.to_string())?;
+    let server = Serving::start(&tls, include_str!("../demo/namespaces.yaml"), &[]);
+    check_console(&text.replace("127.0.0.1:8443", &server.listen.to_string()), directory)
+}
+
 /// Runs what follows each `$ ` and compares what it prints.
 fn check_console(text: &str, directory: &Path) -> Result<(), String> {
-    for session in format!("\n{text}").split("\n$ ").skip(1) {
+    for session in format!("\n{}", text.replace("\\\n", " ")).split("\n$ ").skip(1) {
         let (command, expected) = session.split_once('\n').unwrap_or((session, ""));
         let output = accept(&shell(command, directory), command)?;
         let (lines, expected) = (output.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
@@ -167,10 +202,12 @@ fn commands(text: &str) -> Vec<String> {
 /// An empty directory with the files that examples speak of.
 fn workplace() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let demo = directory.path().join("demo");
-    fs::create_dir(&demo).unwrap();
-    for file in fs::read_dir(Path::new(ROOT).join("demo")).unwrap().map(|entry| entry.unwrap().path()) {
-        fs::copy(&file, demo.join(file.file_name().unwrap())).unwrap();
+    for room in ["demo", "tests/reviews"] {
+        let copy = directory.path().join(room);
+        fs::create_dir_all(&copy).unwrap();
+        for file in fs::read_dir(Path::new(ROOT).join(room)).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+        }
     }
     directory
 }

@@ -1,7 +1,7 @@
 //! A plan meets a Pod: what becomes of its tokens, as an RFC 6902 patch.
 //!
 //! Pure, and free of annotations and modes: [`plan`] says what is wanted,
-//! [`view`] is what of a Pod matters, [`decide`] compares the two. The decision
+//! [`view`] is what of a Pod matters, [`decide()`] compares the two. The decision
 //! comes from the spec alone, so that applying it to its own result changes
 //! nothing, and a container that came later is handled like the others.
 
