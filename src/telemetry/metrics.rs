@@ -243,13 +243,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mode_is_called_as_in_annotations() {
-        for mode in [Mode::Add, Mode::Disable, Mode::Off, Mode::Replace] {
-            assert_eq!(mode_name(Some(mode)), mode.to_string());
-        }
-    }
-
-    #[test]
     fn the_names_are_those_of_the_contract() {
         let metrics = Metrics::default();
         metrics.answered(Some(Mode::Replace), Answer::Outcome(Outcome::Patched), Duration::from_micros(20));

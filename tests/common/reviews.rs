@@ -8,6 +8,8 @@ pub(crate) fn pod(annotations: &serde_json::Value) -> String {
         "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
         "readOnly": true,
     });
+    // No log line may repeat it.
+    let secret = serde_json::json!({"name": "PASSWORD", "value": "s3cret-marker"});
     serde_json::json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -24,7 +26,7 @@ pub(crate) fn pod(annotations: &serde_json::Value) -> String {
                 "metadata": {"name": "web-1", "namespace": "web", "annotations": annotations},
                 "spec": {
                     "serviceAccountName": "default",
-                    "containers": [{"name": "web", "image": "web", "volumeMounts": [mount]}],
+                    "containers": [{"name": "web", "image": "web", "volumeMounts": [mount], "env": [secret]}],
                     "volumes": [{"name": "kube-api-access-abcde", "projected": {"sources": [source]}}],
                 },
             },
