@@ -96,8 +96,12 @@ async fn an_answer_is_written_to_its_end_before_its_connection_makes_room() {
     // More answers than the pipe holds.
     client.send("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(50)).await;
     settle().await;
-    let mut others: Vec<_> = (0..limits::ADMIN_CONNECTIONS).map(|_| server.connect_admin()).collect();
-    assert_eq!(others.last_mut().unwrap().get("/livez").await.body, "ok");
+    let mut others = Vec::new();
+    for _ in 0..limits::ADMIN_CONNECTIONS {
+        others.push(server.connect_admin());
+        assert_eq!(others.last_mut().unwrap().get("/livez").await.body, "ok");
+    }
+    assert!(is_ended(&mut others[0]).await);
     for _ in 0..50 {
         assert_eq!(client.answer().await.unwrap().status, 200);
     }

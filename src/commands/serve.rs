@@ -50,7 +50,7 @@ pub struct Args {
         value_parser = address
     )]
     admin_listen: SocketAddr,
-    /// Most connections at a time; more wait
+    /// Most connections at a time; the longest idle ones make room for more
     #[arg(
         long,
         value_name = "COUNT",
