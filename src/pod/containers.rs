@@ -1,11 +1,11 @@
 //! The containers of a Pod: which mounts and environment variables go and come.
 
 use json_patch::jsonptr::{self, PointerBuf};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::decide::Draft;
 use super::finding::{Finding, Subject};
-use super::patch::join;
+use super::patch::{join, object};
 use super::plan::{self, DefaultToken, Token};
 use super::roles::TokenVolume;
 use super::token::{Containers, DEFAULT_DIRECTORY};
@@ -139,7 +139,7 @@ impl<'p> Draft<'p> {
                 env: name.to_owned(),
                 subject,
             }),
-            None => additions.env.push(json!({"name": name, "value": path})),
+            None => additions.env.push(object([("name", name.into()), ("value", path.into())])),
         }
     }
 
@@ -171,5 +171,7 @@ fn planned<'p>(index: usize, volume: &'p plan::TokenVolume) -> Held<'p> {
 }
 
 fn mount(held: &Held<'_>) -> Value {
-    json!({"name": held.volume, "readOnly": true, "mountPath": held.directory})
+    let members =
+        [("name", held.volume.into()), ("readOnly", true.into()), ("mountPath", held.directory.into())];
+    object(members)
 }

@@ -89,3 +89,8 @@ pub(super) fn join<'t>(base: &Pointer, tokens: impl IntoIterator<Item: Into<Toke
     }
     pointer
 }
+
+/// An object. `json!` would copy each value on its way in.
+pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

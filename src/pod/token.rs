@@ -213,7 +213,22 @@ pub fn normalised(path: &str) -> String {
 /// Whether two mount paths are the same when normalised.
 #[must_use]
 pub fn is_same_directory(one: &str, other: &str) -> bool {
-    one == other || segments(one).eq(segments(other))
+    one == other || (is_untidy(one) || is_untidy(other)) && segments(one).eq(segments(other))
+}
+
+/// Whether a path may differ from its normalised form.
+fn is_untidy(path: &str) -> bool {
+    let relative = path.strip_prefix('/').unwrap_or("/");
+    relative.is_empty()
+        || relative.starts_with('/')
+        || relative.ends_with('/')
+        || relative.contains("//")
+        || has_dot(relative)
+}
+
+/// Whether a segment starts with a dot.
+fn has_dot(relative: &str) -> bool {
+    relative.starts_with('.') || relative.contains("/.")
 }
 
 /// Whether a mount path is inside a directory, and not the directory itself.

@@ -1,11 +1,11 @@
 //! The volumes of a Pod: what becomes of those that hold tokens.
 
 use json_patch::jsonptr::{Pointer, PointerBuf, Token};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::decide::Draft;
 use super::finding::Subject;
-use super::patch::join;
+use super::patch::{join, object};
 use super::plan::{self, DefaultToken, TokenVolume};
 use super::roles::{Role, default_file};
 use super::token::{Audience, DEFAULT_FILE, Ttl};
@@ -53,7 +53,7 @@ impl<'p> Draft<'p> {
         let mode = volume.secret.as_ref().and_then(|secret| secret.default_mode);
         self.patch.remove(join(VOLUMES, [index.into(), Token::from("secret")]));
         let projected = join(VOLUMES, [index.into(), Token::from("projected")]);
-        self.patch.set(projected, false, projection(&sources, mode));
+        self.patch.set(projected, false, projection(sources, mode));
         self.project(volume.name.as_str().into(), audience.name(), ttl.seconds());
     }
 
@@ -138,8 +138,8 @@ impl<'p> Draft<'p> {
         let mut values = Vec::new();
         for (index, volume) in self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate() {
             if self.held.contains(&Subject::Volume(index)) && !self.roles.has_planned(index) {
-                let projected = projection(&volume_sources(volume), None);
-                values.push(json!({"name": volume.name, "projected": projected}));
+                let projected = projection(volume_sources(volume), None);
+                values.push(object([("name", (&*volume.name).into()), ("projected", projected)]));
                 for token in &volume.tokens {
                     self.project((&*volume.name).into(), token.audience.name(), token.ttl.seconds());
                 }
@@ -193,13 +193,13 @@ fn plan_source(token: &plan::Token) -> Value {
 }
 
 fn token_source(file: &str, audience: &Audience, ttl: Ttl) -> Value {
-    let mut token = Map::new();
-    if let Some(name) = audience.name() {
-        token.insert("audience".to_owned(), name.into());
-    }
-    token.insert("expirationSeconds".to_owned(), ttl.seconds().into());
-    token.insert("path".to_owned(), file.into());
-    json!({"serviceAccountToken": token})
+    let seconds = ("expirationSeconds", ttl.seconds().into());
+    let path = ("path", file.into());
+    let token = match audience.name() {
+        Some(name) => object([("audience", name.into()), seconds, path]),
+        None => object([seconds, path]),
+    };
+    object([("serviceAccountToken", token)])
 }
 
 /// What clients of the API server expect beside the token (`TokenVolumeSource` in
@@ -214,6 +214,6 @@ fn api_access() -> [Value; 2] {
 }
 
 /// A projected volume source; 0644 is the API's own default mode.
-fn projection(sources: &[Value], mode: Option<i64>) -> Value {
-    json!({"sources": sources, "defaultMode": mode.unwrap_or(0o644)})
+fn projection(sources: Vec<Value>, mode: Option<i64>) -> Value {
+    object([("sources", sources.into()), ("defaultMode", mode.unwrap_or(0o644).into())])
 }
