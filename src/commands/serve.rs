@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::defaults::DefaultsArgs;
@@ -20,7 +18,7 @@ use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::{address, bind};
 use crate::server::routes::{self, Webhook};
-use crate::server::{End, Server, tls};
+use crate::server::{End, Server, signals, tls};
 use crate::telemetry::logs::LogArgs;
 use crate::telemetry::metrics::Metrics;
 
@@ -189,6 +187,8 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let webhook = Webhook { namespaces: file.namespaces(), defaults, metrics };
     let mut watchers = Watchers::default();
     let certificate = tls.start(&webhook.metrics, &mut watchers)?;
+    // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
+    let signal = signals::listen()?;
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
     log_audiences(&webhook.defaults);
@@ -197,18 +197,17 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let readiness = Readiness::default().with_note("namespaces", file.note());
     watchers.watch("Namespaces", file, NamespacesFile::reload);
     let readiness = ready(readiness, Arc::clone(&certificate), watchers, draining.clone());
-    let (max_connections, signals) = (usize::try_from(max_connections)?, signals()?);
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
         metrics: Arc::clone(&webhook.metrics),
         webhook: routes::routes(webhook),
         tls: tls::config(certificate)?,
-        max_connections,
+        max_connections: usize::try_from(max_connections)?,
         shutdown_delay: shutdown.shutdown_delay,
         shutdown_deadline: shutdown.shutdown_deadline,
         draining,
     };
-    let end = server.run(webhook_listener, admin_listener, signals).await;
+    let end = server.run(webhook_listener, admin_listener, signal).await;
     Ok(ended(end))
 }
 
@@ -262,24 +261,6 @@ fn log_addresses(webhook: &TcpListener, admin: &TcpListener) -> std::io::Result<
     let (listen, admin_listen) = (webhook.local_addr()?, admin.local_addr()?);
     tracing::info!(%listen, %admin_listen, version = env!("CARGO_PKG_VERSION"), "serving");
     Ok(())
-}
-
-/// SIGTERM and SIGINT as messages.
-fn signals() -> std::io::Result<mpsc::Receiver<()>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if sender.send(()).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
 }
 
 fn ended(end: End) -> Exit {

@@ -16,6 +16,7 @@ mod phase;
 mod places;
 mod refusal;
 pub mod routes;
+pub mod signals;
 mod stall;
 pub mod tls;
 
