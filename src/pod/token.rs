@@ -104,12 +104,6 @@ impl Ttl {
     }
 }
 
-impl From<Ttl> for Duration {
-    fn from(ttl: Ttl) -> Self {
-        Self::from_secs(ttl.0)
-    }
-}
-
 impl fmt::Display for Ttl {
     /// As people write it: `1h`, `1h30m`, `2h0m7s` shortened to `2h7s`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

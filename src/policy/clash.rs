@@ -1,7 +1,7 @@
 //! Tokens that get in each other's way, or in that of the default token.
 
 use crate::pod::plan::DefaultToken;
-use crate::pod::token::DEFAULT_DIRECTORY;
+use crate::pod::token::{DEFAULT_DIRECTORY, is_below};
 
 use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
 use super::diagnostics::Code;
@@ -87,9 +87,5 @@ fn quoted(token: &Wanted) -> String {
 
 /// Whether one directory is the other or in it: the inner one could not be mounted.
 fn overlap(one: &str, other: &str) -> bool {
-    is_at_or_below(one, other) || is_at_or_below(other, one)
-}
-
-fn is_at_or_below(directory: &str, other: &str) -> bool {
-    directory.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    one == other || is_below(one, other) || is_below(other, one)
 }

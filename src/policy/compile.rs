@@ -7,7 +7,7 @@ use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl,
 
 use super::diagnostics::Code;
 use super::keys::Key;
-use super::mistake::{Field, Mistake, Origin, quote};
+use super::mistake::{BECOMES_A_YEAR, Field, Mistake, Origin, quote};
 use super::settings::{Setting, Settings, WrittenTtl};
 use super::{Defaults, Mode};
 
@@ -247,8 +247,5 @@ impl Compiler<'_> {
 }
 
 fn year_long(value: &str, origin: &Origin) -> String {
-    format!(
-        "{} on {origin} becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?",
-        quote(value)
-    )
+    format!("{} on {origin} {BECOMES_A_YEAR}", quote(value))
 }

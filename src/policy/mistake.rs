@@ -9,6 +9,10 @@ use super::keys::Key;
 /// Longest piece of a value that is repeated in a message, in characters.
 const MAX_QUOTED: usize = 64;
 
+/// What is wrong with 3607 s for the API server, whoever asks for it.
+pub(super) const BECOMES_A_YEAR: &str =
+    "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
+
 /// Which object a setting stands on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {

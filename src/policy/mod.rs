@@ -134,8 +134,6 @@ impl Defaults {
         if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
             return Ok(defaults);
         }
-        let sentence =
-            "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
-        Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, sentence)))
+        Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, mistake::BECOMES_A_YEAR)))
     }
 }
