@@ -4,17 +4,22 @@
 CARGO = cargo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see it work: real requests of an API server, answered on loopback, no cluster
 	@demo/run.sh
 
-test: ## run every test that needs no cluster
+test: test-hermetic test-cluster ## run every test
+
+test-hermetic: ## run the tests that need nothing but Rust
 	$(CARGO) test --locked
+
+test-cluster: ## run the tests against a real API server (built with Go once, some ten minutes)
+	$(CARGO) test --locked --test cluster
 
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test cluster -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
@@ -40,4 +45,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test lint doc docs build bench deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster lint doc docs build bench deny advisories clean

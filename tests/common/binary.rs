@@ -87,6 +87,11 @@ impl Serving {
         Client(TcpStream::connect(self.admin_listen).await.unwrap())
     }
 
+    /// The text of `/metrics`.
+    pub(crate) async fn metrics(&self) -> String {
+        self.admin().await.get("/metrics").await.body
+    }
+
     pub(crate) async fn webhook(&self) -> Client<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.listen).await.unwrap();
         let config = client_config(&self.directory, rustls::ALL_VERSIONS, &[b"http/1.1"]);

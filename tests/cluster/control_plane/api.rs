@@ -1,0 +1,111 @@
+//! The Kubernetes API in JSON, nothing typed: tests see what the server stored.
+
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde_json::Value;
+
+/// A client of the API.
+#[derive(Clone)]
+pub(crate) struct Api(kube::Client);
+
+/// What the API server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    /// Texts of the `Warning` headers.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The object, or what was wrong.
+    pub(crate) fn ok(self) -> Result<Value, String> {
+        if (200..300).contains(&self.code) { Ok(self.body) } else { Err(self.message().to_owned()) }
+    }
+
+    /// `message` of a Status.
+    pub(crate) fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+}
+
+impl Api {
+    pub(crate) fn new(client: kube::Client) -> Self {
+        Self(client)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {
+        self.send(Method::GET, path, None).await?.ok()
+    }
+
+    /// The text at a path: `/metrics`.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        self.0.request_text(Request::get(path).body(Vec::new()).unwrap()).await.unwrap()
+    }
+
+    /// The items of a list.
+    pub(crate) async fn list(&self, path: &str) -> Vec<Value> {
+        match self.get(path).await.unwrap()["items"].take() {
+            Value::Array(items) => items,
+            other => panic!("{path}: {other}"),
+        }
+    }
+
+    /// Creates an object where its kind and Namespace say.
+    pub(crate) async fn create(&self, object: &Value) -> Result<Value, String> {
+        self.post(&collection(object), object).await.ok()
+    }
+
+    /// Sends an object to a collection.
+    pub(crate) async fn post(&self, path: &str, object: &Value) -> Answer {
+        self.send(Method::POST, path, Some(object)).await.unwrap()
+    }
+
+    pub(crate) async fn put(&self, path: &str, object: &Value) -> Answer {
+        self.send(Method::PUT, path, Some(object)).await.unwrap()
+    }
+
+    /// A merge patch.
+    pub(crate) async fn patch(&self, path: &str, change: &Value) -> Answer {
+        self.send(Method::PATCH, path, Some(change)).await.unwrap()
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await.unwrap()
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, String> {
+        let content_type =
+            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let body = body.map_or_else(Vec::new, |body| serde_json::to_vec(body).unwrap());
+        let request = Request::builder().method(method).uri(path).header("content-type", content_type);
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.0.send(request).await.map_err(|error| error.to_string())?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let warnings =
+            parts.headers.get_all("warning").iter().filter_map(|value| text_of(value.to_str().ok()?));
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Ok(Answer { code: parts.status.as_u16(), warnings: warnings.collect(), body })
+    }
+}
+
+/// The collection that an object belongs to.
+pub(crate) fn collection(object: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let version = word(&object["apiVersion"]);
+    let root = if version.contains('/') { "apis" } else { "api" };
+    let kind = word(&object["kind"]).to_lowercase();
+    let plural = kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"));
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => format!("/{root}/{version}/namespaces/{namespace}/{plural}"),
+        None => format!("/{root}/{version}/{plural}"),
+    }
+}
+
+/// The text of a `Warning` header (RFC 7234, section 5.5): `299 - "text"`.
+fn text_of(header: &str) -> Option<String> {
+    let quoted = header.strip_prefix("299 - \"")?.strip_suffix('"')?;
+    Some(quoted.replace("\\\"", "\"").replace("\\\\", "\\"))
+}

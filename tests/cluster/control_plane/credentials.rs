@@ -1,0 +1,88 @@
+//! The authority, keys and tokens of a control plane.
+
+use std::path::{Path, PathBuf};
+
+use kube::config::{AuthInfo, Config};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::json;
+
+use super::api::Api;
+
+/// Users as in `--token-auth-file`: name, groups.
+const USERS: [(&str, &str); 2] =
+    [("admin", "system:masters"), ("system:kube-controller-manager", "system:authenticated")];
+
+/// What clients need: whom to trust, and who they are.
+pub(super) struct Credentials {
+    authority_der: Vec<u8>,
+    authority_pem: String,
+}
+
+impl Credentials {
+    /// Makes all keys and certificates, as files.
+    pub(super) fn make(directory: &Path) -> Self {
+        let file = |name: &str| directory.join(name);
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, "kubernetes");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = authority.self_signed(&authority_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = ["localhost", "127.0.0.1", "10.96.0.1", "kubernetes", "kubernetes.default.svc"];
+        let leaf = CertificateParams::new(names.map(str::to_owned)).unwrap();
+        let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
+        let signing = KeyPair::generate().unwrap();
+        let tokens =
+            USERS.map(|(user, groups)| format!("{},{user},{user},{groups}\n", token_of(user))).concat();
+        for (name, text) in [
+            ("ca.crt", certificate.pem()),
+            ("server.crt", leaf.pem()),
+            ("server.key", key.serialize_pem()),
+            ("service-account.key", signing.serialize_pem()),
+            ("service-account.pub", signing.public_key_pem()),
+            ("tokens.csv", tokens),
+        ] {
+            std::fs::write(file(name), text).unwrap();
+        }
+        Self { authority_der: certificate.der().to_vec(), authority_pem: certificate.pem() }
+    }
+
+    /// The API as the administrator sees it.
+    pub(super) fn api(&self, port: u16) -> Api {
+        let mut config = Config::new(format!("https://127.0.0.1:{port}").parse().unwrap());
+        config.root_cert = Some(vec![self.authority_der.clone()]);
+        config.auth_info = AuthInfo { token: Some(token_of("admin").into()), ..AuthInfo::default() };
+        Api::new(kube::Client::try_from(config).unwrap())
+    }
+
+    /// One file per user, `admin.kubeconfig` and so on.
+    pub(super) fn write_kubeconfigs(&self, directory: &Path, port: u16) {
+        for (user, _) in USERS {
+            let config = json!({
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "it", "cluster": {
+                    "server": format!("https://127.0.0.1:{port}"),
+                    "certificate-authority-data": base64(&self.authority_pem),
+                }}],
+                "users": [{"name": "it", "user": {"token": token_of(user)}}],
+                "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                "current-context": "it",
+            });
+            std::fs::write(path_of(directory, user), config.to_string()).unwrap();
+        }
+    }
+}
+
+fn path_of(directory: &Path, user: &str) -> PathBuf {
+    directory.join(format!("{}.kubeconfig", user.trim_start_matches("system:kube-")))
+}
+
+/// Loopback only, and gone with the directory: a name is secret enough.
+fn token_of(user: &str) -> String {
+    format!("token-of-{}", user.replace(':', "-"))
+}
+
+fn base64(text: &str) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text)
+}

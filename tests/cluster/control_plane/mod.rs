@@ -1,0 +1,198 @@
+//! A control plane of its own: etcd, kube-apiserver and kube-controller-manager on loopback.
+//!
+//! Started in seconds, in a temporary directory that goes with it. The admission plugins are the
+//! API server's default: the ServiceAccount plugin is on, which `envtest` switches off.
+
+#![allow(dead_code, reason = "the tests and the benchmark use their parts")]
+
+pub(crate) mod api;
+mod audit;
+mod credentials;
+mod process;
+mod programs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub(crate) use self::api::{Answer, Api};
+use self::credentials::Credentials;
+use self::process::Process;
+
+/// What `CI` makes of a machine without the programs, and how the run ends there.
+pub(crate) enum Missing {
+    /// The tests are left out; a line said so.
+    LeftOut(ExitCode),
+}
+
+/// A running control plane.
+pub(crate) struct ControlPlane {
+    pub(crate) api: Api,
+    directory: tempfile::TempDir,
+    programs: PathBuf,
+    processes: Vec<Process>,
+}
+
+impl ControlPlane {
+    /// Starts it, and waits until it makes service accounts.
+    ///
+    /// To be called on the main thread: the processes end with the thread that started them.
+    pub(crate) async fn start() -> Result<Self, Missing> {
+        let programs = programs::find().map_err(Missing::LeftOut)?;
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::make(directory.path());
+        let mut processes = Vec::new();
+        let port = loop {
+            let (etcd, port) = (start_etcd(&programs, directory.path()), free_port());
+            let mut pair = vec![etcd.0, start_api_server(&programs, directory.path(), etcd.1, port)];
+            if ready(&credentials.api(port), &mut pair).await {
+                processes.append(&mut pair);
+                break port;
+            }
+        };
+        credentials.write_kubeconfigs(directory.path(), port);
+        processes.push(start_controller_manager(&programs, directory.path()));
+        let plane = Self { api: credentials.api(port), directory, programs, processes };
+        plane.wait_for_service_account("default").await;
+        plane.add_node().await;
+        Ok(plane)
+    }
+
+    /// Stops every process and removes the directory.
+    pub(crate) fn stop(mut self) {
+        self.processes.iter_mut().rev().for_each(Process::kill);
+        if std::env::var_os("KEEP_CLUSTER").is_some() {
+            eprintln!("kept: {}", self.directory.keep().display());
+        }
+    }
+
+    /// The ServiceAccount without which no Pod can be created.
+    pub(crate) async fn wait_for_service_account(&self, namespace: &str) {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
+        eventually("a ServiceAccount default", async || self.api.get(&path).await.ok()).await;
+    }
+
+    /// A Node that never runs anything: a DaemonSet makes a Pod for it.
+    async fn add_node(&self) {
+        self.api
+            .create(&json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "paper"}}))
+            .await
+            .unwrap();
+    }
+
+    /// Runs kubectl as the administrator.
+    pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Output {
+        let mut command = Command::new(self.programs.join("kubectl"));
+        command
+            .env_clear()
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("HOME", self.directory.path())
+            .args(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// The administrator's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.directory.path().join("admin.kubeconfig")
+    }
+
+    /// What the API server wrote into its audit log about Pods of a Namespace.
+    pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
+        audit::events(&self.directory.path().join(audit::LOG), namespace)
+    }
+}
+
+/// Asks again and again, for as long as anything may take on a busy machine.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    const PATIENCE: Duration = Duration::from_mins(3);
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let asking = async {
+        loop {
+            ticks.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// Whether the API server gets ready; `false` when somebody else took a port meanwhile.
+async fn ready(api: &Api, processes: &mut [Process]) -> bool {
+    eventually("a ready API server", async || {
+        if let Some(ended) = processes.iter_mut().find_map(Process::ended) {
+            assert!(ended.contains("address already in use"), "{ended}");
+            return Some(false);
+        }
+        api.get("/readyz").await.is_ok().then_some(true)
+    })
+    .await
+}
+
+fn start_etcd(programs: &Path, directory: &Path) -> (Process, u16) {
+    let (client, peer) = (free_port(), free_port());
+    let data = tempfile::tempdir_in(directory).unwrap().keep();
+    let client_url = format!("http://127.0.0.1:{client}");
+    let peer_url = format!("http://127.0.0.1:{peer}");
+    let arguments = [
+        format!("--data-dir={}", data.display()),
+        format!("--listen-client-urls={client_url}"),
+        format!("--advertise-client-urls={client_url}"),
+        format!("--listen-peer-urls={peer_url}"),
+        format!("--initial-advertise-peer-urls={peer_url}"),
+        format!("--initial-cluster=default={peer_url}"),
+        "--unsafe-no-fsync".to_owned(),
+        "--log-level=warn".to_owned(),
+    ];
+    (Process::start(&programs.join("etcd"), &arguments, directory), client)
+}
+
+fn start_api_server(programs: &Path, directory: &Path, etcd: u16, port: u16) -> Process {
+    let file = |name: &str| directory.join(name).display().to_string();
+    audit::write_policy(&directory.join(audit::POLICY));
+    let arguments = [
+        format!("--etcd-servers=http://127.0.0.1:{etcd}"),
+        format!("--secure-port={port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        "--endpoint-reconciler-type=none".to_owned(),
+        "--enable-aggregator-routing=true".to_owned(),
+        format!("--tls-cert-file={}", file("server.crt")),
+        format!("--tls-private-key-file={}", file("server.key")),
+        format!("--token-auth-file={}", file("tokens.csv")),
+        "--authorization-mode=Node,RBAC".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
+        format!("--service-account-key-file={}", file("service-account.pub")),
+        format!("--service-account-signing-key-file={}", file("service-account.key")),
+        format!("--audit-policy-file={}", file(audit::POLICY)),
+        format!("--audit-log-path={}", file(audit::LOG)),
+        // The tests create thousands of Pods as one user.
+        "--enable-priority-and-fairness=false".to_owned(),
+    ];
+    Process::start(&programs.join("kube-apiserver"), &arguments, directory)
+}
+
+fn start_controller_manager(programs: &Path, directory: &Path) -> Process {
+    let file = |name: &str| directory.join(name).display().to_string();
+    let arguments = [
+        format!("--kubeconfig={}", file("controller-manager.kubeconfig")),
+        format!("--service-account-private-key-file={}", file("service-account.key")),
+        format!("--root-ca-file={}", file("ca.crt")),
+        "--use-service-account-credentials=true".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--secure-port=0".to_owned(),
+        "--kube-api-qps=1000".to_owned(),
+        "--kube-api-burst=2000".to_owned(),
+    ];
+    Process::start(&programs.join("kube-controller-manager"), &arguments, directory)
+}
+
+/// A port that nobody uses now.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Prints the directory that holds the programs of a Kubernetes control plane, named as arguments.
+# They come from KUBEBUILDER_ASSETS if that is set, else from a cache whose key is go.sum: the first
+# run builds them with Go from the module proxy (some ten minutes on two cores).
+# Exit codes: 2 something failed, 3 neither Go nor the programs are there.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+missing() {
+    local program
+    for program in "$@"; do
+        [ -x "$directory/$program" ] || printf '%s ' "$program"
+    done
+}
+
+if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
+    directory=$KUBEBUILDER_ASSETS
+    lacking=$(missing "$@")
+    if [ -n "$lacking" ]; then
+        echo "KUBEBUILDER_ASSETS=$directory lacks ${lacking% }: put it there, or unset the variable to build all with Go" >&2
+        exit 2
+    fi
+    echo "$directory"
+    exit
+fi
+
+version=$(sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$here/go.mod")
+key=$(cat "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
+tools=${BOUNDTOKEN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/boundtoken/tools}
+directory=$tools/kubernetes-$version-$key
+lacking=$(missing "$@")
+if [ -z "$lacking" ]; then
+    echo "$directory"
+    exit
+fi
+if ! command -v go >/dev/null; then
+    echo "left out: the tests against a real API server; they need Go (https://go.dev/dl, or Debian's golang-go from backports) to build it, or KUBEBUILDER_ASSETS naming a directory with $*" >&2
+    exit 3
+fi
+
+package_of() {
+    case $1 in
+        etcd) echo go.etcd.io/etcd/server/v3 ;;
+        *) echo "k8s.io/kubernetes/cmd/$1" ;;
+    esac
+}
+
+# Counts the packages that the compiler names; a new line now and then where nothing can be overwritten.
+progress() {
+    local total=$1 count=0 shown=0 begin=$SECONDS package
+    while read -r package; do
+        count=$((count + 1))
+        if [ -t 2 ]; then
+            printf '\r  %d of %d packages, %d s ' "$count" "$total" $((SECONDS - begin)) >&2
+        elif [ $((SECONDS - shown)) -ge 30 ]; then
+            shown=$SECONDS
+            printf '  %d of %d packages, %d s\n' "$count" "$total" $((SECONDS - begin)) >&2
+        fi
+        # What is no package is an error or a download.
+        case $package in *[\ :]*) printf '\n%s\n' "$package" >&2 ;; esac
+    done
+    printf '%s  linked after %d s\n' "$([ ! -t 2 ] || printf '\r')" $((SECONDS - begin)) >&2
+}
+
+echo "Building Kubernetes $version (${lacking% }) into $directory; only the first run does" >&2
+mkdir -p "$directory"
+scratch=$(mktemp -d "$directory/build.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+packages=()
+for program in $lacking; do
+    packages+=("$(package_of "$program")")
+done
+cd "$here"
+export CGO_ENABLED=0 GOWORK=off
+stamp=k8s.io/component-base/version
+minor=${version#v1.}
+total=$(go list -deps "${packages[@]}" | wc -l)
+go build -v -trimpath -o "$scratch/" \
+    -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*}" \
+    "${packages[@]}" 2>&1 | progress "$total"
+# Each program appears at once and whole, whoever else builds.
+[ ! -e "$scratch/server" ] || mv "$scratch/server" "$scratch/etcd"
+for program in $lacking; do
+    mv "$scratch/$program" "$directory/$program"
+done
+echo "$directory"
