@@ -15,8 +15,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
+mod edge;
+mod halves;
+mod issued;
+mod load;
 mod modes;
+mod other;
+mod outage;
 mod pods;
+mod reinvocation;
 mod world;
 
 use std::process::ExitCode;
@@ -53,7 +60,30 @@ fn main() -> ExitCode {
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
-    let trials = trials![runtime, plane, modes::every_mode_for_every_owner, modes::lists_of_containers];
+    let trials = trials![
+        runtime,
+        plane,
+        edge::a_dry_run,
+        edge::a_legacy_secret,
+        edge::a_mirror_pod,
+        edge::a_pod_made_again_from_its_yaml,
+        edge::an_ephemeral_container,
+        edge::automount_of_the_service_account,
+        edge::tokens_that_the_user_projects,
+        halves::both_halves_leave_none,
+        halves::one_half_of_disable_leaves_the_token,
+        issued::replace_keeps_the_rest_of_the_volume,
+        issued::tokens_live_as_long_as_asked_for,
+        load::two_thousand_pods,
+        modes::every_mode_for_every_owner,
+        modes::lists_of_containers,
+        outage::a_webhook_that_is_away,
+        outage::unavailable_is_asked_again,
+        reinvocation::a_container_appended_after_us,
+        reinvocation::a_container_appended_before_us,
+        reinvocation::a_volume_appended_after_us,
+        reinvocation::a_volume_appended_before_us,
+    ];
     let conclusion = libtest_mimic::run(arguments, trials);
     if let Some(plane) = Arc::into_inner(plane) {
         plane.stop();

@@ -24,6 +24,16 @@ impl World {
         name: &str,
         namespaces: &[(&str, Settings<'_>)],
     ) -> Self {
+        Self::start_as("pods.boundtoken.dev", plane, name, namespaces).await
+    }
+
+    /// With a webhook of another name, for what the API server counts by name.
+    pub(crate) async fn start_as(
+        webhook: &str,
+        plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: &[(&str, Settings<'_>)],
+    ) -> Self {
         let namespaces: Vec<Value> =
             namespaces.iter().map(|(namespace, settings)| namespace_of(name, namespace, settings)).collect();
         for namespace in &namespaces {
@@ -38,29 +48,35 @@ impl World {
         let manifest: Vec<String> = namespaces.iter().map(Value::to_string).collect();
         let serving = Serving::start(directory.path(), &manifest.join("\n---\n"), &[]);
         let world = Self { plane: Arc::clone(plane), serving, directory };
-        world.register(name).await;
+        world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
         world
     }
 
+    /// Kills the webhook and starts it again at its address, after `meanwhile`.
+    pub(crate) async fn without_webhook(mut self, meanwhile: impl AsyncFnOnce()) -> Self {
+        let manifest = std::fs::read_to_string(self.directory.path().join("namespaces.yaml")).unwrap();
+        let listen = self.serving.listen.to_string();
+        self.serving.kill();
+        meanwhile().await;
+        self.serving = Serving::start_at(&listen, self.directory.path(), &manifest, &[]);
+        self
+    }
+
     /// Registers the webhook for the Namespaces of this test.
-    async fn register(&self, name: &str) {
+    async fn register(&self, webhook: &str, name: &str) {
         let authority = std::fs::read(self.directory.path().join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/mutate", self.serving.listen.port());
-        let configuration = configuration(&format!("boundtoken-{name}"), name, &url, &authority);
+        let selector = json!({"boundtoken.dev/webhook": "enabled", "world": name});
+        let configuration =
+            configuration(&format!("boundtoken-{name}"), webhook, &selector, &url, &authority);
         self.plane.api.create(&configuration).await.unwrap();
     }
 
     /// The API server hears of a configuration a moment later.
     async fn wait_until_called(&self, namespace: &str) {
-        let probe = json!({
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"generateName": "probe-", "namespace": namespace},
-            "spec": {"containers": [{"name": "probe", "image": "probe"}]},
-        });
         eventually("a call of the webhook", async || {
-            self.dry_run(&probe).await;
+            probe(&self.plane, namespace).await;
             (self.admissions().await > 0).then_some(())
         })
         .await;
@@ -95,6 +111,17 @@ impl World {
     }
 }
 
+/// Asks for a Pod that is not stored.
+pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "probe-", "namespace": namespace},
+        "spec": {"containers": [{"name": "probe", "image": "probe"}]},
+    });
+    plane.api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).await
+}
+
 /// A Namespace that opted in.
 pub(crate) fn namespace_of(world: &str, name: &str, settings: Settings<'_>) -> Value {
     json!({
@@ -114,20 +141,26 @@ pub(crate) fn annotations(settings: Settings<'_>) -> Value {
 }
 
 /// A webhook as it is registered in a cluster, but reached at a URL, and for the Namespaces of a test.
-pub(crate) fn configuration(name: &str, world: &str, url: &str, authority: &[u8]) -> Value {
+pub(crate) fn configuration(
+    name: &str,
+    webhook: &str,
+    selector: &Value,
+    url: &str,
+    authority: &[u8],
+) -> Value {
     let authority = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, authority);
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
         "metadata": {"name": name},
         "webhooks": [{
-            "name": "pods.boundtoken.dev",
+            "name": webhook,
             "clientConfig": {"url": url, "caBundle": authority},
             "rules": [{
                 "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
                 "resources": ["pods"], "scope": "Namespaced",
             }],
-            "namespaceSelector": {"matchLabels": {"boundtoken.dev/webhook": "enabled", "world": world}},
+            "namespaceSelector": {"matchLabels": selector},
             "failurePolicy": "Fail",
             "reinvocationPolicy": "IfNeeded",
             "sideEffects": "None",

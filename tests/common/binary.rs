@@ -57,9 +57,14 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts the server with these Namespaces and waits until it listens.
     pub(crate) fn start(directory: &Path, namespaces: &str, more: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", directory, namespaces, more)
+    }
+
+    /// Starts the server where an earlier one listened.
+    pub(crate) fn start_at(listen: &str, directory: &Path, namespaces: &str, more: &[&str]) -> Self {
         let manifest = directory.join("namespaces.yaml");
         std::fs::write(&manifest, namespaces).unwrap();
-        let mut command = boundtoken(&["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        let mut command = boundtoken(&["serve", "--listen", listen, "--admin-listen=127.0.0.1:0"]);
         command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
         Self::spawn(command.arg("--log-format=json"), directory)
     }
@@ -111,10 +116,17 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
+impl Serving {
+    /// Ends it without a chance to finish anything.
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
