@@ -31,8 +31,9 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
-use control_plane::{ControlPlane, Missing};
+use control_plane::ControlPlane;
 
 /// The tests by name. Each gets the control plane that all share.
 macro_rules! trials {
@@ -54,12 +55,13 @@ fn main() -> ExitCode {
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(ControlPlane::start()) {
         Ok(plane) => run(&runtime, &arguments, plane).exit_code(),
-        Err(Missing::LeftOut(code)) => code,
+        Err(code) => code,
     }
 }
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
+    runtime.spawn(stop_on_signal(Arc::clone(&plane)));
     let trials = trials![
         runtime,
         plane,
@@ -85,8 +87,17 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
         reinvocation::a_volume_appended_before_us,
     ];
     let conclusion = libtest_mimic::run(arguments, trials);
-    if let Some(plane) = Arc::into_inner(plane) {
-        plane.stop();
-    }
+    plane.stop();
     conclusion
+}
+
+/// Leaves nothing behind when somebody interrupts the tests.
+async fn stop_on_signal(plane: Arc<ControlPlane>) {
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    plane.stop();
+    std::process::exit(130);
 }

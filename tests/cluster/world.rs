@@ -1,5 +1,6 @@
 //! The part of a cluster that one test has for itself: its Namespaces, its webhook, its configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 pub(crate) struct World {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
-    directory: tempfile::TempDir,
+    directory: PathBuf,
 }
 
 impl World {
@@ -44,9 +45,9 @@ impl World {
         for name in &names {
             plane.wait_for_service_account(name).await;
         }
-        let directory = tempfile::tempdir().unwrap();
+        let directory = plane.subdirectory();
         let manifest: Vec<String> = namespaces.iter().map(Value::to_string).collect();
-        let serving = Serving::start(directory.path(), &manifest.join("\n---\n"), &[]);
+        let serving = Serving::start(&directory, &manifest.join("\n---\n"), &[]);
         let world = Self { plane: Arc::clone(plane), serving, directory };
         world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
@@ -55,17 +56,17 @@ impl World {
 
     /// Kills the webhook and starts it again at its address, after `meanwhile`.
     pub(crate) async fn without_webhook(mut self, meanwhile: impl AsyncFnOnce()) -> Self {
-        let manifest = std::fs::read_to_string(self.directory.path().join("namespaces.yaml")).unwrap();
+        let manifest = std::fs::read_to_string(self.directory.join("namespaces.yaml")).unwrap();
         let listen = self.serving.listen.to_string();
         self.serving.kill();
         meanwhile().await;
-        self.serving = Serving::start_at(&listen, self.directory.path(), &manifest, &[]);
+        self.serving = Serving::start_at(&listen, &self.directory, &manifest, &[]);
         self
     }
 
     /// Registers the webhook for the Namespaces of this test.
     async fn register(&self, webhook: &str, name: &str) {
-        let authority = std::fs::read(self.directory.path().join("ca.crt")).unwrap();
+        let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/mutate", self.serving.listen.port());
         let selector = json!({"boundtoken.dev/webhook": "enabled", "world": name});
         let configuration =

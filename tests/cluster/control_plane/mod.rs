@@ -13,6 +13,7 @@ mod programs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,26 +22,21 @@ pub(crate) use self::api::{Answer, Api};
 use self::credentials::Credentials;
 use self::process::Process;
 
-/// What `CI` makes of a machine without the programs, and how the run ends there.
-pub(crate) enum Missing {
-    /// The tests are left out; a line said so.
-    LeftOut(ExitCode),
-}
-
 /// A running control plane.
 pub(crate) struct ControlPlane {
     pub(crate) api: Api,
-    directory: tempfile::TempDir,
+    directory: PathBuf,
     programs: PathBuf,
-    processes: Vec<Process>,
+    processes: Mutex<Vec<Process>>,
 }
 
 impl ControlPlane {
     /// Starts it, and waits until it makes service accounts.
     ///
     /// To be called on the main thread: the processes end with the thread that started them.
-    pub(crate) async fn start() -> Result<Self, Missing> {
-        let programs = programs::find().map_err(Missing::LeftOut)?;
+    /// Without the programs, the exit code of the run: a line said what is left out.
+    pub(crate) async fn start() -> Result<Self, ExitCode> {
+        let programs = programs::find()?;
         let directory = tempfile::tempdir().unwrap();
         let credentials = Credentials::make(directory.path());
         let mut processes = Vec::new();
@@ -54,18 +50,26 @@ impl ControlPlane {
         };
         credentials.write_kubeconfigs(directory.path(), port);
         processes.push(start_controller_manager(&programs, directory.path()));
-        let plane = Self { api: credentials.api(port), directory, programs, processes };
+        let processes = Mutex::new(processes);
+        let plane = Self { api: credentials.api(port), directory: directory.keep(), programs, processes };
         plane.wait_for_service_account("default").await;
         plane.add_node().await;
         Ok(plane)
     }
 
-    /// Stops every process and removes the directory.
-    pub(crate) fn stop(mut self) {
-        self.processes.iter_mut().rev().for_each(Process::kill);
+    /// Stops every process and removes the directory, unless `KEEP_CLUSTER` is set.
+    pub(crate) fn stop(&self) {
+        self.processes.lock().unwrap().iter_mut().rev().for_each(Process::kill);
         if std::env::var_os("KEEP_CLUSTER").is_some() {
-            eprintln!("kept: {}", self.directory.keep().display());
+            eprintln!("kept: {}", self.directory.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.directory);
         }
+    }
+
+    /// A directory that goes with the control plane.
+    pub(crate) fn subdirectory(&self) -> PathBuf {
+        tempfile::tempdir_in(&self.directory).unwrap().keep()
     }
 
     /// The ServiceAccount without which no Pod can be created.
@@ -85,11 +89,7 @@ impl ControlPlane {
     /// Runs kubectl as the administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Output {
         let mut command = Command::new(self.programs.join("kubectl"));
-        command
-            .env_clear()
-            .env("KUBECONFIG", self.kubeconfig())
-            .env("HOME", self.directory.path())
-            .args(arguments);
+        command.env_clear().env("KUBECONFIG", self.kubeconfig()).env("HOME", &self.directory).args(arguments);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
@@ -98,12 +98,12 @@ impl ControlPlane {
 
     /// The administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.directory.path().join("admin.kubeconfig")
+        self.directory.join("admin.kubeconfig")
     }
 
     /// What the API server wrote into its audit log about Pods of a Namespace.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
-        audit::events(&self.directory.path().join(audit::LOG), namespace)
+        audit::events(&self.directory.join(audit::LOG), namespace)
     }
 }
 
