@@ -27,6 +27,9 @@ doc: ## build the API documentation of the library
 docs: ## write docs/annotations.md and docs/diagnostics.md from their tables
 	WRITE_DOCS=1 $(CARGO) test --locked --test reference
 
+manifests: ## write manifests/install.yaml from manifests/base
+	kubectl kustomize manifests >manifests/install.yaml
+
 build: ## build target/release/boundtoken
 	$(CARGO) build --locked --release
 
@@ -45,4 +48,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster lint doc docs build bench deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build bench deny advisories clean

@@ -19,6 +19,7 @@ mod edge;
 mod halves;
 mod issued;
 mod load;
+mod manifests;
 mod modes;
 mod other;
 mod outage;
@@ -77,6 +78,8 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
         issued::replace_keeps_the_rest_of_the_volume,
         issued::tokens_live_as_long_as_asked_for,
         load::two_thousand_pods,
+        manifests::every_field_is_known_and_allowed,
+        manifests::install_is_rendered_from_the_base,
         modes::every_mode_for_every_owner,
         modes::lists_of_containers,
         outage::a_webhook_that_is_away,

@@ -141,7 +141,7 @@ pub(crate) fn annotations(settings: Settings<'_>) -> Value {
     settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
 }
 
-/// A webhook as it is registered in a cluster, but reached at a URL, and for the Namespaces of a test.
+/// The shipped configuration, but reached at a URL, and for the Namespaces of a test.
 pub(crate) fn configuration(
     name: &str,
     webhook: &str,
@@ -149,25 +149,13 @@ pub(crate) fn configuration(
     url: &str,
     authority: &[u8],
 ) -> Value {
+    let shipped = include_str!("../../manifests/base/webhook.yaml");
+    let mut configuration: Value = serde_saphyr::from_str(shipped).unwrap();
+    configuration["metadata"]["name"] = name.into();
+    let registered = &mut configuration["webhooks"][0];
+    registered["name"] = webhook.into();
     let authority = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, authority);
-    json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": name},
-        "webhooks": [{
-            "name": webhook,
-            "clientConfig": {"url": url, "caBundle": authority},
-            "rules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
-                "resources": ["pods"], "scope": "Namespaced",
-            }],
-            "namespaceSelector": {"matchLabels": selector},
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
-            "timeoutSeconds": 5,
-            "matchPolicy": "Equivalent",
-            "admissionReviewVersions": ["v1"],
-        }],
-    })
+    registered["clientConfig"] = json!({"url": url, "caBundle": authority});
+    registered["namespaceSelector"]["matchLabels"] = selector.clone();
+    configuration
 }
