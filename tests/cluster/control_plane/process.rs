@@ -1,13 +1,10 @@
 //! One process of the control plane, with its output in a file.
 
-#[path = "../../common/tied.rs"]
-mod tied;
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use self::tied::tied;
+use crate::common::tied::tied;
 
 /// A running program.
 pub(crate) struct Process {
