@@ -19,7 +19,7 @@ test-cluster: ## run the tests against a real API server (built with Go once, so
 
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --test cluster -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test cluster --test e2e -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

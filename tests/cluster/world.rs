@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::common::binary::Serving;
-use crate::control_plane::{Answer, ControlPlane, eventually};
+use crate::control_plane::api::Answer;
+use crate::control_plane::{ControlPlane, eventually};
 
 /// Annotations as pairs, keys without our prefix.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];

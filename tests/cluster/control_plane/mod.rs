@@ -9,8 +9,9 @@ pub(crate) mod api;
 mod audit;
 mod credentials;
 mod process;
-mod programs;
+pub(crate) mod programs;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::Mutex;
@@ -18,9 +19,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub(crate) use self::api::{Answer, Api};
+pub(crate) use self::api::Api;
 use self::credentials::Credentials;
 use self::process::Process;
+
+/// What the control plane consists of.
+pub(crate) const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];
 
 /// A running control plane.
 pub(crate) struct ControlPlane {
@@ -31,40 +35,62 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts it, and waits until it makes service accounts.
+    /// Starts it on loopback, with a Node that runs nothing, and waits until it makes service accounts.
     ///
     /// To be called on the main thread: the processes end with the thread that started them.
     /// Without the programs, the exit code of the run: a line said what is left out.
     pub(crate) async fn start() -> Result<Self, ExitCode> {
-        let programs = programs::find()?;
-        let directory = tempfile::tempdir().unwrap();
-        let credentials = Credentials::make(directory.path());
-        let mut processes = Vec::new();
-        let port = loop {
-            let (etcd, port) = (start_etcd(&programs, directory.path()), free_port());
-            let mut pair = vec![etcd.0, start_api_server(&programs, directory.path(), etcd.1, port)];
-            if ready(&credentials.api(port), &mut pair).await {
-                processes.append(&mut pair);
-                break port;
-            }
-        };
-        credentials.write_kubeconfigs(directory.path(), port);
-        processes.push(start_controller_manager(&programs, directory.path()));
-        let processes = Mutex::new(processes);
-        let plane = Self { api: credentials.api(port), directory: directory.keep(), programs, processes };
-        plane.wait_for_service_account("default").await;
+        let plane =
+            Self::start_at(&programs::find(&PROGRAMS)?, || ([127, 0, 0, 1], free_port()).into()).await;
         plane.add_node().await;
         Ok(plane)
     }
 
+    /// Starts it where `address` says; asks again when somebody else took the port meanwhile.
+    pub(crate) async fn start_at(programs: &Path, address: impl Fn() -> SocketAddr) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::make(directory.path());
+        let mut processes = Vec::new();
+        let address = loop {
+            let (etcd, address) = (start_etcd(programs, directory.path()), address());
+            let mut pair = vec![etcd.0, start_api_server(programs, directory.path(), etcd.1, address)];
+            if ready(&credentials.api(address), &mut pair).await {
+                processes.append(&mut pair);
+                break address;
+            }
+        };
+        credentials.write_kubeconfigs(directory.path(), address);
+        processes.push(start_controller_manager(programs, directory.path()));
+        let (api, processes) = (credentials.api(address), Mutex::new(processes));
+        let plane = Self { api, directory: directory.keep(), programs: programs.to_owned(), processes };
+        plane.wait_for_service_account("default").await;
+        plane
+    }
+
+    /// Stops every process, the last one first.
+    pub(crate) fn stop_processes(&self) {
+        self.processes.lock().unwrap().iter_mut().rev().for_each(Process::kill);
+    }
+
+    /// One more process of this cluster.
+    pub(crate) fn add(&self, program: &Path, arguments: &[String]) {
+        let process = Process::start(program, arguments, &self.directory);
+        self.processes.lock().unwrap().push(process);
+    }
+
     /// Stops every process and removes the directory, unless `KEEP_CLUSTER` is set.
     pub(crate) fn stop(&self) {
-        self.processes.lock().unwrap().iter_mut().rev().for_each(Process::kill);
+        self.stop_processes();
         if std::env::var_os("KEEP_CLUSTER").is_some() {
             eprintln!("kept: {}", self.directory.display());
         } else {
             let _ = std::fs::remove_dir_all(&self.directory);
         }
+    }
+
+    /// Where everything of this cluster stands.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// A directory that goes with the control plane.
@@ -152,13 +178,18 @@ fn start_etcd(programs: &Path, directory: &Path) -> (Process, u16) {
     (Process::start(&programs.join("etcd"), &arguments, directory), client)
 }
 
-fn start_api_server(programs: &Path, directory: &Path, etcd: u16, port: u16) -> Process {
+fn start_api_server(programs: &Path, directory: &Path, etcd: u16, address: SocketAddr) -> Process {
     let file = |name: &str| directory.join(name).display().to_string();
     audit::write_policy(&directory.join(audit::POLICY));
     let arguments = [
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
-        format!("--secure-port={port}"),
-        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={}", address.port()),
+        // Pods reach an address of the host's from elsewhere.
+        format!("--bind-address={}", if address.ip().is_loopback() { "127.0.0.1" } else { "0.0.0.0" }),
+        format!("--advertise-address={}", address.ip()),
+        format!("--kubelet-client-certificate={}", file("kubelet-client.crt")),
+        format!("--kubelet-client-key={}", file("kubelet-client.key")),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
         "--enable-aggregator-routing=true".to_owned(),
