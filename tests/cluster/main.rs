@@ -12,11 +12,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit_log;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
 mod modes;
+mod owners;
 mod pods;
+mod texts;
 mod world;
 
 use std::process::ExitCode;
@@ -53,7 +56,27 @@ fn main() -> ExitCode {
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
-    let trials = trials![runtime, plane, modes::every_mode_for_every_owner, modes::lists_of_containers];
+    let trials = trials![
+        runtime,
+        plane,
+        audit_log::annotations,
+        audit_log::dry_run,
+        modes::every_mode_for_every_owner,
+        modes::lists_of_containers,
+        owners::refused_replicas,
+        texts::dry_run_of_the_namespace,
+        texts::dry_run_of_the_server,
+        texts::every_code_has_a_text,
+        texts::guardrails,
+        texts::mistakes_on_namespaces,
+        texts::mistakes_on_pods,
+        texts::more_than_are_listed,
+        texts::namespaces_are_judged,
+        texts::several_at_once,
+        texts::several_pods,
+        texts::warnings,
+        texts::warnings_as_errors,
+    ];
     let conclusion = libtest_mimic::run(arguments, trials);
     if let Some(plane) = Arc::into_inner(plane) {
         plane.stop();
