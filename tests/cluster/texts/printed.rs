@@ -76,6 +76,8 @@ fn sentences(line: &str) -> impl Iterator<Item = &str> {
 /// It says where, on which object and what, whoever reads it alone.
 fn assert_stands_alone(sentence: &str, line: &str) {
     let place = sentence.split(": ").next().unwrap();
-    assert!(place.contains("boundtoken.dev/") || place == "spec.volumes", "no place: {line:?}");
+    let key = place.trim_start_matches("metadata.annotations[").trim_end_matches(']');
+    assert!(key.starts_with("boundtoken.dev/") || key == "spec.volumes", "no place: {line:?}");
+    assert_eq!(sentence.matches(key).count(), 1, "twice the same place: {line:?}");
     assert!(sentence.contains("the Pod") || sentence.contains("Namespace "), "no object: {line:?}");
 }
