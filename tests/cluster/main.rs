@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit_log;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
@@ -23,8 +24,10 @@ mod manifests;
 mod modes;
 mod other;
 mod outage;
+mod owners;
 mod pods;
 mod reinvocation;
+mod texts;
 mod world;
 
 use std::process::ExitCode;
@@ -66,6 +69,8 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
     let trials = trials![
         runtime,
         plane,
+        audit_log::annotations,
+        audit_log::dry_run,
         edge::a_dry_run,
         edge::a_legacy_secret,
         edge::a_mirror_pod,
@@ -84,10 +89,23 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
         modes::lists_of_containers,
         outage::a_webhook_that_is_away,
         outage::unavailable_is_asked_again,
+        owners::refused_replicas,
         reinvocation::a_container_appended_after_us,
         reinvocation::a_container_appended_before_us,
         reinvocation::a_volume_appended_after_us,
         reinvocation::a_volume_appended_before_us,
+        texts::dry_run_of_the_namespace,
+        texts::dry_run_of_the_server,
+        texts::every_code_has_a_text,
+        texts::guardrails,
+        texts::mistakes_on_namespaces,
+        texts::mistakes_on_pods,
+        texts::more_than_are_listed,
+        texts::namespaces_are_judged,
+        texts::several_at_once,
+        texts::several_pods,
+        texts::warnings,
+        texts::warnings_as_errors,
     ];
     let conclusion = libtest_mimic::run(arguments, trials);
     plane.stop();

@@ -75,6 +75,23 @@ impl World {
         self.plane.api.create(&configuration).await.unwrap();
     }
 
+    /// Has the webhook judge every Namespace that carries the label of this test from now on.
+    pub(crate) async fn judge_namespaces(&self, name: &str) {
+        let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
+        let url = format!("https://localhost:{}/validate", self.serving.listen.port());
+        let webhook = "namespaces.boundtoken.dev";
+        let mut configuration =
+            configuration(&format!("boundtoken-{name}"), webhook, &json!({}), &url, &authority);
+        configuration["kind"] = "ValidatingWebhookConfiguration".into();
+        let webhook = configuration["webhooks"][0].as_object_mut().unwrap();
+        webhook.remove("reinvocationPolicy");
+        webhook.insert("namespaceSelector".to_owned(), json!({"matchLabels": {"world": name}}));
+        let operations = json!(["CREATE", "UPDATE"]);
+        let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": ["namespaces"]});
+        webhook.insert("rules".to_owned(), json!([rule]));
+        self.plane.api.create(&configuration).await.unwrap();
+    }
+
     /// The API server hears of a configuration a moment later.
     async fn wait_until_called(&self, namespace: &str) {
         eventually("a call of the webhook", async || {
