@@ -1,10 +1,15 @@
 //! The images of the tests, made on this machine: no registry is asked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::json;
 
 use super::run;
 use super::runtime::{Containerd, PAUSE};
+
+/// Debian with what Pods of the tests run.
+pub(crate) const DEBIAN: &str = "localhost/debian:test";
 
 /// What holds a Pod's network open.
 const PAUSE_SOURCE: &str = r"
@@ -14,29 +19,38 @@ static void end(int signal) { _exit(0); }
 int main() { signal(SIGTERM, end); for (;;) pause(); }
 ";
 
-/// Makes all images and gives them to containerd.
+/// Makes the images that the node and the tests need, and gives them to containerd.
 pub(super) fn make(containerd: &Containerd, directory: &Path) {
-    std::fs::write(directory.join("pause.c"), PAUSE_SOURCE).unwrap();
-    run(Command::new("cc").args(["-O2", "-static", "-o", "pause", "pause.c"]).current_dir(directory));
-    std::fs::write(
-        directory.join("pause.dockerfile"),
-        "FROM scratch\nCOPY pause /pause\nENTRYPOINT [\"/pause\"]\n",
-    )
-    .unwrap();
-    build(containerd, directory, "pause.dockerfile", PAUSE);
+    containerd.import(&archive(directory, PAUSE, &pause(directory), &["/pause"]));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/debian.sh");
+    let layer = run(&mut Command::new(script));
+    containerd.import(&archive(directory, DEBIAN, Path::new(layer.trim_end()), &[]));
 }
 
-/// Builds an image and imports it.
-fn build(containerd: &Containerd, directory: &Path, dockerfile: &str, name: &str) {
-    let store = directory.join("store");
-    let buildah = || {
-        let mut command = Command::new("buildah");
-        command.arg("--root").arg(&store).args(["--storage-driver", "vfs"]).current_dir(directory);
-        command
-    };
-    run(buildah().args(["bud", "--isolation", "chroot", "--file", dockerfile, "--tag", name, "."]));
+/// A layer with one static program.
+fn pause(directory: &Path) -> PathBuf {
+    std::fs::write(directory.join("pause.c"), PAUSE_SOURCE).unwrap();
+    run(Command::new("cc").args(["-O2", "-static", "-o", "pause", "pause.c"]).current_dir(directory));
+    run(Command::new("tar").args(["-cf", "pause.tar", "pause"]).current_dir(directory));
+    directory.join("pause.tar")
+}
+
+/// An image of one layer, as `docker save` writes it.
+///
+/// <https://github.com/moby/moby/blob/master/image/spec/v1.2.md#combined-image-json--filesystem-changeset-format>
+fn archive(directory: &Path, name: &str, layer: &Path, entrypoint: &[&str]) -> PathBuf {
+    let digest = run(Command::new("sha256sum").arg(layer));
+    let digest = digest.split(' ').next().unwrap();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {"Entrypoint": entrypoint},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{digest}")]},
+    });
+    let manifest = json!([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]);
+    let image = tempfile::tempdir_in(directory).unwrap();
+    std::fs::write(image.path().join("config.json"), config.to_string()).unwrap();
+    std::fs::write(image.path().join("manifest.json"), manifest.to_string()).unwrap();
+    std::os::unix::fs::symlink(layer, image.path().join("layer.tar")).unwrap();
     let archive = directory.join("image.tar");
-    run(buildah().args(["push", name, &format!("docker-archive:{}:{name}", archive.display())]));
-    containerd.import(&archive);
-    std::fs::remove_file(&archive).unwrap();
+    run(Command::new("tar").arg("--dereference").arg("-C").arg(image.path()).arg("-cf").arg(&archive).arg("."));
+    archive
 }
