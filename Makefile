@@ -2,6 +2,7 @@
 .POSIX:
 
 CARGO = cargo
+IMAGE = boundtoken:0.1.0
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +34,13 @@ manifests: ## write manifests/install.yaml from manifests/base
 build: ## build target/release/boundtoken
 	$(CARGO) build --locked --release
 
+image: ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
+	@for tool in docker podman buildah; do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
+	if [ -z "$$tool" ]; then echo "make image needs docker, podman or buildah that works" >&2; exit 1; fi; \
+	target=$$(uname -m)-unknown-linux-gnu; \
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --locked --release --target "$$target" && \
+	"$$tool" build --build-arg "BINARY=target/$$target/release/boundtoken" --tag "$(IMAGE)" .
+
 bench: ## measure a decision, and a request against the bare TLS server
 	$(CARGO) bench --locked
 
@@ -48,4 +56,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build bench deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build image bench deny advisories clean
