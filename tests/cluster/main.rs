@@ -17,6 +17,9 @@ mod common;
 mod control_plane;
 mod modes;
 mod pods;
+mod predict;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 use std::process::ExitCode;
@@ -53,7 +56,16 @@ fn main() -> ExitCode {
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
-    let trials = trials![runtime, plane, modes::every_mode_for_every_owner, modes::lists_of_containers];
+    let trials = trials![
+        runtime,
+        plane,
+        modes::every_mode_for_every_owner,
+        modes::lists_of_containers,
+        predict::manifests,
+        predict::reviews,
+        predict::cases_of_peers,
+        predict::generated_pods,
+    ];
     let conclusion = libtest_mimic::run(arguments, trials);
     if let Some(plane) = Arc::into_inner(plane) {
         plane.stop();
