@@ -20,30 +20,34 @@ const NAMESPACES: [(&str, Settings<'_>); 9] = [
 ];
 
 /// Settings of a Pod.
-const PODS: [Settings<'_>; 4] =
-    [&[], &[("ttl", "4000")], &[("ttl", "100"), ("mode", "replase")], &[("mode", "off")]];
+const PODS: [Settings<'_>; 4] = [
+    &[("ttl", "4000")],
+    &[("ttl", "100"), ("mode", "replase")],
+    &[("mode", "off")],
+    &[("containers", "mesh"), ("env", "TOKEN_FILE"), ("audience", "vault")],
+];
 
-/// Every spec under every setting of the Namespace, and some under settings of their own.
+/// Every spec under the settings of each Namespace; settings of a Pod on one with every kind of container.
 pub(super) fn cases(world: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for (namespace, settings) in NAMESPACES {
         let name = format!("{world}-{namespace}");
         let namespace = labelled(&name, settings);
-        for (index, spec) in specs().into_iter().enumerate() {
-            let pod = &PODS[if index < 2 { index + 1 } else { 0 }];
-            cases.push(case(&namespace, &name, &format!("spec-{index}"), annotations(PODS[0]), &spec));
-            if index < 3 {
-                cases.push(case(&namespace, &name, &format!("set-{index}"), annotations(pod), &spec));
-            }
+        for (index, spec) in specs().iter().enumerate() {
+            cases.push(case(&namespace, &format!("spec-{index}"), &json!({}), spec));
+        }
+        for (index, settings) in PODS.into_iter().enumerate() {
+            cases.push(case(&namespace, &format!("set-{index}"), &annotations(settings), &every_kind()));
         }
         let mirror = json!({"kubernetes.io/config.mirror": "x"});
         let spec = json!({"nodeName": "paper", "containers": [{"name": "app", "image": "busybox"}]});
-        cases.push(case(&namespace, &name, "mirror", mirror, &spec));
+        cases.push(case(&namespace, "mirror", &mirror, &spec));
     }
     cases
 }
 
-fn case(namespace: &Value, name: &str, pod: &str, annotations: Value, spec: &Value) -> Case {
+fn case(namespace: &Value, pod: &str, annotations: &Value, spec: &Value) -> Case {
+    let name = namespace["metadata"]["name"].as_str().unwrap();
     let workload = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": pod, "namespace": name, "annotations": annotations},
@@ -51,6 +55,16 @@ fn case(namespace: &Value, name: &str, pod: &str, annotations: Value, spec: &Val
     });
     let pull = json!({"automountServiceAccountToken": false, "imagePullSecrets": [{"name": "registry"}]});
     Case { namespace: namespace.clone(), accounts: vec![account(name, "silent", pull)], workload }
+}
+
+fn every_kind() -> Value {
+    json!({
+        "initContainers": [
+            {"name": "setup", "image": "busybox"},
+            {"name": "mesh", "image": "busybox", "restartPolicy": "Always"},
+        ],
+        "containers": [{"name": "app", "image": "busybox"}],
+    })
 }
 
 fn specs() -> Vec<Value> {
@@ -77,11 +91,7 @@ fn specs() -> Vec<Value> {
             {"name": "sidecar", "image": "busybox", "env": [{"name": "X", "value": "1"}]},
         ]}),
         // d1.9 and d2.20
-        json!({
-            "initContainers": [{"name": "setup", "image": "busybox"},
-                {"name": "mesh", "image": "busybox", "restartPolicy": "Always"}],
-            "containers": [app()],
-        }),
+        every_kind(),
         // d1.10 and d1.11
         json!({"containers": [{"name": "app", "image": "busybox",
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
