@@ -19,13 +19,16 @@ test-cluster: ## run the tests against a real API server (built with Go once, so
 
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --test cluster -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test cluster --test e2e -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 docs: ## write docs/annotations.md and docs/diagnostics.md from their tables
 	WRITE_DOCS=1 $(CARGO) test --locked --test reference
+
+manifests: ## write manifests/install.yaml from manifests/base
+	kubectl kustomize manifests >manifests/install.yaml
 
 build: ## build target/release/boundtoken
 	$(CARGO) build --locked --release
@@ -48,4 +51,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster lint doc docs build bench bench-cluster deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build bench bench-cluster deny advisories clean

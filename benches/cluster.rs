@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use control_plane::{ControlPlane, Missing, eventually};
+use control_plane::{ControlPlane, eventually};
 use world::World;
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
@@ -46,10 +46,10 @@ fn main() -> ExitCode {
         Ok(plane) => {
             let plane = Arc::new(plane);
             runtime.block_on(measure(&plane));
-            Arc::into_inner(plane).unwrap().stop();
+            plane.stop();
             ExitCode::SUCCESS
         }
-        Err(Missing::LeftOut(code)) => code,
+        Err(code) => code,
     }
 }
 

@@ -118,7 +118,8 @@ fn refusal(out: &mut impl Write, response: &Value) -> Result<(), Box<dyn Error>>
     let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let causes = response.pointer("/status/details/causes").and_then(Value::as_array);
     if let (Some(causes), "Invalid") = (causes, text("/status/reason")) {
-        writeln!(out, "{REMOVED}The request is invalid:{REMOVED:#}")?;
+        let (kind, name) = (text("/status/details/kind"), text("/status/details/name"));
+        writeln!(out, "{REMOVED}The {kind} {name:?} is invalid:{REMOVED:#}")?;
         for cause in causes {
             let text = |key| cause.get(key).and_then(Value::as_str).unwrap_or_default();
             writeln!(out, "* {}: {}", text("field"), text("message"))?;

@@ -133,7 +133,7 @@ fn each_warning_is_given_for_what_it_is_about() {
             "BT050",
             "boundtoken.dev/tll on the Pod is unknown; did you mean boundtoken.dev/ttl?",
         ),
-        (pod(&["app"]), &[("webhook", "enabled")], &[], "BT050", "as a label only"),
+        (pod(&["app"]), &[("webhook", "enabled")], &[], "BT050", "as a label of the Namespace only"),
         (pod(&["app"]), &[], &[("dry-run", "true")], "BT051", "boundtoken.dev/dry-run"),
         (
             pod(&["app"]),

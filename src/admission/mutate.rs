@@ -32,7 +32,7 @@ fn answer(request: &Request<'_, Pod<'_>>, judgement: Judgement) -> Verdict {
     let response = if judgement.mistakes.is_empty() {
         Response::allow(request.uid()).patch(judgement.patch)
     } else {
-        Response::refuse(request.uid(), &judgement.mistakes)
+        Response::refuse(request, &judgement.mistakes)
     };
     let response = response.warn(judgement.warnings).audit(audit);
     Verdict::new(mode, outcome, response).because_of(&judgement.mistakes)

@@ -11,6 +11,8 @@ use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
 
 /// What a request may be about.
 pub trait Object {
+    /// What `kubectl` calls it.
+    const KIND: &'static str;
     /// The resource, of the core group in version `v1`.
     const RESOURCE: &'static str;
     /// The operations that matter.
@@ -18,6 +20,7 @@ pub trait Object {
 }
 
 impl Object for Pod<'_> {
+    const KIND: &'static str = "Pod";
     const RESOURCE: &'static str = "pods";
     const OPERATIONS: &'static [&'static str] = &["CREATE"];
 }
@@ -73,6 +76,7 @@ impl Namespace<'_> {
 }
 
 impl Object for Namespace<'_> {
+    const KIND: &'static str = "Namespace";
     const RESOURCE: &'static str = "namespaces";
     const OPERATIONS: &'static [&'static str] = &["CREATE", "UPDATE"];
 }

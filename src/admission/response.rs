@@ -8,8 +8,14 @@ use serde::{Serialize, Serializer};
 use crate::policy::diagnostics::Code;
 use crate::policy::{Mistake, Mode};
 
+use super::object::Object;
+use super::request::Request;
+
 /// Most mistakes that one answer spells out.
 const MAX_MISTAKES: usize = 24;
+
+/// Longest name of an object, in bytes: a DNS subdomain (RFC 1123). Nothing has checked it before.
+const MAX_NAME: usize = 253;
 
 /// What became of a request: a value of the label `outcome` in metrics and audit annotations.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -89,7 +95,7 @@ pub(super) struct Response<'a> {
     uid: &'a str,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
+    status: Option<Status<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,16 +122,26 @@ pub(super) struct AuditAnnotations {
 }
 
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     code: u16,
     reason: &'static str,
     message: String,
-    details: Details,
+    details: Details<'a>,
 }
 
+/// What `kubectl` prints of a refusal as `Invalid`: `The Pod "web" is invalid:` and the causes.
 #[derive(Serialize)]
-struct Details {
+struct Details<'a> {
+    #[serde(flatten)]
+    object: Option<Refused<'a>>,
     causes: Vec<Cause>,
+}
+
+/// The object, if it has a name yet. Controllers, whose events gather by text, do not repeat it.
+#[derive(Serialize)]
+struct Refused<'a> {
+    kind: &'static str,
+    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -150,8 +166,10 @@ impl<'a> Response<'a> {
     }
 
     /// Refuses a request for these mistakes.
-    pub(super) fn refuse(uid: &'a str, mistakes: &[Mistake]) -> Self {
-        Self { allowed: false, status: Some(Status::of(mistakes)), ..Self::allow(uid) }
+    pub(super) fn refuse<O: Object>(request: &'a Request<'_, O>, mistakes: &[Mistake]) -> Self {
+        let refused = Refused { kind: O::KIND, name: request.name() };
+        let object = (1..=MAX_NAME).contains(&refused.name.len()).then_some(refused);
+        Self { allowed: false, status: Some(Status::of(object, mistakes)), ..Self::allow(request.uid()) }
     }
 
     pub(super) fn patch(self, patch: Patch) -> Self {
@@ -167,17 +185,19 @@ impl<'a> Response<'a> {
     }
 }
 
-impl Status {
-    fn of(mistakes: &[Mistake]) -> Self {
+impl<'a> Status<'a> {
+    fn of(object: Option<Refused<'a>>, mistakes: &[Mistake]) -> Self {
         let guardrails_only = mistakes.iter().all(Mistake::is_forbidden);
         let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
         let spelt_out = mistakes.iter().take(MAX_MISTAKES);
         let mut lines: Vec<String> = spelt_out.clone().map(ToString::to_string).collect();
-        if mistakes.len() > MAX_MISTAKES {
-            lines.push(format!("and {} more", mistakes.len() - MAX_MISTAKES));
+        let mut causes: Vec<Cause> = spelt_out.map(Cause::of).collect();
+        if let Some(next) = mistakes.get(MAX_MISTAKES) {
+            let rest = format!("and {} more", mistakes.len() - MAX_MISTAKES);
+            causes.push(Cause { message: rest.clone(), ..Cause::of(next) });
+            lines.push(rest);
         }
-        let causes = spelt_out.map(Cause::of).collect();
-        Self { code, reason, message: lines.join(" | "), details: Details { causes } }
+        Self { code, reason, message: lines.join(" | "), details: Details { object, causes } }
     }
 }
 

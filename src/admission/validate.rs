@@ -22,7 +22,7 @@ pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) 
     let mistakes = settings.mistakes();
     let mut warnings = settings.warnings(opted_in);
     if !mistakes.is_empty() && changed && opted_in {
-        let response = Response::refuse(request.uid(), mistakes).warn(warnings);
+        let response = Response::refuse(request, mistakes).warn(warnings);
         return Verdict::new(None, Outcome::Refused, response).because_of(mistakes);
     }
     warnings.extend(mistakes.iter().map(crate::policy::warning));

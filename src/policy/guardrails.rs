@@ -1,7 +1,7 @@
 //! What a Namespace allows: parsed from its annotations, judged on the resulting spec.
 
 use crate::pod::Projection;
-use crate::pod::token::{ApiAudiences, DEFAULT_PREFIX, Ttl};
+use crate::pod::token::{ApiAudiences, DEFAULT_PREFIX, Ttl, YEAR};
 
 use super::diagnostics::Code;
 use super::keys::Key;
@@ -10,6 +10,9 @@ use super::{duration, values};
 
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
+
+/// Why a token may live longer than its author has written.
+const A_YEAR: &str = " (a year, which 3607 s for the API server becomes)";
 
 /// Most broken limits that are collected: whoever creates a Pod chooses how many volumes it has.
 const MAX_BROKEN: usize = 64;
@@ -90,8 +93,9 @@ impl Guardrails {
 
     fn judge_lifetime(&self, projection: &Projection<'_>, namespace: &Origin) -> Option<Mistake> {
         let max = self.max_ttl.filter(|max| projection.seconds > max.seconds())?;
+        let year = if projection.seconds == YEAR.as_secs() { A_YEAR } else { "" };
         let text = format!(
-            "a token of {} s in {} is not allowed: {namespace} allows {} s ({max})",
+            "a token of {} s{year} in {} is not allowed: {namespace} allows {} s ({max})",
             projection.seconds,
             source(projection),
             max.seconds()

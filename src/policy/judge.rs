@@ -206,7 +206,10 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         code: Code::VolumeTaken,
         field: Field::Volumes,
         origin: Origin::Pod,
-        text: format!("{} in the Pod holds no service account token: rename that volume", quote(name)),
+        text: format!(
+            "{} in the Pod holds no service account token, but has a name that is kept for those: rename that volume",
+            quote(name)
+        ),
     };
     let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
     if decision.patch.is_none() {

@@ -13,6 +13,9 @@ const MAX_CHARS: usize = 120;
 /// Most warnings in one answer: the API server keeps 4096 characters in all.
 const MAX_WARNINGS: usize = 16;
 
+/// Longest word that is left out rather than cut, in characters.
+const MAX_BROKEN_WORD: usize = 20;
+
 /// Longest piece of a Pod that a warning repeats, in characters.
 const MAX_QUOTED: usize = 40;
 
@@ -48,7 +51,7 @@ impl Warnings {
         if name == OPT_IN_LABEL {
             self.push(
                 Code::UnknownKey,
-                &format!("{name} on {origin} is an annotation, but opts in as a label only"),
+                &format!("{name} on {origin} is an annotation, but opts in as a label of the Namespace only"),
             );
             return;
         }
@@ -121,7 +124,15 @@ fn fitted(code: Code, text: &str) -> String {
         return format!("{text}{suffix}");
     }
     let cut: String = text.chars().take(room - 1).collect();
-    format!("{cut}…{suffix}")
+    let in_a_word = text.chars().nth(room - 1).is_some_and(char::is_alphanumeric);
+    let whole = if in_a_word { whole_words(&cut) } else { &cut };
+    format!("{}…{suffix}", whole.trim_end_matches([' ', ',', ';', ':']))
+}
+
+/// A cut text without the word that the cut went through, unless that is a long one.
+fn whole_words(cut: &str) -> &str {
+    let words = cut.rsplit_once(' ').filter(|(_, broken)| broken.chars().count() <= MAX_BROKEN_WORD);
+    words.map_or(cut, |(whole, _)| whole)
 }
 
 /// A piece of a Pod, short and without characters that a terminal would not print.
@@ -140,4 +151,22 @@ pub(super) fn quoted(text: &str) -> String {
 #[must_use]
 pub fn warning(mistake: &Mistake) -> String {
     fitted(mistake.code, &format!("{}: {}", mistake.field, mistake.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_warning_is_cut_between_words() {
+        let words = fitted(Code::Mode, &"words, ".repeat(20));
+        assert_eq!(words, format!("{}words… (BT001)", "words, ".repeat(15)));
+        let in_a_word = fitted(Code::Mode, &format!("{}; {}", "x".repeat(95), "y".repeat(20)));
+        assert_eq!(in_a_word, format!("{}… (BT001)", "x".repeat(95)));
+        let at_the_end = fitted(Code::Mode, &format!("{}is not allowed: here", "x".repeat(96)));
+        assert_eq!(at_the_end, format!("{}is not allowed… (BT001)", "x".repeat(96)));
+        let long = fitted(Code::Mode, &format!("key: {}", "x".repeat(200)));
+        assert_eq!(long, format!("key: {}… (BT001)", "x".repeat(106)));
+        assert_eq!(long.chars().count(), MAX_CHARS);
+    }
 }

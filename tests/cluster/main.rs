@@ -12,14 +12,25 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit_log;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
+mod edge;
+mod halves;
+mod issued;
+mod load;
+mod manifests;
 mod modes;
+mod other;
+mod outage;
+mod owners;
 mod pods;
 mod predict;
+mod reinvocation;
 #[path = "../support/mod.rs"]
 mod support;
+mod texts;
 mod world;
 
 use std::process::ExitCode;
@@ -27,8 +38,9 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
-use control_plane::{ControlPlane, Missing};
+use control_plane::ControlPlane;
 
 /// The tests by name. Each gets the control plane that all share.
 macro_rules! trials {
@@ -50,25 +62,70 @@ fn main() -> ExitCode {
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(ControlPlane::start()) {
         Ok(plane) => run(&runtime, &arguments, plane).exit_code(),
-        Err(Missing::LeftOut(code)) => code,
+        Err(code) => code,
     }
 }
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
+    runtime.spawn(stop_on_signal(Arc::clone(&plane)));
     let trials = trials![
         runtime,
         plane,
+        audit_log::annotations,
+        audit_log::dry_run,
+        edge::a_dry_run,
+        edge::a_legacy_secret,
+        edge::a_mirror_pod,
+        edge::a_pod_made_again_from_its_yaml,
+        edge::an_ephemeral_container,
+        edge::automount_of_the_service_account,
+        edge::tokens_that_the_user_projects,
+        halves::both_halves_leave_none,
+        halves::one_half_of_disable_leaves_the_token,
+        issued::replace_keeps_the_rest_of_the_volume,
+        issued::tokens_live_as_long_as_asked_for,
+        load::two_thousand_pods,
+        manifests::every_field_is_known_and_allowed,
+        manifests::install_is_rendered_from_the_base,
         modes::every_mode_for_every_owner,
         modes::lists_of_containers,
-        predict::manifests,
-        predict::reviews,
+        outage::a_webhook_that_is_away,
+        outage::unavailable_is_asked_again,
+        owners::refused_replicas,
         predict::cases_of_peers,
         predict::generated_pods,
+        predict::manifests,
+        predict::reviews,
+        reinvocation::a_container_appended_after_us,
+        reinvocation::a_container_appended_before_us,
+        reinvocation::a_volume_appended_after_us,
+        reinvocation::a_volume_appended_before_us,
+        texts::dry_run_of_the_namespace,
+        texts::dry_run_of_the_server,
+        texts::every_code_has_a_text,
+        texts::guardrails,
+        texts::mistakes_on_namespaces,
+        texts::mistakes_on_pods,
+        texts::more_than_are_listed,
+        texts::namespaces_are_judged,
+        texts::several_at_once,
+        texts::several_pods,
+        texts::warnings,
+        texts::warnings_as_errors,
     ];
     let conclusion = libtest_mimic::run(arguments, trials);
-    if let Some(plane) = Arc::into_inner(plane) {
-        plane.stop();
-    }
+    plane.stop();
     conclusion
+}
+
+/// Leaves nothing behind when somebody interrupts the tests.
+async fn stop_on_signal(plane: Arc<ControlPlane>) {
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    plane.stop();
+    std::process::exit(130);
 }

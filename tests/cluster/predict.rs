@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::{Answer, ControlPlane, eventually};
+use crate::control_plane::api::Answer;
+use crate::control_plane::{ControlPlane, eventually};
 use crate::world::World;
 
 use self::cases::{Case, namespace_of, template};
@@ -86,7 +87,7 @@ async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> World {
             namespaces.push(acceptable(plane, name, namespace).await);
         }
     }
-    let world = World::of(plane, name, namespaces).await;
+    let world = World::of("pods.boundtoken.dev", plane, name, namespaces).await;
     for namespace in &known {
         let twin = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": twin(namespace)}});
         // More than one test may look at kube-system.

@@ -1,11 +1,13 @@
 //! The part of a cluster that one test has for itself: its Namespaces, its webhook, its configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::common::binary::Serving;
-use crate::control_plane::{Answer, ControlPlane, eventually};
+use crate::control_plane::api::Answer;
+use crate::control_plane::{ControlPlane, eventually};
 
 /// Annotations as pairs, keys without our prefix.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -14,7 +16,7 @@ pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 pub(crate) struct World {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
-    directory: tempfile::TempDir,
+    directory: PathBuf,
 }
 
 impl World {
@@ -24,13 +26,28 @@ impl World {
         name: &str,
         namespaces: &[(&str, Settings<'_>)],
     ) -> Self {
+        Self::start_as("pods.boundtoken.dev", plane, name, namespaces).await
+    }
+
+    /// With a webhook of another name, for what the API server counts by name.
+    pub(crate) async fn start_as(
+        webhook: &str,
+        plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: &[(&str, Settings<'_>)],
+    ) -> Self {
         let namespaces =
             namespaces.iter().map(|(namespace, settings)| namespace_of(name, namespace, settings)).collect();
-        Self::of(plane, name, namespaces).await
+        Self::of(webhook, plane, name, namespaces).await
     }
 
     /// The same with whole Namespaces, the first of which has the webhook called.
-    pub(crate) async fn of(plane: &Arc<ControlPlane>, name: &str, namespaces: Vec<Value>) -> Self {
+    pub(crate) async fn of(
+        webhook: &str,
+        plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: Vec<Value>,
+    ) -> Self {
         for namespace in &namespaces {
             plane.api.create(namespace).await.unwrap();
         }
@@ -39,33 +56,56 @@ impl World {
         for name in &names {
             plane.wait_for_service_account(name).await;
         }
-        let directory = tempfile::tempdir().unwrap();
+        let directory = plane.subdirectory();
         let manifest: Vec<String> = namespaces.iter().map(Value::to_string).collect();
-        let serving = Serving::start(directory.path(), &manifest.join("\n---\n"), &[]);
+        let serving = Serving::start(&directory, &manifest.join("\n---\n"), &[]);
         let world = Self { plane: Arc::clone(plane), serving, directory };
-        world.register(name).await;
+        world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
         world
     }
 
+    /// Kills the webhook and starts it again at its address, after `meanwhile`.
+    pub(crate) async fn without_webhook(mut self, meanwhile: impl AsyncFnOnce()) -> Self {
+        let manifest = std::fs::read_to_string(self.directory.join("namespaces.yaml")).unwrap();
+        let listen = self.serving.listen.to_string();
+        self.serving.kill();
+        meanwhile().await;
+        self.serving = Serving::start_at(&listen, &self.directory, &manifest, &[]);
+        self
+    }
+
     /// Registers the webhook for the Namespaces of this test.
-    async fn register(&self, name: &str) {
-        let authority = std::fs::read(self.directory.path().join("ca.crt")).unwrap();
+    async fn register(&self, webhook: &str, name: &str) {
+        let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/mutate", self.serving.listen.port());
-        let configuration = configuration(&format!("boundtoken-{name}"), name, &url, &authority);
+        let selector = json!({"boundtoken.dev/webhook": "enabled", "world": name});
+        let configuration =
+            configuration(&format!("boundtoken-{name}"), webhook, &selector, &url, &authority);
+        self.plane.api.create(&configuration).await.unwrap();
+    }
+
+    /// Has the webhook judge every Namespace that carries the label of this test from now on.
+    pub(crate) async fn judge_namespaces(&self, name: &str) {
+        let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
+        let url = format!("https://localhost:{}/validate", self.serving.listen.port());
+        let webhook = "namespaces.boundtoken.dev";
+        let mut configuration =
+            configuration(&format!("boundtoken-{name}"), webhook, &json!({}), &url, &authority);
+        configuration["kind"] = "ValidatingWebhookConfiguration".into();
+        let webhook = configuration["webhooks"][0].as_object_mut().unwrap();
+        webhook.remove("reinvocationPolicy");
+        webhook.insert("namespaceSelector".to_owned(), json!({"matchLabels": {"world": name}}));
+        let operations = json!(["CREATE", "UPDATE"]);
+        let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": ["namespaces"]});
+        webhook.insert("rules".to_owned(), json!([rule]));
         self.plane.api.create(&configuration).await.unwrap();
     }
 
     /// The API server hears of a configuration a moment later.
     async fn wait_until_called(&self, namespace: &str) {
-        let probe = json!({
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"generateName": "probe-", "namespace": namespace},
-            "spec": {"containers": [{"name": "probe", "image": "probe"}]},
-        });
         eventually("a call of the webhook", async || {
-            self.dry_run(&probe).await;
+            probe(&self.plane, namespace).await;
             (self.admissions().await > 0).then_some(())
         })
         .await;
@@ -107,6 +147,17 @@ impl World {
     }
 }
 
+/// Asks for a Pod that is not stored.
+pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "probe-", "namespace": namespace},
+        "spec": {"containers": [{"name": "probe", "image": "probe"}]},
+    });
+    plane.api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).await
+}
+
 /// A Namespace that opted in.
 pub(crate) fn namespace_of(world: &str, name: &str, settings: Settings<'_>) -> Value {
     json!({
@@ -125,27 +176,21 @@ pub(crate) fn annotations(settings: Settings<'_>) -> Value {
     settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
 }
 
-/// A webhook as it is registered in a cluster, but reached at a URL, and for the Namespaces of a test.
-pub(crate) fn configuration(name: &str, world: &str, url: &str, authority: &[u8]) -> Value {
+/// The shipped configuration, but reached at a URL, and for the Namespaces of a test.
+pub(crate) fn configuration(
+    name: &str,
+    webhook: &str,
+    selector: &Value,
+    url: &str,
+    authority: &[u8],
+) -> Value {
+    let shipped = include_str!("../../manifests/base/webhook.yaml");
+    let mut configuration: Value = serde_saphyr::from_str(shipped).unwrap();
+    configuration["metadata"]["name"] = name.into();
+    let registered = &mut configuration["webhooks"][0];
+    registered["name"] = webhook.into();
     let authority = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, authority);
-    json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": name},
-        "webhooks": [{
-            "name": "pods.boundtoken.dev",
-            "clientConfig": {"url": url, "caBundle": authority},
-            "rules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
-                "resources": ["pods"], "scope": "Namespaced",
-            }],
-            "namespaceSelector": {"matchLabels": {"boundtoken.dev/webhook": "enabled", "world": world}},
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
-            "timeoutSeconds": 5,
-            "matchPolicy": "Equivalent",
-            "admissionReviewVersions": ["v1"],
-        }],
-    })
+    registered["clientConfig"] = json!({"url": url, "caBundle": authority});
+    registered["namespaceSelector"]["matchLabels"] = selector.clone();
+    configuration
 }

@@ -12,11 +12,15 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::tied::tied;
 use super::{Client, client_config, handshake};
 
 /// The program, without an environment of its own.
 pub(crate) fn boundtoken(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_boundtoken"));
+    with_arguments(Command::new(env!("CARGO_BIN_EXE_boundtoken")), arguments)
+}
+
+fn with_arguments(mut command: Command, arguments: &[&str]) -> Command {
     command.args(arguments).env_clear().stdin(Stdio::null());
     command
 }
@@ -57,9 +61,15 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts the server with these Namespaces and waits until it listens.
     pub(crate) fn start(directory: &Path, namespaces: &str, more: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", directory, namespaces, more)
+    }
+
+    /// Starts the server where an earlier one listened.
+    pub(crate) fn start_at(listen: &str, directory: &Path, namespaces: &str, more: &[&str]) -> Self {
         let manifest = directory.join("namespaces.yaml");
         std::fs::write(&manifest, namespaces).unwrap();
-        let mut command = boundtoken(&["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        let arguments = ["serve", "--listen", listen, "--admin-listen=127.0.0.1:0"];
+        let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
         Self::spawn(command.arg("--log-format=json"), directory)
     }
@@ -111,10 +121,17 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
+impl Serving {
+    /// Ends it without a chance to finish anything.
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) mod binary;
 pub(crate) mod reviews;
+pub(crate) mod tied;
 
 /// A listener whose connections, and failures, come from a test.
 pub(crate) struct Injected(mpsc::UnboundedReceiver<io::Result<DuplexStream>>);

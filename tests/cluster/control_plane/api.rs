@@ -84,11 +84,8 @@ impl Api {
         let response = self.0.send(request).await.map_err(|error| error.to_string())?;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-        let warnings = parts
-            .headers
-            .get_all("warning")
-            .iter()
-            .filter_map(|value| text_of(str::from_utf8(value.as_bytes()).ok()?));
+        let headers = parts.headers.get_all("warning").iter();
+        let warnings = headers.filter_map(|value| text_of(str::from_utf8(value.as_bytes()).ok()?));
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Ok(Answer { code: parts.status.as_u16(), warnings: warnings.collect(), body })
     }

@@ -1,5 +1,6 @@
 //! The authority, keys and tokens of a control plane.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use kube::config::{AuthInfo, Config};
@@ -9,8 +10,12 @@ use serde_json::json;
 use super::api::Api;
 
 /// Users as in `--token-auth-file`: name, groups.
-const USERS: [(&str, &str); 2] =
-    [("admin", "system:masters"), ("system:kube-controller-manager", "system:authenticated")];
+const USERS: [(&str, &str); 4] = [
+    ("admin", "system:masters"),
+    ("system:kube-controller-manager", "system:authenticated"),
+    ("system:kube-scheduler", "system:authenticated"),
+    ("system:node:node", "system:nodes"),
+];
 
 /// What clients need: whom to trust, and who they are.
 pub(super) struct Credentials {
@@ -27,17 +32,20 @@ impl Credentials {
         authority.distinguished_name.push(DnType::CommonName, "kubernetes");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = authority.self_signed(&authority_key).unwrap();
-        let key = KeyPair::generate().unwrap();
+        let issuer = Issuer::new(authority, authority_key);
         let names = ["localhost", "127.0.0.1", "10.96.0.1", "kubernetes", "kubernetes.default.svc"];
-        let leaf = CertificateParams::new(names.map(str::to_owned)).unwrap();
-        let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
+        let (leaf, key) = sign(&CertificateParams::new(names.map(str::to_owned)).unwrap(), &issuer);
+        // What kubelets ask the API server for.
+        let (client, client_key) = sign(&CertificateParams::default(), &issuer);
         let signing = KeyPair::generate().unwrap();
         let tokens =
             USERS.map(|(user, groups)| format!("{},{user},{user},{groups}\n", token_of(user))).concat();
         for (name, text) in [
             ("ca.crt", certificate.pem()),
-            ("server.crt", leaf.pem()),
-            ("server.key", key.serialize_pem()),
+            ("server.crt", leaf),
+            ("server.key", key),
+            ("kubelet-client.crt", client),
+            ("kubelet-client.key", client_key),
             ("service-account.key", signing.serialize_pem()),
             ("service-account.pub", signing.public_key_pem()),
             ("tokens.csv", tokens),
@@ -48,21 +56,21 @@ impl Credentials {
     }
 
     /// The API as the administrator sees it.
-    pub(super) fn api(&self, port: u16) -> Api {
-        let mut config = Config::new(format!("https://127.0.0.1:{port}").parse().unwrap());
+    pub(super) fn api(&self, address: SocketAddr) -> Api {
+        let mut config = Config::new(format!("https://{address}").parse().unwrap());
         config.root_cert = Some(vec![self.authority_der.clone()]);
         config.auth_info = AuthInfo { token: Some(token_of("admin").into()), ..AuthInfo::default() };
         Api::new(kube::Client::try_from(config).unwrap())
     }
 
-    /// One file per user, `admin.kubeconfig` and so on.
-    pub(super) fn write_kubeconfigs(&self, directory: &Path, port: u16) {
+    /// One file per user: `admin.kubeconfig`, `controller-manager.kubeconfig`, `node.kubeconfig`, `scheduler.kubeconfig`.
+    pub(super) fn write_kubeconfigs(&self, directory: &Path, address: SocketAddr) {
         for (user, _) in USERS {
             let config = json!({
                 "apiVersion": "v1",
                 "kind": "Config",
                 "clusters": [{"name": "it", "cluster": {
-                    "server": format!("https://127.0.0.1:{port}"),
+                    "server": format!("https://{address}"),
                     "certificate-authority-data": base64(&self.authority_pem),
                 }}],
                 "users": [{"name": "it", "user": {"token": token_of(user)}}],
@@ -75,7 +83,14 @@ impl Credentials {
 }
 
 fn path_of(directory: &Path, user: &str) -> PathBuf {
-    directory.join(format!("{}.kubeconfig", user.trim_start_matches("system:kube-")))
+    let name = user.rsplit(':').next().unwrap().trim_start_matches("kube-");
+    directory.join(format!("{name}.kubeconfig"))
+}
+
+/// A certificate and its key, as PEM.
+fn sign(parameters: &CertificateParams, issuer: &Issuer<'_, KeyPair>) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    (parameters.signed_by(&key, issuer).unwrap().pem(), key.serialize_pem())
 }
 
 /// Loopback only, and gone with the directory: a name is secret enough.

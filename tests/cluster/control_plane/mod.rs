@@ -9,63 +9,93 @@ pub(crate) mod api;
 mod audit;
 mod credentials;
 mod process;
-mod programs;
+pub(crate) mod programs;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub(crate) use self::api::{Answer, Api};
+pub(crate) use self::api::Api;
 use self::credentials::Credentials;
 use self::process::Process;
 
-/// What `CI` makes of a machine without the programs, and how the run ends there.
-pub(crate) enum Missing {
-    /// The tests are left out; a line said so.
-    LeftOut(ExitCode),
-}
+/// What the control plane consists of.
+pub(crate) const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];
 
 /// A running control plane.
 pub(crate) struct ControlPlane {
     pub(crate) api: Api,
-    directory: tempfile::TempDir,
+    directory: PathBuf,
     programs: PathBuf,
-    processes: Vec<Process>,
+    processes: Mutex<Vec<Process>>,
 }
 
 impl ControlPlane {
-    /// Starts it, and waits until it makes service accounts.
+    /// Starts it on loopback, with a Node that runs nothing, and waits until it makes service accounts.
     ///
     /// To be called on the main thread: the processes end with the thread that started them.
-    pub(crate) async fn start() -> Result<Self, Missing> {
-        let programs = programs::find().map_err(Missing::LeftOut)?;
-        let directory = tempfile::tempdir().unwrap();
-        let credentials = Credentials::make(directory.path());
-        let mut processes = Vec::new();
-        let port = loop {
-            let (etcd, port) = (start_etcd(&programs, directory.path()), free_port());
-            let mut pair = vec![etcd.0, start_api_server(&programs, directory.path(), etcd.1, port)];
-            if ready(&credentials.api(port), &mut pair).await {
-                processes.append(&mut pair);
-                break port;
-            }
-        };
-        credentials.write_kubeconfigs(directory.path(), port);
-        processes.push(start_controller_manager(&programs, directory.path()));
-        let plane = Self { api: credentials.api(port), directory, programs, processes };
-        plane.wait_for_service_account("default").await;
+    /// Without the programs, the exit code of the run: a line said what is left out.
+    pub(crate) async fn start() -> Result<Self, ExitCode> {
+        let plane =
+            Self::start_at(&programs::find(&PROGRAMS)?, || ([127, 0, 0, 1], free_port()).into()).await;
         plane.add_node().await;
         Ok(plane)
     }
 
-    /// Stops every process and removes the directory.
-    pub(crate) fn stop(mut self) {
-        self.processes.iter_mut().rev().for_each(Process::kill);
+    /// Starts it where `address` says; asks again when somebody else took the port meanwhile.
+    pub(crate) async fn start_at(programs: &Path, address: impl Fn() -> SocketAddr) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::make(directory.path());
+        let mut processes = Vec::new();
+        let address = loop {
+            let (etcd, address) = (start_etcd(programs, directory.path()), address());
+            let mut pair = vec![etcd.0, start_api_server(programs, directory.path(), etcd.1, address)];
+            if ready(&credentials.api(address), &mut pair).await {
+                processes.append(&mut pair);
+                break address;
+            }
+        };
+        credentials.write_kubeconfigs(directory.path(), address);
+        processes.push(start_controller_manager(programs, directory.path()));
+        let (api, processes) = (credentials.api(address), Mutex::new(processes));
+        let plane = Self { api, directory: directory.keep(), programs: programs.to_owned(), processes };
+        plane.wait_for_service_account("default").await;
+        plane
+    }
+
+    /// Stops every process, the last one first.
+    pub(crate) fn stop_processes(&self) {
+        self.processes.lock().unwrap().iter_mut().rev().for_each(Process::kill);
+    }
+
+    /// One more process of this cluster.
+    pub(crate) fn add(&self, program: &Path, arguments: &[String]) {
+        let process = Process::start(program, arguments, &self.directory);
+        self.processes.lock().unwrap().push(process);
+    }
+
+    /// Stops every process and removes the directory, unless `KEEP_CLUSTER` is set.
+    pub(crate) fn stop(&self) {
+        self.stop_processes();
         if std::env::var_os("KEEP_CLUSTER").is_some() {
-            eprintln!("kept: {}", self.directory.keep().display());
+            eprintln!("kept: {}", self.directory.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.directory);
         }
+    }
+
+    /// Where everything of this cluster stands.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A directory that goes with the control plane.
+    pub(crate) fn subdirectory(&self) -> PathBuf {
+        tempfile::tempdir_in(&self.directory).unwrap().keep()
     }
 
     /// The ServiceAccount without which no Pod can be created.
@@ -85,11 +115,7 @@ impl ControlPlane {
     /// Runs kubectl as the administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Output {
         let mut command = Command::new(self.programs.join("kubectl"));
-        command
-            .env_clear()
-            .env("KUBECONFIG", self.kubeconfig())
-            .env("HOME", self.directory.path())
-            .args(arguments);
+        command.env_clear().env("KUBECONFIG", self.kubeconfig()).env("HOME", &self.directory).args(arguments);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
@@ -98,12 +124,12 @@ impl ControlPlane {
 
     /// The administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.directory.path().join("admin.kubeconfig")
+        self.directory.join("admin.kubeconfig")
     }
 
     /// What the API server wrote into its audit log about Pods of a Namespace.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
-        audit::events(&self.directory.path().join(audit::LOG), namespace)
+        audit::events(&self.directory.join(audit::LOG), namespace)
     }
 }
 
@@ -152,13 +178,18 @@ fn start_etcd(programs: &Path, directory: &Path) -> (Process, u16) {
     (Process::start(&programs.join("etcd"), &arguments, directory), client)
 }
 
-fn start_api_server(programs: &Path, directory: &Path, etcd: u16, port: u16) -> Process {
+fn start_api_server(programs: &Path, directory: &Path, etcd: u16, address: SocketAddr) -> Process {
     let file = |name: &str| directory.join(name).display().to_string();
     audit::write_policy(&directory.join(audit::POLICY));
     let arguments = [
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
-        format!("--secure-port={port}"),
-        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={}", address.port()),
+        // Pods reach an address of the host's from elsewhere.
+        format!("--bind-address={}", if address.ip().is_loopback() { "127.0.0.1" } else { "0.0.0.0" }),
+        format!("--advertise-address={}", address.ip()),
+        format!("--kubelet-client-certificate={}", file("kubelet-client.crt")),
+        format!("--kubelet-client-key={}", file("kubelet-client.key")),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
         "--enable-aggregator-routing=true".to_owned(),

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-/// A running program; it ends with this process, however this ends.
+use crate::common::tied::tied;
+
+/// A running program.
 pub(crate) struct Process {
     child: Child,
     name: String,
@@ -17,13 +19,7 @@ impl Process {
         let name = program.file_name().unwrap().to_string_lossy().into_owned();
         let log = directory.join(format!("{name}.log"));
         let output = File::create(&log).unwrap();
-        let mut command = if cfg!(target_os = "linux") {
-            let mut command = Command::new("setpriv");
-            command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut command = tied(program);
         command.args(arguments).current_dir(directory).stdin(Stdio::null());
         command.stdout(output.try_clone().unwrap()).stderr(output);
         Self { child: command.spawn().unwrap(), name, log }

@@ -1,0 +1,59 @@
+//! The control of `disable`: a webhook that does one half of it leaves a token in the Pod.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::control_plane::ControlPlane;
+use crate::other::Other;
+use crate::pods::{all_hold, held, list, pod};
+use crate::world::World;
+
+const A_YEAR: &[&str] = &["DEFAULT/token - 3607"];
+
+/// The API server puts back what only was removed, and leaves what only was forbidden.
+pub(crate) async fn one_half_of_disable_leaves_the_token(plane: Arc<ControlPlane>) {
+    for (name, half) in [("removal-alone", removal as fn(&Value) -> Value), ("field-alone", field)] {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        plane.api.create(&namespace).await.unwrap();
+        plane.wait_for_service_account(name).await;
+        let _other = Other::start(&plane, name, name, half).await;
+        let stored = plane.api.create(&pod(name, "bare", &[])).await.unwrap();
+        assert_eq!(held(&stored), all_hold(A_YEAR), "{name}");
+    }
+}
+
+/// Both halves, which is what `disable` does, leave none.
+pub(crate) async fn both_halves_leave_none(plane: Arc<ControlPlane>) {
+    let world = World::start(&plane, "both-halves", &[("both-halves", &[("mode", "disable")])]).await;
+    let stored = world.create(&pod("both-halves", "bare", &[])).await.unwrap();
+    assert_eq!(held(&stored), all_hold(&[]));
+    assert_eq!(stored["spec"]["automountServiceAccountToken"], false);
+    assert_eq!(list(&stored["spec"]["volumes"]).count(), 0, "{stored}");
+}
+
+/// Removes the plugin's volume and every mount of it, once.
+fn removal(pod: &Value) -> Value {
+    let is_ours = |object: &Value| object["name"].as_str().unwrap().starts_with("kube-api-access-");
+    let mut operations = Vec::new();
+    for (field, item) in [("initContainers", "volumeMounts"), ("containers", "volumeMounts")] {
+        for (i, container) in list(&pod["spec"][field]).enumerate() {
+            for j in (0..list(&container[item]).count()).rev() {
+                if is_ours(&container[item][j]) {
+                    operations.push(json!({"op": "remove", "path": format!("/spec/{field}/{i}/{item}/{j}")}));
+                }
+            }
+        }
+    }
+    for i in (0..list(&pod["spec"]["volumes"]).count()).rev() {
+        if is_ours(&pod["spec"]["volumes"][i]) {
+            operations.push(json!({"op": "remove", "path": format!("/spec/volumes/{i}")}));
+        }
+    }
+    Value::from(operations)
+}
+
+/// Says that no token is to be mounted, where one is already.
+fn field(_: &Value) -> Value {
+    json!([{"op": "add", "path": "/spec/automountServiceAccountToken", "value": false}])
+}

@@ -1,0 +1,75 @@
+//! The token that the API server issues for what a stored Pod asks for.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::control_plane::ControlPlane;
+use crate::pods::{list, pod, token_volumes};
+use crate::world::{Settings, World};
+
+/// 365 days.
+const A_YEAR: i64 = 31_536_000;
+
+/// What the API server calls itself in these tests.
+const API_SERVER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// `ca.crt` and `namespace` stay beside the token, in a volume of the same name.
+pub(crate) async fn replace_keeps_the_rest_of_the_volume(plane: Arc<ControlPlane>) {
+    let world = World::start(&plane, "kept", &[("kept", &[("audience", "vault"), ("ttl", "20m")])]).await;
+    let stored = world.create(&pod("kept", "bare", &[])).await.unwrap();
+    let volumes = token_volumes(&stored);
+    let (name, sources) = volumes.iter().next().unwrap();
+    assert!(name.starts_with("kube-api-access-") && name.len() == "kube-api-access-".len() + 5, "{name}");
+    let expected = json!([
+        {"serviceAccountToken": {"audience": "vault", "expirationSeconds": 1200, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
+        ]}},
+    ]);
+    assert_eq!(sources, &expected);
+    assert_eq!(volumes.len(), 1);
+}
+
+/// `exp - iat` is the lifetime that was asked for, except that 3607 is a year.
+pub(crate) async fn tokens_live_as_long_as_asked_for(plane: Arc<ControlPlane>) {
+    let cases: [(&str, Settings<'_>, i64, &str); 5] = [
+        ("issued-by-default", &[], 3600, API_SERVER),
+        ("issued-for-long", &[("ttl", "3h")], 10_800, API_SERVER),
+        ("issued-for-vault", &[("audience", "vault"), ("ttl", "10m")], 600, "vault"),
+        // Only for the API server's own audience are 3607 seconds a year.
+        ("issued-for-3607", &[("audience", "vault"), ("ttl", "3607")], 3607, "vault"),
+        ("issued-as-before", &[("mode", "off")], A_YEAR, API_SERVER),
+    ];
+    let namespaces = cases.map(|(name, settings, ..)| (name, settings));
+    let world = World::start(&plane, "issued", &namespaces).await;
+    for (namespace, _, seconds, audience) in cases {
+        let stored = world.create(&pod(namespace, "bare", &[])).await.unwrap();
+        let claims = issue(&world, &stored).await;
+        let lifetime = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+        assert_eq!((lifetime, &claims["aud"]), (seconds, &json!([audience])), "{namespace}");
+    }
+}
+
+/// Asks for the token as the kubelet does (`pkg/volume/projected/projected.go`); its claims.
+async fn issue(world: &World, pod: &Value) -> Value {
+    let volumes = token_volumes(pod);
+    let sources = volumes.values().next().unwrap();
+    let source = list(sources).find(|source| source["serviceAccountToken"].is_object()).unwrap();
+    let token = &source["serviceAccountToken"];
+    let audiences: Vec<&str> = token["audience"].as_str().into_iter().collect();
+    let metadata = &pod["metadata"];
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {
+        "audiences": audiences,
+        "expirationSeconds": token["expirationSeconds"],
+        "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]},
+    }});
+    let namespace = metadata["namespace"].as_str().unwrap();
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default/token");
+    let answer = world.plane.api.post(&path, &request).await.ok().unwrap();
+    let payload = answer["status"]["token"].as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}

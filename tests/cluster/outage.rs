@@ -1,0 +1,74 @@
+//! A webhook that cannot answer, or is away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use boundtoken::namespaces::{Lookup, NamespaceStore};
+use boundtoken::policy::NamespaceSettings;
+use boundtoken::server::routes::{Webhook, routes};
+use serde_json::json;
+
+use crate::control_plane::{ControlPlane, eventually};
+use crate::other::Other;
+use crate::pods::{all_hold, held, pod};
+use crate::world::World;
+
+/// Does not know the Namespace at first.
+#[derive(Clone, Default)]
+struct Late(Arc<AtomicUsize>);
+
+impl NamespaceStore for Late {
+    async fn get(&self, name: &str) -> Lookup {
+        // The probe's call counts as well: it is the first.
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 | 2 | 3 => Lookup::Unavailable,
+            _ => Lookup::Settings(Arc::new(NamespaceSettings::parse(name, [], &Arc::default()))),
+        }
+    }
+}
+
+/// 503 with `Retry-After` is asked again, and the create succeeds.
+pub(crate) async fn unavailable_is_asked_again(plane: Arc<ControlPlane>) {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "late"}});
+    plane.api.create(&namespace).await.unwrap();
+    plane.wait_for_service_account("late").await;
+    let late = Late::default();
+    let webhook =
+        Webhook { namespaces: Arc::new(late.clone()), defaults: Arc::default(), metrics: Arc::default() };
+    let _webhook = Other::serve(&plane, "late", "late", routes(webhook)).await;
+    eventually("a call of the webhook", async || {
+        crate::world::probe(&plane, "late").await;
+        (late.0.load(Ordering::SeqCst) > 0).then_some(())
+    })
+    .await;
+    late.0.store(2, Ordering::SeqCst);
+    let stored = plane.api.create(&pod("late", "bare", &[])).await.unwrap();
+    assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3600"]));
+    // Two answers without settings, one with, and perhaps the second run.
+    assert!(late.0.load(Ordering::SeqCst) >= 5, "{:?}", late.0);
+}
+
+/// Without a webhook, Pods of labelled Namespaces are refused, others are not; once it is back, all goes on.
+pub(crate) async fn a_webhook_that_is_away(plane: Arc<ControlPlane>) {
+    let world = World::start_as("away.boundtoken.dev", &plane, "away", &[("away", &[])]).await;
+    let apart = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apart"}});
+    plane.api.create(&apart).await.unwrap();
+    plane.wait_for_service_account("apart").await;
+    world.create(&pod("away", "before", &[])).await.unwrap();
+
+    let world = world
+        .without_webhook(async || {
+            eventually("a refused connection", async || {
+                let refusal = plane.api.create(&pod("away", "meanwhile", &[])).await.unwrap_err();
+                assert!(refusal.contains("failed calling webhook \"away.boundtoken.dev\""), "{refusal}");
+                // The first call may still meet the end of a connection that was kept.
+                refusal.contains("connect: connection refused").then_some(())
+            })
+            .await;
+            let stored = plane.api.create(&pod("apart", "meanwhile", &[])).await.unwrap();
+            assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3607"]));
+        })
+        .await;
+    let stored = world.create(&pod("away", "after", &[])).await.unwrap();
+    assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3600"]));
+}

@@ -1,0 +1,83 @@
+//! Where the refusal of a Deployment's Pods shows: one event, one condition.
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::control_plane::{ControlPlane, eventually};
+use crate::pods::owner;
+use crate::texts::kubectl;
+use crate::world::World;
+
+const NAMESPACE: &str = "refused-replicas";
+
+/// As many refusals as one event has to gather.
+const REPLICAS: u64 = 10;
+
+/// The Deployment is created; its Pods are not, and every mistake is told on one line.
+pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
+    let world = World::start(&plane, "refused-replicas", &[(NAMESPACE, &[])]).await;
+    let settings = [("mode", "replce"), ("ttl", "5m"), ("audiance", "vault")];
+    let mut deployment = owner("Deployment", NAMESPACE, "web", &settings);
+    deployment["spec"]["replicas"] = REPLICAS.into();
+    let applied = kubectl(&plane, "apply -f -", &deployment.to_string());
+    assert_eq!((applied.stdout.as_str(), applied.stderr.as_str()), ("deployment.apps/web created\n", ""));
+
+    let event = gathered_event(&world).await;
+    let told = sentence(&event["message"]);
+    assert_snapshot!("event", told);
+    let message = told.strip_prefix("Error creating: ").unwrap();
+    assert_eq!(sentence(&condition(&world, "deployments").await["message"]), message);
+    assert_eq!(sentence(&condition(&world, "replicasets").await["message"]), message);
+    for command in ["describe replicaset", "get events", "get deployment web -o yaml"] {
+        let printed = kubectl(&plane, &format!("{command} --namespace={NAMESPACE}"), "");
+        let words: Vec<&str> = printed.stdout.split_whitespace().collect();
+        assert_eq!(words.join(" ").matches(message).count(), 1, "{printed}");
+    }
+    // It prints no messages of conditions, but says that there is one.
+    let described = kubectl(&plane, &format!("describe deployment web --namespace={NAMESPACE}"), "");
+    let line = described.stdout.lines().find(|line| line.contains("ReplicaFailure")).unwrap();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["ReplicaFailure", "True", "FailedCreate"]);
+    assert!(world.pods_of(NAMESPACE, "web", 0).await.is_empty());
+}
+
+/// The one event of the ReplicaSet, once it stands for every replica.
+async fn gathered_event(world: &World) -> Value {
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=reason=FailedCreate");
+    eventually("an event for ten refusals", async || {
+        let mut events = world.plane.api.list(&path).await;
+        assert!(events.len() <= 1, "not one event: {events:#?}");
+        let event = events.pop()?;
+        assert_eq!(event["involvedObject"]["kind"], "ReplicaSet");
+        (event["count"].as_u64()? >= REPLICAS).then_some(event)
+    })
+    .await
+}
+
+/// The condition `ReplicaFailure` of the only object of a kind.
+async fn condition(world: &World, plural: &str) -> Value {
+    let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/{plural}");
+    eventually(&format!("ReplicaFailure of {plural}"), async || {
+        let object = world.plane.api.list(&path).await.pop()?;
+        let conditions = object["status"]["conditions"].as_array()?;
+        let failure = conditions.iter().find(|condition| condition["type"] == "ReplicaFailure")?;
+        assert_eq!(
+            (failure["status"].as_str(), failure["reason"].as_str()),
+            (Some("True"), Some("FailedCreate"))
+        );
+        Some(failure.clone())
+    })
+    .await
+}
+
+/// One line that says each thing once.
+fn sentence(message: &Value) -> &str {
+    let message = message.as_str().unwrap();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    for once in ["pods.boundtoken.dev", "denied the request", "(BT001)", "(BT004)"] {
+        assert_eq!(message.matches(once).count(), 1, "{once}: {message}");
+    }
+    assert!(!message.contains("web-"), "a generated name keeps events apart: {message}");
+    message
+}

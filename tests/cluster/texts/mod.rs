@@ -1,0 +1,128 @@
+//! Refusals and warnings as `kubectl` prints them, for every diagnostic code.
+
+mod findings;
+mod mistakes;
+mod namespaces;
+mod printed;
+mod several;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use boundtoken::policy::diagnostics;
+use serde_json::{Value, json};
+
+use crate::control_plane::ControlPlane;
+use crate::pods::pod;
+use crate::world::{Settings, World};
+
+pub(crate) use self::namespaces::namespaces_are_judged;
+pub(crate) use self::printed::{Printed, kubectl};
+pub(crate) use self::several::{
+    dry_run_of_the_namespace, dry_run_of_the_server, more_than_are_listed, several_at_once, several_pods,
+    warnings_as_errors,
+};
+
+/// A Pod in a Namespace of its own, and the code that its author reads.
+struct Case {
+    /// The Namespace's name.
+    name: &'static str,
+    code: &'static str,
+    namespace: Settings<'static>,
+    pod: Settings<'static>,
+    /// What is special about the Pod's spec.
+    change: fn(&mut Value),
+}
+
+/// Settings on the Pod alone.
+const fn on_pod(name: &'static str, code: &'static str, pod: Settings<'static>) -> Case {
+    on_both(name, code, &[], pod)
+}
+
+/// Settings on the Namespace alone.
+const fn on_namespace(name: &'static str, code: &'static str, namespace: Settings<'static>) -> Case {
+    on_both(name, code, namespace, &[])
+}
+
+const fn on_both(
+    name: &'static str,
+    code: &'static str,
+    namespace: Settings<'static>,
+    pod: Settings<'static>,
+) -> Case {
+    Case { name, code, namespace, pod, change: |_| () }
+}
+
+/// Codes that no API server can be made to print, each with the reason.
+const UNREACHABLE: [(&str, &str); 0] = [];
+
+/// Every code of the table has a case, and so a text that somebody has read.
+pub(crate) async fn every_code_has_a_text(_: Arc<ControlPlane>) {
+    let cases = [mistakes::ON_PODS, mistakes::ON_NAMESPACES, findings::GUARDRAILS, findings::WARNINGS];
+    let told: Vec<&str> =
+        cases.into_iter().flatten().map(|case| case.code).chain([namespaces::CODE]).collect();
+    for diagnostic in diagnostics::all() {
+        let unreachable = UNREACHABLE.iter().any(|(code, _)| *code == diagnostic.name);
+        assert_ne!(told.contains(&diagnostic.name), unreachable, "{} {}", diagnostic.name, diagnostic.title);
+    }
+}
+
+/// Mistakes in the annotations and the spec of a Pod.
+pub(crate) async fn mistakes_on_pods(plane: Arc<ControlPlane>) {
+    insta::assert_snapshot!(
+        "mistakes_on_pods",
+        of_cases(&plane, "mistakes-on-pods", mistakes::ON_PODS).await
+    );
+}
+
+/// The same on the Namespace, and those that only a Namespace can have.
+pub(crate) async fn mistakes_on_namespaces(plane: Arc<ControlPlane>) {
+    let text = of_cases(&plane, "mistakes-on-namespaces", mistakes::ON_NAMESPACES).await;
+    insta::assert_snapshot!("mistakes_on_namespaces", text);
+}
+
+/// What a Namespace forbids.
+pub(crate) async fn guardrails(plane: Arc<ControlPlane>) {
+    insta::assert_snapshot!("guardrails", of_cases(&plane, "guardrails", findings::GUARDRAILS).await);
+}
+
+/// What is allowed, but should be mended.
+pub(crate) async fn warnings(plane: Arc<ControlPlane>) {
+    insta::assert_snapshot!("warnings", of_cases(&plane, "warnings", findings::WARNINGS).await);
+}
+
+/// Creates the Pod of each case and writes down what the terminal shows.
+async fn of_cases(plane: &Arc<ControlPlane>, world: &str, cases: &[Case]) -> String {
+    let namespaces: Vec<_> = cases.iter().map(|case| (case.name, case.namespace)).collect();
+    let world = World::start(plane, world, &namespaces).await;
+    let mut text = String::new();
+    for case in cases {
+        let printed = kubectl(&world.plane, "create -f -", &case.pod().to_string());
+        printed.assert_readable();
+        assert!(printed.stderr.contains(&format!("({})", case.code)), "{}: {printed}", case.name);
+        let refused = !case.code.starts_with("BT05") && !case.code.starts_with("BT06");
+        assert_eq!(printed.code, i32::from(refused), "{}: {printed}", case.name);
+        writeln!(text, "{}\n{printed}", case.heading()).unwrap();
+    }
+    text
+}
+
+impl Case {
+    fn pod(&self) -> Value {
+        let mut pod = pod(self.name, "web", self.pod);
+        pod["spec"] = json!({"containers": [{"name": "app", "image": "busybox"}]});
+        (self.change)(&mut pod["spec"]);
+        pod
+    }
+
+    /// The settings that the text is about.
+    fn heading(&self) -> String {
+        let mut heading = format!("## {}\n", self.name);
+        for (object, settings) in [("Namespace", self.namespace), ("Pod", self.pod)] {
+            for (key, value) in settings {
+                writeln!(heading, "{object} {key}: {value:?}").unwrap();
+            }
+        }
+        heading.trim_end().to_owned()
+    }
+}

@@ -1,0 +1,102 @@
+//! containerd, with all that it keeps in the cluster's directory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use super::network::{BRIDGE, PODS};
+use super::run;
+use crate::control_plane::{ControlPlane, eventually};
+
+/// The namespace of containerd that the kubelet uses.
+const NAMESPACE: &str = "k8s.io";
+
+/// The image that holds a Pod's network open.
+pub(super) const PAUSE: &str = "localhost/pause:test";
+
+/// A running containerd.
+pub(super) struct Containerd {
+    socket: PathBuf,
+    state: PathBuf,
+}
+
+impl Containerd {
+    /// Starts it with a configuration of its own.
+    pub(super) async fn start(plane: &ControlPlane) -> Self {
+        let directory = plane.directory();
+        // Sockets have short names, and this one must fit below it.
+        let state = directory.join("run");
+        let containerd = Self { socket: state.join("containerd.sock"), state };
+        std::fs::create_dir_all(directory.join("cni")).unwrap();
+        std::fs::write(directory.join("cni/10-bridge.conflist"), network(&directory.join("cni-leases")))
+            .unwrap();
+        let config = directory.join("containerd.toml");
+        std::fs::write(&config, containerd.config(directory)).unwrap();
+        plane.add(Path::new("containerd"), &[format!("--config={}", config.display())]);
+        eventually("a running containerd", async || {
+            containerd.ctr(&["version"]).output().unwrap().status.success().then_some(())
+        })
+        .await;
+        containerd
+    }
+
+    fn config(&self, directory: &Path) -> String {
+        format!(
+            r#"version = 2
+root = "{directory}/containerd"
+state = "{state}"
+[grpc]
+address = "{socket}"
+[plugins."io.containerd.grpc.v1.cri"]
+restrict_oom_score_adj = true
+sandbox_image = "{PAUSE}"
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{directory}/cni"
+"#,
+            directory = directory.display(),
+            state = self.state.display(),
+            socket = self.socket.display(),
+        )
+    }
+
+    /// Where the kubelet finds it.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Takes over an image from an archive as `docker save` writes it.
+    pub(super) fn import(&self, archive: &Path) {
+        run(self.ctr(&["images", "import"]).arg(archive));
+    }
+
+    /// Ends every container; containerd itself is one of the cluster's processes.
+    pub(super) fn stop_containers(&self) {
+        for task in run(&mut self.ctr(&["tasks", "list", "--quiet"])).lines() {
+            let _ = self.ctr(&["tasks", "delete", "--force", task]).output();
+        }
+    }
+
+    fn ctr(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("ctr");
+        command.arg("--address").arg(&self.socket).args(["--namespace", NAMESPACE]).args(arguments);
+        command
+    }
+}
+
+/// A bridge between the Pods and this machine, without a way out.
+fn network(leases: &Path) -> String {
+    json!({
+        "cniVersion": "1.0.0",
+        "name": "pods",
+        "plugins": [{
+            "type": "bridge", "bridge": BRIDGE, "isGateway": true, "ipMasq": false,
+            "ipam": {
+                "type": "host-local", "dataDir": leases,
+                "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}],
+            },
+        }],
+    })
+    .to_string()
+}
