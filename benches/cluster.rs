@@ -34,7 +34,7 @@ use control_plane::{ControlPlane, eventually};
 use world::World;
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
-const ARMS: [(&str, u64); 3] = [("without", 3607), ("boundtoken", 3600), ("policy", 3600)];
+const ARMS: [(&str, u64); 3] = [("without", 3607), ("webhook", 3600), ("policy", 3600)];
 /// Clients that create Pods at the same time, and how many each creates in a turn.
 const CLIENTS: [(usize, usize); 2] = [(1, 100), (16, 20)];
 /// Rounds; every second one goes through the arms backwards.
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 }
 
 async fn measure(plane: &Arc<ControlPlane>) {
-    let _world = prepare(plane).await;
+    let world = prepare(plane).await;
     println!("Pod creation in ms, dry run, {ROUNDS} rounds; load before: {}\n", load());
     println!(
         "clients  {:<12}{:>8}{:>8}{:>12}{:>12}{:>8}",
@@ -74,7 +74,13 @@ async fn measure(plane: &Arc<ControlPlane>) {
         }
         print(clients, &mut times);
     }
-    println!("\nload after: {}", load());
+    let call =
+        mean(&plane.api.text("/metrics").await, "apiserver_admission_webhook_admission_duration_seconds");
+    let decision = mean(&world.serving.metrics().await, "boundtoken_admission_duration_seconds");
+    println!(
+        "\ncall of the webhook {call:.2} on average, of which in its handler {decision:.2}; load after: {}",
+        load()
+    );
 }
 
 /// Makes the three Namespaces and what acts in them.
@@ -88,7 +94,7 @@ async fn prepare(plane: &Arc<ControlPlane>) -> World {
     for object in policy::objects() {
         plane.api.create(&object).await.unwrap();
     }
-    let world = World::start(plane, "latency", &[("boundtoken", &[])]).await;
+    let world = World::start(plane, "latency", &[("webhook", &[])]).await;
     eventually("a policy in force", async || (create(plane, "policy").await == 3600).then_some(())).await;
     world
 }
@@ -151,6 +157,15 @@ fn print(clients: usize, times: &mut [Vec<Duration>; 3]) {
 /// Of sorted times, in milliseconds.
 fn quantile(times: &[Duration], percent: usize) -> f64 {
     times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3
+}
+
+/// The mean of a histogram in milliseconds, over all its labels.
+fn mean(metrics: &str, name: &str) -> f64 {
+    let sum_of = |end: &str| -> f64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}_{end}")));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    sum_of("sum") / sum_of("count") * 1e3
 }
 
 /// What else the machine does: runnable tasks in the last minute, and processors.
