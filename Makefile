@@ -44,6 +44,9 @@ image: ## build the container image with docker, podman or buildah (IMAGE=boundt
 bench: ## measure a decision, and a request against the bare TLS server
 	$(CARGO) bench --locked
 
+bench-cluster: ## measure what boundtoken adds to the creation of a Pod by a real API server
+	$(CARGO) bench --locked --bench cluster
+
 deny: ## check licences, duplicates and sources of the dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo "cargo-deny is missing; get it with: cargo install --locked cargo-deny" >&2; exit 1; }
@@ -56,4 +59,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build image bench deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build image bench bench-cluster deny advisories clean

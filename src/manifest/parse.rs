@@ -34,16 +34,22 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Error> {
     parse_yaml(&file, text, 0)
 }
 
-/// JSON documents may follow each other without anything between them.
+/// JSON documents may follow each other without anything between them; what follows `---` is YAML.
 fn parse_json(file: &Arc<str>, text: &str, start: usize) -> Result<Vec<Document>, Error> {
     let (_, body) = text.split_at_checked(start).unwrap_or_default();
     let mut documents = Vec::new();
-    for piece in serde_json::Deserializer::from_str(body).into_iter::<&RawValue>() {
+    let mut pieces = serde_json::Deserializer::from_str(body).into_iter::<&RawValue>();
+    loop {
+        let (_, rest) = body.split_at_checked(pieces.byte_offset()).unwrap_or_default();
+        if rest.trim_start().starts_with("---") {
+            documents.extend(parse_yaml(file, rest, lines_before(text, text.len() - rest.len()))?);
+            return Ok(documents);
+        }
+        let Some(piece) = pieces.next() else { return Ok(documents) };
         let piece = piece.map_err(|error| json_error(file, text, start, &error))?.get();
         let offset = piece.as_ptr().addr() - text.as_ptr().addr();
         documents.extend(parse_yaml(file, piece, lines_before(text, offset))?);
     }
-    Ok(documents)
 }
 
 fn json_error(file: &str, text: &str, start: usize, error: &serde_json::Error) -> Error {

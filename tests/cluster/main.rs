@@ -26,7 +26,10 @@ mod other;
 mod outage;
 mod owners;
 mod pods;
+mod predict;
 mod reinvocation;
+#[path = "../support/mod.rs"]
+mod support;
 mod texts;
 mod world;
 
@@ -90,6 +93,10 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
         outage::a_webhook_that_is_away,
         outage::unavailable_is_asked_again,
         owners::refused_replicas,
+        predict::cases_of_peers,
+        predict::generated_pods,
+        predict::manifests,
+        predict::reviews,
         reinvocation::a_container_appended_after_us,
         reinvocation::a_container_appended_before_us,
         reinvocation::a_volume_appended_after_us,

@@ -36,8 +36,18 @@ impl World {
         name: &str,
         namespaces: &[(&str, Settings<'_>)],
     ) -> Self {
-        let namespaces: Vec<Value> =
+        let namespaces =
             namespaces.iter().map(|(namespace, settings)| namespace_of(name, namespace, settings)).collect();
+        Self::of(webhook, plane, name, namespaces).await
+    }
+
+    /// The same with whole Namespaces, the first of which has the webhook called.
+    pub(crate) async fn of(
+        webhook: &str,
+        plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: Vec<Value>,
+    ) -> Self {
         for namespace in &namespaces {
             plane.api.create(namespace).await.unwrap();
         }
@@ -111,6 +121,13 @@ impl World {
     /// Creates an object of a Namespace.
     pub(crate) async fn create(&self, object: &Value) -> Result<Value, String> {
         self.plane.api.create(object).await
+    }
+
+    /// A `CronJob` that believes it missed a run makes up for it now.
+    pub(crate) async fn run_now(&self, namespace: &str, name: &str) {
+        let path = format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}/status");
+        let change = json!({"status": {"lastScheduleTime": "2020-01-01T00:00:00Z"}});
+        self.plane.api.patch(&path, &change).await.ok().unwrap();
     }
 
     /// Creates an object without storing it.

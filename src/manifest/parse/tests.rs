@@ -55,6 +55,16 @@ fn json_documents_may_follow_each_other() {
 }
 
 #[test]
+fn json_documents_may_stand_between_the_marks_of_yaml() {
+    let text = "{\"a\": 1}\n---\n{\"b\": 1}\n---\nc: 1\n---\n";
+    let documents = parse("f.json", text).unwrap();
+    let values: Vec<_> = documents.iter().map(|document| document.value.clone()).collect();
+    assert_eq!(values, [json!({"a": 1}), json!({"b": 1}), json!({"c": 1})]);
+    assert_eq!(documents[1].line(Pointer::from_static("/b")), 3);
+    assert_eq!(documents[2].line(Pointer::from_static("/c")), 5);
+}
+
+#[test]
 fn every_part_knows_its_line_and_its_text() {
     let text = "a: 1\n---\nkind: Pod\nmetadata:\n  annotations:\n    x/y: 1.10\n    z: |\n      text\n";
     let documents = parse("f.yaml", text).unwrap();

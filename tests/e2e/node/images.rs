@@ -51,6 +51,12 @@ fn archive(directory: &Path, name: &str, layer: &Path, entrypoint: &[&str]) -> P
     std::fs::write(image.path().join("manifest.json"), manifest.to_string()).unwrap();
     std::os::unix::fs::symlink(layer, image.path().join("layer.tar")).unwrap();
     let archive = directory.join("image.tar");
-    run(Command::new("tar").arg("--dereference").arg("-C").arg(image.path()).arg("-cf").arg(&archive).arg("."));
+    run(Command::new("tar")
+        .arg("--dereference")
+        .arg("-C")
+        .arg(image.path())
+        .arg("-cf")
+        .arg(&archive)
+        .arg("."));
     archive
 }

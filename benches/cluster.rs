@@ -1,0 +1,177 @@
+//! What boundtoken adds to the creation of a Pod, beside a policy in the API server that does the same.
+//!
+//! A real API server creates Pods as a server-side dry run: without admission of ours, with boundtoken, and
+//! with a `MutatingAdmissionPolicy`. The three take turns, so that a slower minute slows all of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    reason = "a benchmark fails by panicking"
+)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/cluster/control_plane/mod.rs"]
+mod control_plane;
+#[path = "cluster/policy.rs"]
+mod policy;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/cluster/world.rs"]
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use control_plane::{ControlPlane, eventually};
+use world::World;
+
+/// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
+const ARMS: [(&str, u64); 3] = [("without", 3607), ("webhook", 3600), ("policy", 3600)];
+/// Clients that create Pods at the same time, and how many each creates in a turn.
+const CLIENTS: [(usize, usize); 2] = [(1, 100), (16, 20)];
+/// Rounds; every second one goes through the arms backwards.
+const ROUNDS: usize = 30;
+
+fn main() -> ExitCode {
+    let runtime = Runtime::new().unwrap();
+    match runtime.block_on(ControlPlane::start()) {
+        Ok(plane) => {
+            let plane = Arc::new(plane);
+            runtime.block_on(measure(&plane));
+            plane.stop();
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+async fn measure(plane: &Arc<ControlPlane>) {
+    let world = prepare(plane).await;
+    println!("Pod creation in ms, dry run, {ROUNDS} rounds; load before: {}\n", load());
+    println!(
+        "clients  {:<12}{:>8}{:>8}{:>12}{:>12}{:>8}",
+        "arm", "p50", "p99", "added p50", "added p99", "n"
+    );
+    for (clients, each) in CLIENTS {
+        let mut times: [Vec<Duration>; 3] = Default::default();
+        // The first round warms up.
+        for round in 0..=ROUNDS {
+            let order = if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] };
+            for arm in order {
+                let turn = turn(plane, ARMS[arm], clients, each).await;
+                if round > 0 {
+                    times[arm].extend(turn);
+                }
+            }
+        }
+        print(clients, &mut times);
+    }
+    let call =
+        mean(&plane.api.text("/metrics").await, "apiserver_admission_webhook_admission_duration_seconds");
+    let decision = mean(&world.serving.metrics().await, "boundtoken_admission_duration_seconds");
+    println!(
+        "\ncall of the webhook {call:.2} on average, of which in its handler {decision:.2}; load after: {}",
+        load()
+    );
+}
+
+/// Makes the three Namespaces and what acts in them.
+async fn prepare(plane: &Arc<ControlPlane>) -> World {
+    for (name, labels) in [("without", json!({})), ("policy", json!({"arm": "policy"}))] {
+        let metadata = json!({"name": name, "labels": labels});
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        plane.api.create(&namespace).await.unwrap();
+        plane.wait_for_service_account(name).await;
+    }
+    for object in policy::objects() {
+        plane.api.create(&object).await.unwrap();
+    }
+    let world = World::start(plane, "latency", &[("webhook", &[])]).await;
+    eventually("a policy in force", async || (create(plane, "policy").await == 3600).then_some(())).await;
+    world
+}
+
+/// Creates Pods in one Namespace; how long each took.
+async fn turn(
+    plane: &Arc<ControlPlane>,
+    (namespace, seconds): (&'static str, u64),
+    clients: usize,
+    each: usize,
+) -> Vec<Duration> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..clients {
+        let plane = Arc::clone(plane);
+        tasks.spawn(async move {
+            let mut times = Vec::with_capacity(each);
+            for _ in 0..each {
+                let begin = Instant::now();
+                let got = create(&plane, namespace).await;
+                times.push(begin.elapsed());
+                assert_eq!(got, seconds, "{namespace}");
+            }
+            times
+        });
+    }
+    tasks.join_all().await.concat()
+}
+
+/// Creates a Pod that is not stored; the lifetime of its default token.
+async fn create(plane: &ControlPlane, namespace: &str) -> u64 {
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "web-", "namespace": namespace, "labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "web", "image": "nginx", "ports": [{"containerPort": 8080}]}]},
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let pod: Value = plane.api.post(&path, &pod).await.ok().unwrap();
+    pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"]
+        .as_u64()
+        .unwrap()
+}
+
+fn print(clients: usize, times: &mut [Vec<Duration>; 3]) {
+    for times in &mut *times {
+        times.sort();
+    }
+    let none = [50, 99].map(|percent| quantile(&times[0], percent));
+    for ((arm, _), times) in ARMS.iter().zip(times) {
+        let [p50, p99] = [50, 99].map(|percent| quantile(times, percent));
+        let added = if *arm == ARMS[0].0 {
+            format!("{:>12}{:>12}", "", "")
+        } else {
+            format!("{:>12.2}{:>12.2}", p50 - none[0], p99 - none[1])
+        };
+        println!("{clients:>7}  {arm:<12}{p50:>8.2}{p99:>8.2}{added}{:>8}", times.len());
+    }
+}
+
+/// Of sorted times, in milliseconds.
+fn quantile(times: &[Duration], percent: usize) -> f64 {
+    times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3
+}
+
+/// The mean of a histogram in milliseconds, over all its labels.
+fn mean(metrics: &str, name: &str) -> f64 {
+    let sum_of = |end: &str| -> f64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}_{end}")));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    sum_of("sum") / sum_of("count") * 1e3
+}
+
+/// What else the machine does: runnable tasks in the last minute, and processors.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = text.split(' ').next().unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{minute} on {processors} processors")
+}

@@ -1,0 +1,266 @@
+//! `preview` on a manifest says what the API server stores, refuses and warns of.
+
+mod cases;
+mod generated;
+mod peers;
+mod prediction;
+mod spec;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::control_plane::api::Answer;
+use crate::control_plane::{ControlPlane, eventually};
+use crate::world::World;
+
+use self::cases::{Case, namespace_of, template};
+use self::prediction::{Prediction, is_ours, is_pod_refused};
+use self::spec::comparable;
+
+/// Every manifest of the tests.
+pub(crate) async fn manifests(plane: Arc<ControlPlane>) {
+    let cases = cases::manifests("predict-manifests");
+    let tally = check(&plane, "predict-manifests", &cases).await;
+    assert!(tally.stored >= 8 && tally.denied >= 3, "{tally:?}");
+}
+
+/// Every captured Pod, as it was captured and before the plugin, under the settings of the golden tests.
+pub(crate) async fn reviews(plane: Arc<ControlPlane>) {
+    let cases = cases::reviews("predict-reviews");
+    let tally = check(&plane, "predict-reviews", &cases).await;
+    assert!(tally.stored >= 150 && tally.denied == 8, "{tally:?}");
+}
+
+/// What other projects assert about such webhooks, and Pods that are odd in other ways.
+pub(crate) async fn cases_of_peers(plane: Arc<ControlPlane>) {
+    let cases = peers::cases("predict-peers");
+    let tally = check(&plane, "predict-peers", &cases).await;
+    assert!(tally.stored >= 30 && tally.invalid == 0, "{tally:?}");
+}
+
+/// Generated Pods under generated settings.
+pub(crate) async fn generated_pods(plane: Arc<ControlPlane>) {
+    let cases = generated::cases("predict-generated", 40, 8);
+    let tally = check(&plane, "predict-generated", &cases).await;
+    assert!(tally.stored >= 120 && tally.denied >= 50, "{tally:?}");
+}
+
+/// What became of the Pods.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Stored as predicted.
+    stored: usize,
+    /// Stored, in a Namespace of whose Pods nothing is printed.
+    allowed: usize,
+    denied: usize,
+    /// Refused by the API server with and without the webhook.
+    invalid: usize,
+}
+
+/// Compares every case, each in its own Namespace or one that it shares.
+async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
+    let world = start(plane, name, cases).await;
+    let mut tally = Tally::default();
+    let mut failures = Vec::new();
+    for case in cases {
+        match compare(&world, case).await {
+            Ok(Outcome::Stored) => tally.stored += 1,
+            Ok(Outcome::Allowed) => tally.allowed += 1,
+            Ok(Outcome::Denied) => tally.denied += 1,
+            Ok(Outcome::Invalid) => tally.invalid += 1,
+            Err(difference) => failures.push(format!("{difference}\n{}", case.workload)),
+        }
+    }
+    let shown = failures.iter().take(5).map(String::as_str).collect::<Vec<_>>().join("\n\n");
+    assert!(failures.is_empty(), "{} of {} cases:\n{shown}", failures.len(), cases.len());
+    tally
+}
+
+/// Makes the Namespaces, each with a twin that did not opt in, and the service accounts of both.
+async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> World {
+    let mut known = BTreeSet::from(["kube-system".to_owned()]);
+    let mut namespaces = vec![crate::world::namespace_of(name, &format!("{name}-probe"), &[])];
+    for namespace in cases.iter().map(|case| &case.namespace) {
+        if known.insert(namespace_of(namespace)) {
+            namespaces.push(acceptable(plane, name, namespace).await);
+        }
+    }
+    let world = World::of("pods.boundtoken.dev", plane, name, namespaces).await;
+    for namespace in &known {
+        let twin = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": twin(namespace)}});
+        // More than one test may look at kube-system.
+        let _ = world.create(&twin).await;
+        plane.wait_for_service_account(&self::twin(namespace)).await;
+    }
+    let mut created = BTreeSet::new();
+    for account in cases.iter().flat_map(|case| &case.accounts) {
+        if created.insert(account.to_string()) {
+            world.create(account).await.unwrap();
+            world
+                .create(&moved(account, &twin(account["metadata"]["namespace"].as_str().unwrap())))
+                .await
+                .unwrap();
+        }
+    }
+    world
+}
+
+/// A Namespace as the API server takes it: one with values that are no strings it refuses, as `preview` does.
+async fn acceptable(plane: &ControlPlane, world: &str, namespace: &Value) -> Value {
+    let mut namespace = namespace.clone();
+    namespace["metadata"]["labels"]["world"] = world.into();
+    let answer = plane.api.post("/api/v1/namespaces?dryRun=All", &namespace).await;
+    if answer.code == 400 {
+        assert!(!Prediction::of(&[&namespace]).refusals.is_empty(), "{}", answer.message());
+        namespace["metadata"].as_object_mut().unwrap().remove("annotations");
+    }
+    namespace
+}
+
+enum Outcome {
+    Stored,
+    Allowed,
+    Denied,
+    Invalid,
+}
+
+/// The prediction for one workload, and what the API server did.
+async fn compare(world: &World, case: &Case) -> Result<Outcome, String> {
+    let prediction = Prediction::of(&case.objects());
+    let pod = case.pod();
+    let is_pod = template(&case.workload).is_empty();
+    let answer = if is_pod { post(world, &pod, "").await } else { post(world, &pod, "&dryRun=All").await };
+    let is_denial = answer.message().contains("denied the request");
+    if answer.code >= 300 && !is_denial {
+        return agree_on_refusal(world, &pod, &prediction, &answer).await;
+    }
+    let of_namespace = Prediction::of(&[&case.namespace]);
+    same("warnings", &prediction.warnings, &of_namespace.warnings, &ours(&answer))?;
+    same("refusals", &prediction.refusals, &of_namespace.refusals, &causes(&answer))?;
+    if is_denial {
+        let reason = answer.body["reason"].as_str().unwrap_or_default();
+        let is_known = matches!((answer.code, reason), (422, "Invalid") | (403, "Forbidden"));
+        return is_known.then_some(Outcome::Denied).ok_or_else(|| format!("{} {reason}", answer.code));
+    }
+    if !of_namespace.refusals.is_empty() {
+        // No Pods are printed beside a Namespace that would be refused; this one was made before the webhook.
+        let is_refused = is_pod_refused(&case.objects());
+        return if is_refused { Err("stored, not refused".to_owned()) } else { Ok(Outcome::Allowed) };
+    }
+    let expected = expected(world, case, &prediction).await?;
+    let stored = if is_pod { vec![answer.body] } else { pods_of(world, case).await };
+    for pod in stored {
+        let (expected, stored) = (comparable(&expected), comparable(&pod["spec"]));
+        if expected != stored {
+            return Err(format!("predicted {expected:#}\nstored {stored:#}"));
+        }
+    }
+    Ok(Outcome::Stored)
+}
+
+/// The API server refuses, without a word of ours: it would without the webhook, or `preview` says so, too.
+async fn agree_on_refusal(
+    world: &World,
+    pod: &Value,
+    prediction: &Prediction,
+    answer: &Answer,
+) -> Result<Outcome, String> {
+    if answer.code == 400 && prediction.is_refused() {
+        return Ok(Outcome::Denied);
+    }
+    let without =
+        post(world, &moved(pod, &twin(pod["metadata"]["namespace"].as_str().unwrap())), "&dryRun=All").await;
+    if without.code == answer.code {
+        return Ok(Outcome::Invalid);
+    }
+    Err(format!("with the webhook {} {}, without it {}", answer.code, answer.message(), without.code))
+}
+
+/// The predicted spec, with the API's defaults.
+async fn expected(world: &World, case: &Case, prediction: &Prediction) -> Result<Value, String> {
+    let written = case.pod();
+    let predicted = prediction.pod(case).ok_or("no prediction")?;
+    let namespace = written["metadata"]["namespace"].as_str().unwrap();
+    if predicted["spec"] == written["spec"] {
+        // Nothing of ours: what another Namespace makes of it.
+        let plain = post(world, &moved(&written, &twin(namespace)), "&dryRun=All").await;
+        return plain.ok().map(|pod| pod["spec"].clone());
+    }
+    // Defaults, but neither the plugin nor the webhook.
+    let template = json!({
+        "apiVersion": "v1",
+        "kind": "PodTemplate",
+        "metadata": {"generateName": "predicted-", "namespace": namespace},
+        "template": {"metadata": {}, "spec": predicted["spec"]},
+    });
+    let defaulted = post(world, &template, "&dryRun=All").await.ok();
+    defaulted.map(|defaulted| defaulted["template"]["spec"].clone())
+}
+
+/// Creates the owner and waits for its Pods.
+async fn pods_of(world: &World, case: &Case) -> Vec<Value> {
+    let owner = world.create(&case.workload).await.unwrap();
+    let namespace = owner["metadata"]["namespace"].as_str().unwrap();
+    let name = owner["metadata"]["name"].as_str().unwrap();
+    if owner["kind"] == "CronJob" {
+        world.run_now(namespace, name).await;
+    }
+    world.pods_of(namespace, name, 1).await
+}
+
+/// Creates an object; fields that nobody knows are no news.
+async fn post(world: &World, object: &Value, more: &str) -> Answer {
+    let path = crate::control_plane::api::collection(object);
+    // The cache of Namespaces may be behind for a moment.
+    eventually("an answer", async || {
+        let answer = world.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await;
+        (answer.code < 500).then_some(answer)
+    })
+    .await
+}
+
+/// What the webhook warned of.
+fn ours(answer: &Answer) -> BTreeSet<String> {
+    answer.warnings.iter().filter(|text| is_ours(text)).cloned().collect()
+}
+
+/// Each cause of a refusal, as `preview` writes it.
+fn causes(answer: &Answer) -> BTreeSet<String> {
+    let causes = answer.body["details"]["causes"].as_array().into_iter().flatten();
+    causes
+        .map(|cause| {
+            let (field, message) = (cause["field"].as_str().unwrap(), cause["message"].as_str().unwrap());
+            let key = field.strip_prefix("metadata.annotations[").and_then(|rest| rest.strip_suffix(']'));
+            format!("{}: {message}", key.unwrap_or(field))
+        })
+        .collect()
+}
+
+/// The same texts; `preview` may say more of the Namespace than the webhook says of a Pod.
+fn same(
+    what: &str,
+    predicted: &BTreeSet<String>,
+    of_namespace: &BTreeSet<String>,
+    seen: &BTreeSet<String>,
+) -> Result<(), String> {
+    let missing: Vec<_> = seen.difference(predicted).collect();
+    let invented: Vec<_> = predicted.difference(seen).filter(|text| !of_namespace.contains(*text)).collect();
+    if missing.is_empty() && invented.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{what} that nobody predicted: {missing:#?}, that never came: {invented:#?}"))
+}
+
+/// The Namespace beside this one that did not opt in.
+fn twin(namespace: &str) -> String {
+    format!("{namespace}-plain")
+}
+
+/// The same object in another Namespace.
+fn moved(object: &Value, namespace: &str) -> Value {
+    let mut object = object.clone();
+    object["metadata"]["namespace"] = namespace.into();
+    object
+}

@@ -1,0 +1,70 @@
+//! The Pods and settings of the property tests.
+
+use std::collections::BTreeSet;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+use super::cases::{Case, account, labelled};
+use crate::support::generate::{self, Settings};
+
+/// The next value; the same ones in each run.
+fn next<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
+    strategy.new_tree(runner).unwrap().current()
+}
+
+/// Namespaces with so many Pods each.
+pub(super) fn cases(world: &str, namespaces: usize, pods: usize) -> Vec<Case> {
+    let mut runner = TestRunner::deterministic();
+    (0..namespaces)
+        .flat_map(|index| {
+            let name = format!("{world}-{index}");
+            let settings =
+                [next(&mut runner, &generate::settings()), next(&mut runner, &generate::guardrails())]
+                    .concat();
+            let borrowed: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            let namespace = labelled(&name, &borrowed);
+            (0..pods).map(|index| case(&mut runner, &namespace, &name, index)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn case(runner: &mut TestRunner, namespace: &Value, name: &str, index: usize) -> Case {
+    let pod = next(runner, &generate::pod());
+    let settings = next(runner, &generate::settings());
+    let mut workload = acceptable(pod, &settings);
+    workload["metadata"]["name"] = format!("pod-{index}").into();
+    workload["metadata"]["namespace"] = name.into();
+    let accounts = match index % 4 {
+        0 => vec![account(name, "silent", json!({"automountServiceAccountToken": false}))],
+        1 => vec![account(name, "eager", eager())],
+        _ => vec![],
+    };
+    if let Some(account) = accounts.first() {
+        workload["spec"]["serviceAccountName"] = account["metadata"]["name"].clone();
+    }
+    Case { namespace: namespace.clone(), accounts, workload }
+}
+
+fn eager() -> Value {
+    json!({"automountServiceAccountToken": true, "imagePullSecrets": [{"name": "registry"}]})
+}
+
+/// A generated Pod that an API server takes: it wants each path once in a container, and labels of text.
+fn acceptable(mut pod: Value, settings: &Settings) -> Value {
+    let annotations: Value = settings
+        .iter()
+        .map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(value.as_str())))
+        .collect();
+    pod["metadata"] = json!({"annotations": annotations});
+    for field in ["initContainers", "containers"] {
+        for container in pod["spec"].get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
+            let mut paths = BTreeSet::new();
+            if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
+                mounts.retain(|mount| paths.insert(mount["mountPath"].to_string()));
+            }
+        }
+    }
+    pod
+}

@@ -1,0 +1,68 @@
+//! What the program `boundtoken preview` says of objects.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::cases::{Case, template};
+use crate::common::binary;
+
+/// What it printed.
+pub(super) struct Prediction {
+    /// The objects on standard output; none when one is refused.
+    documents: Vec<Value>,
+    pub(super) refusals: BTreeSet<String>,
+    /// Those of the webhook; hints of `preview` itself are left out.
+    pub(super) warnings: BTreeSet<String>,
+    errors: usize,
+}
+
+impl Prediction {
+    /// Previews these objects.
+    pub(super) fn of(objects: &[&Value]) -> Self {
+        let (stdout, words) = preview("json", objects);
+        let of = |severity: &str| -> BTreeSet<String> {
+            let mark = format!(": {severity}: ");
+            words.lines().filter_map(|line| Some(line.split_once(&mark)?.1.to_owned())).collect()
+        };
+        let documents = serde_json::Deserializer::from_str(&stdout).into_iter();
+        Self {
+            documents: documents.collect::<Result<_, _>>().unwrap(),
+            refusals: of("refused"),
+            warnings: of("warning").into_iter().filter(|text| is_ours(text)).collect(),
+            errors: of("error").len(),
+        }
+    }
+
+    /// Whether nothing would be created.
+    pub(super) fn is_refused(&self) -> bool {
+        !self.refusals.is_empty() || self.errors > 0
+    }
+
+    /// The Pod, or the template of Pods, that would result.
+    pub(super) fn pod(&self, case: &Case) -> Option<&Value> {
+        self.documents.last()?.pointer(template(&case.workload))
+    }
+}
+
+/// Whether the Pod itself is refused, whatever is said of its Namespace.
+pub(super) fn is_pod_refused(objects: &[&Value]) -> bool {
+    let (_, words) = preview("diff", objects);
+    words.lines().last().unwrap().contains("would be refused")
+}
+
+/// Standard output and standard error of the program on these objects.
+fn preview(form: &str, objects: &[&Value]) -> (String, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("objects.json");
+    let text: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    std::fs::write(&file, text.join("\n")).unwrap();
+    let output = binary::run(&["preview", "-o", form, "-f", file.to_str().unwrap()]);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+/// Whether a text comes from the webhook: it ends with its code.
+pub(super) fn is_ours(text: &str) -> bool {
+    text.contains("BT0")
+}
