@@ -1,5 +1,6 @@
 //! Logs and metrics.
 
+mod age;
 pub mod logs;
 pub mod metrics;
 mod process;
