@@ -90,11 +90,14 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
     let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &str); 25] = [
+    let cases: [(&[&str], &str); 28] = [
         (
             &[],
-            "error: watching the Namespaces of a cluster is not in this version yet: give --namespaces FILE",
+            "error: no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE",
         ),
+        (&["--kubeconfig", &path("none")], "failed to use the kubeconfig"),
+        (&["--kubeconfig", &write("kubeconfig", "{}"), "--context", "east"], "east"),
+        (&["--namespaces", &good, "--context", "east"], "cannot be used with"),
         (&["--namespaces", &path("none")], "none does not exist: --namespaces names a manifest"),
         (&["--namespaces", &write("empty", "")], "empty: no object in it"),
         (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1:5: not YAML"),
