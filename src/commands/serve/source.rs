@@ -56,17 +56,15 @@ impl Source {
         metrics: &Arc<Metrics>,
         watchers: &mut Watchers,
     ) -> Result<Self, CommandError> {
-        match manifest {
-            Some(path) => Self::file(path, defaults.resolve(Vec::new())?, metrics, watchers),
-            None => {
-                let Cluster { client, audiences } = cluster.connect().await.map_err(NoCluster)?;
-                let defaults = defaults.resolve(audiences)?;
-                let (watched, watch) = Watched::new(client, &defaults, Arc::clone(metrics));
-                let readiness = Readiness::default().with_check("namespaces", watch.check());
-                watchers.run("Namespaces", watch.run());
-                Ok(Self { store: Arc::new(Store::Watched(watched)), defaults, readiness })
-            }
+        if let Some(path) = manifest {
+            return Self::file(path, defaults.resolve(Vec::new())?, metrics, watchers);
         }
+        let Cluster { client, audiences } = cluster.connect().await.map_err(NoCluster)?;
+        let defaults = defaults.resolve(audiences)?;
+        let (watched, watch) = Watched::new(client, &defaults, Arc::clone(metrics));
+        let readiness = Readiness::default().with_check("namespaces", watch.check());
+        watchers.run("Namespaces", watch.run());
+        Ok(Self { store: Arc::new(Store::Watched(watched)), defaults, readiness })
     }
 
     fn file(

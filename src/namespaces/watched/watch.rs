@@ -79,8 +79,7 @@ impl Watch {
                 if item.name().is_none() {
                     tracing::warn!("an object without a name in the list of Namespaces is passed over");
                 }
-                let change = self.cache.listed(item);
-                self.report(change);
+                report(self.cache.listed(item));
             }
             match next {
                 Next::Page(next) => token = Some(next),
@@ -101,24 +100,7 @@ impl Watch {
         self.status.watching();
         while let Some(event) = events.try_next().await? {
             self.metrics.watch_lives();
-            let reached = match event {
-                Event::Applied(item) | Event::Deleted(item) if item.name().is_none() => {
-                    return Err(ApiError::Nameless);
-                }
-                Event::Applied(item) => {
-                    let reached = reached(&item);
-                    let change = self.cache.apply(item);
-                    self.report(change);
-                    reached
-                }
-                Event::Deleted(item) => {
-                    self.cache.remove(item.name().unwrap_or_default());
-                    reached(&item)
-                }
-                Event::Version(version) => Some(version),
-            };
-            self.metrics.set_namespaces(self.cache.len());
-            if let Some(reached) = reached.filter(|version| !version.is_empty()) {
+            if let Some(reached) = self.take(event)?.filter(|version| !version.is_empty()) {
                 *version = reached;
             }
         }
@@ -126,25 +108,45 @@ impl Watch {
         Ok(())
     }
 
-    fn report(&self, change: Change) {
-        match change {
-            Change::None => {}
-            Change::Settings(namespace, settings) => known::warn(&namespace, &settings),
-            Change::Unreadable(namespace) => {
-                let namespace = &*namespace;
-                tracing::warn!(
-                    namespace,
-                    "this Namespace cannot be read: its Pods get 503 unless a live look-up can read it"
-                );
+    /// Takes over what happened; the version that this is, if it can be told.
+    fn take(&mut self, event: Event) -> Result<Option<String>, ApiError> {
+        let reached = match event {
+            Event::Version(version) => Some(version),
+            Event::Applied(item) => {
+                let reached = reached(&item)?;
+                report(self.cache.apply(item));
+                reached
             }
+            Event::Deleted(item) => {
+                let reached = reached(&item)?;
+                self.cache.remove(item.name().unwrap_or_default());
+                reached
+            }
+        };
+        self.metrics.set_namespaces(self.cache.len());
+        Ok(reached)
+    }
+}
+
+fn report(change: Change) {
+    match change {
+        Change::None => {}
+        Change::Settings(namespace, settings) => known::warn(&namespace, &settings),
+        Change::Unreadable(namespace) => {
+            let namespace = &*namespace;
+            tracing::warn!(
+                namespace,
+                "this Namespace cannot be read: its Pods get 503 unless a live look-up can read it"
+            );
         }
     }
 }
 
-/// The version that an object stands for.
-fn reached(item: &Item) -> Option<String> {
+/// The version that an object stands for; an object without a name could be any.
+fn reached(item: &Item) -> Result<Option<String>, ApiError> {
     match item {
-        Item::Namespace(namespace) => Some(namespace.version.clone()),
-        Item::Unreadable { .. } => None,
+        Item::Namespace(namespace) => Ok(Some(namespace.version.clone())),
+        Item::Unreadable { name: Some(_) } => Ok(None),
+        Item::Unreadable { name: None } => Err(ApiError::Nameless),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -177,12 +177,11 @@ pub(super) struct Logs(
     #[expect(dead_code, reason = "held")] tracing::subscriber::DefaultGuard,
 );
 
-#[derive(Clone)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
 impl std::io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        lock(&self.0).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -191,21 +190,25 @@ impl std::io::Write for Sink {
     }
 }
 
+fn lock(lines: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    lines.lock().unwrap()
+}
+
 impl Logs {
     pub(super) fn capture() -> Self {
-        let sink = Sink(Arc::default());
-        let lines = Arc::clone(&sink.0);
+        let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let sink = Arc::clone(&lines);
         let subscriber = tracing_subscriber::fmt()
             .with_ansi(false)
             .with_max_level(tracing::Level::INFO)
-            .with_writer(move || sink.clone())
+            .with_writer(move || Sink(Arc::clone(&sink)))
             .finish();
         Self(lines, tracing::subscriber::set_default(subscriber))
     }
 
     /// The lines with this text.
     pub(super) fn count(&self, text: &str) -> usize {
-        let lines = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = String::from_utf8(lock(&self.0).clone()).unwrap();
         lines.lines().filter(|line| line.contains(text)).count()
     }
 }

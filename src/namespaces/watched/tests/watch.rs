@@ -38,7 +38,7 @@ async fn a_list_is_followed_by_what_happens_next() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_goes_on_where_the_one_before_ended() {
     let (mut fake, events) = Fake::watching(&[]).await;
-    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::advance(Duration::from_mins(1)).await;
     events.send("ADDED", &namespace("a", "6", "2h")).await;
     events
         .send("BOOKMARK", &json!({"kind": "x", "apiVersion": "y", "metadata": {"resourceVersion": "9"}}))
@@ -47,7 +47,7 @@ async fn a_watch_goes_on_where_the_one_before_ended() {
     let call = fake.call().await;
     assert!(call.uri.contains("&resourceVersion=9"), "{}", call.uri);
     let events = call.watch();
-    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::advance(Duration::from_mins(1)).await;
     events.send("MODIFIED", &namespace("a", "11", "2h")).await;
     drop(events);
     assert!(fake.call().await.uri.contains("&resourceVersion=11"));
