@@ -123,12 +123,13 @@ impl Shared {
     }
 
     async fn ask(&self, name: &str) -> Answer {
-        let mut sent = Instant::now();
+        let began = Instant::now();
+        let mut sent = began;
         let asked = timeout(BUDGET, async {
             // Nobody closes the semaphore.
             let _place = self.places.acquire().await;
             sent = Instant::now();
-            self.get(name).await
+            self.get(name, began + BUDGET).await
         });
         let lookup = match asked.await.unwrap_or(Err(ApiError::Silent(BUDGET))) {
             Ok(lookup) => {
@@ -139,7 +140,7 @@ impl Shared {
             }
             Err(error) => {
                 if !self.failing.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "a live look-up of a Namespace failed; requests that need one are answered with 503");
+                    tracing::warn!(%error, "a live look-up of a Namespace failed; who needs one gets 503");
                 }
                 Lookup::Unavailable
             }
@@ -147,11 +148,12 @@ impl Shared {
         Answer { sent, lookup }
     }
 
-    async fn get(&self, name: &str) -> Result<Lookup, ApiError> {
+    /// Asks until there is an answer, or no time for one more question.
+    async fn get(&self, name: &str, until: Instant) -> Result<Lookup, ApiError> {
         let mut wait = RETRY;
         loop {
             match self.api.get(name).await {
-                Err(error) if error.is_temporary() => {
+                Err(error) if error.is_temporary() && Instant::now() + wait < until => {
                     tracing::debug!(%error, "a live look-up of a Namespace is tried again");
                     sleep(wait).await;
                     wait *= 2;

@@ -35,15 +35,15 @@ pub(super) enum Next {
 }
 
 impl<'t> Page<'t> {
-    /// Reads a page; `None` for anything else.
-    pub(super) fn parse(text: &'t str) -> Option<(Vec<Item>, Next)> {
+    /// Reads a page, whose objects are read one by one; `None` for anything else.
+    pub(super) fn parse(text: &'t str) -> Option<(impl Iterator<Item = Item> + use<'t>, Next)> {
         let page: Self = serde_json::from_str(text).ok()?;
         let ListMeta { resource_version, r#continue } = page.metadata;
         let next = match r#continue.filter(|token| !token.is_empty()) {
             Some(token) => Next::Page(token),
             None => Next::Version(resource_version.filter(|version| !version.is_empty())?),
         };
-        Some((page.items.unwrap_or_default().into_iter().map(Item::parse).collect(), next))
+        Some((page.items.unwrap_or_default().into_iter().map(Item::parse), next))
     }
 }
 
@@ -207,10 +207,13 @@ mod tests {
 
     #[test]
     fn a_page_says_what_follows() {
-        let next = |metadata: &str| Page::parse(&format!(r#"{{"metadata": {metadata}, "items": null}}"#));
-        assert_eq!(next(r#"{"resourceVersion": "7"}"#), Some((Vec::new(), Next::Version("7".to_owned()))));
+        let next = |metadata: &str| {
+            let page = format!(r#"{{"metadata": {metadata}, "items": null}}"#);
+            Page::parse(&page).map(|(items, next)| (items.count(), next))
+        };
+        assert_eq!(next(r#"{"resourceVersion": "7"}"#), Some((0, Next::Version("7".to_owned()))));
         let continued = next(r#"{"resourceVersion": "7", "continue": "x"}"#);
-        assert_eq!(continued, Some((Vec::new(), Next::Page("x".to_owned()))));
+        assert_eq!(continued, Some((0, Next::Page("x".to_owned()))));
         for metadata in ["{}", r#"{"resourceVersion": ""}"#, "null"] {
             assert_eq!(next(metadata), None, "{metadata}");
         }

@@ -73,7 +73,6 @@ impl Watch {
         loop {
             let text = self.api.list(token).await?;
             let (items, next) = Page::parse(&text).ok_or(ApiError::Unreadable)?;
-            drop(text);
             self.metrics.watch_lives();
             for item in items {
                 if item.name().is_none() {

@@ -101,6 +101,7 @@ async fn an_answer_that_is_none_is_never_taken_for_a_denial() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_tried_again_within_the_budget() {
+    let logs = Logs::capture();
     let (mut fake, _events) = Fake::watching(&[]).await;
     let lookup = fake.ask("a");
     fake.call().await.status(401, "Unauthorized");
@@ -116,6 +117,7 @@ async fn what_may_pass_is_tried_again_within_the_budget() {
     }
     assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
     assert_eq!(asked, 5);
+    assert_eq!(logs.count("failed; who needs one gets 503 error=the API server cannot be asked"), 1);
 }
 
 #[tokio::test(start_paused = true)]
