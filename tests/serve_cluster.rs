@@ -28,7 +28,10 @@ const JSON: &str = "application/json";
 /// A Namespace that opted in.
 fn namespace(name: &str) -> Value {
     let labels = json!({"boundtoken.dev/webhook": "enabled"});
-    json!({"metadata": {"name": name, "resourceVersion": "3", "labels": labels}})
+    let annotations = json!({"example.com/x": "s3cret-marker", "boundtoken.dev/audience": "s3cret-marker"});
+    let metadata =
+        json!({"name": name, "resourceVersion": "3", "labels": labels, "annotations": annotations});
+    json!({"metadata": metadata})
 }
 
 /// An API server with one Namespace, `web`, until it is told that the Namespace is deleted.
@@ -102,7 +105,11 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
     let api_server = ApiServer::start().await;
     let directory = tempfile::tempdir().unwrap();
     let kubeconfig = kubeconfig(&directory, api_server.address);
-    let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &["--shutdown-delay=0"]);
+    let server = Serving::start_in_cluster(
+        directory.path(),
+        &kubeconfig,
+        &["--shutdown-delay=0", "--log-level=trace"],
+    );
     let mut admin = server.admin().await;
     while admin.get("/readyz").await.status != 200 {}
     assert!(admin.get("/readyz?verbose").await.body.starts_with("[+]namespaces ok\n"));
@@ -124,6 +131,10 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
     drop((admin, client));
     let (code, lines) = server.end();
     assert_eq!(code, Some(0), "{lines:?}");
+    let token = fs::read_to_string(directory.path().join("token")).unwrap();
+    for secret in ["s3cret-marker", &token] {
+        assert!(!lines.iter().any(|line| line.contains(secret)), "{lines:#?}");
+    }
     let audiences = lines.iter().find(|line| line.contains("--api-audiences")).unwrap();
     assert!(audiences.contains("\"audiences\":\"https://issuer.example\""), "{audiences}");
 }

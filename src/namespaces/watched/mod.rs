@@ -36,7 +36,7 @@ impl Watched {
         let namespaces: Arc<Namespaces> = Arc::default();
         let cache = Cache::new(Arc::clone(&namespaces), Arc::clone(defaults));
         let live = Live::new(api.clone(), Arc::clone(defaults));
-        (Self { namespaces, live }, Watch { api, cache, metrics, status: Arc::default() })
+        (Self { namespaces, live }, Watch { api, cache, metrics, status: Arc::default(), listed: None })
     }
 }
 

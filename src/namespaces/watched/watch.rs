@@ -30,6 +30,8 @@ pub struct Watch {
     pub(super) cache: Cache,
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: Arc<Status>,
+    /// When the last list began.
+    pub(super) listed: Option<Instant>,
 }
 
 impl Watch {
@@ -47,10 +49,14 @@ impl Watch {
         let mut version = None;
         loop {
             let Err(error) = self.turn(&mut version).await else { continue };
+            self.status.failed(&error);
             if error.needs_list() {
                 version = None;
+                // What happened meanwhile nobody saw; but a list is dear.
+                if self.listed.is_none_or(|listed| listed.elapsed() >= WATCH) {
+                    continue;
+                }
             }
-            self.status.failed(&error);
             sleep(backoff.next().unwrap_or(LAST_RESORT)).await;
         }
     }
@@ -68,6 +74,7 @@ impl Watch {
 
     /// Lists all, page by page; the version to watch from.
     async fn list(&mut self) -> Result<String, ApiError> {
+        self.listed = Some(Instant::now());
         self.cache.begin();
         let mut token = None;
         loop {

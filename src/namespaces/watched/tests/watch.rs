@@ -93,6 +93,20 @@ async fn a_version_that_is_gone_means_a_new_list_without_what_vanished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_list_waits_only_if_the_last_one_was_a_moment_ago() {
+    let (mut fake, events) = Fake::watching(&[]).await;
+    tokio::time::advance(Duration::from_mins(1)).await;
+    events.send("ERROR", &status(410, "Expired")).await;
+    let mut calls = fake.calls().await;
+    assert_eq!(calls.len(), 1);
+    calls.remove(0).list(&[], "20");
+    let events = fake.call().await.watch();
+    events.send("ERROR", &status(410, "Expired")).await;
+    assert!(fake.calls().await.is_empty());
+    fake.call().await.list(&[], "30");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_breaks_off_removes_nothing() {
     let (mut fake, events) = Fake::watching(&[namespace("a", "1", "2h"), namespace("b", "2", "2h")]).await;
     events.send("ERROR", &status(410, "Expired")).await;
