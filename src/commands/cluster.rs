@@ -34,6 +34,12 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl ClusterArgs {
+    /// Whether a flag says which one.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.kubeconfig.is_some() || self.context.is_some()
+    }
+
     /// Finds the cluster. Nothing is asked yet, so it may be away.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ pub(super) struct Source {
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 #[error("no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE")]
-pub(super) struct NoCluster(#[from] ClusterError);
+pub(super) struct NoCluster(#[source] ClusterError);
 
 impl Source {
     /// Reads the manifest, or watches the cluster if there is none, and keeps looking after it.
@@ -59,7 +59,11 @@ impl Source {
         if let Some(path) = manifest {
             return Self::file(path, defaults.resolve(Vec::new())?, metrics, watchers);
         }
-        let Cluster { client, audiences } = cluster.connect().await.map_err(NoCluster)?;
+        let named = cluster.is_named();
+        let Cluster { client, audiences } = cluster
+            .connect()
+            .await
+            .map_err(|error| if named { CommandError::from(error) } else { NoCluster(error).into() })?;
         let defaults = defaults.resolve(audiences)?;
         let (watched, watch) = Watched::new(client, &defaults, Arc::clone(metrics));
         let readiness = Readiness::default().with_check("namespaces", watch.check());
