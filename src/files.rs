@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 /// a change into a volume, so nobody waits for this.
 pub const TICK: Duration = Duration::from_secs(5);
 
-/// The tasks that keep files up to date.
+/// The tasks that keep something up to date.
 #[derive(Debug, Default)]
 pub struct Watchers(Vec<(&'static str, JoinHandle<()>)>);
 
@@ -28,7 +28,12 @@ impl Watchers {
         self.0.push((name, tokio::spawn(reload_every_tick(name, files, reload))));
     }
 
-    /// Whether changes of each file are still seen.
+    /// Runs what looks after something else than files, without end.
+    pub fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.push((name, tokio::spawn(task)));
+    }
+
+    /// Whether changes are still seen.
     ///
     /// # Errors
     /// The reason for `/readyz`.

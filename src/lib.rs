@@ -7,18 +7,20 @@
 //! | --- | --- |
 //! | [`server`] | listener, TLS, HTTP routes, limits, shutdown, admin port |
 //! | [`admission`] | the wire: an `AdmissionReview` in (borrowed), a response out |
-//! | [`namespaces`] | the settings of a Namespace, from a file |
+//! | [`namespaces`] | the settings of a Namespace: watched, fetched live, or from a file |
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
 //! Beside the path of a request stand [`certificates`] (serving certificates as
-//! files), [`commands`] (one file per command) and [`telemetry`] (logs, metrics).
+//! files), [`cluster`] (the way to an API server), [`commands`] (one file or folder
+//! per command) and [`telemetry`] (logs, metrics).
 //! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
 //! read again when it changes) and [`clock`] (the one place that reads the time).
 
 pub mod admission;
 pub mod certificates;
 pub mod clock;
+pub mod cluster;
 pub mod commands;
 pub mod files;
 pub mod manifest;

@@ -90,11 +90,14 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
     let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &str); 25] = [
+    let cases: [(&[&str], &str); 28] = [
         (
             &[],
-            "error: watching the Namespaces of a cluster is not in this version yet: give --namespaces FILE",
+            "error: no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE",
         ),
+        (&["--kubeconfig", &path("none")], "error: failed to use the kubeconfig"),
+        (&["--kubeconfig", &write("kubeconfig", "{}"), "--context", "east"], "east"),
+        (&["--namespaces", &good, "--context", "east"], "cannot be used with"),
         (&["--namespaces", &path("none")], "none does not exist: --namespaces names a manifest"),
         (&["--namespaces", &write("empty", "")], "empty: no object in it"),
         (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1:5: not YAML"),
@@ -150,6 +153,22 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
 fn a_flag_may_stand_in_the_environment() {
     let output = output(boundtoken(&["serve"]).env("BOUNDTOKEN_NAMESPACES", "/none"));
     assert!(String::from_utf8(output.stderr).unwrap().contains("/none does not exist"));
+}
+
+#[test]
+fn the_cluster_is_that_of_kubeconfig_or_of_the_pod() {
+    let pod = ("KUBERNETES_SERVICE_HOST", "192.0.2.1");
+    for (environment, expected) in [
+        (&[pod] as &[_], "failed to read the service account in this Pod"),
+        (&[pod, ("KUBECONFIG", "/none")], "failed to read kubeconfig from '\"/none\"': No such file"),
+        (&[("HOME", "/nonexistent")], "failed to read kubeconfig from '\"/nonexistent/.kube/config\"'"),
+    ] {
+        let output = output(boundtoken(&["serve"]).envs(environment.iter().copied()));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.starts_with("error: no cluster to watch: ") && text.contains(expected), "{text}");
+        assert_eq!(text.matches("os error").count().max(1), 1, "{text}");
+    }
 }
 
 /// What a server that cannot start writes, in colour or not.

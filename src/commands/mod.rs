@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 pub mod certs;
+pub mod cluster;
 pub mod completions;
 pub mod defaults;
 pub mod explain;

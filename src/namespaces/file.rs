@@ -1,15 +1,14 @@
 //! `serve --namespaces FILE`: a manifest of Namespaces, read again when its content changes.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
-use super::read::{Known, read};
-use super::{Namespaces, SettingsByName};
+use super::read::read;
+use super::{Known, Namespaces, SettingsByName, known};
 use crate::files::Fingerprint;
-use crate::policy::{Defaults, NamespaceSettings};
+use crate::policy::Defaults;
 use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// `--namespaces` of a running server.
@@ -76,29 +75,11 @@ impl NamespacesFile {
     }
 }
 
-/// A mistake of a Namespace does not stop the others: its Pods are refused with the reason.
 fn show(metrics: &Metrics, settings: &SettingsByName) {
     metrics.set_namespaces(settings.len());
-    for (namespace, settings) in settings.iter().filter(|(_, settings)| !settings.mistakes().is_empty()) {
-        let (namespace, mistakes) = (&**namespace, mistakes(settings));
-        if settings.is_dry_run() {
-            tracing::warn!(
-                namespace,
-                mistakes,
-                "wrong annotations; without dry-run its Pods would be refused"
-            );
-        } else {
-            tracing::warn!(namespace, mistakes, "wrong annotations; its Pods are refused");
-        }
+    for (namespace, settings) in settings {
+        known::warn(namespace, settings);
     }
-}
-
-/// Code and key of each mistake, never the value.
-fn mistakes(settings: &NamespaceSettings) -> String {
-    let mistakes = settings.mistakes().iter();
-    let mistakes: BTreeSet<_> =
-        mistakes.map(|mistake| format!("{} {}", mistake.code, mistake.field)).collect();
-    mistakes.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -120,13 +101,6 @@ mod tests {
 
     async fn opted_in(namespaces: &Namespaces, name: &str) -> bool {
         matches!(namespaces.get(name).await, Lookup::Settings(_))
-    }
-
-    #[test]
-    fn mistakes_are_named_without_their_values() {
-        let annotations = [("boundtoken.dev/ttl", "marker"), ("boundtoken.dev/mode", "marker")];
-        let settings = NamespaceSettings::parse("a", annotations, &Arc::default());
-        assert_eq!(mistakes(&settings), "BT001 boundtoken.dev/mode, BT003 boundtoken.dev/ttl");
     }
 
     #[tokio::test]

@@ -2,18 +2,20 @@
 
 mod error;
 pub mod file;
+mod known;
 mod manifest;
 pub mod read;
+mod store;
+pub mod watched;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 
 use crate::policy::NamespaceSettings;
 use crate::telemetry::metrics::LookupResult;
 
 pub use error::Error;
+pub use known::{Known, Parsed};
+pub use store::{Namespaces, SettingsByName};
 
 /// What is known about a Namespace.
 #[derive(Clone, Debug)]
@@ -40,33 +42,4 @@ impl From<&Lookup> for LookupResult {
 pub trait NamespaceStore: Send + Sync + 'static {
     /// Finds the settings of a Namespace.
     fn get(&self, name: &str) -> impl Future<Output = Lookup> + Send;
-}
-
-/// Settings by name of the Namespace.
-pub type SettingsByName = HashMap<Box<str>, Arc<NamespaceSettings>>;
-
-/// The Namespaces that opted in. Readers never wait, not even while the set is replaced.
-#[derive(Debug, Default)]
-pub struct Namespaces(ArcSwap<SettingsByName>);
-
-impl Namespaces {
-    /// Starts with these.
-    #[must_use]
-    pub fn new(first: SettingsByName) -> Self {
-        Self(ArcSwap::from_pointee(first))
-    }
-
-    /// Replaces all of them at once.
-    pub fn replace(&self, next: SettingsByName) {
-        self.0.store(Arc::new(next));
-    }
-}
-
-impl NamespaceStore for Namespaces {
-    async fn get(&self, name: &str) -> Lookup {
-        match self.0.load().get(name) {
-            Some(settings) => Lookup::Settings(Arc::clone(settings)),
-            None => Lookup::NotOptedIn,
-        }
-    }
 }

@@ -1,27 +1,22 @@
 //! Reads a manifest of Namespaces, document by document.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
-use super::SettingsByName;
 use super::error::Error;
 use super::manifest::{Fields, Metadata, Object, Ours, Scalar};
+use super::{Known, SettingsByName, known};
 use crate::files::Bounded;
 use crate::manifest::{self, EXPECTED, Place, TypeMeta};
+use crate::policy::Defaults;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
-use crate::policy::{Defaults, NamespaceSettings};
 
 /// Most values in the file: roomy enough for every Namespace of the largest clusters.
 const MAX_NODES: usize = 10_000_000;
-
-/// Settings by name of the Namespace, with the hash of its annotations: what did not change is not
-/// parsed, and not held in memory, a second time. No two names share anything, whatever the hash.
-pub type Known = HashMap<Box<str>, (u64, Arc<NamespaceSettings>)>;
 
 /// Reads the Namespaces that opted in, and what to pass the next time.
 ///
@@ -54,7 +49,7 @@ struct Reader<'d> {
     name: &'d str,
     /// What stands at a place of the file.
     written: &'d dyn Fn(Location) -> Option<String>,
-    seen: HashSet<Box<str>>,
+    seen: HashSet<Arc<str>>,
     settings: SettingsByName,
     known: Known,
     before: &'d Known,
@@ -98,27 +93,16 @@ impl Reader<'_> {
         let name = name.ok_or_else(|| Error::Nameless { place: self.place(line) })?;
         let annotations = self.texts(annotations, Place::Annotations)?;
         let labels = self.texts(labels, Place::Labels)?;
-        if !self.seen.insert(name.as_str().into()) {
-            return Err(Error::Duplicate { place: self.place(line), name });
+        let name: Arc<str> = name.into();
+        if !self.seen.insert(Arc::clone(&name)) {
+            return Err(Error::Duplicate { place: self.place(line), name: name.as_ref().to_owned() });
         }
         if labels.iter().any(|(key, value)| key == OPT_IN_LABEL && value == OPT_IN_VALUE) {
-            let settings = self.settings_of(&name, &annotations);
-            self.settings.insert(name.into(), settings);
+            let parsed = known::parse(&name, &annotations, self.before.get(&name), self.defaults);
+            self.settings.insert(Arc::clone(&name), Arc::clone(&parsed.1));
+            self.known.insert(name, parsed);
         }
         Ok(())
-    }
-
-    fn settings_of(&mut self, name: &str, annotations: &[(String, String)]) -> Arc<NamespaceSettings> {
-        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(annotations);
-        let settings = match self.before.get(name) {
-            Some((before, settings)) if *before == hash => Arc::clone(settings),
-            _ => {
-                let annotations = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-                Arc::new(NamespaceSettings::parse(name, annotations, self.defaults))
-            }
-        };
-        self.known.insert(name.into(), (hash, Arc::clone(&settings)));
-        settings
     }
 
     /// Entries that are strings, as the API server wants them.

@@ -29,6 +29,7 @@ pub use effective::{Effective, effective};
 pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
 pub use mistake::{Field, Mistake, Origin, quote};
 pub use namespace::NamespaceSettings;
+pub(crate) use values::is_label;
 pub use warnings::warning;
 
 /// What becomes of a Pod's default token; the value of `boundtoken.dev/mode`.

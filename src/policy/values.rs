@@ -188,8 +188,8 @@ fn no_label(name: &str) -> Fault {
     Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
 }
 
-/// Whether a text is a DNS label (RFC 1123), as container names are.
-fn is_label(text: &str) -> bool {
+/// Whether a text is a DNS label (RFC 1123), as names of containers and Namespaces are.
+pub(crate) fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=MAX_LABEL).contains(&text.len())
         && text.bytes().all(inner)

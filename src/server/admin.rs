@@ -43,6 +43,17 @@ impl Readiness {
         self
     }
 
+    /// Adds a check whose success may come with a note.
+    #[must_use]
+    pub fn with_check(
+        mut self,
+        name: &'static str,
+        check: impl Fn() -> Result<Option<&'static str>, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.push((name, Box::new(check)));
+        self
+    }
+
     /// Each check on a line, as the API server's `/readyz?verbose` writes them.
     fn report(&self) -> (bool, String) {
         let mut ready = true;

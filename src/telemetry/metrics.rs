@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use time::OffsetDateTime;
 
+use super::age::{Age, WatchAge};
 use super::process::Process;
 use crate::admission::Outcome;
 use crate::policy::Mode;
@@ -116,6 +117,7 @@ pub struct Metrics {
     connections: Gauge,
     namespaces: Gauge,
     lookups: Family<ResultOf, Counter>,
+    watch_age: Age,
     expiry: Family<Certificate, Gauge>,
     rotations: Family<ResultOf, Counter>,
     reloads: Family<ResultOf, Counter>,
@@ -149,6 +151,11 @@ impl Metrics {
     /// Shows how many Namespaces opted in.
     pub fn set_namespaces(&self, count: usize) {
         self.namespaces.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The API server told something about Namespaces, be it that nothing changed.
+    pub fn watch_lives(&self) {
+        self.watch_age.renew();
     }
 
     /// Shows when the serving certificate expires.
@@ -195,6 +202,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             namespaces: Gauge::default(),
             lookups: Family::default(),
+            watch_age: Age::default(),
             expiry: Family::default(),
             rotations: Family::default(),
             reloads: Family::default(),
@@ -217,6 +225,7 @@ impl Metrics {
             let _ = reloads.get_or_create(&attempt.into());
         }
         registry.register_collector(Box::new(Process));
+        registry.register_collector(Box::new(WatchAge(self.watch_age.clone())));
         let registry = registry.sub_registry_with_prefix("boundtoken");
         registry.register("admissions", "Answers to admission requests", self.admissions.clone());
         registry.register(
@@ -253,6 +262,8 @@ mod tests {
         metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
         metrics.rotated(Attempt::Success);
         metrics.reloaded_namespaces(Attempt::Success);
+        assert!(!metrics.text().contains("boundtoken_namespace_watch_age"), "there is no watch");
+        metrics.watch_lives();
         let text = metrics.text();
         for line in [
             "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",
@@ -265,6 +276,7 @@ mod tests {
             "boundtoken_namespaces_reloads_total{result=\"success\"} 1",
             "boundtoken_namespaces_reloads_total{result=\"failure\"} 0",
             concat!("boundtoken_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            "# TYPE boundtoken_namespace_watch_age_seconds gauge",
             "# TYPE process_cpu_seconds counter",
             "# TYPE process_resident_memory_bytes gauge",
             "# TYPE process_open_fds gauge",

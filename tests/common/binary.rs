@@ -74,6 +74,13 @@ impl Serving {
         Self::spawn(command.arg("--log-format=json"), directory)
     }
 
+    /// Starts the server with the Namespaces of a cluster and waits until it listens.
+    pub(crate) fn start_in_cluster(directory: &Path, kubeconfig: &Path, more: &[&str]) -> Self {
+        let mut command = boundtoken(&["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        command.arg("--kubeconfig").arg(kubeconfig).arg("--tls-dir").arg(directory).args(more);
+        Self::spawn(command.arg("--log-format=json"), directory)
+    }
+
     /// Waits for the line with the addresses.
     fn spawn(command: &mut Command, directory: &Path) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

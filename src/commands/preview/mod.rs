@@ -135,7 +135,7 @@ struct Trial<'a> {
 /// # Errors
 /// When manifests cannot be read, or the result cannot be written.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let defaults = args.defaults.clone().resolve()?;
+    let defaults = args.defaults.clone().resolve(Vec::new())?;
     // One write for all, since standard output is written line by line otherwise.
     let mut out = BufWriter::new(anstream::stdout());
     match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {

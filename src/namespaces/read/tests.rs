@@ -21,7 +21,7 @@ fn read_all(text: &str, before: &Known) -> Result<(SettingsByName, Known), Strin
 /// The names that opted in, or what is wrong.
 fn read_text(text: &str) -> Result<Vec<String>, String> {
     let (settings, _) = read_all(text, &Known::new())?;
-    let mut names: Vec<String> = settings.into_keys().map(String::from).collect();
+    let mut names: Vec<String> = settings.keys().map(ToString::to_string).collect();
     names.sort();
     Ok(names)
 }

@@ -1,0 +1,176 @@
+//! `boundtoken serve`: the webhook server.
+
+mod shutdown;
+mod source;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::cluster::ClusterArgs;
+use super::defaults::DefaultsArgs;
+use super::{CommandError, Exit};
+use crate::certificates::ServingCertificate;
+use crate::clock;
+use crate::files::Watchers;
+use crate::policy::Defaults;
+use crate::server::admin::{self, Readiness};
+use crate::server::bind::{address, bind};
+use crate::server::routes::{self, Webhook};
+use crate::server::tls as server_tls;
+use crate::server::{End, Server, signals};
+use crate::telemetry::logs::LogArgs;
+use crate::telemetry::metrics::Metrics;
+
+use shutdown::ShutdownArgs;
+use source::Source;
+use tls::TlsArgs;
+
+/// Runs the webhook server
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Manifest of Namespaces, read again when it changes, instead of those of a cluster
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BOUNDTOKEN_NAMESPACES",
+        hide_env_values = true,
+        conflicts_with_all = ["kubeconfig", "context"]
+    )]
+    namespaces: Option<PathBuf>,
+    /// Address of the webhook (TLS): POST /mutate, POST /validate
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "BOUNDTOKEN_LISTEN",
+        hide_env_values = true,
+        default_value = "[::]:8443",
+        value_parser = address
+    )]
+    listen: SocketAddr,
+    /// Address of the admin port (plain HTTP): /livez, /readyz, /metrics
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "BOUNDTOKEN_ADMIN_LISTEN",
+        hide_env_values = true,
+        default_value = "[::]:8080",
+        value_parser = address
+    )]
+    admin_listen: SocketAddr,
+    /// Most connections at a time; the longest idle ones make room for more
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "BOUNDTOKEN_MAX_CONNECTIONS",
+        hide_env_values = true,
+        default_value = "512",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    max_connections: u32,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    defaults: DefaultsArgs,
+    #[command(flatten)]
+    shutdown: ShutdownArgs,
+    #[command(flatten)]
+    logs: LogArgs,
+}
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// When the server cannot start: no source of Namespaces, no certificate, no port.
+pub fn run(args: Args) -> Result<Exit, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let end = runtime.block_on(serve(args));
+    // A second signal does not wait for what still runs.
+    runtime.shutdown_background();
+    end
+}
+
+async fn serve(args: Args) -> Result<Exit, CommandError> {
+    let Args { namespaces, listen, admin_listen, max_connections, cluster, tls, defaults, shutdown, logs } =
+        args;
+    shutdown.check()?;
+    logs.start();
+    let metrics = Arc::new(Metrics::default());
+    let mut watchers = Watchers::default();
+    let source = Source::open(namespaces, cluster, defaults, &metrics, &mut watchers).await?;
+    let Source { store, defaults, readiness } = source;
+    let certificate = tls.start(&metrics, &mut watchers)?;
+    let webhook = Webhook { namespaces: store, defaults, metrics };
+    // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
+    let signal = signals::listen()?;
+    let webhook_listener = bind("--listen", listen).await?;
+    let admin_listener = bind("--admin-listen", admin_listen).await?;
+    log_audiences(&webhook.defaults);
+    log_addresses(&webhook_listener, &admin_listener)?;
+    let draining = CancellationToken::new();
+    let readiness = ready(readiness, Arc::clone(&certificate), watchers, draining.clone());
+    let server = Server {
+        admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
+        metrics: Arc::clone(&webhook.metrics),
+        webhook: routes::routes(webhook),
+        tls: server_tls::config(certificate)?,
+        max_connections: usize::try_from(max_connections)?,
+        shutdown_delay: shutdown.shutdown_delay,
+        shutdown_deadline: shutdown.shutdown_deadline,
+        draining,
+    };
+    let end = server.run(webhook_listener, admin_listener, signal).await;
+    Ok(ended(end))
+}
+
+/// The listeners are bound before anybody can ask.
+fn ready(
+    namespaces: Readiness,
+    certificate: Arc<ServingCertificate>,
+    watchers: Watchers,
+    draining: CancellationToken,
+) -> Readiness {
+    namespaces
+        .with("certificate", move || certificate.check(clock::now()))
+        .with("watchers", move || watchers.check())
+        .with(
+            "shutdown",
+            move || {
+                if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
+            },
+        )
+}
+
+fn log_audiences(defaults: &Defaults) {
+    let audiences = defaults.api_audiences.names().join(" ");
+    tracing::info!(audiences, "these audiences count as the API server's own (--api-audiences)");
+}
+
+fn log_addresses(webhook: &TcpListener, admin: &TcpListener) -> std::io::Result<()> {
+    let (listen, admin_listen) = (webhook.local_addr()?, admin.local_addr()?);
+    tracing::info!(%listen, %admin_listen, version = env!("CARGO_PKG_VERSION"), "serving");
+    Ok(())
+}
+
+fn ended(end: End) -> Exit {
+    match end {
+        End::Drained => {
+            tracing::info!("every connection has ended");
+            Exit::Done
+        }
+        End::Deadline => {
+            tracing::warn!("connections were still open at the deadline");
+            Exit::Done
+        }
+        End::Aborted => {
+            tracing::warn!("a second signal ended the shutdown");
+            Exit::Failed
+        }
+    }
+}

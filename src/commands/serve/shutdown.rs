@@ -1,0 +1,58 @@
+//! How the server ends.
+
+use std::time::Duration;
+
+/// How the server ends.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Shutdown")]
+pub(super) struct ShutdownArgs {
+    /// Seconds from SIGTERM to the end of accepting connections
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "BOUNDTOKEN_SHUTDOWN_DELAY",
+        hide_env_values = true,
+        default_value = "15",
+        value_parser = seconds
+    )]
+    pub(super) shutdown_delay: Duration,
+    /// Seconds from SIGTERM to the end, even if connections are open
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "BOUNDTOKEN_SHUTDOWN_DEADLINE",
+        hide_env_values = true,
+        default_value = "110",
+        value_parser = seconds
+    )]
+    pub(super) shutdown_deadline: Duration,
+}
+
+/// Whole seconds, with or without the unit `s`.
+fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    text.strip_suffix('s').unwrap_or(text).parse().map(Duration::from_secs)
+}
+
+/// Times that contradict each other.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--shutdown-deadline ({} s) is below --shutdown-delay ({} s): both count from the signal, \
+     give the deadline at least the delay",
+    deadline.as_secs(),
+    delay.as_secs()
+)]
+pub(super) struct DeadlineError {
+    delay: Duration,
+    deadline: Duration,
+}
+
+impl ShutdownArgs {
+    /// Whether both times can be kept.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub(super) fn check(self) -> Result<(), DeadlineError> {
+        let Self { shutdown_delay: delay, shutdown_deadline: deadline } = self;
+        if deadline < delay { Err(DeadlineError { delay, deadline }) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,86 @@
+//! Where the settings of Namespaces come from: a file, or a cluster that is watched.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cluster::Error as ClusterError;
+use crate::commands::CommandError;
+use crate::commands::cluster::{Cluster, ClusterArgs};
+use crate::commands::defaults::DefaultsArgs;
+use crate::files::Watchers;
+use crate::namespaces::file::NamespacesFile;
+use crate::namespaces::watched::Watched;
+use crate::namespaces::{Lookup, NamespaceStore, Namespaces};
+use crate::policy::Defaults;
+use crate::server::admin::Readiness;
+use crate::telemetry::metrics::Metrics;
+
+/// Who knows the settings of Namespaces.
+#[derive(Debug)]
+pub(super) enum Store {
+    File(Arc<Namespaces>),
+    Watched(Watched),
+}
+
+impl NamespaceStore for Store {
+    async fn get(&self, name: &str) -> Lookup {
+        match self {
+            Self::File(namespaces) => namespaces.get(name).await,
+            Self::Watched(watched) => watched.get(name).await,
+        }
+    }
+}
+
+/// Settings of Namespaces, and what belongs to them.
+pub(super) struct Source {
+    pub(super) store: Arc<Store>,
+    pub(super) defaults: Arc<Defaults>,
+    /// Whether they are complete.
+    pub(super) readiness: Readiness,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+#[error("no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE")]
+pub(super) struct NoCluster(#[source] ClusterError);
+
+impl Source {
+    /// Reads the manifest, or watches the cluster if there is none, and keeps looking after it.
+    ///
+    /// # Errors
+    /// When the manifest or a default cannot be used, or no cluster is named. One that is away is no error.
+    pub(super) async fn open(
+        manifest: Option<PathBuf>,
+        cluster: ClusterArgs,
+        defaults: DefaultsArgs,
+        metrics: &Arc<Metrics>,
+        watchers: &mut Watchers,
+    ) -> Result<Self, CommandError> {
+        if let Some(path) = manifest {
+            return Self::file(path, defaults.resolve(Vec::new())?, metrics, watchers);
+        }
+        let named = cluster.is_named();
+        let Cluster { client, audiences } = cluster
+            .connect()
+            .await
+            .map_err(|error| if named { CommandError::from(error) } else { NoCluster(error).into() })?;
+        let defaults = defaults.resolve(audiences)?;
+        let (watched, watch) = Watched::new(client, &defaults, Arc::clone(metrics));
+        let readiness = Readiness::default().with_check("namespaces", watch.check());
+        watchers.run("Namespaces", watch.run());
+        Ok(Self { store: Arc::new(Store::Watched(watched)), defaults, readiness })
+    }
+
+    fn file(
+        path: PathBuf,
+        defaults: Arc<Defaults>,
+        metrics: &Arc<Metrics>,
+        watchers: &mut Watchers,
+    ) -> Result<Self, CommandError> {
+        let file = NamespacesFile::open(path, Arc::clone(&defaults), Arc::clone(metrics))?;
+        let store = Arc::new(Store::File(file.namespaces()));
+        let readiness = Readiness::default().with_note("namespaces", file.note());
+        watchers.watch("Namespaces", file, NamespacesFile::reload);
+        Ok(Self { store, defaults, readiness })
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the serving certificate comes from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertificate};
+use crate::clock;
+use crate::commands::CommandError;
+use crate::files::Watchers;
+use crate::telemetry::metrics::Metrics;
+
+/// Where the serving certificate comes from.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Certificate")]
+pub(super) struct TlsArgs {
+    /// PEM file of the serving certificate and its chain, read again when it changes
+    #[arg(
+        long = "tls-cert",
+        value_name = "FILE",
+        env = "BOUNDTOKEN_TLS_CERT",
+        hide_env_values = true,
+        requires = "key",
+        conflicts_with_all = ["dir", "dns"]
+    )]
+    cert: Option<PathBuf>,
+    /// PEM file of the key of --tls-cert
+    #[arg(
+        long = "tls-key",
+        value_name = "FILE",
+        env = "BOUNDTOKEN_TLS_KEY",
+        hide_env_values = true,
+        requires = "cert"
+    )]
+    key: Option<PathBuf>,
+    /// Directory of self-made certificates: ca.crt (for clients), ca.key, tls.crt, tls.key
+    #[arg(
+        long = "tls-dir",
+        value_name = "DIR",
+        env = "BOUNDTOKEN_TLS_DIR",
+        hide_env_values = true,
+        default_value = "boundtoken-tls"
+    )]
+    dir: PathBuf,
+    /// Names that self-made certificates speak for besides localhost, separated by commas
+    #[arg(
+        long = "tls-dns",
+        value_name = "NAMES",
+        env = "BOUNDTOKEN_TLS_DNS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    dns: Vec<String>,
+}
+
+impl TlsArgs {
+    /// Loads or makes the certificate and keeps looking after it.
+    ///
+    /// # Errors
+    /// When there is none that can be served.
+    pub(super) fn start(
+        self,
+        metrics: &Arc<Metrics>,
+        watchers: &mut Watchers,
+    ) -> Result<Arc<ServingCertificate>, CommandError> {
+        let Self { cert, key, dir, dns } = self;
+        if let (Some(certificate), Some(key)) = (cert, key) {
+            let files = CertificateFiles::open(certificate, key, Arc::clone(metrics), clock::now())?;
+            let serving = files.serving();
+            watchers.watch("certificate", files, |files| files.reload(clock::now()));
+            return Ok(serving);
+        }
+        let names = Directory::LOCAL_NAMES.into_iter().map(str::to_owned).chain(dns).collect();
+        let directory = Directory::new(dir, names);
+        let files = SelfMade::open(directory, Arc::clone(metrics), clock::now())?;
+        let serving = files.serving();
+        watchers.watch("certificate", files, |files| files.reload(clock::now()));
+        Ok(serving)
+    }
+}

@@ -1,0 +1,59 @@
+//! The Namespaces of a cluster: watched, and looked up live where the watch did not tell of them.
+
+mod api;
+mod cache;
+mod live;
+mod metadata;
+mod status;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use kube::Client;
+
+use super::{Lookup, NamespaceStore, Namespaces};
+use crate::policy::Defaults;
+use crate::telemetry::metrics::Metrics;
+
+use api::Api;
+use cache::Cache;
+use live::Live;
+
+pub use watch::Watch;
+
+/// What requests look up. A Namespace that the watch told of costs no call to the API server.
+pub struct Watched {
+    namespaces: Arc<Namespaces>,
+    live: Live,
+}
+
+impl Watched {
+    /// What requests look up, and the watch behind it, which its caller has to run.
+    #[must_use]
+    pub fn new(client: Client, defaults: &Arc<Defaults>, metrics: Arc<Metrics>) -> (Self, Watch) {
+        let api = Api::new(client);
+        let namespaces: Arc<Namespaces> = Arc::default();
+        let cache = Cache::new(Arc::clone(&namespaces), Arc::clone(defaults));
+        let live = Live::new(api.clone(), Arc::clone(defaults));
+        (Self { namespaces, live }, Watch { api, cache, metrics, status: Arc::default(), listed: None })
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Watched").finish_non_exhaustive()
+    }
+}
+
+impl NamespaceStore for Watched {
+    async fn get(&self, name: &str) -> Lookup {
+        match self.namespaces.find(name) {
+            Some(settings) => Lookup::Settings(settings),
+            None => self.live.look_up(name).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

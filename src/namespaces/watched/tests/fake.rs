@@ -1,0 +1,214 @@
+//! An API server in memory that answers as the test says.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::http::{Request, Response};
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::Watched;
+use crate::namespaces::{Lookup, NamespaceStore};
+use crate::telemetry::metrics::Metrics;
+
+/// The watched Namespaces of an API server that the test plays.
+pub(super) struct Fake {
+    pub(super) watched: Arc<Watched>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) check: Box<dyn Fn() -> Result<Option<&'static str>, String>>,
+    calls: mpsc::UnboundedReceiver<Call>,
+}
+
+/// A question that waits for its answer; dropped, the connection breaks.
+pub(super) struct Call {
+    pub(super) uri: String,
+    pub(super) accept: String,
+    answer: oneshot::Sender<Response<Chunks>>,
+}
+
+/// The body of an answer, written while it is read.
+pub(super) struct Chunks(mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+    }
+}
+
+/// An open watch; dropped, it ends.
+pub(super) struct Events(mpsc::UnboundedSender<Bytes>);
+
+impl Events {
+    pub(super) async fn send(&self, kind: &str, object: &Value) {
+        self.write(&json!({"type": kind, "object": object}).to_string()).await;
+    }
+
+    pub(super) async fn write(&self, line: &str) {
+        self.0.send(format!("{line}\n").into()).unwrap();
+        settle().await;
+    }
+}
+
+impl Fake {
+    /// Starts the watch.
+    pub(super) fn start() -> Self {
+        let (sender, calls) = mpsc::unbounded_channel();
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let (answer, answered) = oneshot::channel();
+            let accept = request.headers()["accept"].to_str().unwrap().to_owned();
+            sender.send(Call { uri: request.uri().to_string(), accept, answer }).unwrap();
+            async { answered.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::ConnectionRefused)) }
+        });
+        let metrics: Arc<Metrics> = Arc::default();
+        let client = Client::new(service, "default");
+        let (watched, watch) = Watched::new(client, &Arc::default(), Arc::clone(&metrics));
+        let check = Box::new(watch.check());
+        tokio::spawn(watch.run());
+        Self { watched: Arc::new(watched), metrics, check, calls }
+    }
+
+    /// A watch that follows a list of these.
+    pub(super) async fn watching(items: &[Value]) -> (Self, Events) {
+        let mut fake = Self::start();
+        fake.call().await.list(items, "5");
+        let events = fake.call().await.watch();
+        settle().await;
+        (fake, events)
+    }
+
+    /// The next question.
+    pub(super) async fn call(&mut self) -> Call {
+        self.calls.recv().await.unwrap()
+    }
+
+    /// The questions that nobody has looked at, once nothing goes on without a later moment.
+    pub(super) async fn calls(&mut self) -> Vec<Call> {
+        settle().await;
+        std::iter::from_fn(|| self.calls.try_recv().ok()).collect()
+    }
+
+    /// Looks a Namespace up, beside the test.
+    pub(super) fn ask(&self, name: &str) -> tokio::task::JoinHandle<Lookup> {
+        let (watched, name) = (Arc::clone(&self.watched), name.to_owned());
+        tokio::spawn(async move { watched.get(&name).await })
+    }
+
+    /// The `ttl` that the watch told of, in the words of the code; nothing is asked.
+    pub(super) fn known(&self, name: &str) -> Option<String> {
+        self.watched.namespaces.find(name).map(|settings| format!("{settings:?}"))
+    }
+}
+
+impl Call {
+    pub(super) fn answer(self, status: u16, body: &str) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        sender.send(body.to_owned().into()).unwrap();
+        self.respond(status, receiver);
+    }
+
+    fn respond(self, status: u16, body: mpsc::UnboundedReceiver<Bytes>) {
+        let response = Response::builder().status(status).body(Chunks(body)).unwrap();
+        // Who asked may be gone.
+        let _ = self.answer.send(response);
+    }
+
+    pub(super) fn status(self, code: u16, reason: &str) {
+        self.answer(code, &status(code, reason).to_string());
+    }
+
+    /// The last page of a list.
+    pub(super) fn list(self, items: &[Value], version: &str) {
+        assert!(!self.uri.contains("watch="), "{} is no list", self.uri);
+        self.answer(200, &json!({"metadata": {"resourceVersion": version}, "items": items}).to_string());
+    }
+
+    /// A page with more behind it.
+    pub(super) fn page(self, items: &[Value], token: &str) {
+        let metadata = json!({"resourceVersion": "5", "continue": token});
+        self.answer(200, &json!({"metadata": metadata, "items": items}).to_string());
+    }
+
+    pub(super) fn watch(self) -> Events {
+        assert!(self.uri.contains("watch="), "{} is no watch", self.uri);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.respond(200, receiver);
+        Events(sender)
+    }
+}
+
+pub(super) fn status(code: u16, reason: &str) -> Value {
+    let message = format!("{reason} it is");
+    json!({"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message})
+}
+
+/// A Namespace that opted in.
+pub(super) fn namespace(name: &str, version: &str, ttl: &str) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+        "name": name, "resourceVersion": version, "managedFields": [{"manager": "kubectl"}],
+        "labels": {"boundtoken.dev/webhook": "enabled", "kubernetes.io/metadata.name": name},
+        "annotations": {"boundtoken.dev/ttl": ttl, "example.com/x": "y"},
+    }})
+}
+
+pub(super) fn unlabelled(name: &str) -> Value {
+    json!({"metadata": {"name": name, "resourceVersion": "7"}})
+}
+
+/// Lets every task go on until it waits for a later moment.
+pub(super) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// What is logged on this thread from here on.
+pub(super) struct Logs(
+    Arc<Mutex<Vec<u8>>>,
+    #[expect(dead_code, reason = "held")] tracing::subscriber::DefaultGuard,
+);
+
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        lock(&self.0).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn lock(lines: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    lines.lock().unwrap()
+}
+
+impl Logs {
+    pub(super) fn capture() -> Self {
+        let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let sink = Arc::clone(&lines);
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::INFO)
+            .with_writer(move || Sink(Arc::clone(&sink)))
+            .finish();
+        Self(lines, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// The lines with this text.
+    pub(super) fn count(&self, text: &str) -> usize {
+        let lines = String::from_utf8(lock(&self.0).clone()).unwrap();
+        lines.lines().filter(|line| line.contains(text)).count()
+    }
+}

@@ -1,0 +1,173 @@
+//! Live look-ups: shared, bounded in time and number, and never a guess.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::fake::{Fake, Logs, namespace, unlabelled};
+use crate::namespaces::watched::live::{BUDGET, LOOKUPS, QUESTIONS};
+use crate::namespaces::{Lookup, NamespaceStore};
+
+#[tokio::test(start_paused = true)]
+async fn what_the_watch_told_of_costs_no_question() {
+    let (mut fake, _events) = Fake::watching(&[namespace("a", "1", "2h")]).await;
+    assert!(matches!(fake.watched.get("a").await, Lookup::Settings(_)));
+    assert!(fake.calls().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_at_the_same_time_shares_the_answer() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    for (body, opted_in) in [(namespace("a", "1", "2h"), true), (unlabelled("a"), false)] {
+        let lookups: Vec<_> = (0..50).map(|_| fake.ask("a")).collect();
+        let mut calls = fake.calls().await;
+        assert_eq!(calls.len(), 1);
+        let call = calls.remove(0);
+        assert_eq!(call.uri, "/api/v1/namespaces/a");
+        assert!(call.accept.contains("as=PartialObjectMetadata;"), "{}", call.accept);
+        call.answer(200, &body.to_string());
+        for lookup in join_all(lookups).await {
+            assert_eq!(matches!(lookup.unwrap(), Lookup::Settings(_)), opted_in);
+        }
+        assert!(fake.calls().await.is_empty());
+        assert!(fake.known("a").is_none(), "the watch alone decides what is known");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_does_not_hold_for_who_asked_later() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let early = fake.ask("a");
+    let call = fake.call().await;
+    tokio::time::advance(Duration::from_millis(10)).await;
+    let late: Vec<_> = (0..10).map(|_| fake.ask("a")).collect();
+    assert!(fake.calls().await.is_empty());
+    call.answer(200, &unlabelled("a").to_string());
+    assert!(matches!(early.await.unwrap(), Lookup::NotOptedIn));
+    let mut calls = fake.calls().await;
+    assert_eq!(calls.len(), 1);
+    calls.remove(0).answer(200, &namespace("a", "9", "2h").to_string());
+    for lookup in join_all(late).await {
+        assert!(matches!(lookup.unwrap(), Lookup::Settings(_)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_remembered_about_a_namespace_without_the_label() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    for _ in 0..2 {
+        let lookup = fake.ask("a");
+        fake.call().await.status(404, "NotFound");
+        assert!(matches!(lookup.await.unwrap(), Lookup::NotOptedIn));
+    }
+    let lookup = fake.ask("a");
+    fake.call().await.answer(200, &namespace("a", "9", "2h").to_string());
+    assert!(matches!(lookup.await.unwrap(), Lookup::Settings(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_within_the_budget_is_no_answer() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let began = Instant::now();
+    let lookup = fake.ask("a");
+    let _silent = fake.call().await;
+    assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
+    assert_eq!(began.elapsed().as_secs(), BUDGET.as_secs());
+    assert_eq!(BUDGET, Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_none_is_never_taken_for_a_denial() {
+    let logs = Logs::capture();
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let other = unlabelled("b").to_string();
+    for (status, body) in
+        [(200, "{}"), (200, "<html>"), (200, ""), (200, &other), (404, "404 page not found")]
+    {
+        let lookup = fake.ask("a");
+        fake.call().await.answer(status, body);
+        assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable), "{status} {body}");
+    }
+    let lookup = fake.ask("a");
+    fake.call().await.status(403, "Forbidden");
+    assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
+    assert_eq!(logs.count("a live look-up of a Namespace failed"), 1);
+    let lookup = fake.ask("a");
+    fake.call().await.answer(200, &unlabelled("a").to_string());
+    assert!(matches!(lookup.await.unwrap(), Lookup::NotOptedIn));
+    assert_eq!(logs.count("answers live look-ups of Namespaces again"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_again_within_the_budget() {
+    let logs = Logs::capture();
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let lookup = fake.ask("a");
+    fake.call().await.status(401, "Unauthorized");
+    drop(fake.call().await);
+    fake.call().await.status(503, "ServiceUnavailable");
+    fake.call().await.answer(200, &namespace("a", "9", "2h").to_string());
+    assert!(matches!(lookup.await.unwrap(), Lookup::Settings(_)));
+    let lookup = fake.ask("a");
+    let mut asked = 0;
+    while !lookup.is_finished() {
+        asked += fake.calls().await.len();
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
+    assert_eq!(asked, 5);
+    assert_eq!(logs.count("failed; who needs one gets 503 error=the API server cannot be asked"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_names_are_never_asked_for() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let long = "a".repeat(64);
+    for name in
+        ["", ".", "..", "a/b", "../secrets", "a?watch=1", "a%2fb", "A", "a.b", "-a", "ä", "a\n", &long]
+    {
+        assert!(matches!(fake.watched.get(name).await, Lookup::NotOptedIn), "{name:?}");
+    }
+    assert!(fake.calls().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_bounded_and_keeps_its_order() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let flood: Vec<_> = (0..LOOKUPS - 1).map(|number| fake.ask(&format!("n{number}"))).collect();
+    let mut calls = fake.calls().await;
+    assert_eq!(calls.len(), QUESTIONS);
+    let real = fake.ask("real");
+    assert!(fake.calls().await.is_empty());
+    assert!(matches!(fake.watched.get("one-too-many").await, Lookup::Unavailable));
+    let mut asked = 0;
+    while !real.is_finished() {
+        for call in calls {
+            asked += 1;
+            match call.uri.as_str() {
+                "/api/v1/namespaces/real" => call.answer(200, &namespace("real", "9", "2h").to_string()),
+                _ => call.status(404, "NotFound"),
+            }
+        }
+        calls = fake.calls().await;
+        assert!(calls.len() <= QUESTIONS);
+    }
+    assert!(matches!(real.await.unwrap(), Lookup::Settings(_)));
+    assert_eq!(asked, LOOKUPS);
+    for lookup in join_all(flood).await {
+        assert!(matches!(lookup.unwrap(), Lookup::NotOptedIn));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_outlives_who_asked_first() {
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    let first = fake.ask("a");
+    let second = fake.ask("a");
+    let call = fake.call().await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    call.answer(200, &namespace("a", "9", "2h").to_string());
+    assert!(matches!(second.await.unwrap(), Lookup::Settings(_)));
+}
