@@ -1,5 +1,6 @@
 //! Logs and metrics.
 
+pub mod labels;
 pub mod logs;
 pub mod metrics;
 mod process;

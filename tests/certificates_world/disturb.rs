@@ -46,7 +46,8 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
         20 => (0_usize..3, fate).prop_map(|(replica, fate)| Event::Pass(replica, fate)),
         10 => (0_usize..3).prop_map(Event::Finish),
         3 => (0_usize..3).prop_map(Event::Restart),
-        2 => (0_usize..3, prop_oneof![Just(-3650_i64), Just(3650), Just(0), Just(-1), Just(1)])
+        // One clock is right: if all are behind, nobody can know that a certificate is due.
+        2 => (0_usize..2, prop_oneof![Just(-3650_i64), Just(3650), Just(0), Just(-1), Just(1)])
             .prop_map(|(replica, days)| Event::Clock(replica, days)),
         6 => Just(Event::NewKey),
         1 => Just(Event::EmptySecret),

@@ -91,7 +91,7 @@ impl World {
         let secret = self.secret[replica.secret.unwrap()].object.as_ref();
         let live = self.configuration[replica.configuration.unwrap()].object.as_ref();
         let now = secret.map_or(now + replica.ahead, |held| held.latest(now + replica.ahead));
-        if let Some(held) = secret.filter(|held| held.is_complete()) {
+        if let Some(held) = secret.filter(|held| held.outdates(replica.memory.as_ref())) {
             replica.memory = Some(held.clone());
         }
         if let Some(candidate) = secret.and_then(|held| held.serving.as_ref()) {

@@ -95,3 +95,21 @@ pub struct Old {
     /// When the last certificate under them expires.
     pub until: Option<OffsetDateTime>,
 }
+
+impl Change {
+    /// The change in a word, for logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Restore { .. } => "restore",
+            Self::Keep(_) => "keep",
+            Self::Renew(_) => "renew",
+            Self::Issue(_) => "issue",
+            Self::Prepare { .. } => "prepare",
+            Self::Agree(_) => "agree",
+            Self::Switch { .. } => "switch",
+            Self::Forget => "forget",
+        }
+    }
+}

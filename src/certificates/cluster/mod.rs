@@ -6,9 +6,19 @@
 
 pub mod action;
 pub mod adopt;
+pub mod bundle;
+pub mod configuration;
 pub mod damper;
+pub mod issue;
+pub mod keeper;
+mod pem;
 pub mod plan;
+mod replica;
 pub mod schedule;
+pub mod secret;
 pub mod state;
+mod views;
+mod writer;
 
+pub use keeper::{Keeper, Place};
 pub use schedule::Settings;

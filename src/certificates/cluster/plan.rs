@@ -6,16 +6,14 @@
 use time::OffsetDateTime;
 
 use super::action::{Action, Change, Old, Request, Waiting};
+use super::bundle::{self, MAX_OLD, add_new};
 use super::schedule::{Settings, add};
 use super::state::{Agreed, Certificate, Held, Leaf, Live, State, Validity, has_key};
-
-/// Most old authorities that are kept; beyond that, a new key waits until one is forgotten.
-pub const MAX_OLD: usize = 16;
 
 /// Decides. `clock` is the wall clock of this machine, which may be wrong.
 #[must_use]
 pub fn plan(state: &State<'_>, settings: &Settings, clock: OffsetDateTime) -> Action {
-    let Some(held) = state.secret else { return without_secret(state) };
+    let Some(held) = state.secret else { return bundle::without_secret(state) };
     let pass = Pass { state, settings, held, clock, now: held.latest(clock) };
     let rules = [
         Pass::refill,
@@ -29,28 +27,6 @@ pub fn plan(state: &State<'_>, settings: &Settings, clock: OffsetDateTime) -> Ac
         Pass::forget,
     ];
     rules.iter().find_map(|rule| rule(&pass)).unwrap_or_else(|| Action::Wait(pass.waiting()))
-}
-
-/// Without a Secret there is still a bundle to look after. Replicas may remember different things, so
-/// nothing is removed from it.
-fn without_secret(state: &State<'_>) -> Action {
-    let waiting = Action::Wait(Waiting::NoSecret);
-    let (Some(memory), Some(live)) = (state.memory, state.configuration) else { return waiting };
-    let mut bundle = memory.trusted();
-    let missing = bundle.iter().any(|one| !live.bundles.iter().all(|bundle| has_key(bundle, &one.key)));
-    if !missing || !state.may_publish || live.bundles.is_empty() {
-        return waiting;
-    }
-    add_new(&mut bundle, live.authorities());
-    Action::Publish(bundle)
-}
-
-fn add_new<'a>(certificates: &mut Vec<Certificate>, more: impl Iterator<Item = &'a Certificate>) {
-    for one in more {
-        if !has_key(certificates, &one.key) && certificates.len() < MAX_OLD {
-            certificates.push(one.clone());
-        }
-    }
 }
 
 /// One look at everything.

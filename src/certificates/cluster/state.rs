@@ -127,10 +127,13 @@ impl Held {
         has_key(&self.trusted(), leaf.issuer.as_ref()?).then_some(leaf)
     }
 
-    /// Whether this is worth remembering: with it, everything could be made good again.
+    /// Whether this is to be remembered instead of `memory`: it can be served, and it does not merely
+    /// lack the authority that `memory` has.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.authority.is_some() && self.usable().is_some()
+    pub fn outdates(&self, memory: Option<&Self>) -> bool {
+        let Some(leaf) = self.usable() else { return false };
+        let remembered = memory.and_then(|memory| memory.authority.as_ref());
+        self.authority.is_some() || remembered.map(|authority| &authority.key) != leaf.issuer.as_ref()
     }
 
     /// Whether nothing is left that anything could be signed or served with.
@@ -195,7 +198,7 @@ pub struct State<'a> {
     pub secret: Option<&'a Held>,
     /// The webhook configuration, if it exists.
     pub configuration: Option<&'a Live>,
-    /// The last complete content of the Secret that this replica saw.
+    /// The last content of the Secret that could be served, as this replica saw it.
     pub memory: Option<&'a Held>,
     /// What this replica serves.
     pub serving: Option<&'a Leaf>,
