@@ -7,6 +7,7 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use time::{Duration, OffsetDateTime};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Life of an authority: its certificate is handed out by people, so rarely.
 pub const AUTHORITY_LIFE: Duration = Duration::days(3650);
@@ -27,6 +28,15 @@ pub enum AuthorityError {
     /// The stored authority cannot sign.
     #[error("the stored authority cannot be used: remove ca.crt and ca.key to have a new one made")]
     Authority(#[source] rcgen::Error),
+    /// What a change is based on is not there.
+    #[error("what the change of the Secret is based on is not there any more")]
+    Missing,
+    /// The stored authority signs, but a renewed certificate would not replace its own.
+    #[error(
+        "the stored authority was made by another program, so its certificate cannot be renewed: \
+         have a new key made"
+    )]
+    Foreign,
     /// The cryptography failed.
     #[error("failed to make a certificate")]
     Signing(#[source] rcgen::Error),
@@ -36,6 +46,7 @@ pub enum AuthorityError {
 }
 
 /// A certificate and its key as PEM text.
+#[derive(Clone)]
 pub struct Pem {
     /// `CERTIFICATE`.
     pub certificate: String,
@@ -54,15 +65,60 @@ impl std::fmt::Debug for Pem {
 /// # Errors
 /// When the system has no random numbers.
 pub fn new_authority(now: OffsetDateTime) -> Result<Pem, AuthorityError> {
+    new_authority_valid(now - BACKDATED, now + AUTHORITY_LIFE)
+}
+
+/// Makes a new authority with this validity.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn new_authority_valid(
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+) -> Result<Pem, AuthorityError> {
+    let key = KeyPair::generate().map_err(AuthorityError::Signing)?;
+    self_signed(authority_params(), &key, not_before, not_after)
+}
+
+/// Makes a new certificate for the key of an authority: subject and identifiers stay, so that either
+/// certificate verifies what that key signed.
+///
+/// # Errors
+/// When the authority cannot sign, or was made by another program.
+pub fn renew_authority(
+    authority: &Pem,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+) -> Result<Pem, AuthorityError> {
+    let (certificate, key) = parts(authority)?;
+    let renewed = self_signed(authority_params(), &key, not_before, not_after)?;
+    let (other, _) = parts(&renewed)?;
+    if subject(&certificate) == subject(&other) { Ok(renewed) } else { Err(AuthorityError::Foreign) }
+}
+
+fn subject(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(certificate.subject().as_raw().to_vec())
+}
+
+fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = named("boundtoken authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = now - BACKDATED;
-    params.not_after = now + AUTHORITY_LIFE;
+    params
+}
+
+fn self_signed(
+    mut params: CertificateParams,
+    key: &KeyPair,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+) -> Result<Pem, AuthorityError> {
+    params.not_before = not_before;
+    params.not_after = not_after;
     params.serial_number = Some(random_serial()?);
-    let key = KeyPair::generate().map_err(AuthorityError::Signing)?;
-    let certificate = params.self_signed(&key).map_err(AuthorityError::Signing)?;
+    let certificate = params.self_signed(key).map_err(AuthorityError::Signing)?;
     Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
@@ -71,14 +127,33 @@ pub fn new_authority(now: OffsetDateTime) -> Result<Pem, AuthorityError> {
 /// # Errors
 /// When a name is neither a DNS name nor an address, or the authority cannot sign.
 pub fn issue(authority: &Pem, names: &[String], now: OffsetDateTime) -> Result<Pem, AuthorityError> {
+    issue_valid(authority, names, now - BACKDATED, now + LEAF_LIFE)
+}
+
+/// Signs a serving certificate with this validity; it never outlives its authority.
+///
+/// # Errors
+/// When a name is neither a DNS name nor an address, or the authority cannot sign.
+pub fn issue_valid(
+    authority: &Pem,
+    names: &[String],
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+) -> Result<Pem, AuthorityError> {
     let issuer = issuer(authority)?;
     let mut params = leaf(names)?;
-    params.not_before = now - BACKDATED;
-    params.not_after = (now + LEAF_LIFE).min(issuer.not_after);
+    params.not_before = not_before;
+    params.not_after = not_after.min(issuer.not_after);
     params.serial_number = Some(random_serial()?);
     let key = KeyPair::generate().map_err(AuthorityError::Signing)?;
     let certificate = params.signed_by(&key, &issuer.issuer).map_err(AuthorityError::Signing)?;
     Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// Whether this is an authority that [`issue`] accepts.
+#[must_use]
+pub fn can_sign(authority: &Pem) -> bool {
+    issuer(authority).is_ok()
 }
 
 struct Signer {
@@ -87,14 +162,18 @@ struct Signer {
 }
 
 fn issuer(authority: &Pem) -> Result<Signer, AuthorityError> {
-    let unreadable = |_| AuthorityError::Authority(rcgen::Error::CouldNotParseCertificate);
-    let certificate = CertificateDer::from_pem_slice(authority.certificate.as_bytes()).map_err(unreadable)?;
-    let key = PrivateKeyDer::from_pem_slice(authority.key.as_bytes()).map_err(unreadable)?;
-    let key = KeyPair::try_from(&key).map_err(AuthorityError::Authority)?;
+    let (certificate, key) = parts(authority)?;
     let facts = super::Facts::read(&certificate)
         .ok_or(AuthorityError::Authority(rcgen::Error::CouldNotParseCertificate))?;
     let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(AuthorityError::Authority)?;
     Ok(Signer { issuer, not_after: facts.not_after })
+}
+
+fn parts(authority: &Pem) -> Result<(CertificateDer<'static>, KeyPair), AuthorityError> {
+    let unreadable = |_| AuthorityError::Authority(rcgen::Error::CouldNotParseCertificate);
+    let certificate = CertificateDer::from_pem_slice(authority.certificate.as_bytes()).map_err(unreadable)?;
+    let key = PrivateKeyDer::from_pem_slice(authority.key.as_bytes()).map_err(unreadable)?;
+    Ok((certificate, KeyPair::try_from(&key).map_err(AuthorityError::Authority)?))
 }
 
 fn leaf(names: &[String]) -> Result<CertificateParams, AuthorityError> {
@@ -142,7 +221,6 @@ mod tests {
     }
 
     fn serial(pem: &Pem) -> Vec<u8> {
-        use x509_parser::prelude::{FromDer, X509Certificate};
         let der = CertificateDer::from_pem_slice(pem.certificate.as_bytes()).unwrap();
         X509Certificate::from_der(&der).unwrap().1.raw_serial().to_vec()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
@@ -22,30 +22,36 @@ pub struct Checked {
 /// Holds the serving certificate. One for the life of the process: TLS session
 /// resumption survives a swap because nothing else of the configuration changes.
 #[derive(Debug)]
-pub struct ServingCertificate(ArcSwap<Checked>);
+pub struct ServingCertificate(ArcSwapOption<Checked>);
 
 impl ServingCertificate {
     /// Starts with this certificate.
     #[must_use]
     pub fn new(first: Checked) -> Self {
-        Self(ArcSwap::from_pointee(first))
+        Self(ArcSwapOption::from_pointee(first))
+    }
+
+    /// Starts without one: until there is one, handshakes fail.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self(ArcSwapOption::empty())
     }
 
     /// Serves another certificate from the next handshake on.
     pub fn swap(&self, next: Checked) {
-        self.0.store(Arc::new(next));
+        self.0.store(Some(Arc::new(next)));
     }
 
     /// Whether this is the certificate that is served.
     #[must_use]
     pub fn serves(&self, other: &Checked) -> bool {
-        self.0.load().key.cert == other.key.cert
+        self.0.load().as_ref().is_some_and(|served| served.key.cert == other.key.cert)
     }
 
     /// Whether less than a third of the certificate's life is left.
     #[must_use]
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
-        self.0.load().facts.is_due(now)
+        self.0.load().as_ref().is_none_or(|served| served.facts.is_due(now))
     }
 
     /// Whether clients can accept the certificate at this moment.
@@ -53,7 +59,8 @@ impl ServingCertificate {
     /// # Errors
     /// The reason for `/readyz`.
     pub fn check(&self, now: OffsetDateTime) -> Result<(), String> {
-        let facts = &self.0.load().facts;
+        let served = self.0.load();
+        let Some(Checked { facts, .. }) = served.as_deref() else { return Err("not there yet".to_owned()) };
         if now >= facts.not_after {
             return Err(format!("expired at {}", clock::text(facts.not_after)));
         }
@@ -66,6 +73,6 @@ impl ServingCertificate {
 
 impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.load().key))
+        self.0.load().as_ref().map(|served| Arc::clone(&served.key))
     }
 }

@@ -6,7 +6,7 @@ use anstream::{eprintln, println};
 
 use super::{CommandError, Exit};
 use crate::certificates::Directory;
-use crate::certificates::plan::Action;
+use crate::certificates::directory::plan::Action;
 use crate::clock;
 
 /// Writes an authority and a serving certificate for installs that bring their own

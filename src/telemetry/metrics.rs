@@ -13,64 +13,9 @@ use prometheus_client::registry::Registry;
 use time::OffsetDateTime;
 
 use super::age::{Age, WatchAge};
+pub use super::labels::{Answer, Attempt, LookupResult, WriteResult, Written, mode_name};
 use super::process::Process;
-use crate::admission::Outcome;
 use crate::policy::Mode;
-
-/// What became of a request: an outcome of admission, or why there was none.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// HTTP 400, 404, 405, 408, 413 or 415: not a request of an API server.
-    BadRequest,
-    /// An AdmissionReview.
-    Outcome(Outcome),
-    /// HTTP 503: no settings of the Namespace, or no memory for the body.
-    Unavailable,
-}
-
-impl Answer {
-    /// The value of the label `outcome`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad-request",
-            Self::Outcome(outcome) => outcome.as_str(),
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// What a look-up of a Namespace's settings found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LookupResult {
-    /// The Namespace did not opt in.
-    NotOptedIn,
-    /// Its settings.
-    Settings,
-    /// Nothing, because nobody answered.
-    Unavailable,
-}
-
-/// The mode of a request as the value of the label `mode`.
-#[must_use]
-pub fn mode_name(mode: Option<Mode>) -> &'static str {
-    mode.map_or("none", Mode::as_str)
-}
-
-/// Whether something new came into use: a certificate, a manifest of Namespaces.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Attempt {
-    /// It cannot be used.
-    Failure,
-    /// It is in use.
-    Success,
-}
-
-impl From<Attempt> for ResultOf {
-    fn from(attempt: Attempt) -> Self {
-        Self { result: Word(if attempt == Attempt::Success { "success" } else { "failure" }) }
-    }
-}
 
 /// A fixed word as a label value.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -94,8 +39,20 @@ struct ResultOf {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct Write {
+    object: Word,
+    result: Word,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct Certificate {
     certificate: Word,
+}
+
+impl From<Attempt> for ResultOf {
+    fn from(attempt: Attempt) -> Self {
+        Self { result: Word(if attempt == Attempt::Success { "success" } else { "failure" }) }
+    }
 }
 
 /// A connection that is open.
@@ -120,6 +77,7 @@ pub struct Metrics {
     watch_age: Age,
     expiry: Family<Certificate, Gauge>,
     rotations: Family<ResultOf, Counter>,
+    writes: Family<Write, Counter>,
     reloads: Family<ResultOf, Counter>,
 }
 
@@ -178,6 +136,12 @@ impl Metrics {
         self.rotations.get_or_create(&attempt.into()).inc();
     }
 
+    /// Counts a write of what certificates are kept in.
+    pub fn wrote(&self, written: Written, result: WriteResult) {
+        let (object, result) = (Word(written.as_str()), Word(result.as_str()));
+        self.writes.get_or_create(&Write { object, result }).inc();
+    }
+
     /// Counts a change of the manifest of Namespaces.
     pub fn reloaded_namespaces(&self, attempt: Attempt) {
         self.reloads.get_or_create(&attempt.into()).inc();
@@ -205,6 +169,7 @@ impl Default for Metrics {
             watch_age: Age::default(),
             expiry: Family::default(),
             rotations: Family::default(),
+            writes: Family::default(),
             reloads: Family::default(),
         };
         metrics.register();
@@ -242,6 +207,7 @@ impl Metrics {
             self.expiry.clone(),
         );
         registry.register("certificate_rotations", "New certificates, served or not", self.rotations.clone());
+        registry.register("certificate_writes", "Writes of the Secret and the caBundle", self.writes.clone());
         registry.register("namespaces_reloads", "Changes of --namespaces, usable or not", reloads.clone());
         registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
@@ -250,6 +216,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::Outcome;
 
     #[test]
     fn the_names_are_those_of_the_contract() {

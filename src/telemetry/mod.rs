@@ -1,6 +1,7 @@
 //! Logs and metrics.
 
 mod age;
+pub mod labels;
 pub mod logs;
 pub mod metrics;
 mod process;

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::Facts;
+use super::super::Facts;
 
 /// What is there, as far as it can be used at all.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::ServingCertificate;
-use super::directory::{Directory, DirectoryError, Ensured};
+use super::super::ServingCertificate;
+use super::{Directory, DirectoryError, Ensured};
 use crate::clock;
 use crate::files::Fingerprint;
 use crate::telemetry::metrics::{Attempt, Metrics};
@@ -93,7 +93,7 @@ mod tests {
 
     use time::Duration;
 
-    use super::super::authority::LEAF_LIFE;
+    use super::super::super::authority::LEAF_LIFE;
     use super::*;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::days(20_000));

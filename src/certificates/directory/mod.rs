@@ -1,22 +1,21 @@
 //! `--tls-dir`: an authority and a serving certificate that we make, keep and renew ourselves.
 
+pub mod plan;
+pub mod self_made;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use time::OffsetDateTime;
 
+use self::plan::{Action, Found, plan};
 use super::Facts;
 use super::authority::{AuthorityError, Pem, issue, new_authority};
 use super::files::{PairError, load, read_facts};
-use super::plan::{Action, Found, plan};
 use super::serving::Checked;
+use super::trust;
 use crate::files::{Access, Bounded, Fingerprint, write_atomically};
 
 /// Why the directory does not yield a certificate.
@@ -158,28 +157,11 @@ fn is_signed_by(leaf: &Checked, authority: &Checked, now: OffsetDateTime) -> boo
     let name = leaf.facts.names.first().and_then(|name| ServerName::try_from(name.as_str()).ok());
     let root = authority.key.cert.first();
     match (leaf.key.cert.split_first(), root, name) {
-        (Some((end_entity, rest)), Some(root), Some(name)) => verify(end_entity, rest, root, &name, now),
+        (Some((end_entity, rest)), Some(root), Some(name)) => {
+            trust::verify(end_entity, rest, std::slice::from_ref(root), &name, now).is_ok()
+        }
         _ => false,
     }
-}
-
-fn verify(
-    end_entity: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    root: &CertificateDer<'static>,
-    name: &ServerName<'_>,
-    now: OffsetDateTime,
-) -> bool {
-    let mut roots = RootCertStore::empty();
-    if roots.add(root.clone()).is_err() {
-        return false;
-    }
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let seconds = u64::try_from(now.unix_timestamp()).unwrap_or_default();
-    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .is_ok_and(|verifier| verifier.verify_server_cert(end_entity, intermediates, name, &[], now).is_ok())
 }
 
 #[cfg(test)]

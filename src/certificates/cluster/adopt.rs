@@ -1,0 +1,107 @@
+//! Which serving certificate a replica serves: the one it serves now, or the one in the Secret. Pure.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::state::{Leaf, Live};
+
+/// What there is to choose between.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// What this replica serves now.
+    pub serving: Option<&'a Leaf>,
+    /// What the Secret holds.
+    pub candidate: &'a Leaf,
+    /// The webhook configuration, if it exists.
+    pub configuration: Option<&'a Live>,
+    /// How long the configuration has accepted the candidate, as this replica saw it.
+    pub accepted_for: Duration,
+    /// How long a change of the configuration may take to reach every API server.
+    pub dwell: Duration,
+}
+
+/// Whether to serve what the Secret holds from now on.
+///
+/// A certificate under another authority is served only after API servers have had time to learn of
+/// that authority, unless they do not trust what is served now anyway. That it has expired by the clock
+/// of this machine is no reason: that clock may be ahead.
+#[must_use]
+pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
+    let Choice { serving, candidate, configuration, accepted_for, dwell } = *choice;
+    let Some(serving) = serving else { return true };
+    if serving.der == candidate.der {
+        return false;
+    }
+    let accepts = |leaf: &Leaf| configuration.is_some_and(|live| live.accepts(leaf, now));
+    if serving.issuer.is_some() && serving.issuer == candidate.issuer {
+        return true;
+    }
+    let trusts = |leaf: &Leaf| configuration.is_some_and(|live| live.trusts_issuer_of(leaf));
+    accepts(candidate) && (accepted_for >= dwell || !trusts(serving))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration as Life;
+
+    use super::super::state::{Certificate, Der, Validity};
+    use super::*;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Life::days(20_000));
+    const VALIDITY: Validity = Validity {
+        not_before: NOW.saturating_sub(Life::days(1)),
+        not_after: NOW.saturating_add(Life::days(1)),
+    };
+
+    fn der(byte: u8) -> Der {
+        Der([byte].as_slice().into())
+    }
+
+    fn leaf(own: u8, issuer: u8) -> Leaf {
+        Leaf { der: der(own), issuer: Some(der(issuer)), names: Vec::new(), validity: VALIDITY }
+    }
+
+    /// What becomes of the leaf 1 under authority 1 when the Secret holds leaf 2 under `issuer`.
+    fn adopted(issuer: u8, bundle: &[u8], seconds: u64) -> bool {
+        let roots =
+            bundle.iter().map(|key| Certificate { der: der(*key), key: der(*key), validity: VALIDITY });
+        let live = Live { version: String::new(), bundles: vec![roots.collect()], owned: true };
+        let choice = Choice {
+            serving: Some(&leaf(1, 1)),
+            candidate: &leaf(2, issuer),
+            configuration: Some(&live),
+            accepted_for: Duration::from_secs(seconds),
+            dwell: Duration::from_secs(300),
+        };
+        adopts(&choice, NOW)
+    }
+
+    #[test]
+    fn another_authority_is_waited_for() {
+        for (issuer, bundle, seconds, expected) in [
+            (1, [1, 1].as_slice(), 0, true),
+            (2, &[1], 300, false),
+            (2, &[1, 2], 299, false),
+            (2, &[1, 2], 300, true),
+            (2, &[2], 0, true),
+            (2, &[], 300, false),
+        ] {
+            assert_eq!(adopted(issuer, bundle, seconds), expected, "{issuer} {bundle:?} {seconds}");
+        }
+    }
+
+    #[test]
+    fn something_is_better_than_nothing() {
+        let choice = |serving| Choice {
+            serving,
+            candidate: &leaf(2, 2),
+            configuration: None,
+            accepted_for: Duration::ZERO,
+            dwell: Duration::from_secs(300),
+        };
+        assert!(adopts(&choice(None), NOW));
+        assert!(!adopts(&choice(Some(&leaf(2, 2))), NOW));
+        assert!(!adopts(&choice(Some(&leaf(1, 1))), NOW));
+    }
+}

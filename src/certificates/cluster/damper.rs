@@ -1,0 +1,104 @@
+//! Bounds how often the webhook configuration is written while somebody else writes it as well. Pure.
+//!
+//! Two writers that overwrite each other as fast as they can have taken control planes down. What counts
+//! is how often the configuration was seen to be wrong, not how often this replica wrote it: so the
+//! bound holds for all replicas together, since all of them see the same changes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How often the configuration is put right at once within [`WINDOW`].
+pub const AT_ONCE: usize = 3;
+
+/// The window of [`AT_ONCE`]; beyond it, the configuration is written once in this time.
+pub const WINDOW: Duration = Duration::from_secs(60);
+
+/// What has been seen of late. Moments are durations since any fixed one, by a clock that only runs.
+#[derive(Clone, Debug, Default)]
+pub struct Damper {
+    /// When a version was first seen to be wrong, the last [`AT_ONCE`] and one more.
+    wrong: VecDeque<Duration>,
+    wrong_version: Option<String>,
+    /// When the configuration was last seen to be right, or written.
+    right: Option<Duration>,
+}
+
+impl Damper {
+    /// Notes that the configuration is as it should be.
+    pub fn saw_right(&mut self, now: Duration) {
+        self.right = Some(now);
+        self.wrong_version = None;
+    }
+
+    /// Notes that this version of the configuration is not as it should be.
+    pub fn saw_wrong(&mut self, version: &str, now: Duration) {
+        if self.wrong_version.as_deref() == Some(version) {
+            return;
+        }
+        self.wrong_version = Some(version.to_owned());
+        self.wrong.push_back(now);
+        if self.wrong.len() > AT_ONCE + 1 {
+            self.wrong.pop_front();
+        }
+    }
+
+    /// Notes that this replica wrote the configuration.
+    pub fn wrote(&mut self, now: Duration) {
+        self.right = Some(now);
+    }
+
+    /// Whether the configuration may be written.
+    #[must_use]
+    pub fn may_write(&self, now: Duration) -> bool {
+        let recent = self.wrong.iter().filter(|seen| now.saturating_sub(**seen) < WINDOW).count();
+        recent <= AT_ONCE || self.right.is_none_or(|right| now.saturating_sub(right) >= WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds at which a replica writes while another writer spoils each version after a second.
+    fn fight(seconds: u64, mut step: impl FnMut(&mut Damper, Duration)) -> Vec<u64> {
+        let (mut damper, mut version, mut wrote) = (Damper::default(), 0, Vec::new());
+        for second in 0..seconds {
+            let now = Duration::from_secs(second);
+            step(&mut damper, now);
+            damper.saw_wrong(&version.to_string(), now);
+            if damper.may_write(now) {
+                damper.wrote(now);
+                wrote.push(second);
+                version += 1;
+            }
+        }
+        wrote
+    }
+
+    #[test]
+    fn a_fight_is_bounded() {
+        let wrote = fight(300, |_, _| {});
+        assert_eq!(wrote, [0, 1, 2, 62, 122, 182, 242]);
+    }
+
+    #[test]
+    fn what_another_replica_writes_counts_as_well() {
+        let wrote = fight(300, |damper, now| {
+            if now.as_secs() % 60 == 59 {
+                damper.saw_right(now);
+            }
+        });
+        assert_eq!(wrote, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_change_now_and_then_is_put_right_at_once() {
+        let mut damper = Damper::default();
+        for minute in 0..10 {
+            let now = Duration::from_secs(60 * minute);
+            damper.saw_wrong(&minute.to_string(), now);
+            assert!(damper.may_write(now));
+            damper.saw_right(now);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Keeps the certificates of the cluster: looks, decides, carries out one action, and looks again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kube::runtime::watcher::DefaultBackoff;
+use kube::{Api, Client};
+use time::OffsetDateTime;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::action::{Action, Waiting};
+use super::damper::Damper;
+use super::plan::plan;
+use super::replica::Replica;
+use super::schedule::Settings;
+use super::state::State;
+use super::views::{self, Change, View};
+use super::writer::{Outcome, Writer};
+use crate::certificates::ServingCertificate;
+use crate::telemetry::metrics::{Attempt, Metrics, WriteResult, Written};
+
+/// What is where in the cluster.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Our own Namespace, which shall own the configuration.
+    pub namespace: String,
+    /// The Secret in it.
+    pub secret: String,
+    /// The MutatingWebhookConfiguration.
+    pub configuration: String,
+    /// The Service that API servers call.
+    pub service: String,
+    /// The names that the certificate speaks for; see [`Place::service_name`].
+    pub names: Vec<String>,
+}
+
+impl Place {
+    /// The name under which API servers verify a webhook that is a Service.
+    #[must_use]
+    pub fn service_name(service: &str, namespace: &str) -> String {
+        format!("{service}.{namespace}.svc")
+    }
+}
+
+/// What tells the time of day.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// The keeper of one replica.
+pub struct Keeper {
+    replica: Replica,
+    writer: Writer,
+    secret: View,
+    configuration: View,
+    settings: Settings,
+    clock: Clock,
+    started: Instant,
+    steady: Option<(String, Instant)>,
+    /// When what is seen now will have been the same for as long as the plan asks for.
+    ripe: Option<Instant>,
+    damper: Damper,
+    backoff: DefaultBackoff,
+    /// No write before this moment: the last one failed.
+    paused: Option<Instant>,
+    told: String,
+    metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keeper").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Prepares a keeper; it does nothing before [`Keeper::run`].
+    #[must_use]
+    pub fn new(client: Client, place: Place, settings: Settings, metrics: Arc<Metrics>) -> Self {
+        let secrets = Api::namespaced_with(client.clone(), &place.namespace, &views::secrets());
+        let configurations = Api::all_with(client.clone(), &views::configurations());
+        Self {
+            secret: View::new(secrets.clone(), &place.secret),
+            configuration: View::new(configurations.clone(), &place.configuration),
+            replica: Replica::new(place.clone(), settings.dwell, Arc::clone(&metrics)),
+            writer: Writer::new(client, secrets, configurations, place, Arc::clone(&metrics)),
+            settings,
+            clock: Arc::new(crate::clock::now),
+            started: Instant::now(),
+            steady: None,
+            ripe: None,
+            damper: Damper::default(),
+            backoff: DefaultBackoff::default(),
+            paused: None,
+            told: String::new(),
+            metrics,
+        }
+    }
+
+    /// Takes another clock than that of the machine.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// What the listener serves; handshakes fail until there is something.
+    #[must_use]
+    pub fn serving(&self) -> Arc<ServingCertificate> {
+        self.replica.serving()
+    }
+
+    /// The readiness check `certificate`: something is served, and the published `caBundle` verifies it.
+    pub fn readiness(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
+        self.replica.readiness()
+    }
+
+    /// Keeps the certificates until it is cancelled. No error ends it.
+    pub async fn run(mut self, cancelled: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.settings.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let pause = self.paused.unwrap_or_else(Instant::now);
+            let (ripe, ripens) = (self.ripe.unwrap_or_else(Instant::now), self.ripe.is_some());
+            let changed = tokio::select! {
+                () = cancelled.cancelled() => return,
+                change = self.secret.next() => change,
+                change = self.configuration.next() => change,
+                _ = ticks.tick() => Change::Changed,
+                () = tokio::time::sleep_until(pause), if self.paused.is_some() => {
+                    self.paused = None;
+                    Change::Changed
+                }
+                () = tokio::time::sleep_until(ripe), if ripens => Change::Changed,
+            };
+            match changed {
+                Change::Changed => self.pass().await,
+                Change::Same => {}
+                Change::Failed(error) => self.tell(format!("cannot watch: {error}")),
+            }
+        }
+    }
+
+    /// Looks at everything once, and carries out one action.
+    async fn pass(&mut self) {
+        if self.secret.seen.object().is_none() || self.configuration.seen.object().is_none() {
+            return;
+        }
+        if self.paused.is_some() {
+            return self.look();
+        }
+        if let Err(error) = self.writer.find_owner().await {
+            self.look();
+            return self.failed(&error);
+        }
+        self.look();
+        let action = self.decide();
+        self.carry_out(action).await;
+    }
+
+    /// Takes in what is seen, and serves what is to be served.
+    fn look(&mut self) {
+        let (Some(secret), Some(configuration)) =
+            (self.secret.seen.object(), self.configuration.seen.object())
+        else {
+            return;
+        };
+        let owner = self.writer.owner();
+        self.replica.look(secret, configuration, owner, Instant::now(), (self.clock)());
+    }
+
+    fn decide(&mut self) -> Action {
+        let now = self.started.elapsed();
+        let version = self.replica.version();
+        if self.steady.as_ref().is_none_or(|(seen, _)| *seen != version) {
+            self.steady = Some((version, Instant::now()));
+        }
+        let since = self.steady.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+        let steady = since.elapsed();
+        self.ripe = [1, 2]
+            .map(|ticks| since + self.settings.tick * ticks)
+            .into_iter()
+            .find(|at| *at > Instant::now());
+        let (secret, live) = (self.replica.held(), self.replica.live());
+        if let (Some(held), Some(live)) = (secret, live) {
+            if live.trusts_exactly(&held.trusted()) && live.owned {
+                self.damper.saw_right(now);
+            } else {
+                self.damper.saw_wrong(&live.version, now);
+            }
+        }
+        let state = State {
+            secret,
+            configuration: live,
+            memory: self.replica.memory().map(|stored| &stored.held),
+            serving: self.replica.leaf(),
+            names: self.replica.names(),
+            steady,
+            may_publish: self.damper.may_write(now),
+        };
+        plan(&state, &self.settings, (self.clock)())
+    }
+
+    async fn carry_out(&mut self, action: Action) {
+        let outcome = match &action {
+            Action::Wait(waiting) => return self.tell_waiting(*waiting),
+            Action::Write(change) => {
+                let Some(stored) = self.replica.stored() else { return };
+                self.writer.write(change, stored, self.replica.memory()).await
+            }
+            Action::Publish(bundle) => {
+                let Some(published) = self.replica.published() else { return };
+                let expected = self.replica.stored().map(|stored| stored.resource_version.clone());
+                let outcome = self.writer.publish(bundle, published, expected).await;
+                self.damper.wrote(self.started.elapsed());
+                outcome
+            }
+        };
+        match outcome {
+            Ok(Outcome::Done) => {
+                self.told.clear();
+                self.backoff = DefaultBackoff::default();
+            }
+            // Whoever was faster is seen soon.
+            Ok(Outcome::Conflict) => {}
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&mut self, error: &super::writer::WriteError) {
+        self.metrics.rotated(Attempt::Failure);
+        let pause = self.backoff.next().unwrap_or(self.settings.tick);
+        self.paused = Some(Instant::now() + pause);
+        self.tell(crate::telemetry::chain(error));
+    }
+
+    fn tell_waiting(&mut self, waiting: Waiting) {
+        if waiting == Waiting::HeldBack {
+            self.metrics.wrote(Written::Configuration, WriteResult::HeldBack);
+        }
+        match self.writer.advice(waiting) {
+            Some(advice) => self.tell(advice),
+            None => self.told.clear(),
+        }
+    }
+
+    /// Once per sentence: everything is looked at again every minute.
+    fn tell(&mut self, sentence: String) {
+        if sentence != self.told {
+            tracing::warn!(reason = sentence, "the certificates of the cluster are not as they should be");
+            self.told = sentence;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The Secret and the configuration as this replica sees them: watched one by one, by name.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt};
+use kube::api::{Api, ApiResource};
+use kube::core::DynamicObject;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Config, Event, watcher};
+
+/// How long a watch lasts, in seconds: one whose connection is dead is noticed after that.
+const WATCH_SECONDS: u32 = 60;
+
+/// What is known of one object.
+#[derive(Debug, Default)]
+pub(super) enum Seen {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// It does not exist.
+    Absent,
+    /// It exists.
+    Object(Box<DynamicObject>),
+}
+
+impl Seen {
+    /// The object; `None` as long as nothing is known, `Some(None)` if it does not exist.
+    pub(super) fn object(&self) -> Option<Option<&DynamicObject>> {
+        match self {
+            Self::Nothing => None,
+            Self::Absent => Some(None),
+            Self::Object(object) => Some(Some(object)),
+        }
+    }
+}
+
+/// One object, kept up to date.
+pub(super) struct View {
+    events: Pin<Box<dyn Stream<Item = watcher::Result<Event<DynamicObject>>> + Send>>,
+    listed: bool,
+    pub(super) seen: Seen,
+}
+
+/// What happened to a view.
+pub(super) enum Change {
+    /// The object changed, or appeared, or went.
+    Changed,
+    /// Nothing that matters.
+    Same,
+    /// The watch failed; it is tried again after a pause that grows.
+    Failed(String),
+}
+
+impl View {
+    /// Watches the object of this name. The right to list and watch is bound to its name, so the
+    /// requests have to select it.
+    pub(super) fn new(api: Api<DynamicObject>, name: &str) -> Self {
+        let config = Config::default().fields(&format!("metadata.name={name}")).timeout(WATCH_SECONDS);
+        Self { events: watcher(api, config).default_backoff().boxed(), listed: false, seen: Seen::Nothing }
+    }
+
+    /// Waits for the next event.
+    pub(super) async fn next(&mut self) -> Change {
+        match self.events.next().await {
+            Some(Ok(event)) => self.take(event),
+            Some(Err(error)) => Change::Failed(crate::telemetry::chain(&error)),
+            // The stream never ends; should it, nothing is seen any more.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn take(&mut self, event: Event<DynamicObject>) -> Change {
+        match event {
+            Event::Init => {
+                self.listed = false;
+                return Change::Same;
+            }
+            Event::InitApply(object) => {
+                self.listed = true;
+                self.seen = Seen::Object(Box::new(object));
+            }
+            Event::Apply(object) => self.seen = Seen::Object(Box::new(object)),
+            Event::InitDone if self.listed => return Change::Same,
+            Event::InitDone | Event::Delete(_) => self.seen = Seen::Absent,
+        }
+        Change::Changed
+    }
+}
+
+/// The type of Secrets, read as untyped objects.
+pub(super) fn secrets() -> ApiResource {
+    ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&())
+}
+
+/// The type of webhook configurations, read as untyped objects.
+pub(super) fn configurations() -> ApiResource {
+    ApiResource::erase::<k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration>(&())
+}

@@ -1,0 +1,317 @@
+//! Keepers against an API server in memory: what is read, what is written, and that nothing stops it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fake_api;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use boundtoken::certificates::ServingCertificate;
+use boundtoken::certificates::cluster::{Keeper, Place, Settings};
+use boundtoken::telemetry::metrics::Metrics;
+use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+struct Running {
+    task: JoinHandle<()>,
+    ready: Box<dyn Fn() -> Result<(), String>>,
+    serving: Arc<ServingCertificate>,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn place() -> Place {
+    let service = "boundtoken".to_owned();
+    Place {
+        namespace: NAMESPACE.to_owned(),
+        secret: SECRET.to_owned(),
+        configuration: CONFIGURATION.to_owned(),
+        names: vec![Place::service_name(&service, NAMESPACE)],
+        service,
+    }
+}
+
+/// A replica that lives for so many writes.
+fn start_for(api: &Arc<FakeApi>, writes: usize) -> Running {
+    start_with(api, writes, Settings::default())
+}
+
+fn start_with(api: &Arc<FakeApi>, writes: usize, settings: Settings) -> Running {
+    let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
+    let keeper = Keeper::new(api.client(writes), place(), settings, Arc::clone(&metrics))
+        .with_clock(Arc::new(move || clock.now()));
+    let (serving, ready) = (keeper.serving(), Box::new(keeper.readiness()));
+    Running { task: tokio::spawn(keeper.run(CancellationToken::new())), ready, serving, metrics }
+}
+
+fn start(api: &Arc<FakeApi>) -> Running {
+    start_for(api, usize::MAX)
+}
+
+/// Time stands still but for this.
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn text(object: &Value, key: &str) -> String {
+    String::from_utf8(STANDARD.decode(object["data"][key].as_str().unwrap()).unwrap()).unwrap()
+}
+
+fn authority(api: &FakeApi) -> String {
+    text(&api.get(Kind::Secret).unwrap(), "ca.crt")
+}
+
+fn bundle(api: &FakeApi) -> String {
+    let configuration = api.get(Kind::Configuration).unwrap();
+    let bundle =
+        configuration["webhooks"][1]["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned();
+    String::from_utf8(STANDARD.decode(bundle).unwrap()).unwrap()
+}
+
+fn same(pem: &str) -> String {
+    pem.replace("\r\n", "\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_replicas_that_start_at_once_make_one_authority() {
+    let api = FakeApi::new();
+    let replicas: Vec<_> = (0..20).map(|_| start(&api)).collect();
+    pass(5).await;
+    for replica in &replicas {
+        assert_eq!((replica.ready)(), Ok(()));
+    }
+    assert_eq!((api.writes(Kind::Secret).len(), api.writes(Kind::Configuration).len()), (1, 1));
+    assert_eq!(bundle(&api), same(&authority(&api)));
+    let configuration = api.get(Kind::Configuration).unwrap();
+    assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "eA==", "somebody else's");
+    let owner =
+        json!([{"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE, "uid": "uid-of-the-namespace"}]);
+    assert_eq!(configuration["metadata"]["ownerReferences"], owner);
+    pass(1200).await;
+    assert_eq!((api.writes(Kind::Secret).len(), api.writes(Kind::Configuration).len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_ends_after_any_write_is_continued_by_the_next() {
+    let api = FakeApi::new();
+    let steady = start(&api);
+    pass(120).await;
+    let first = authority(&api);
+    let annotate =
+        |object: &mut Value| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "asked".into();
+    api.edit(Kind::Secret, annotate);
+    drop(steady);
+    for generation in 0..12 {
+        let replica = start_for(&api, 1);
+        pass(150).await;
+        assert!((replica.ready)().is_ok(), "replica {generation}: {:?}", (replica.ready)());
+    }
+    let secret = api.get(Kind::Secret).unwrap();
+    assert_ne!(authority(&api), first);
+    assert_eq!(text(&secret, "old-ca.crt"), same(&first));
+    assert!(secret["metadata"]["annotations"].get("boundtoken.dev/new-key").is_none());
+    assert!(secret["data"].get("next-ca.key").is_none());
+    assert!(bundle(&api).contains(&same(&first)) && bundle(&api).contains(&same(&authority(&api))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_served_only_after_the_dwell_time() {
+    let api = FakeApi::new();
+    let replicas = [start(&api), start(&api)];
+    pass(600).await;
+    let first = text(&api.get(Kind::Secret).unwrap(), "tls.crt");
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(290).await;
+    assert_eq!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), first);
+    assert_eq!(bundle(&api).matches("BEGIN").count(), 2);
+    pass(60).await;
+    assert_ne!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), first);
+    for replica in &replicas {
+        assert_eq!((replica.ready)(), Ok(()));
+        assert!(
+            replica.metrics.text().contains("boundtoken_certificate_rotations_total{result=\"success\"} 2\n")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_authority_is_forgotten_after_its_last_certificate() {
+    let api = FakeApi::new();
+    let serving_life = time::Duration::hours(1);
+    let _replica = start_with(&api, usize::MAX, Settings { serving_life, ..Settings::default() });
+    pass(60).await;
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(3500).await;
+    assert_eq!(bundle(&api).matches("BEGIN").count(), 2);
+    pass(900).await;
+    assert_eq!(bundle(&api), same(&authority(&api)));
+    assert!(api.get(Kind::Secret).unwrap()["data"].get("old-ca.crt").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn certificates_renew_themselves() {
+    let api = FakeApi::new();
+    let (authority_life, serving_life) = (time::Duration::hours(12), time::Duration::hours(1));
+    let replica =
+        start_with(&api, usize::MAX, Settings { authority_life, serving_life, ..Settings::default() });
+    pass(60).await;
+    let (first, leaf) = (authority(&api), text(&api.get(Kind::Secret).unwrap(), "tls.crt"));
+    for _ in 0..36 {
+        pass(3600).await;
+        assert_eq!((replica.ready)(), Ok(()));
+        assert_eq!(replica.serving.check(api.now()), Ok(()));
+        assert_ne!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), leaf);
+    }
+    assert_ne!(authority(&api), first);
+    let writes = api.writes(Kind::Configuration).len();
+    assert!((4..=6).contains(&writes), "{writes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wiped_bundle_is_put_right_at_once() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(5).await;
+    api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+    pass(1).await;
+    assert_eq!((bundle(&api), (replica.ready)()), (same(&authority(&api)), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_writer_is_answered_a_few_times_and_then_once_a_minute() {
+    let api = FakeApi::new();
+    let replicas = [start(&api), start(&api), start(&api)];
+    pass(120).await;
+    let before = api.writes(Kind::Configuration).len();
+    for _ in 0..300 {
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+    }
+    let writes = api.writes(Kind::Configuration).len() - before;
+    assert!((5..=9).contains(&writes), "{writes}");
+    assert!(replicas[0].metrics.text().contains("result=\"held-back\""));
+    pass(70).await;
+    assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_tried_again_and_counted() {
+    let api = FakeApi::new();
+    api.fail_next(&[500, 503, 429, 403, 500]);
+    let replica = start(&api);
+    pass(1).await;
+    assert!((replica.ready)().is_err());
+    pass(60).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    let text = replica.metrics.text();
+    assert!(
+        text.contains("boundtoken_certificate_writes_total{object=\"secret\",result=\"error\"} 5\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
+    let truncated = |object: &Value, key: &str| STANDARD.encode(&text(object, key)[..60]);
+    type Damage = Box<dyn Fn(&mut Value)>;
+    let damages: Vec<(&str, Damage)> = vec![
+        (
+            "emptied",
+            Box::new(|object| {
+                object.as_object_mut().unwrap().remove("data");
+            }),
+        ),
+        (
+            "truncated",
+            Box::new(move |object| {
+                for key in ["tls.crt", "tls.key", "ca.crt", "ca.key"] {
+                    object["data"][key] = truncated(object, key).into();
+                }
+            }),
+        ),
+        ("keys exchanged", Box::new(|object| object["data"]["tls.key"] = object["data"]["ca.key"].clone())),
+        ("no key of the authority", Box::new(|object| object["data"]["ca.key"] = Value::Null)),
+        (
+            "wrong types",
+            Box::new(|object| object["data"] = json!({"tls.crt": 1, "tls.key": [], "ca.crt": {}})),
+        ),
+        ("no object", Box::new(|object| object["data"] = json!("data"))),
+        ("no base64", Box::new(|object| object["data"]["tls.crt"] = "%".into())),
+        ("huge", Box::new(|object| object["data"]["ca.crt"] = STANDARD.encode(vec![b'x'; 900_000]).into())),
+        (
+            "wrong annotations",
+            Box::new(|object| {
+                object["metadata"]["annotations"] =
+                    json!({"boundtoken.dev/agreed": "x y", "boundtoken.dev/old-authorities-until": "soon"});
+            }),
+        ),
+    ];
+    for (damage, apply) in damages {
+        let api = FakeApi::new();
+        let replica = start(&api);
+        pass(300).await;
+        let first = bundle(&api);
+        api.edit(Kind::Secret, |object| apply(object));
+        pass(1).await;
+        assert_eq!((replica.ready)(), Ok(()), "{damage}");
+        pass(900).await;
+        assert_eq!((replica.ready)(), Ok(()), "{damage}");
+        assert!(bundle(&api).contains(&first), "{damage}");
+        // A replica that comes up now finds all it needs.
+        let other = start(&api);
+        pass(5).await;
+        assert_eq!((other.ready)(), Ok(()), "{damage}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_comes_back_empty_gets_what_is_remembered() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    let first = authority(&api);
+    api.put(Kind::Secret, None);
+    pass(300).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    api.apply_secret();
+    pass(5).await;
+    assert_eq!((authority(&api), (replica.ready)()), (first, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_configuration_what_was_ready_stays_ready() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    api.put(Kind::Configuration, None);
+    pass(5).await;
+    let late = start(&api);
+    pass(5).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    assert!((late.ready)().unwrap_err().contains("kubectl apply -k manifests"));
+    api.apply_configuration();
+    pass(5).await;
+    assert_eq!(((replica.ready)(), (late.ready)()), (Ok(()), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_does_not_verify_makes_a_replica_unready() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(60).await;
+    api.fail_next(&[500; 40]);
+    api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+    pass(1).await;
+    let reason = (replica.ready)().unwrap_err();
+    assert!(reason.starts_with("the caBundle of boundtoken does not verify"), "{reason}");
+}

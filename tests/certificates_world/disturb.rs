@@ -1,0 +1,166 @@
+//! What happens to the cluster of the model: everything that people, programs and clocks do to it.
+
+use boundtoken::certificates::cluster::state::{Held, Validity};
+use proptest::prelude::*;
+use time::Duration as Life;
+
+use super::replica::Fate;
+use super::{World, wall};
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Advance(u64),
+    See(usize, usize, usize),
+    Pass(usize, Fate),
+    Finish(usize),
+    Restart(usize),
+    Clock(usize, i64),
+    NewKey,
+    EmptySecret,
+    LoseAuthorityKey,
+    LoseAuthority,
+    LoseServing,
+    ForeignAuthority,
+    DeleteSecret,
+    ApplySecret,
+    WipeBundle,
+    WipeOneBundle,
+    ForeignBundle,
+    RevertBundle(usize),
+    DeleteConfiguration,
+    ApplyConfiguration,
+    Fight(u64),
+}
+
+pub fn events() -> impl Strategy<Value = Vec<Event>> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Works),
+        1 => Just(Fate::Lost),
+        1 => Just(Fate::CrashBefore),
+        1 => Just(Fate::CrashAfter),
+    ];
+    let event = prop_oneof![
+        20 => (1_u64..400).prop_map(Event::Advance),
+        3 => (600_u64..9000).prop_map(Event::Advance),
+        10 => (0_usize..3, 0_usize..4, 0_usize..4).prop_map(|(a, b, c)| Event::See(a, b, c)),
+        20 => (0_usize..3, fate).prop_map(|(replica, fate)| Event::Pass(replica, fate)),
+        10 => (0_usize..3).prop_map(Event::Finish),
+        3 => (0_usize..3).prop_map(Event::Restart),
+        // One clock is right: if all are behind, nobody can know that a certificate is due.
+        2 => (0_usize..2, prop_oneof![Just(-3650_i64), Just(3650), Just(0), Just(-1), Just(1)])
+            .prop_map(|(replica, days)| Event::Clock(replica, days)),
+        6 => Just(Event::NewKey),
+        1 => Just(Event::EmptySecret),
+        1 => Just(Event::LoseAuthorityKey),
+        1 => Just(Event::LoseAuthority),
+        1 => Just(Event::LoseServing),
+        1 => Just(Event::ForeignAuthority),
+        1 => Just(Event::DeleteSecret),
+        2 => Just(Event::ApplySecret),
+        1 => Just(Event::WipeBundle),
+        1 => Just(Event::WipeOneBundle),
+        1 => Just(Event::ForeignBundle),
+        1 => (0_usize..5).prop_map(Event::RevertBundle),
+        1 => Just(Event::DeleteConfiguration),
+        2 => Just(Event::ApplyConfiguration),
+        1 => (10_u64..300).prop_map(Event::Fight),
+    ];
+    prop::collection::vec(event, 1..80)
+}
+
+impl World {
+    pub fn happen(&mut self, event: &Event) {
+        // To lose both at once is to install anew, and whoever comes up first makes the authority.
+        let lost = self.held().is_none_or(Held::is_lost);
+        let unpublished = self.live().is_none_or(|live| !live.owned);
+        match *event {
+            Event::DeleteConfiguration if lost => {}
+            Event::DeleteSecret | Event::EmptySecret | Event::LoseServing | Event::LoseAuthority
+                if unpublished => {}
+            Event::Advance(seconds) => self.advance(seconds),
+            Event::See(replica, secret, configuration) => self.see_some(replica, secret, configuration),
+            Event::Pass(replica, fate) => self.pass(replica, fate),
+            Event::Finish(replica) => self.finish(replica),
+            Event::Restart(replica) => self.restart(replica),
+            Event::Clock(replica, days) => self.replicas[replica].ahead = Life::days(days),
+            Event::NewKey => self.edit(|held| held.new_key_wanted = true),
+            Event::EmptySecret => self.edit(|held| *held = Held::default()),
+            Event::LoseAuthorityKey => self.edit(|held| held.old.extend(held.authority.take())),
+            Event::LoseAuthority => self.edit(|held| held.authority = None),
+            Event::LoseServing => self.edit(|held| held.serving = None),
+            Event::ForeignAuthority => self.replace_authority(),
+            Event::DeleteSecret => self.put_secret(None, false),
+            Event::ApplySecret => self.apply_secret(),
+            Event::WipeBundle => self.spoil(|bundles| bundles.iter_mut().for_each(Vec::clear)),
+            Event::WipeOneBundle => self.spoil(|bundles| bundles[0].clear()),
+            Event::ForeignBundle => self.replace_bundle(),
+            Event::RevertBundle(back) => self.revert(back),
+            Event::DeleteConfiguration => self.put_bundles(None, false),
+            Event::ApplyConfiguration => self.apply_configuration(),
+            Event::Fight(seconds) => self.fight_until = self.second + seconds,
+        }
+        self.check();
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(&mut Held)) {
+        if let Some(mut held) = self.held().cloned() {
+            edit(&mut held);
+            self.put_secret(Some(held), false);
+        }
+    }
+
+    pub fn apply_secret(&mut self) {
+        if self.held().is_none() {
+            self.put_secret(Some(Held::default()), false);
+        }
+    }
+
+    fn replace_authority(&mut self) {
+        let now = wall(self.second);
+        let validity = Validity { not_before: now - Life::hours(1), not_after: now + Life::hours(12) };
+        let authority = self.new_authority(validity);
+        self.edit(|held| held.authority = Some(authority));
+    }
+
+    fn spoil(
+        &mut self,
+        spoil: impl FnOnce(&mut Vec<Vec<boundtoken::certificates::cluster::state::Certificate>>),
+    ) {
+        if let Some(live) = self.live() {
+            let mut bundles = live.bundles.clone();
+            spoil(&mut bundles);
+            self.put_bundles(Some(bundles), false);
+        }
+    }
+
+    fn replace_bundle(&mut self) {
+        let now = wall(self.second);
+        let validity = Validity { not_before: now - Life::hours(1), not_after: now + Life::hours(12) };
+        let authority = self.new_authority(validity);
+        self.spoil(|bundles| bundles.fill(vec![authority]));
+    }
+
+    fn revert(&mut self, back: usize) {
+        let index = self.configuration.len().saturating_sub(back + 1);
+        let bundles = self.configuration[index].object.as_ref().map(|live| live.bundles.clone());
+        if self.live().is_some() {
+            if let Some(bundles) = bundles {
+                self.put_bundles(Some(bundles), false);
+            }
+        }
+    }
+
+    pub fn apply_configuration(&mut self) {
+        if self.live().is_none() {
+            self.put_bundles(Some(vec![Vec::new(), Vec::new()]), false);
+        }
+    }
+
+    /// A second writer that empties each bundle it did not empty itself.
+    pub fn fight(&mut self) {
+        let newest = self.configuration.last().unwrap();
+        if self.second < self.fight_until && newest.ours {
+            self.spoil(|bundles| bundles.iter_mut().for_each(Vec::clear));
+        }
+    }
+}
