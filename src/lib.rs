@@ -11,8 +11,8 @@
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
-//! Beside the path of a request stand [`certificates`] (serving certificates as
-//! files), [`commands`] (one file per command) and [`telemetry`] (logs, metrics).
+//! Beside the path of a request stand [`certificates`] (serving certificates, as
+//! files or in the cluster), [`commands`] (one file per command) and [`telemetry`] (logs, metrics).
 //! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
 //! read again when it changes) and [`clock`] (the one place that reads the time).
 

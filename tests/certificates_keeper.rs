@@ -73,7 +73,8 @@ fn authority(api: &FakeApi) -> String {
 
 fn bundle(api: &FakeApi) -> String {
     let configuration = api.get(Kind::Configuration).unwrap();
-    let bundle = configuration["webhooks"][1]["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned();
+    let bundle =
+        configuration["webhooks"][1]["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned();
     String::from_utf8(STANDARD.decode(bundle).unwrap()).unwrap()
 }
 
@@ -93,7 +94,8 @@ async fn twenty_replicas_that_start_at_once_make_one_authority() {
     assert_eq!(bundle(&api), same(&authority(&api)));
     let configuration = api.get(Kind::Configuration).unwrap();
     assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "eA==", "somebody else's");
-    let owner = json!([{"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE, "uid": "uid-of-the-namespace"}]);
+    let owner =
+        json!([{"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE, "uid": "uid-of-the-namespace"}]);
     assert_eq!(configuration["metadata"]["ownerReferences"], owner);
     pass(1200).await;
     assert_eq!((api.writes(Kind::Secret).len(), api.writes(Kind::Configuration).len()), (1, 1));
@@ -105,7 +107,8 @@ async fn a_replica_that_ends_after_any_write_is_continued_by_the_next() {
     let steady = start(&api);
     pass(120).await;
     let first = authority(&api);
-    let annotate = |object: &mut Value| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "asked".into();
+    let annotate =
+        |object: &mut Value| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "asked".into();
     api.edit(Kind::Secret, annotate);
     drop(steady);
     for generation in 0..12 {
@@ -135,7 +138,9 @@ async fn a_new_key_is_served_only_after_the_dwell_time() {
     assert_ne!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), first);
     for replica in &replicas {
         assert_eq!((replica.ready)(), Ok(()));
-        assert!(replica.metrics.text().contains("boundtoken_certificate_rotations_total{result=\"success\"} 2\n"));
+        assert!(
+            replica.metrics.text().contains("boundtoken_certificate_rotations_total{result=\"success\"} 2\n")
+        );
     }
 }
 
@@ -157,7 +162,8 @@ async fn an_old_authority_is_forgotten_after_its_last_certificate() {
 async fn certificates_renew_themselves() {
     let api = FakeApi::new();
     let (authority_life, serving_life) = (time::Duration::hours(12), time::Duration::hours(1));
-    let replica = start_with(&api, usize::MAX, Settings { authority_life, serving_life, ..Settings::default() });
+    let replica =
+        start_with(&api, usize::MAX, Settings { authority_life, serving_life, ..Settings::default() });
     pass(60).await;
     let (first, leaf) = (authority(&api), text(&api.get(Kind::Secret).unwrap(), "tls.crt"));
     for _ in 0..36 {
@@ -208,7 +214,10 @@ async fn errors_are_tried_again_and_counted() {
     pass(60).await;
     assert_eq!((replica.ready)(), Ok(()));
     let text = replica.metrics.text();
-    assert!(text.contains("boundtoken_certificate_writes_total{object=\"secret\",result=\"error\"} 5\n"), "{text}");
+    assert!(
+        text.contains("boundtoken_certificate_writes_total{object=\"secret\",result=\"error\"} 5\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,22 +225,36 @@ async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
     let truncated = |object: &Value, key: &str| STANDARD.encode(&text(object, key)[..60]);
     type Damage = Box<dyn Fn(&mut Value)>;
     let damages: Vec<(&str, Damage)> = vec![
-        ("emptied", Box::new(|object| { object.as_object_mut().unwrap().remove("data"); })),
-        ("truncated", Box::new(move |object| {
-            for key in ["tls.crt", "tls.key", "ca.crt", "ca.key"] {
-                object["data"][key] = truncated(object, key).into();
-            }
-        })),
+        (
+            "emptied",
+            Box::new(|object| {
+                object.as_object_mut().unwrap().remove("data");
+            }),
+        ),
+        (
+            "truncated",
+            Box::new(move |object| {
+                for key in ["tls.crt", "tls.key", "ca.crt", "ca.key"] {
+                    object["data"][key] = truncated(object, key).into();
+                }
+            }),
+        ),
         ("keys exchanged", Box::new(|object| object["data"]["tls.key"] = object["data"]["ca.key"].clone())),
         ("no key of the authority", Box::new(|object| object["data"]["ca.key"] = Value::Null)),
-        ("wrong types", Box::new(|object| object["data"] = json!({"tls.crt": 1, "tls.key": [], "ca.crt": {}}))),
+        (
+            "wrong types",
+            Box::new(|object| object["data"] = json!({"tls.crt": 1, "tls.key": [], "ca.crt": {}})),
+        ),
         ("no object", Box::new(|object| object["data"] = json!("data"))),
         ("no base64", Box::new(|object| object["data"]["tls.crt"] = "%".into())),
         ("huge", Box::new(|object| object["data"]["ca.crt"] = STANDARD.encode(vec![b'x'; 900_000]).into())),
-        ("wrong annotations", Box::new(|object| {
-            object["metadata"]["annotations"] =
-                json!({"boundtoken.dev/agreed": "x y", "boundtoken.dev/old-authorities-until": "soon"});
-        })),
+        (
+            "wrong annotations",
+            Box::new(|object| {
+                object["metadata"]["annotations"] =
+                    json!({"boundtoken.dev/agreed": "x y", "boundtoken.dev/old-authorities-until": "soon"});
+            }),
+        ),
     ];
     for (damage, apply) in damages {
         let api = FakeApi::new();

@@ -124,8 +124,7 @@ impl FakeApi {
                 let before = state.objects.get(&kind).cloned();
                 let metadata = &mut object["metadata"];
                 metadata["resourceVersion"] = version.to_string().into();
-                metadata["managedFields"] =
-                    json!([{"manager": "test", "operation": "Update", "time": self.now().format(&Rfc3339).unwrap()}]);
+                metadata["managedFields"] = json!([{"manager": "test", "operation": "Update", "time": self.now().format(&Rfc3339).unwrap()}]);
                 if let Some(before) = &before {
                     if kind == Kind::Configuration && before["webhooks"] != object["webhooks"] {
                         let generation = before["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
@@ -153,7 +152,8 @@ impl FakeApi {
                 }
                 let is_write = request.method() == Method::PATCH;
                 let response = api.answer(request).await;
-                if is_write && response.status() == StatusCode::OK && left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                if is_write && response.status() == StatusCode::OK && left.fetch_sub(1, Ordering::SeqCst) == 1
+                {
                     std::future::pending::<()>().await;
                 }
                 Ok::<_, Infallible>(response)
@@ -177,7 +177,9 @@ impl FakeApi {
             return if query.contains("watch=true") { self.watch(kind, query) } else { self.list(kind) };
         }
         match head.method {
-            Method::GET => self.get(kind).map_or_else(|| status(404, "NotFound"), |object| reply(200, &object)),
+            Method::GET => {
+                self.get(kind).map_or_else(|| status(404, "NotFound"), |object| reply(200, &object))
+            }
             Method::PATCH => {
                 let is_json_patch = head.headers["content-type"] == "application/json-patch+json";
                 let body = body.collect().await.unwrap().to_bytes();
@@ -194,14 +196,25 @@ impl FakeApi {
 
     fn watch(self: Arc<Self>, kind: Kind, query: &str) -> Response<Body> {
         let parameter = |name: &str| {
-            query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).and_then(|v| v.parse().ok())
+            query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+                .and_then(|v| v.parse().ok())
         };
-        let (since, seconds) = (parameter("resourceVersion").unwrap_or(0), parameter("timeoutSeconds").unwrap());
+        let (since, seconds) =
+            (parameter("resourceVersion").unwrap_or(0), parameter("timeoutSeconds").unwrap());
         let end = Instant::now() + Duration::from_secs(seconds);
         let changed = self.changed.subscribe();
         let events = stream::unfold((self, changed, since), move |(api, mut changed, since)| async move {
             loop {
-                let found = api.state.lock().unwrap().events.iter().find(|(v, k, ..)| *v > since && *k == kind).cloned();
+                let found = api
+                    .state
+                    .lock()
+                    .unwrap()
+                    .events
+                    .iter()
+                    .find(|(v, k, ..)| *v > since && *k == kind)
+                    .cloned();
                 if let Some((version, _, event, object)) = found {
                     let line = format!("{}\n", json!({"type": event, "object": object}));
                     return Some((Ok::<_, Infallible>(line), (api, changed, version)));
