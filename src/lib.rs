@@ -11,9 +11,9 @@
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
-//! Beside the path of a request stand [`certificates`] (serving certificates as
-//! files), [`cluster`] (the way to an API server), [`commands`] (one file or folder
-//! per command) and [`telemetry`] (logs, metrics).
+//! Beside the path of a request stand [`certificates`] (serving certificates, as
+//! files or in the cluster), [`cluster`] (the way to an API server), [`commands`] (one
+//! file or folder per command) and [`telemetry`] (logs, metrics).
 //! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
 //! read again when it changes) and [`clock`] (the one place that reads the time).
 

@@ -28,6 +28,6 @@ pub fn verify(
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
         .build()
         .map_err(|error| error.to_string())?;
-    let verified = verifier.verify_server_cert(end_entity, intermediates, name, &[], now);
-    verified.map(drop).map_err(|error| error.to_string())
+    let result = verifier.verify_server_cert(end_entity, intermediates, name, &[], now);
+    result.map(drop).map_err(|error| error.to_string())
 }

@@ -228,6 +228,7 @@ mod tests {
         metrics.set_namespaces(3);
         metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
         metrics.rotated(Attempt::Success);
+        metrics.wrote(Written::Configuration, WriteResult::HeldBack);
         metrics.reloaded_namespaces(Attempt::Success);
         assert!(!metrics.text().contains("boundtoken_namespace_watch_age"), "there is no watch");
         metrics.watch_lives();
@@ -240,6 +241,7 @@ mod tests {
             "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
             "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",
             "boundtoken_certificate_rotations_total{result=\"success\"} 1",
+            "boundtoken_certificate_writes_total{object=\"configuration\",result=\"held-back\"} 1",
             "boundtoken_namespaces_reloads_total{result=\"success\"} 1",
             "boundtoken_namespaces_reloads_total{result=\"failure\"} 0",
             concat!("boundtoken_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

@@ -143,10 +143,8 @@ impl World {
     fn revert(&mut self, back: usize) {
         let index = self.configuration.len().saturating_sub(back + 1);
         let bundles = self.configuration[index].object.as_ref().map(|live| live.bundles.clone());
-        if self.live().is_some() {
-            if let Some(bundles) = bundles {
-                self.put_bundles(Some(bundles), false);
-            }
+        if self.live().is_some() && bundles.is_some() {
+            self.put_bundles(bundles, false);
         }
     }
 

@@ -121,11 +121,11 @@ impl World {
     }
 
     pub fn held(&self) -> Option<&Held> {
-        self.secret.last().unwrap().object.as_ref()
+        self.secret.last()?.object.as_ref()
     }
 
     pub fn live(&self) -> Option<&Live> {
-        self.configuration.last().unwrap().object.as_ref()
+        self.configuration.last()?.object.as_ref()
     }
 
     pub fn new_authority(&mut self, validity: Validity) -> Certificate {

@@ -72,7 +72,7 @@ mod tests {
             candidate: &leaf(2, issuer),
             configuration: Some(&live),
             accepted_for: Duration::from_secs(seconds),
-            dwell: Duration::from_secs(300),
+            dwell: Duration::from_mins(5),
         };
         adopts(&choice, NOW)
     }
@@ -93,15 +93,16 @@ mod tests {
 
     #[test]
     fn something_is_better_than_nothing() {
-        let choice = |serving| Choice {
-            serving,
-            candidate: &leaf(2, 2),
-            configuration: None,
-            accepted_for: Duration::ZERO,
-            dwell: Duration::from_secs(300),
-        };
-        assert!(adopts(&choice(None), NOW));
-        assert!(!adopts(&choice(Some(&leaf(2, 2))), NOW));
-        assert!(!adopts(&choice(Some(&leaf(1, 1))), NOW));
+        let (one, other) = (leaf(1, 1), leaf(2, 2));
+        for (serving, expected) in [(None, true), (Some(&one), false), (Some(&other), false)] {
+            let choice = Choice {
+                serving,
+                candidate: &other,
+                configuration: None,
+                accepted_for: Duration::ZERO,
+                dwell: Duration::from_mins(5),
+            };
+            assert_eq!(adopts(&choice, NOW), expected, "{serving:?}");
+        }
     }
 }

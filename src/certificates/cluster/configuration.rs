@@ -1,4 +1,4 @@
-//! The MutatingWebhookConfiguration: what it holds, and the patch that changes our fields of it.
+//! The `MutatingWebhookConfiguration`: what it holds, and the patch that changes our fields of it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,9 +23,9 @@ pub struct Published {
 
 impl Published {
     /// Reads the configuration. A webhook is ours if it calls our Service, or a URL at one of our names;
-    /// `owner` is the uid of our Namespace.
+    /// `namespace_uid` is that of our own.
     #[must_use]
-    pub fn read(object: &DynamicObject, place: &Place, owner: &str) -> Self {
+    pub fn read(object: &DynamicObject, place: &Place, namespace_uid: &str) -> Self {
         let webhooks = object.data.get("webhooks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let ours = webhooks.iter().enumerate().filter(|(_, webhook)| is_ours(webhook, place));
         let (ours, bundles): (Vec<_>, Vec<_>) = ours
@@ -35,10 +35,10 @@ impl Published {
             })
             .unzip();
         let metadata = &object.metadata;
-        let owners = metadata.owner_references.as_deref().unwrap_or_default();
+        let references = metadata.owner_references.as_deref().unwrap_or_default();
         let uid = metadata.uid.as_deref().unwrap_or_default();
         let version = format!("{uid}/{}", metadata.generation.unwrap_or_default());
-        let owned = owners.iter().any(|reference| reference.uid == owner);
+        let owned = references.iter().any(|reference| reference.uid == namespace_uid);
         let resource_version = metadata.resource_version.clone().unwrap_or_default();
         Self {
             live: Live { version, bundles, owned },
@@ -53,27 +53,27 @@ impl Published {
     /// The version is written rather than tested: the API server then answers 409 if it is no longer
     /// the latest, while a test that fails is a 422 like any mistake.
     #[must_use]
-    pub fn patch(&self, bundle: &[Certificate], place: &Place, owner: &str) -> Value {
-        let mut patch = vec![
+    pub fn patch(&self, bundle: &[Certificate], place: &Place, uid: &str) -> Value {
+        let mut operations = vec![
             json!({"op": "replace", "path": "/metadata/resourceVersion", "value": self.resource_version}),
         ];
         let text = STANDARD.encode(pem::text(bundle));
         for (index, name) in &self.ours {
-            patch.push(json!({"op": "test", "path": format!("/webhooks/{index}/name"), "value": name}));
-            let path = format!("/webhooks/{index}/clientConfig/caBundle");
-            patch.push(json!({"op": "add", "path": path, "value": text}));
+            operations.push(json!({"op": "test", "path": format!("/webhooks/{index}/name"), "value": name}));
+            let field = format!("/webhooks/{index}/clientConfig/caBundle");
+            operations.push(json!({"op": "add", "path": field, "value": text}));
         }
         if !self.live.owned {
             let reference =
-                json!({"apiVersion": "v1", "kind": "Namespace", "name": place.namespace, "uid": owner});
+                json!({"apiVersion": "v1", "kind": "Namespace", "name": place.namespace, "uid": uid});
             let (path, value) = if self.has_owners {
                 ("/metadata/ownerReferences/-", reference)
             } else {
                 ("/metadata/ownerReferences", json!([reference]))
             };
-            patch.push(json!({"op": "add", "path": path, "value": value}));
+            operations.push(json!({"op": "add", "path": path, "value": value}));
         }
-        patch.into()
+        operations.into()
     }
 }
 

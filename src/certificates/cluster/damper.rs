@@ -10,8 +10,9 @@ use std::time::Duration;
 /// How often the configuration is put right at once within [`WINDOW`].
 pub const AT_ONCE: usize = 3;
 
-/// The window of [`AT_ONCE`]; beyond it, the configuration is written once in this time.
-pub const WINDOW: Duration = Duration::from_secs(60);
+/// The window of [`AT_ONCE`]. Beyond it, the configuration is written once in this time, until it has
+/// been left alone for as long.
+pub const WINDOW: Duration = Duration::from_mins(1);
 
 /// What has been seen of late. Moments are durations since any fixed one, by a clock that only runs.
 #[derive(Clone, Debug, Default)]
@@ -19,19 +20,25 @@ pub struct Damper {
     /// When a version was first seen to be wrong, the last [`AT_ONCE`] and one more.
     wrong: VecDeque<Duration>,
     wrong_version: Option<String>,
+    /// Since when the configuration is right.
+    right_since: Option<Duration>,
     /// When the configuration was last seen to be right, or written.
     right: Option<Duration>,
+    damped: bool,
 }
 
 impl Damper {
     /// Notes that the configuration is as it should be.
     pub fn saw_right(&mut self, now: Duration) {
-        self.right = Some(now);
         self.wrong_version = None;
+        self.right = Some(now);
+        let since = *self.right_since.get_or_insert(now);
+        self.damped &= now.saturating_sub(since) < WINDOW;
     }
 
     /// Notes that this version of the configuration is not as it should be.
     pub fn saw_wrong(&mut self, version: &str, now: Duration) {
+        self.right_since = None;
         if self.wrong_version.as_deref() == Some(version) {
             return;
         }
@@ -40,6 +47,8 @@ impl Damper {
         if self.wrong.len() > AT_ONCE + 1 {
             self.wrong.pop_front();
         }
+        let recent = self.wrong.iter().filter(|seen| now.saturating_sub(**seen) < WINDOW).count();
+        self.damped |= recent > AT_ONCE;
     }
 
     /// Notes that this replica wrote the configuration.
@@ -50,8 +59,7 @@ impl Damper {
     /// Whether the configuration may be written.
     #[must_use]
     pub fn may_write(&self, now: Duration) -> bool {
-        let recent = self.wrong.iter().filter(|seen| now.saturating_sub(**seen) < WINDOW).count();
-        recent <= AT_ONCE || self.right.is_none_or(|right| now.saturating_sub(right) >= WINDOW)
+        !self.damped || self.right.is_none_or(|right| now.saturating_sub(right) >= WINDOW)
     }
 }
 
@@ -84,11 +92,25 @@ mod tests {
     #[test]
     fn what_another_replica_writes_counts_as_well() {
         let wrote = fight(300, |damper, now| {
-            if now.as_secs() % 60 == 59 {
+            if now.as_secs() % 60 == 50 {
                 damper.saw_right(now);
             }
         });
         assert_eq!(wrote, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_fight_that_is_over_is_forgotten() {
+        let mut damper = Damper::default();
+        for version in 0..5_u32 {
+            damper.saw_wrong(&version.to_string(), Duration::from_secs(u64::from(version)));
+        }
+        damper.wrote(Duration::from_secs(5));
+        for second in 6..67 {
+            damper.saw_right(Duration::from_secs(second));
+        }
+        damper.saw_wrong("5", Duration::from_secs(67));
+        assert!(damper.may_write(Duration::from_secs(67)));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Place {
     pub namespace: String,
     /// The Secret in it.
     pub secret: String,
-    /// The MutatingWebhookConfiguration.
+    /// The `MutatingWebhookConfiguration`.
     pub configuration: String,
     /// The Service that API servers call.
     pub service: String,
@@ -141,7 +141,7 @@ impl Keeper {
 
     /// Looks at everything once, and carries out one action.
     async fn pass(&mut self) {
-        if self.secret.seen.object().is_none() || self.configuration.seen.object().is_none() {
+        if !self.secret.seen.is_known() || !self.configuration.seen.is_known() {
             return;
         }
         if self.paused.is_some() {
@@ -158,11 +158,7 @@ impl Keeper {
 
     /// Takes in what is seen, and serves what is to be served.
     fn look(&mut self) {
-        let (Some(secret), Some(configuration)) =
-            (self.secret.seen.object(), self.configuration.seen.object())
-        else {
-            return;
-        };
+        let (secret, configuration) = (self.secret.seen.object(), self.configuration.seen.object());
         let owner = self.writer.owner();
         self.replica.look(secret, configuration, owner, Instant::now(), (self.clock)());
     }

@@ -202,10 +202,10 @@ impl Pass<'_> {
     /// Serves under the next authority, once everybody trusts it or nobody trusts the present one.
     fn switch(&self) -> Option<Action> {
         let next = self.pending()?;
-        if self.held.usable().is_some_and(|leaf| self.may_be_valid(leaf.validity)) {
-            if let Some(action) = self.dwell(self.settings.dwell_ticks()) {
-                return Some(action);
-            }
+        let in_use = self.held.usable().is_some_and(|leaf| self.may_be_valid(leaf.validity));
+        let dwelling = if in_use { self.dwell(self.settings.dwell_ticks()) } else { None };
+        if dwelling.is_some() {
+            return dwelling;
         }
         let is_authority = self.held.authority.as_ref() == Some(next);
         let issue = || Change::Issue(self.request(next.validity));

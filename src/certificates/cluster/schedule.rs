@@ -29,8 +29,8 @@ impl Default for Settings {
             authority_life: Life::days(365),
             serving_life: Life::days(30),
             backdated: Life::hours(1),
-            dwell: Duration::from_secs(300),
-            tick: Duration::from_secs(60),
+            dwell: Duration::from_mins(5),
+            tick: Duration::from_mins(1),
         }
     }
 }
@@ -100,7 +100,7 @@ fn jitter(certificate: &Der, most: Life) -> Life {
     let hash = certificate.0.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    most / 256_i32 * i32::from(hash.to_be_bytes()[0])
+    most / 256_i32 * i32::from(hash.to_be_bytes()[7])
 }
 
 #[cfg(test)]

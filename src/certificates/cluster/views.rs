@@ -24,12 +24,16 @@ pub(super) enum Seen {
 }
 
 impl Seen {
-    /// The object; `None` as long as nothing is known, `Some(None)` if it does not exist.
-    pub(super) fn object(&self) -> Option<Option<&DynamicObject>> {
+    /// Whether anything is known.
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+
+    /// The object, if it is known to exist.
+    pub(super) fn object(&self) -> Option<&DynamicObject> {
         match self {
-            Self::Nothing => None,
-            Self::Absent => Some(None),
-            Self::Object(object) => Some(Some(object)),
+            Self::Nothing | Self::Absent => None,
+            Self::Object(object) => Some(object),
         }
     }
 }
