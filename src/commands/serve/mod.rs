@@ -1,5 +1,6 @@
 //! `boundtoken serve`: the webhook server.
 
+mod kept;
 mod shutdown;
 mod source;
 mod tls;
@@ -14,8 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::ClusterArgs;
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
-use crate::certificates::ServingCertificate;
-use crate::clock;
 use crate::files::Watchers;
 use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
@@ -28,7 +27,7 @@ use crate::telemetry::metrics::Metrics;
 
 use shutdown::ShutdownArgs;
 use source::Source;
-use tls::TlsArgs;
+use tls::{Tls, TlsArgs};
 
 /// Runs the webhook server
 #[derive(Debug, clap::Args)]
@@ -104,8 +103,8 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let metrics = Arc::new(Metrics::default());
     let mut watchers = Watchers::default();
     let source = Source::open(namespaces, cluster, defaults, &metrics, &mut watchers).await?;
-    let Source { store, defaults, readiness } = source;
-    let certificate = tls.start(&metrics, &mut watchers)?;
+    let Source { store, defaults, readiness, client } = source;
+    let Tls { certificate, check } = tls.start(client, &metrics, &mut watchers)?;
     let webhook = Webhook { namespaces: store, defaults, metrics };
     // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
     let signal = signals::listen()?;
@@ -114,7 +113,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
     let draining = CancellationToken::new();
-    let readiness = ready(readiness, Arc::clone(&certificate), watchers, draining.clone());
+    let readiness = ready(readiness.with("certificate", check), watchers, draining.clone());
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
         metrics: Arc::clone(&webhook.metrics),
@@ -130,21 +129,10 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
 }
 
 /// The listeners are bound before anybody can ask.
-fn ready(
-    namespaces: Readiness,
-    certificate: Arc<ServingCertificate>,
-    watchers: Watchers,
-    draining: CancellationToken,
-) -> Readiness {
-    namespaces
-        .with("certificate", move || certificate.check(clock::now()))
-        .with("watchers", move || watchers.check())
-        .with(
-            "shutdown",
-            move || {
-                if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
-            },
-        )
+fn ready(sources: Readiness, watchers: Watchers, draining: CancellationToken) -> Readiness {
+    sources.with("watchers", move || watchers.check()).with("shutdown", move || {
+        if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
+    })
 }
 
 fn log_audiences(defaults: &Defaults) {

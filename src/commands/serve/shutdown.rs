@@ -29,7 +29,7 @@ pub(super) struct ShutdownArgs {
 }
 
 /// Whole seconds, with or without the unit `s`.
-fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+pub(super) fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
     text.strip_suffix('s').unwrap_or(text).parse().map(Duration::from_secs)
 }
 

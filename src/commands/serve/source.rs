@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kube::Client;
+
 use crate::cluster::Error as ClusterError;
 use crate::commands::CommandError;
 use crate::commands::cluster::{Cluster, ClusterArgs};
@@ -37,6 +39,8 @@ pub(super) struct Source {
     pub(super) defaults: Arc<Defaults>,
     /// Whether they are complete.
     pub(super) readiness: Readiness,
+    /// Asks the API server of the cluster that is watched.
+    pub(super) client: Option<Client>,
 }
 
 /// Why there are no settings.
@@ -65,10 +69,10 @@ impl Source {
             .await
             .map_err(|error| if named { CommandError::from(error) } else { NoCluster(error).into() })?;
         let defaults = defaults.resolve(audiences)?;
-        let (watched, watch) = Watched::new(client, &defaults, Arc::clone(metrics));
+        let (watched, watch) = Watched::new(client.clone(), &defaults, Arc::clone(metrics));
         let readiness = Readiness::default().with_check("namespaces", watch.check());
         watchers.run("Namespaces", watch.run());
-        Ok(Self { store: Arc::new(Store::Watched(watched)), defaults, readiness })
+        Ok(Self { store: Arc::new(Store::Watched(watched)), defaults, readiness, client: Some(client) })
     }
 
     fn file(
@@ -81,6 +85,6 @@ impl Source {
         let store = Arc::new(Store::File(file.namespaces()));
         let readiness = Readiness::default().with_note("namespaces", file.note());
         watchers.watch("Namespaces", file, NamespacesFile::reload);
-        Ok(Self { store, defaults, readiness })
+        Ok(Self { store, defaults, readiness, client: None })
     }
 }
