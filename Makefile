@@ -3,6 +3,7 @@
 
 CARGO = cargo
 IMAGE = boundtoken:0.1.0
+IMAGE_TOOLS = docker podman buildah
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +18,10 @@ test-hermetic: ## run the tests that need nothing but Rust
 
 test-cluster: ## run the tests against a real API server (built with Go once, some ten minutes)
 	$(CARGO) test --locked --test cluster
+
+e2e: ## install boundtoken on a node of its own and read the tokens of running Pods (root, Debian)
+	STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot $(MAKE) image IMAGE_TOOLS=buildah
+	STORAGE_DRIVER=vfs $(CARGO) test --locked --test e2e
 
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
@@ -35,8 +40,8 @@ build: ## build target/release/boundtoken
 	$(CARGO) build --locked --release
 
 image: ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
-	@for tool in docker podman buildah; do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
-	if [ -z "$$tool" ]; then echo "make image needs docker, podman or buildah that works" >&2; exit 1; fi; \
+	@for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
+	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi; \
 	target=$$(uname -m)-unknown-linux-gnu; \
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --locked --release --target "$$target" && \
 	"$$tool" build --build-arg "BINARY=target/$$target/release/boundtoken" --tag "$(IMAGE)" .
@@ -59,4 +64,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster lint doc docs manifests build image bench bench-cluster deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster e2e lint doc docs manifests build image bench bench-cluster deny advisories clean

@@ -31,29 +31,19 @@ mod reinvocation;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;
+#[path = "../common/trials.rs"]
+mod trials;
 mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Conclusion, Trial};
+use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use control_plane::ControlPlane;
-
-/// The tests by name. Each gets the control plane that all share.
-macro_rules! trials {
-    ($runtime:ident, $plane:ident, $($module:ident :: $test:ident),* $(,)?) => {
-        vec![$({
-            let (handle, plane) = ($runtime.handle().clone(), Arc::clone(&$plane));
-            Trial::test(concat!(stringify!($module), "::", stringify!($test)), move || {
-                handle.block_on($module::$test(plane));
-                Ok(())
-            })
-        }),*]
-    };
-}
+use trials::trials;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::tied::tied;
+use super::tied::{self, tied};
 use super::{Client, client_config, handshake};
 
 /// The program, without an environment of its own.
@@ -71,19 +71,23 @@ impl Serving {
         let arguments = ["serve", "--listen", listen, "--admin-listen=127.0.0.1:0"];
         let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
-        Self::spawn(command.arg("--log-format=json"), directory)
+        command.arg("--log-format=json");
+        Self::spawn(command, directory)
     }
 
     /// Starts the server with the Namespaces of a cluster and waits until it listens.
     pub(crate) fn start_in_cluster(directory: &Path, kubeconfig: &Path, more: &[&str]) -> Self {
-        let mut command = boundtoken(&["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        let arguments = ["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
+        let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--kubeconfig").arg(kubeconfig).arg("--tls-dir").arg(directory).args(more);
-        Self::spawn(command.arg("--log-format=json"), directory)
+        command.arg("--log-format=json");
+        Self::spawn(command, directory)
     }
 
     /// Waits for the line with the addresses.
-    fn spawn(command: &mut Command, directory: &Path) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    fn spawn(mut command: Command, directory: &Path) -> Self {
+        command.stderr(Stdio::piped());
+        let mut child = tied::start(command);
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut first = Vec::new();
         let serving = loop {

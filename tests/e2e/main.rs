@@ -13,35 +13,47 @@
 mod common;
 #[path = "../cluster/control_plane/mod.rs"]
 mod control_plane;
+mod install;
 mod node;
+mod pods;
+mod tokens;
+#[path = "../common/trials.rs"]
+mod trials;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use serde_json::json;
+use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
-use control_plane::eventually;
 use node::Cluster;
+use trials::trials;
 
 fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(4);
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(Cluster::start()) {
-        Ok(cluster) => runtime.block_on(run(cluster)),
+        Ok(cluster) => run(&runtime, &arguments, cluster).exit_code(),
         Err(code) => code,
     }
 }
 
-async fn run(cluster: Cluster) -> ExitCode {
-    eprintln!("node ready");
-    let pod = json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"default"},"spec":{"containers":[{"name":"a","image":"localhost/pause:test"}]}});
-    cluster.plane.api.create(&pod).await.unwrap();
-    eventually("running", async || {
-        let pod = cluster.plane.api.get("/api/v1/namespaces/default/pods/p").await.unwrap();
-        (pod["status"]["phase"] == "Running").then_some(())
-    })
-    .await;
-    eprintln!("pod running");
-    cluster.stop().await;
-    eprintln!("stopped");
-    ExitCode::SUCCESS
+fn run(runtime: &Runtime, arguments: &Arguments, cluster: Cluster) -> Conclusion {
+    let cluster = Arc::new(cluster);
+    install::import_image(&cluster);
+    runtime.block_on(install::apply(&cluster));
+    let trials = trials![
+        runtime,
+        cluster,
+        tokens::a_deleted_pod_takes_its_token_along,
+        tokens::a_label_makes_an_hour_of_a_year,
+        tokens::a_legacy_secret,
+        tokens::a_token_for_vault,
+        tokens::clients_of_the_api_server_work_on,
+        tokens::no_token,
+    ];
+    let conclusion = libtest_mimic::run(arguments, trials);
+    runtime.block_on(cluster.stop());
+    conclusion
 }

@@ -37,7 +37,6 @@ pub(crate) struct ControlPlane {
 impl ControlPlane {
     /// Starts it on loopback, with a Node that runs nothing, and waits until it makes service accounts.
     ///
-    /// To be called on the main thread: the processes end with the thread that started them.
     /// Without the programs, the exit code of the run: a line said what is left out.
     pub(crate) async fn start() -> Result<Self, ExitCode> {
         let plane =
@@ -65,6 +64,12 @@ impl ControlPlane {
         let plane = Self { api, directory: directory.keep(), programs: programs.to_owned(), processes };
         plane.wait_for_service_account("default").await;
         plane
+    }
+
+    /// Kills a process of this cluster and starts it once more.
+    pub(crate) fn restart(&self, name: &str) {
+        let mut processes = self.processes.lock().unwrap();
+        processes.iter_mut().find(|process| process.name() == name).unwrap().restart();
     }
 
     /// Stops every process, the last one first.

@@ -4,34 +4,42 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use crate::common::tied::tied;
+use crate::common::tied;
 
 /// A running program.
 pub(crate) struct Process {
     child: Child,
-    name: String,
-    log: PathBuf,
+    program: PathBuf,
+    arguments: Vec<String>,
+    directory: PathBuf,
 }
 
 impl Process {
     /// Starts a program whose output goes into `directory`.
     pub(crate) fn start(program: &Path, arguments: &[String], directory: &Path) -> Self {
-        let name = program.file_name().unwrap().to_string_lossy().into_owned();
-        let log = directory.join(format!("{name}.log"));
-        let output = File::create(&log).unwrap();
-        let mut command = tied(program);
-        command.args(arguments).current_dir(directory).stdin(Stdio::null());
-        command.stdout(output.try_clone().unwrap()).stderr(output);
-        Self { child: command.spawn().unwrap(), name, log }
+        let child = spawn(program, arguments, directory);
+        Self { child, program: program.into(), arguments: arguments.into(), directory: directory.into() }
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> &str {
+        self.program.file_name().unwrap().to_str().unwrap()
+    }
+
+    /// Kills it and starts it once more.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.child = spawn(&self.program, &self.arguments, &self.directory);
     }
 
     /// The last lines of its output if it ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().unwrap()?;
-        let text = String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned();
+        let log = std::fs::read(log_of(&self.program, &self.directory)).unwrap();
+        let text = String::from_utf8_lossy(&log).into_owned();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-        Some(format!("{} ended with {status}:\n{last}", self.name))
+        Some(format!("{} ended with {status}:\n{last}", self.name()))
     }
 
     /// Kills it: nothing of its state is needed any more.
@@ -45,4 +53,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn spawn(program: &Path, arguments: &[String], directory: &Path) -> Child {
+    let output = File::options().create(true).append(true).open(log_of(program, directory)).unwrap();
+    let mut command = tied::tied(program);
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    command.stdout(output.try_clone().unwrap()).stderr(output);
+    tied::start(command)
+}
+
+fn log_of(program: &Path, directory: &Path) -> PathBuf {
+    directory.join(program.file_name().unwrap()).with_extension("log")
 }

@@ -3,7 +3,7 @@
 //! Needs root, and Debian's containerd, runc, containernetworking-plugins, iptables and buildah. Pods reach the
 //! API server at its Service address, which the machine gets as an address of `lo`; no kube-proxy is needed.
 
-mod images;
+pub(crate) mod images;
 mod network;
 mod runtime;
 
@@ -23,7 +23,7 @@ const ADDRESS: &str = "10.96.0.1";
 /// A control plane with a node that runs Pods.
 pub(crate) struct Cluster {
     pub(crate) plane: ControlPlane,
-    containerd: Containerd,
+    pub(crate) containerd: Containerd,
     _network: Network,
 }
 
@@ -64,7 +64,7 @@ impl Cluster {
     }
 
     /// Removes every Pod, stops every process, takes back what the machine got.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(&self) {
         for namespace in self.plane.api.list("/api/v1/namespaces").await {
             let name = namespace["metadata"]["name"].as_str().unwrap();
             self.plane.api.delete(&format!("/api/v1/namespaces/{name}/pods?gracePeriodSeconds=0")).await;

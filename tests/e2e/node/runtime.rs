@@ -16,7 +16,7 @@ const NAMESPACE: &str = "k8s.io";
 pub(super) const PAUSE: &str = "localhost/pause:test";
 
 /// A running containerd.
-pub(super) struct Containerd {
+pub(crate) struct Containerd {
     socket: PathBuf,
     state: PathBuf,
 }
@@ -67,7 +67,7 @@ conf_dir = "{directory}/cni"
     }
 
     /// Takes over an image from an archive as `docker save` writes it.
-    pub(super) fn import(&self, archive: &Path) {
+    pub(crate) fn import(&self, archive: &Path) {
         run(self.ctr(&["images", "import"]).arg(archive));
     }
 

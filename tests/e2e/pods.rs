@@ -1,0 +1,100 @@
+//! Pods that run, and what is in their files.
+
+use std::process::Output;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::control_plane::eventually;
+use crate::node::Cluster;
+use crate::node::images::DEBIAN;
+
+/// Where the ServiceAccount plugin mounts the default token.
+pub(crate) const DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Makes a Namespace; with settings, one that opted in.
+pub(crate) async fn namespace(cluster: &Cluster, name: &str, settings: Option<&[(&str, &str)]>) {
+    let labels = settings.map(|_| json!({"boundtoken.dev/webhook": "enabled"}));
+    let metadata =
+        json!({"name": name, "labels": labels, "annotations": annotations(settings.unwrap_or_default())});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+    cluster.plane.api.create(&namespace).await.unwrap();
+    cluster.plane.wait_for_service_account(name).await;
+}
+
+fn annotations(settings: &[(&str, &str)]) -> Value {
+    settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
+}
+
+/// A Pod that waits, with one container `app` in Debian.
+pub(crate) fn pod(namespace: &str, name: &str, settings: &[(&str, &str)]) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotations(settings)},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "app", "image": DEBIAN, "command": ["sleep", "infinity"]}],
+        },
+    })
+}
+
+/// Creates a Pod and waits until it runs.
+pub(crate) async fn start(cluster: &Cluster, pod: &Value) {
+    cluster.plane.api.create(pod).await.unwrap();
+    let path = path_of(pod);
+    eventually(&format!("{path} runs"), async || {
+        let pod = cluster.plane.api.get(&path).await.unwrap();
+        let containers = pod["status"]["containerStatuses"].as_array()?;
+        containers.iter().all(|container| container["ready"] == true).then_some(())
+    })
+    .await;
+}
+
+/// The API path of a Pod.
+pub(crate) fn path_of(pod: &Value) -> String {
+    let name = |field: &str| pod["metadata"][field].as_str().unwrap();
+    format!("/api/v1/namespaces/{}/pods/{}", name("namespace"), name("name"))
+}
+
+/// Runs a command in a Pod's first container.
+pub(crate) fn exec(cluster: &Cluster, pod: &Value, command: &[&str]) -> Output {
+    let name = |field: &str| pod["metadata"][field].as_str().unwrap();
+    let arguments = ["exec", "-n", name("namespace"), name("name"), "-c", "app", "--"];
+    cluster.plane.kubectl(&[&arguments[..], command].concat(), "")
+}
+
+/// What a command prints that must succeed.
+pub(crate) fn read(cluster: &Cluster, pod: &Value, command: &[&str]) -> String {
+    let output = exec(cluster, pod, command);
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The token in a file of a Pod.
+pub(crate) fn token(cluster: &Cluster, pod: &Value, file: &str) -> String {
+    read(cluster, pod, &["cat", file])
+}
+
+/// What a token says of itself.
+pub(crate) fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// Seconds from issue to expiry.
+pub(crate) fn lifetime(token: &str) -> i64 {
+    let claims = claims(token);
+    claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
+}
+
+/// What the API server says to a token that is shown to it for an audience.
+pub(crate) async fn review(cluster: &Cluster, token: &str, audience: &str) -> Value {
+    let review = json!({
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenReview",
+        "spec": {"token": token, "audiences": [audience]},
+    });
+    cluster.plane.api.create(&review).await.unwrap()["status"].take()
+}

@@ -1,0 +1,153 @@
+//! The tokens in running Pods, and the programs that use them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::control_plane::eventually;
+use crate::node::Cluster;
+use crate::pods::{self, DEFAULT, claims, exec, lifetime, pod, read, review, start, token};
+
+const API_SERVER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// 365 days.
+const A_YEAR: i64 = 31_536_000;
+
+/// The label is the difference between a year and an hour.
+pub(crate) async fn a_label_makes_an_hour_of_a_year(cluster: Arc<Cluster>) {
+    pods::namespace(&cluster, "labelled", Some(&[])).await;
+    pods::namespace(&cluster, "unlabelled", None).await;
+    for (namespace, seconds) in [("labelled", 3600), ("unlabelled", A_YEAR)] {
+        let pod = pod(namespace, "plain", &[]);
+        start(&cluster, &pod).await;
+        let token = token(&cluster, &pod, &format!("{DEFAULT}/token"));
+        assert_eq!(lifetime(&token), seconds, "{namespace}");
+        assert_eq!(claims(&token)["aud"], json!([API_SERVER]), "{namespace}");
+    }
+}
+
+/// The official Python client and curl, unchanged, before and after a kubelet made a new token.
+pub(crate) async fn clients_of_the_api_server_work_on(cluster: Arc<Cluster>) {
+    pods::namespace(&cluster, "clients", Some(&[("ttl", "10m")])).await;
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "view", "namespace": "clients"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "clients"}],
+    });
+    cluster.plane.api.create(&binding).await.unwrap();
+    let pod = pod("clients", "client", &[]);
+    start(&cluster, &pod).await;
+    let file = format!("{DEFAULT}/token");
+    let first = token(&cluster, &pod, &file);
+    assert_eq!(lifetime(&first), 600);
+    assert_lists_pods(&cluster, &pod);
+    cluster.plane.restart("kubelet");
+    let second = eventually("a new token", async || {
+        Some(token(&cluster, &pod, &file)).filter(|token| token != &first)
+    })
+    .await;
+    assert_eq!(lifetime(&second), 600);
+    assert_lists_pods(&cluster, &pod);
+}
+
+/// With Python and with curl.
+fn assert_lists_pods(cluster: &Cluster, pod: &Value) {
+    let program = "
+from kubernetes import client, config
+config.load_incluster_config()
+print(*[pod.metadata.name for pod in client.CoreV1Api().list_namespaced_pod('clients').items])
+";
+    assert_eq!(read(cluster, pod, &["python3", "-c", program]), "client\n");
+    let script = format!(
+        "curl --silent --fail --cacert {DEFAULT}/ca.crt -H \"Authorization: Bearer $(cat {DEFAULT}/token)\" \
+         https://$KUBERNETES_SERVICE_HOST/api/v1/namespaces/$(cat {DEFAULT}/namespace)/pods"
+    );
+    let list: Value = serde_json::from_str(&read(cluster, pod, &["sh", "-c", &script])).unwrap();
+    assert_eq!(list["items"][0]["metadata"]["name"], "client");
+}
+
+/// The Pod of the Kubernetes documentation, written by hand and made by annotations.
+pub(crate) async fn a_token_for_vault(cluster: Arc<Cluster>) {
+    pods::namespace(&cluster, "vault", Some(&[])).await;
+    let mut by_hand = pod("vault", "by-hand", &[]);
+    by_hand["spec"]["volumes"] = json!([{"name": "vault-token", "projected": {"sources": [
+        {"serviceAccountToken": {"path": "vault-token", "expirationSeconds": 7200, "audience": "vault"}},
+    ]}}]);
+    by_hand["spec"]["containers"][0]["volumeMounts"] =
+        json!([{"name": "vault-token", "mountPath": "/var/run/secrets/tokens"}]);
+    let settings = [
+        ("mode", "add"),
+        ("audience", "vault"),
+        ("ttl", "2h"),
+        ("path", "/var/run/secrets/tokens/vault-token"),
+    ];
+    for pod in [by_hand, pod("vault", "by-annotations", &settings)] {
+        start(&cluster, &pod).await;
+        let token = token(&cluster, &pod, "/var/run/secrets/tokens/vault-token");
+        assert_eq!((lifetime(&token), &claims(&token)["aud"]), (7200, &json!(["vault"])));
+        assert_eq!(review(&cluster, &token, "vault").await["authenticated"], true);
+        assert_ne!(review(&cluster, &token, API_SERVER).await["authenticated"], true);
+        let default = pods::token(&cluster, &pod, &format!("{DEFAULT}/token"));
+        assert_eq!(lifetime(&default), 3600);
+    }
+}
+
+/// No token file where the ServiceAccount, the Pod or the mode says so.
+pub(crate) async fn no_token(cluster: Arc<Cluster>) {
+    pods::namespace(&cluster, "none", Some(&[])).await;
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "quiet", "namespace": "none"},
+        "automountServiceAccountToken": false,
+    });
+    cluster.plane.api.create(&account).await.unwrap();
+    let mut of_quiet = pod("none", "by-service-account", &[]);
+    of_quiet["spec"]["serviceAccountName"] = "quiet".into();
+    let mut silent = pod("none", "by-pod", &[]);
+    silent["spec"]["automountServiceAccountToken"] = false.into();
+    for pod in [of_quiet, silent, pod("none", "by-mode", &[("mode", "disable")])] {
+        start(&cluster, &pod).await;
+        assert!(!exec(&cluster, &pod, &["test", "-e", DEFAULT]).status.success(), "{pod}");
+    }
+    // The question can be answered otherwise.
+    let plain = pod("none", "plain", &[]);
+    start(&cluster, &plain).await;
+    assert!(exec(&cluster, &plain, &["test", "-e", DEFAULT]).status.success());
+}
+
+/// A Secret that never expires, mounted as clusters before 1.21 did, becomes a token of an hour.
+pub(crate) async fn a_legacy_secret(cluster: Arc<Cluster>) {
+    pods::namespace(&cluster, "legacy", Some(&[])).await;
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+        "metadata": {
+            "name": "default-token-x7k2b", "namespace": "legacy",
+            "annotations": {"kubernetes.io/service-account.name": "default"},
+        },
+    });
+    cluster.plane.api.create(&secret).await.unwrap();
+    let mut pod = pod("legacy", "old", &[]);
+    pod["spec"]["volumes"] =
+        json!([{"name": "default-token-x7k2b", "secret": {"secretName": "default-token-x7k2b"}}]);
+    pod["spec"]["containers"][0]["volumeMounts"] =
+        json!([{"name": "default-token-x7k2b", "mountPath": DEFAULT, "readOnly": true}]);
+    start(&cluster, &pod).await;
+    assert_eq!(lifetime(&token(&cluster, &pod, &format!("{DEFAULT}/token"))), 3600);
+    assert_eq!(read(&cluster, &pod, &["cat", &format!("{DEFAULT}/namespace")]), "legacy");
+    assert!(read(&cluster, &pod, &["cat", &format!("{DEFAULT}/ca.crt")]).contains("BEGIN CERTIFICATE"));
+}
+
+/// A token ends with its Pod.
+pub(crate) async fn a_deleted_pod_takes_its_token_along(cluster: Arc<Cluster>) {
+    pods::namespace(&cluster, "deleted", Some(&[("audience", "vault")])).await;
+    let pod = pod("deleted", "short", &[]);
+    start(&cluster, &pod).await;
+    let token = token(&cluster, &pod, &format!("{DEFAULT}/token"));
+    assert_eq!(review(&cluster, &token, "vault").await["authenticated"], true);
+    cluster.plane.api.delete(&pods::path_of(&pod)).await.ok().unwrap();
+    eventually("an invalid token", async || {
+        let status = review(&cluster, &token, "vault").await;
+        (status["authenticated"] != true).then_some(())
+    })
+    .await;
+}
