@@ -220,6 +220,17 @@ async fn errors_are_tried_again_and_counted() {
     );
 }
 
+/// Time that is paused moves on only when nobody has anything to do.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_after_an_error_has_nothing_to_do() {
+    let api = FakeApi::new();
+    api.fail_next(&[403; 60]);
+    let one = start(&api);
+    // A keeper that is never idle would not let it pass.
+    pass(3600).await;
+    assert_eq!((one.ready)(), Ok(()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
     let truncated = |object: &Value, key: &str| STANDARD.encode(&text(object, key)[..60]);

@@ -129,7 +129,10 @@ impl Keeper {
                     self.paused = None;
                     Change::Changed
                 }
-                () = tokio::time::sleep_until(ripe), if ripens => Change::Changed,
+                () = tokio::time::sleep_until(ripe), if ripens => {
+                    self.ripe = None;
+                    Change::Changed
+                }
             };
             match changed {
                 Change::Changed => self.pass().await,
