@@ -25,7 +25,8 @@ e2e: ## install boundtoken on a node of its own and read the tokens of running P
 
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --test cluster --test e2e -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test cluster --test e2e --bench cluster -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

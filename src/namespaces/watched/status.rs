@@ -23,7 +23,7 @@ impl Status {
         tracing::info!(namespaces, "listed the Namespaces that opted in");
     }
 
-    /// A watch was accepted.
+    /// A watch told something, or lasted. That it was accepted is not enough: it may be cut short again.
     pub(super) fn watching(&self) {
         if self.failure.swap(None).is_some() {
             tracing::info!("the Namespaces are watched again");

@@ -42,7 +42,7 @@ impl Watch {
         move || status.check()
     }
 
-    /// Watches without end. Whatever fails is tried again, later and later up to half a minute.
+    /// Watches without end. Whatever fails is tried again, later and later up to a minute.
     pub async fn run(mut self) {
         self.metrics.watch_lives();
         let mut backoff = DefaultBackoff::default();
@@ -69,7 +69,11 @@ impl Watch {
         };
         let began = Instant::now();
         timeout(LONGEST, self.follow(version)).await.unwrap_or(Err(ApiError::Silent(LONGEST)))?;
-        if began.elapsed() < SHORTEST { Err(ApiError::CutShort) } else { Ok(()) }
+        if began.elapsed() < SHORTEST {
+            return Err(ApiError::CutShort);
+        }
+        self.status.watching();
+        Ok(())
     }
 
     /// Lists all, page by page; the version to watch from.
@@ -103,9 +107,9 @@ impl Watch {
     async fn follow(&mut self, version: &mut String) -> Result<(), ApiError> {
         let mut events = pin!(self.api.watch(version).await?);
         self.metrics.watch_lives();
-        self.status.watching();
         while let Some(event) = events.try_next().await? {
             self.metrics.watch_lives();
+            self.status.watching();
             if let Some(reached) = self.take(event)?.filter(|version| !version.is_empty()) {
                 *version = reached;
             }

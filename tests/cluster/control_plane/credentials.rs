@@ -21,6 +21,8 @@ const USERS: [(&str, &str); 4] = [
 pub(super) struct Credentials {
     authority_der: Vec<u8>,
     authority_pem: String,
+    /// One for each of [`USERS`].
+    tokens: [String; USERS.len()],
 }
 
 impl Credentials {
@@ -38,8 +40,10 @@ impl Credentials {
         // What kubelets ask the API server for.
         let (client, client_key) = sign(&CertificateParams::default(), &issuer);
         let signing = KeyPair::generate().unwrap();
-        let tokens =
-            USERS.map(|(user, groups)| format!("{},{user},{user},{groups}\n", token_of(user))).concat();
+        let tokens = USERS.map(|_| random());
+        let lines = USERS.iter().zip(&tokens);
+        let lines: String =
+            lines.map(|((user, groups), token)| format!("{token},{user},{user},{groups}\n")).collect();
         for (name, text) in [
             ("ca.crt", certificate.pem()),
             ("server.crt", leaf),
@@ -48,24 +52,24 @@ impl Credentials {
             ("kubelet-client.key", client_key),
             ("service-account.key", signing.serialize_pem()),
             ("service-account.pub", signing.public_key_pem()),
-            ("tokens.csv", tokens),
+            ("tokens.csv", lines),
         ] {
             std::fs::write(file(name), text).unwrap();
         }
-        Self { authority_der: certificate.der().to_vec(), authority_pem: certificate.pem() }
+        Self { authority_der: certificate.der().to_vec(), authority_pem: certificate.pem(), tokens }
     }
 
     /// The API as the administrator sees it.
     pub(super) fn api(&self, address: SocketAddr) -> Api {
         let mut config = Config::new(format!("https://{address}").parse().unwrap());
         config.root_cert = Some(vec![self.authority_der.clone()]);
-        config.auth_info = AuthInfo { token: Some(token_of("admin").into()), ..AuthInfo::default() };
+        config.auth_info = AuthInfo { token: Some(self.tokens[0].clone().into()), ..AuthInfo::default() };
         Api::new(kube::Client::try_from(config).unwrap())
     }
 
     /// One file per user: `admin.kubeconfig`, `controller-manager.kubeconfig`, `node.kubeconfig`, `scheduler.kubeconfig`.
     pub(super) fn write_kubeconfigs(&self, directory: &Path, address: SocketAddr) {
-        for (user, _) in USERS {
+        for ((user, _), token) in USERS.iter().zip(&self.tokens) {
             let config = json!({
                 "apiVersion": "v1",
                 "kind": "Config",
@@ -73,7 +77,7 @@ impl Credentials {
                     "server": format!("https://{address}"),
                     "certificate-authority-data": base64(&self.authority_pem),
                 }}],
-                "users": [{"name": "it", "user": {"token": token_of(user)}}],
+                "users": [{"name": "it", "user": {"token": token}}],
                 "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
                 "current-context": "it",
             });
@@ -93,9 +97,8 @@ fn sign(parameters: &CertificateParams, issuer: &Issuer<'_, KeyPair>) -> (String
     (parameters.signed_by(&key, issuer).unwrap().pem(), key.serialize_pem())
 }
 
-/// Loopback only, and gone with the directory: a name is secret enough.
-fn token_of(user: &str) -> String {
-    format!("token-of-{}", user.replace(':', "-"))
+fn random() -> String {
+    base64(&KeyPair::generate().unwrap().serialize_pem())
 }
 
 fn base64(text: &str) -> String {

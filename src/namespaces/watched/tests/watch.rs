@@ -174,14 +174,17 @@ async fn a_watch_that_is_dead_is_noticed_and_its_age_is_shown() {
     assert!(began.elapsed() < LONGEST + Duration::from_secs(3));
     assert!((fake.check)().unwrap().is_some());
     drop(events);
-    let _events = call.watch();
+    let events = call.watch();
     settle().await;
     assert!(fake.metrics.text().contains("boundtoken_namespace_watch_age_seconds 0.001\n"));
+    assert!((fake.check)().unwrap().is_some(), "it was accepted, which the one before was, too");
+    events.send("ADDED", &namespace("b", "7", "2h")).await;
     assert_eq!((fake.check)(), Ok(None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn watches_that_end_at_once_are_not_begun_without_end() {
+    let logs = Logs::capture();
     let (mut fake, events) = Fake::watching(&[]).await;
     drop(events);
     let began = Instant::now();
@@ -189,6 +192,7 @@ async fn watches_that_end_at_once_are_not_begun_without_end() {
         drop(fake.call().await.watch());
     }
     assert!(began.elapsed() > Duration::from_mins(1));
+    assert_eq!((logs.count("cannot be watched"), logs.count("watched again")), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
