@@ -68,8 +68,17 @@ impl ControlPlane {
 
     /// Kills a process of this cluster and starts it once more.
     pub(crate) fn restart(&self, name: &str) {
+        self.process(name, Process::restart);
+    }
+
+    /// Kills a process of this cluster.
+    pub(crate) fn kill(&self, name: &str) {
+        self.process(name, Process::kill);
+    }
+
+    fn process(&self, name: &str, act: fn(&mut Process)) {
         let mut processes = self.processes.lock().unwrap();
-        processes.iter_mut().find(|process| process.name() == name).unwrap().restart();
+        act(processes.iter_mut().find(|process| process.name() == name).unwrap());
     }
 
     /// Stops every process, the last one first.

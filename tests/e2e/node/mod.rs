@@ -65,6 +65,8 @@ impl Cluster {
 
     /// Removes every Pod, stops every process, takes back what the machine got.
     pub(crate) async fn stop(&self) {
+        // Nobody makes new ones.
+        self.plane.kill("kube-controller-manager");
         for namespace in self.plane.api.list("/api/v1/namespaces").await {
             let name = namespace["metadata"]["name"].as_str().unwrap();
             self.plane.api.delete(&format!("/api/v1/namespaces/{name}/pods?gracePeriodSeconds=0")).await;
