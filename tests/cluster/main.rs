@@ -33,6 +33,7 @@ mod support;
 mod texts;
 #[path = "../common/trials.rs"]
 mod trials;
+mod watched;
 mod world;
 
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ tests![
     load::two_thousand_pods,
     manifests::every_field_is_known_and_allowed,
     manifests::install_is_rendered_from_the_base,
+    manifests::rights_of_the_service_account,
     modes::every_mode_for_every_owner,
     modes::lists_of_containers,
     outage::a_webhook_that_is_away,
@@ -97,6 +99,10 @@ tests![
     texts::several_pods,
     texts::warnings,
     texts::warnings_as_errors,
+    watched::a_namespace_that_changes,
+    watched::a_namespace_with_a_mistake,
+    watched::a_pod_on_the_heels_of_its_namespace,
+    watched::more_than_a_page,
 ];
 
 fn main() -> ExitCode {
