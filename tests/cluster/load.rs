@@ -42,7 +42,7 @@ impl Case {
         if mode == "add" {
             settings.push(("path", path));
         }
-        let (refused, words) = if number % 3 == 0 {
+        let (refused, words) = if number.is_multiple_of(3) {
             settings.push(("pod-overrides", "deny".to_owned()));
             (("mode", "off"), "(BT030)")
         } else {
