@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use control_plane::{ControlPlane, eventually};
+use control_plane::{ControlPlane, eventually, interrupted};
 use world::World;
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
@@ -44,12 +44,24 @@ fn main() -> ExitCode {
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(ControlPlane::start()) {
         Ok(plane) => {
-            let plane = Arc::new(plane);
-            runtime.block_on(measure(&plane));
-            plane.stop();
-            ExitCode::SUCCESS
+            let plane = StoppedAtEnd(Arc::new(plane));
+            runtime.block_on(async {
+                tokio::select! {
+                    () = measure(&plane.0) => ExitCode::SUCCESS,
+                    code = interrupted() => code.into(),
+                }
+            })
         }
         Err(code) => code,
+    }
+}
+
+/// Leaves nothing behind, however the measurement ends.
+struct StoppedAtEnd(Arc<ControlPlane>);
+
+impl Drop for StoppedAtEnd {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

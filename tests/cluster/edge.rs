@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{DEFAULT, all_hold, held, list, pod};
 use crate::world::{Settings, World};
 
@@ -61,6 +61,12 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
             },
         });
         world.create(&secret).await.unwrap();
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/default-token-x7k2b");
+        eventually("a token in the Secret", async || {
+            let secret = plane.api.get(&path).await.unwrap();
+            secret["data"]["token"].is_string().then_some(()).ok_or(secret)
+        })
+        .await;
         let mut pod = pod(namespace, "old", &[]);
         pod["spec"]["volumes"] =
             json!([{"name": "default-token-x7k2b", "secret": {"secretName": "default-token-x7k2b"}}]);
@@ -137,8 +143,9 @@ pub(crate) async fn a_pod_made_again_from_its_yaml(plane: Arc<ControlPlane>) {
         let yaml = String::from_utf8(yaml.stdout).unwrap();
         assert!(yaml.contains("kube-api-access-"), "{yaml}");
         let yaml = yaml.replace("boundtoken.dev/mode: \"off\"", "someone.else: x");
-        for (namespace, expected) in [("again", AN_HOUR), ("again-disable", &[])] {
-            let name_here = format!("{name}-{}", expected.len());
+        for (namespace, mode, expected) in [("again", "replace", AN_HOUR), ("again-disable", "disable", &[])]
+        {
+            let name_here = format!("{name}-{mode}");
             let yaml = yaml
                 .replace("namespace: again", &format!("namespace: {namespace}"))
                 .replace(&format!("name: {name}"), &format!("name: {name_here}"));

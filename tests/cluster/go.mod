@@ -1,5 +1,5 @@
 // The programs of a Kubernetes control plane and node, pinned: what the cluster
-// tests run. Built by ./build; nothing of this module is part of boundtoken.
+// tests run. Built by programs.sh; nothing of this module is part of boundtoken.
 module boundtoken.dev/tests/cluster
 
 go 1.26.0

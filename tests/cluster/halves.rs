@@ -7,20 +7,34 @@ use serde_json::{Value, json};
 use crate::control_plane::ControlPlane;
 use crate::other::Other;
 use crate::pods::{all_hold, held, list, pod};
+use crate::reinvocation::calls;
 use crate::world::World;
 
 const A_YEAR: &[&str] = &["DEFAULT/token - 3607"];
 
-/// The API server puts back what only was removed, and leaves what only was forbidden.
-pub(crate) async fn one_half_of_disable_leaves_the_token(plane: Arc<ControlPlane>) {
-    for (name, half) in [("removal-alone", removal as fn(&Value) -> Value), ("field-alone", field)] {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        plane.api.create(&namespace).await.unwrap();
-        plane.wait_for_service_account(name).await;
-        let _other = Other::start(&plane, name, name, half).await;
-        let stored = plane.api.create(&pod(name, "bare", &[])).await.unwrap();
-        assert_eq!(held(&stored), all_hold(A_YEAR), "{name}");
-    }
+/// The API server puts back what was only removed.
+pub(crate) async fn removal_alone_leaves_the_token(plane: Arc<ControlPlane>) {
+    let stored = stored_after(&plane, "removal-alone", removal).await;
+    assert_eq!(held(&stored), all_hold(A_YEAR));
+    assert_eq!(stored["spec"]["automountServiceAccountToken"], Value::Null);
+}
+
+/// The API server leaves what was only forbidden.
+pub(crate) async fn the_field_alone_leaves_the_token(plane: Arc<ControlPlane>) {
+    let stored = stored_after(&plane, "field-alone", field).await;
+    assert_eq!(held(&stored), all_hold(A_YEAR));
+    assert_eq!(stored["spec"]["automountServiceAccountToken"], false);
+}
+
+/// A Pod as it is stored where a webhook does this half, which the API server applied.
+async fn stored_after(plane: &ControlPlane, name: &str, half: fn(&Value) -> Value) -> Value {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    plane.api.create(&namespace).await.unwrap();
+    plane.wait_for_service_account(name).await;
+    let _other = Other::start(plane, name, name, half).await;
+    let stored = plane.api.create(&pod(name, "bare", &[])).await.unwrap();
+    assert_eq!(calls(plane, name, &format!("{name}.example.com")).await, [true], "{name}: one patch");
+    stored
 }
 
 /// Both halves, which is what `disable` does, leave none.

@@ -33,22 +33,86 @@ mod support;
 mod texts;
 #[path = "../common/trials.rs"]
 mod trials;
+mod watched;
 mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Conclusion};
+use libtest_mimic::{Arguments, Conclusion, Trial};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
-use control_plane::ControlPlane;
-use trials::trials;
+use control_plane::{ControlPlane, interrupted};
+
+/// The tests, by name and as what runs them.
+macro_rules! tests {
+    ($($module:ident :: $test:ident),* $(,)?) => {
+        const NAMES: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($test))),*];
+
+        fn trials(runtime: &Runtime, plane: &Arc<ControlPlane>) -> Vec<Trial> {
+            trials::trials![runtime, plane, $($module::$test),*]
+        }
+    };
+}
+
+tests![
+    audit_log::annotations,
+    audit_log::dry_run,
+    edge::a_dry_run,
+    edge::a_legacy_secret,
+    edge::a_mirror_pod,
+    edge::a_pod_made_again_from_its_yaml,
+    edge::an_ephemeral_container,
+    edge::automount_of_the_service_account,
+    edge::tokens_that_the_user_projects,
+    halves::both_halves_leave_none,
+    halves::removal_alone_leaves_the_token,
+    halves::the_field_alone_leaves_the_token,
+    issued::replace_keeps_the_rest_of_the_volume,
+    issued::tokens_live_as_long_as_asked_for,
+    load::two_thousand_pods,
+    manifests::every_field_is_known_and_allowed,
+    manifests::install_is_rendered_from_the_base,
+    manifests::rights_of_the_service_account,
+    modes::every_mode_for_every_owner,
+    modes::lists_of_containers,
+    outage::a_webhook_that_is_away,
+    outage::unavailable_is_asked_again,
+    owners::refused_replicas,
+    predict::cases_of_peers,
+    predict::generated_pods,
+    predict::manifests,
+    predict::reviews,
+    reinvocation::a_container_appended_after_us,
+    reinvocation::a_container_appended_before_us,
+    reinvocation::a_volume_appended_after_us,
+    reinvocation::a_volume_appended_before_us,
+    texts::dry_run_of_the_namespace,
+    texts::dry_run_of_the_server,
+    texts::every_code_has_a_text,
+    texts::guardrails,
+    texts::mistakes_on_namespaces,
+    texts::mistakes_on_pods,
+    texts::more_than_are_listed,
+    texts::namespaces_are_judged,
+    texts::several_at_once,
+    texts::several_pods,
+    texts::warnings,
+    texts::warnings_as_errors,
+    watched::a_namespace_that_changes,
+    watched::a_namespace_with_a_mistake,
+    watched::a_pod_on_the_heels_of_its_namespace,
+    watched::more_than_a_page,
+];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They wait for the API server more than they compute.
     arguments.test_threads.get_or_insert(8);
+    if arguments.list || !NAMES.iter().any(|name| is_chosen(&arguments, name)) {
+        let names = NAMES.iter().map(|name| Trial::test(*name, || Ok(())));
+        return libtest_mimic::run(&arguments, names.collect()).exit_code();
+    }
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(ControlPlane::start()) {
         Ok(plane) => run(&runtime, &arguments, plane).exit_code(),
@@ -56,66 +120,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether a test is to run, by the rules of `libtest_mimic`.
+fn is_chosen(arguments: &Arguments, name: &str) -> bool {
+    let matches = |pattern: &String| if arguments.exact { name == pattern } else { name.contains(pattern) };
+    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}
+
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
     runtime.spawn(stop_on_signal(Arc::clone(&plane)));
-    let trials = trials![
-        runtime,
-        plane,
-        audit_log::annotations,
-        audit_log::dry_run,
-        edge::a_dry_run,
-        edge::a_legacy_secret,
-        edge::a_mirror_pod,
-        edge::a_pod_made_again_from_its_yaml,
-        edge::an_ephemeral_container,
-        edge::automount_of_the_service_account,
-        edge::tokens_that_the_user_projects,
-        halves::both_halves_leave_none,
-        halves::one_half_of_disable_leaves_the_token,
-        issued::replace_keeps_the_rest_of_the_volume,
-        issued::tokens_live_as_long_as_asked_for,
-        load::two_thousand_pods,
-        manifests::every_field_is_known_and_allowed,
-        manifests::install_is_rendered_from_the_base,
-        modes::every_mode_for_every_owner,
-        modes::lists_of_containers,
-        outage::a_webhook_that_is_away,
-        outage::unavailable_is_asked_again,
-        owners::refused_replicas,
-        predict::cases_of_peers,
-        predict::generated_pods,
-        predict::manifests,
-        predict::reviews,
-        reinvocation::a_container_appended_after_us,
-        reinvocation::a_container_appended_before_us,
-        reinvocation::a_volume_appended_after_us,
-        reinvocation::a_volume_appended_before_us,
-        texts::dry_run_of_the_namespace,
-        texts::dry_run_of_the_server,
-        texts::every_code_has_a_text,
-        texts::guardrails,
-        texts::mistakes_on_namespaces,
-        texts::mistakes_on_pods,
-        texts::more_than_are_listed,
-        texts::namespaces_are_judged,
-        texts::several_at_once,
-        texts::several_pods,
-        texts::warnings,
-        texts::warnings_as_errors,
-    ];
-    let conclusion = libtest_mimic::run(arguments, trials);
+    let conclusion = libtest_mimic::run(arguments, trials(runtime, &plane));
     plane.stop();
     conclusion
 }
 
 /// Leaves nothing behind when somebody interrupts the tests.
 async fn stop_on_signal(plane: Arc<ControlPlane>) {
-    let mut terminate = signal(SignalKind::terminate()).unwrap();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+    let code = interrupted().await;
     plane.stop();
-    std::process::exit(130);
+    std::process::exit(code.into());
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard};
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, eventually};
 
 /// Those that need no other product.
 const KUSTOMIZATIONS: [&str; 3] = ["manifests", "manifests/hostnetwork", "manifests/static-tls"];
@@ -23,9 +24,7 @@ pub(crate) async fn install_is_rendered_from_the_base(plane: Arc<ControlPlane>) 
 
 /// No unknown field, no missing one, and nothing that Pod Security would refuse.
 pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
-    let labels = json!({"pod-security.kubernetes.io/warn": "restricted"});
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "boundtoken", "labels": labels}});
-    plane.api.create(&namespace).await.unwrap();
+    let _alone = install_namespace(&plane).await;
     for kustomization in KUSTOMIZATIONS {
         let directory = format!("{ROOT}/{kustomization}");
         let arguments = ["apply", "--dry-run=server", "--validate=strict", "-k", &directory];
@@ -38,6 +37,81 @@ pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
     // It stands on top of the same objects, beside kinds that this API server does not know.
     let rendered = kubectl(&plane, &["kustomize", &format!("{ROOT}/manifests/cert-manager")]);
     assert!(rendered.contains("cert-manager.io/inject-ca-from: boundtoken/boundtoken"), "{rendered}");
+}
+
+/// The ServiceAccount may do what the ClusterRole and the Role say, to nothing else.
+pub(crate) async fn rights_of_the_service_account(plane: Arc<ControlPlane>) {
+    let _alone = install_namespace(&plane).await;
+    for file in ["service-account.yaml", "rbac.yaml"] {
+        let file = format!("{ROOT}/manifests/base/{file}");
+        kubectl(&plane, &["apply", "--namespace=boundtoken", "-f", &file]);
+    }
+    eventually("a role that is bound", async || may(&plane, "patch", OWN_SECRET).await.then_some(())).await;
+    let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
+    let validating = "admissionregistration.k8s.io/validatingwebhookconfigurations";
+    let granted = [
+        ("//namespaces/", "get list watch"),
+        ("//namespaces/shop", "get"),
+        (&format!("/{configurations}/boundtoken"), "list watch patch"),
+        (OWN_SECRET, "list watch patch"),
+    ];
+    let of_nobody = [
+        ("//namespaces/", "create delete deletecollection patch update"),
+        (&format!("/{configurations}/"), "create delete deletecollection get list patch update watch"),
+        (&format!("/{configurations}/boundtoken"), "create delete get update"),
+        (&format!("/{configurations}/other"), "get list patch watch"),
+        (&format!("/{validating}/boundtoken"), "get list patch watch"),
+        (OWN_SECRET, "create delete get update"),
+        ("boundtoken//secrets/", "create get list patch watch"),
+        ("boundtoken//secrets/other", "get list patch watch"),
+        ("shop//secrets/boundtoken-certificates", "get list patch watch"),
+        ("boundtoken//serviceaccounts/boundtoken", "get impersonate"),
+        ("boundtoken//serviceaccounts/boundtoken/token", "create"),
+        ("//pods/", "create get list watch"),
+        ("shop//pods/", "create get list watch"),
+        ("boundtoken/rbac.authorization.k8s.io/roles/boundtoken", "bind escalate patch"),
+    ];
+    for (rights, expected) in [(&granted[..], true), (&of_nobody, false)] {
+        for (object, verb) in
+            rights.iter().flat_map(|(object, verbs)| verbs.split(' ').map(move |verb| (*object, verb)))
+        {
+            assert_eq!(may(&plane, verb, object).await, expected, "{verb} {object}");
+        }
+    }
+}
+
+/// `NAMESPACE/GROUP/RESOURCE/NAME`, the Secret of the certificates.
+const OWN_SECRET: &str = "boundtoken//secrets/boundtoken-certificates";
+
+/// Whether boundtoken may do something to `NAMESPACE/GROUP/RESOURCE/NAME/SUBRESOURCE`.
+async fn may(plane: &ControlPlane, verb: &str, object: &str) -> bool {
+    let mut parts = object.split('/').chain(std::iter::repeat(""));
+    let [namespace, group, resource, name, subresource] = std::array::from_fn(|_| parts.next());
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": "system:serviceaccount:boundtoken:boundtoken",
+            "groups": ["system:serviceaccounts", "system:serviceaccounts:boundtoken", "system:authenticated"],
+            "resourceAttributes": {
+                "verb": verb, "namespace": namespace, "group": group, "resource": resource, "name": name,
+                "subresource": subresource,
+            },
+        },
+    });
+    let answer = plane.api.create(&review).await.unwrap();
+    answer["status"]["allowed"].as_bool().unwrap()
+}
+
+/// The Namespace of the install, for one test at a time: kubectl asks what is there, and then acts.
+async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
+    static INSTALL: Mutex<()> = Mutex::const_new(());
+    let alone = INSTALL.lock().await;
+    let labels = json!({"pod-security.kubernetes.io/warn": "restricted"});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "boundtoken", "labels": labels}});
+    let answer = plane.api.post("/api/v1/namespaces", &namespace).await;
+    assert!(matches!(answer.code, 201 | 409), "{answer:?}");
+    alone
 }
 
 /// What kubectl prints when all is well.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::control_plane::ControlPlane;
 use crate::control_plane::api::Answer;
-use crate::control_plane::{ControlPlane, eventually};
 use crate::world::World;
 
 use self::cases::{Case, namespace_of, template};
@@ -23,28 +23,28 @@ use self::spec::comparable;
 pub(crate) async fn manifests(plane: Arc<ControlPlane>) {
     let cases = cases::manifests("predict-manifests");
     let tally = check(&plane, "predict-manifests", &cases).await;
-    assert!(tally.stored >= 8 && tally.denied >= 3, "{tally:?}");
+    assert!(tally.stored >= 8 && tally.denied >= 3 && tally.beside() == 0, "{tally:?}");
 }
 
 /// Every captured Pod, as it was captured and before the plugin, under the settings of the golden tests.
 pub(crate) async fn reviews(plane: Arc<ControlPlane>) {
     let cases = cases::reviews("predict-reviews");
     let tally = check(&plane, "predict-reviews", &cases).await;
-    assert!(tally.stored >= 150 && tally.denied == 8, "{tally:?}");
+    assert!(tally.stored >= 150 && tally.denied == 8 && tally.beside() == 0, "{tally:?}");
 }
 
 /// What other projects assert about such webhooks, and Pods that are odd in other ways.
 pub(crate) async fn cases_of_peers(plane: Arc<ControlPlane>) {
     let cases = peers::cases("predict-peers");
     let tally = check(&plane, "predict-peers", &cases).await;
-    assert!(tally.stored >= 30 && tally.invalid == 0, "{tally:?}");
+    assert!(tally.stored >= 30 && tally.beside() <= 1, "{tally:?}");
 }
 
 /// Generated Pods under generated settings.
 pub(crate) async fn generated_pods(plane: Arc<ControlPlane>) {
     let cases = generated::cases("predict-generated", 40, 8);
     let tally = check(&plane, "predict-generated", &cases).await;
-    assert!(tally.stored >= 120 && tally.denied >= 50, "{tally:?}");
+    assert!(tally.stored >= 120 && tally.denied >= 50 && tally.beside() <= 10, "{tally:?}");
 }
 
 /// What became of the Pods.
@@ -57,6 +57,13 @@ struct Tally {
     denied: usize,
     /// Refused by the API server with and without the webhook.
     invalid: usize,
+}
+
+impl Tally {
+    /// Those of which nothing was compared.
+    fn beside(&self) -> usize {
+        self.allowed + self.invalid
+    }
 }
 
 /// Compares every case, each in its own Namespace or one that it shares.
@@ -150,9 +157,11 @@ async fn compare(world: &World, case: &Case) -> Result<Outcome, String> {
         return if is_refused { Err("stored, not refused".to_owned()) } else { Ok(Outcome::Allowed) };
     }
     let expected = expected(world, case, &prediction).await?;
+    let kind = case.workload["kind"].as_str().unwrap();
     let stored = if is_pod { vec![answer.body] } else { pods_of(world, case).await };
     for pod in stored {
-        let (expected, stored) = (comparable(&expected), comparable(&pod["spec"]));
+        let expected = comparable(kind, &expected["metadata"], &expected["spec"]);
+        let stored = comparable(kind, &pod["metadata"], &pod["spec"]);
         if expected != stored {
             return Err(format!("predicted {expected:#}\nstored {stored:#}"));
         }
@@ -178,7 +187,7 @@ async fn agree_on_refusal(
     Err(format!("with the webhook {} {}, without it {}", answer.code, answer.message(), without.code))
 }
 
-/// The predicted spec, with the API's defaults.
+/// The predicted labels, annotations and spec, with the API's defaults.
 async fn expected(world: &World, case: &Case, prediction: &Prediction) -> Result<Value, String> {
     let written = case.pod();
     let predicted = prediction.pod(case).ok_or("no prediction")?;
@@ -186,17 +195,17 @@ async fn expected(world: &World, case: &Case, prediction: &Prediction) -> Result
     if predicted["spec"] == written["spec"] {
         // Nothing of ours: what another Namespace makes of it.
         let plain = post(world, &moved(&written, &twin(namespace)), "&dryRun=All").await;
-        return plain.ok().map(|pod| pod["spec"].clone());
+        return plain.ok();
     }
     // Defaults, but neither the plugin nor the webhook.
     let template = json!({
         "apiVersion": "v1",
         "kind": "PodTemplate",
         "metadata": {"generateName": "predicted-", "namespace": namespace},
-        "template": {"metadata": {}, "spec": predicted["spec"]},
+        "template": {"metadata": predicted["metadata"], "spec": predicted["spec"]},
     });
     let defaulted = post(world, &template, "&dryRun=All").await.ok();
-    defaulted.map(|defaulted| defaulted["template"]["spec"].clone())
+    defaulted.map(|mut defaulted| defaulted["template"].take())
 }
 
 /// Creates the owner and waits for its Pods.
@@ -213,12 +222,7 @@ async fn pods_of(world: &World, case: &Case) -> Vec<Value> {
 /// Creates an object; fields that nobody knows are no news.
 async fn post(world: &World, object: &Value, more: &str) -> Answer {
     let path = crate::control_plane::api::collection(object);
-    // The cache of Namespaces may be behind for a moment.
-    eventually("an answer", async || {
-        let answer = world.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await;
-        (answer.code < 500).then_some(answer)
-    })
-    .await
+    world.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await
 }
 
 /// What the webhook warned of.

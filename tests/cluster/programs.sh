@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the directory that holds the programs of a Kubernetes control plane, named as arguments.
-# They come from KUBEBUILDER_ASSETS if that is set, else from a cache whose key is go.sum: the first
-# run builds them with Go from the module proxy (some ten minutes on two cores).
+# They come from KUBEBUILDER_ASSETS if that is set, else from a cache whose key is go.mod and go.sum:
+# the first run builds them with Go from the module proxy (some ten minutes on two cores).
 # Exit codes: 2 something failed, 3 neither Go nor the programs are there (2 with CI=true).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, eventually};
 use crate::other::Other;
 use crate::pods::{CONTAINERS, DEFAULT, held, list, pod};
 use crate::world::{Settings, World};
@@ -65,7 +65,7 @@ async fn beside(
             .collect();
         assert_eq!(held(&stored), expected, "{namespace}");
         assert!(list(&stored["spec"]["volumes"]).any(|volume| volume["name"] == "scratch"), "{namespace}");
-        let calls = calls(&plane, namespace);
+        let calls = calls(&plane, namespace, "pods.boundtoken.dev").await;
         let expected: Vec<_> =
             if calls.len() == 1 { vec![true] } else { vec![true, changing.contains(&mode)] };
         assert_eq!(calls, expected, "{namespace}: whether each call changed the Pod");
@@ -74,18 +74,19 @@ async fn beside(
     }
 }
 
-/// Of each call of our webhook for the stored Pod, whether it changed something.
-fn calls(plane: &ControlPlane, namespace: &str) -> Vec<bool> {
-    let events = plane.audit_events(namespace);
-    let event = events.iter().find(|event| event["objectRef"]["name"] == "bare").unwrap();
+/// Of each call of a webhook for the stored Pod `bare`, whether it changed something.
+pub(crate) async fn calls(plane: &ControlPlane, namespace: &str, webhook: &str) -> Vec<bool> {
+    let event = eventually("the creation of the Pod in the audit log", async || {
+        let events = plane.audit_events(namespace);
+        let found = events.iter().find(|event| event["objectRef"]["name"] == "bare").cloned();
+        found.ok_or(events)
+    })
+    .await;
     let annotations = event["annotations"].as_object().unwrap();
     // Their order is that of the names: round_0_index_1, round_1_index_0 …
     let rounds = annotations.iter().filter(|(key, _)| key.starts_with("mutation.webhook.admission.k8s.io/"));
     let calls = rounds.map(|(_, call)| serde_json::from_str::<Value>(call.as_str().unwrap()).unwrap());
-    calls
-        .filter(|call| call["webhook"] == "pods.boundtoken.dev")
-        .map(|call| call["mutated"].as_bool().unwrap())
-        .collect()
+    calls.filter(|call| call["webhook"] == webhook).map(|call| call["mutated"].as_bool().unwrap()).collect()
 }
 
 /// Appends a container and the volume that it works on, once.

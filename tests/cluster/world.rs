@@ -1,9 +1,11 @@
 //! The part of a cluster that one test has for itself: its Namespaces, its webhook, its configuration.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
 use crate::common::binary::Serving;
 use crate::control_plane::api::Answer;
@@ -17,6 +19,8 @@ pub(crate) struct World {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
     directory: PathBuf,
+    /// Keeps the port of the webhook from everybody else, also while it is away.
+    _reserved: Option<TcpSocket>,
 }
 
 impl World {
@@ -57,9 +61,9 @@ impl World {
             plane.wait_for_service_account(name).await;
         }
         let directory = plane.subdirectory();
-        let manifest: Vec<String> = namespaces.iter().map(Value::to_string).collect();
-        let serving = Serving::start(&directory, &manifest.join("\n---\n"), &[]);
-        let world = Self { plane: Arc::clone(plane), serving, directory };
+        let (listen, reserved) = reserve();
+        let serving = Serving::start_in_cluster_at(listen, &directory, &plane.kubeconfig(), &[]);
+        let world = Self { plane: Arc::clone(plane), serving, directory, _reserved: reserved };
         world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
         world
@@ -67,11 +71,11 @@ impl World {
 
     /// Kills the webhook and starts it again at its address, after `meanwhile`.
     pub(crate) async fn without_webhook(mut self, meanwhile: impl AsyncFnOnce()) -> Self {
-        let manifest = std::fs::read_to_string(self.directory.join("namespaces.yaml")).unwrap();
-        let listen = self.serving.listen.to_string();
+        let listen = self.serving.listen;
         self.serving.kill();
         meanwhile().await;
-        self.serving = Serving::start_at(&listen, &self.directory, &manifest, &[]);
+        let kubeconfig = self.plane.kubeconfig();
+        self.serving = Serving::start_in_cluster_at(listen, &self.directory, &kubeconfig, &[]);
         self
     }
 
@@ -141,10 +145,21 @@ impl World {
         let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app={app}");
         eventually(&format!("{count} Pods of {app} in {namespace}"), async || {
             let pods = self.plane.api.list(&path).await;
-            (pods.len() >= count).then_some(pods)
+            if pods.len() >= count { Ok(pods) } else { Err(format!("{} Pods", pods.len())) }
         })
         .await
     }
+}
+
+/// A free port, and what keeps it: Linux gives nobody a port that a socket is bound to, unless by name.
+///
+/// A connection is refused as long as nobody listens there.
+fn reserve() -> (SocketAddr, Option<TcpSocket>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    // Else the webhook could not have it, either.
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    (socket.local_addr().unwrap(), cfg!(target_os = "linux").then_some(socket))
 }
 
 /// Asks for a Pod that is not stored.

@@ -1,7 +1,7 @@
 //! The real program as a process.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::thread::JoinHandle;
@@ -48,6 +48,9 @@ pub(crate) fn output(command: &mut Command) -> Output {
 /// Far longer than anything takes, even on a busy machine.
 const LONG: Duration = Duration::from_mins(1);
 
+/// A free port on loopback.
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A running `boundtoken serve`, killed when it is dropped.
 pub(crate) struct Serving {
     child: Child,
@@ -61,14 +64,9 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts the server with these Namespaces and waits until it listens.
     pub(crate) fn start(directory: &Path, namespaces: &str, more: &[&str]) -> Self {
-        Self::start_at("127.0.0.1:0", directory, namespaces, more)
-    }
-
-    /// Starts the server where an earlier one listened.
-    pub(crate) fn start_at(listen: &str, directory: &Path, namespaces: &str, more: &[&str]) -> Self {
         let manifest = directory.join("namespaces.yaml");
         std::fs::write(&manifest, namespaces).unwrap();
-        let arguments = ["serve", "--listen", listen, "--admin-listen=127.0.0.1:0"];
+        let arguments = ["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
         let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
         command.arg("--log-format=json");
@@ -77,7 +75,18 @@ impl Serving {
 
     /// Starts the server with the Namespaces of a cluster and waits until it listens.
     pub(crate) fn start_in_cluster(directory: &Path, kubeconfig: &Path, more: &[&str]) -> Self {
-        let arguments = ["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
+        Self::start_in_cluster_at(ANYWHERE, directory, kubeconfig, more)
+    }
+
+    /// The same at an address that is known before.
+    pub(crate) fn start_in_cluster_at(
+        listen: SocketAddr,
+        directory: &Path,
+        kubeconfig: &Path,
+        more: &[&str],
+    ) -> Self {
+        let listen = format!("--listen={listen}");
+        let arguments = ["serve", &listen, "--admin-listen=127.0.0.1:0"];
         let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--kubeconfig").arg(kubeconfig).arg("--tls-dir").arg(directory).args(more);
         command.arg("--log-format=json");

@@ -5,6 +5,8 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::Value;
 
+use super::eventually;
+
 /// A client of the API.
 #[derive(Clone)]
 pub(crate) struct Api(kube::Client);
@@ -50,6 +52,12 @@ impl Api {
             Value::Array(items) => items,
             other => panic!("{path}: {other}"),
         }
+    }
+
+    /// The ServiceAccount without which no Pod can be created.
+    pub(crate) async fn wait_for_service_account(&self, namespace: &str) {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
+        eventually("a ServiceAccount default", async || self.get(&path).await).await;
     }
 
     /// Creates an object where its kind and Namespace say.

@@ -28,7 +28,10 @@ pub(super) fn write_policy(path: &Path) {
 /// The creations of Pods in a Namespace, oldest first.
 pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(log).unwrap();
-    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    // Most lines are of others, and parsing costs more than searching.
+    let name = Value::from(namespace).to_string();
+    let lines = text.lines().filter(|line| line.contains(&name));
+    let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     events
         .filter(|event| event["verb"] == "create")
         .filter(|event| {

@@ -8,9 +8,11 @@
 pub(crate) mod api;
 mod audit;
 mod credentials;
+mod interrupt;
 mod process;
 pub(crate) mod programs;
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -21,6 +23,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::api::Api;
 use self::credentials::Credentials;
+pub(crate) use self::interrupt::interrupted;
 use self::process::Process;
 
 /// What the control plane consists of.
@@ -37,10 +40,13 @@ pub(crate) struct ControlPlane {
 impl ControlPlane {
     /// Starts it on loopback, with a Node that runs nothing, and waits until it makes service accounts.
     ///
-    /// Without the programs, the exit code of the run: a line said what is left out.
+    /// Without the programs, the exit code of the run: a line said what is left out. Interrupted, it leaves nothing.
     pub(crate) async fn start() -> Result<Self, ExitCode> {
-        let plane =
-            Self::start_at(&programs::find(&PROGRAMS)?, || ([127, 0, 0, 1], free_port()).into()).await;
+        let programs = programs::find(&PROGRAMS)?;
+        let plane = tokio::select! {
+            plane = Self::start_at(&programs, || ([127, 0, 0, 1], free_port()).into()) => plane,
+            code = interrupted() => return Err(code.into()),
+        };
         plane.add_node().await;
         Ok(plane)
     }
@@ -60,10 +66,11 @@ impl ControlPlane {
         };
         credentials.write_kubeconfigs(directory.path(), address);
         processes.push(start_controller_manager(programs, directory.path()));
-        let (api, processes) = (credentials.api(address), Mutex::new(processes));
-        let plane = Self { api, directory: directory.keep(), programs: programs.to_owned(), processes };
-        plane.wait_for_service_account("default").await;
-        plane
+        let api = credentials.api(address);
+        api.wait_for_service_account("default").await;
+        // Until here the directory goes when this is dropped: after the processes, which were made later.
+        let directory = directory.keep();
+        Self { api, directory, programs: programs.to_owned(), processes: Mutex::new(processes) }
     }
 
     /// Kills a process of this cluster and starts it once more.
@@ -114,8 +121,7 @@ impl ControlPlane {
 
     /// The ServiceAccount without which no Pod can be created.
     pub(crate) async fn wait_for_service_account(&self, namespace: &str) {
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
-        eventually("a ServiceAccount default", async || self.api.get(&path).await.ok()).await;
+        self.api.wait_for_service_account(namespace).await;
     }
 
     /// A Node that never runs anything: a DaemonSet makes a Pod for it.
@@ -147,19 +153,48 @@ impl ControlPlane {
     }
 }
 
+/// What is asked for, or perhaps what there is instead.
+pub(crate) trait Asked {
+    type Wanted;
+    type Instead: Debug;
+
+    fn wanted(self) -> Result<Self::Wanted, Self::Instead>;
+}
+
+impl<T> Asked for Option<T> {
+    type Wanted = T;
+    type Instead = ();
+
+    fn wanted(self) -> Result<T, ()> {
+        self.ok_or(())
+    }
+}
+
+impl<T, E: Debug> Asked for Result<T, E> {
+    type Wanted = T;
+    type Instead = E;
+
+    fn wanted(self) -> Self {
+        self
+    }
+}
+
 /// Asks again and again, for as long as anything may take on a busy machine.
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<A: Asked>(what: &str, mut ask: impl AsyncFnMut() -> A) -> A::Wanted {
     const PATIENCE: Duration = Duration::from_mins(3);
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let mut last = None;
     let asking = async {
         loop {
             ticks.tick().await;
-            if let Some(answer) = ask().await {
-                return answer;
+            match ask().await.wanted() {
+                Ok(answer) => return answer,
+                Err(instead) => last = Some(instead),
             }
         }
     };
-    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+    let answer = tokio::time::timeout(PATIENCE, asking).await;
+    answer.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}; at last {last:?}"))
 }
 
 /// Whether the API server gets ready; `false` when somebody else took a port meanwhile.

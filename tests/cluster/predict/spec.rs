@@ -1,38 +1,83 @@
-//! Specs of Pods without what others than plugin and webhook put into them.
+//! Pods without what others than plugin and webhook put into them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::pods::list;
 
-/// Fields of a spec that a template lacks, each with whoever sets it.
-const OF_OTHERS: [&str; 10] = [
-    // The plugins DefaultTolerationSeconds and Priority.
-    "tolerations",
-    "priority",
-    "preemptionPolicy",
-    // Defaulted in a Pod, but not in a template.
-    "enableServiceLinks",
-    // The ServiceAccount plugin, also in a Pod of which `preview` shows nothing.
-    "serviceAccount",
-    "serviceAccountName",
-    // The StatefulSet controller.
-    "hostname",
-    "subdomain",
-    // The DaemonSet controller, for its node.
-    "affinity",
-    "nodeName",
+/// Fields that a template lacks: the plugin Priority sets them.
+const OF_PLUGINS: [&str; 2] = ["priority", "preemptionPolicy"];
+
+/// Fields that the controller of a kind sets.
+fn of_controller(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "StatefulSet" => &["hostname", "subdomain"],
+        "DaemonSet" => &["affinity", "nodeName", "tolerations"],
+        _ => &[],
+    }
+}
+
+/// Labels that controllers give their Pods.
+const LABELS: [&str; 9] = [
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
 ];
 
 /// Letters that the API server puts into names.
 const LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
 
-/// The rest of the spec, with the same end of each name of a default token volume.
-pub(super) fn comparable(spec: &Value) -> Value {
+/// Labels, annotations and the rest of the spec, with the same end of each name of a default token volume.
+pub(super) fn comparable(kind: &str, metadata: &Value, spec: &Value) -> Value {
+    let mut labels = metadata["labels"].clone();
+    if let Some(labels) = labels.as_object_mut().filter(|_| kind != "Pod") {
+        labels.retain(|label, _| !LABELS.contains(&label.as_str()));
+    }
+    let annotations = &metadata["annotations"];
+    let spec = renamed(&completed(kind, spec));
+    json!({"labels": or_none(&labels), "annotations": or_none(annotations), "spec": spec})
+}
+
+/// An empty map is none.
+fn or_none(map: &Value) -> &Value {
+    if map.as_object().is_some_and(serde_json::Map::is_empty) { &Value::Null } else { map }
+}
+
+/// A spec with the defaults of Pods that templates lack, and without what others set.
+fn completed(kind: &str, spec: &Value) -> Value {
     let mut spec = spec.clone();
     let fields = spec.as_object_mut().unwrap();
-    for field in OF_OTHERS {
-        fields.remove(field);
+    fields.entry("enableServiceLinks").or_insert(true.into());
+    let account = fields.entry("serviceAccountName").or_insert("default".into()).clone();
+    fields.entry("serviceAccount").or_insert(account);
+    for field in OF_PLUGINS.iter().chain(of_controller(kind)) {
+        fields.remove(*field);
     }
+    let tolerations = fields.remove("tolerations");
+    let tolerations = tolerations.unwrap_or_default();
+    let others: Vec<Value> =
+        list(&tolerations).filter(|toleration| !is_of_plugin(toleration)).cloned().collect();
+    if !others.is_empty() {
+        fields.insert("tolerations".to_owned(), others.into());
+    }
+    spec
+}
+
+/// The two of the plugin `DefaultTolerationSeconds`.
+fn is_of_plugin(toleration: &Value) -> bool {
+    ["not-ready", "unreachable"].iter().any(|state| {
+        let key = format!("node.kubernetes.io/{state}");
+        *toleration
+            == json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+    })
+}
+
+fn renamed(spec: &Value) -> Value {
     let names: Vec<String> = list(&spec["volumes"])
         .filter_map(|volume| volume["name"].as_str())
         .filter(|name| is_generated(name))

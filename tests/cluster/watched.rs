@@ -1,0 +1,144 @@
+//! The Namespaces of a real API server, as a running `boundtoken serve` learns of them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::control_plane::{ControlPlane, eventually};
+use crate::pods::{all_hold, held, pod};
+use crate::world::{World, namespace_of};
+
+/// More than the server asks for at once, which is 500.
+const MANY: u64 = 520;
+
+/// Namespaces made and used at once.
+const HASTY: u64 = 50;
+
+/// A list of more than one page is read to its end.
+pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
+    let ttl = |number: u64| format!("{}", 600 + number);
+    let mut creates = JoinSet::new();
+    for number in 0..MANY {
+        let plane = Arc::clone(&plane);
+        let namespace = namespace_of("paged", &format!("paged-{number:03}"), &[("ttl", &ttl(number))]);
+        creates.spawn(async move { plane.api.create(&namespace).await.unwrap() });
+    }
+    creates.join_all().await;
+    let world = World::start(&plane, "paged", &[("paged-probe", &[])]).await;
+    eventually("every Namespace", async || {
+        let metrics = world.serving.metrics().await;
+        let known = value(&metrics, "boundtoken_namespaces ");
+        // Those of other tests count as well.
+        if known >= MANY { Ok(()) } else { Err(known) }
+    })
+    .await;
+    // The API server lists them by name.
+    for number in (0..MANY).step_by(40).chain([499, 500, 501, MANY - 1]) {
+        let name = format!("paged-{number:03}");
+        plane.wait_for_service_account(&name).await;
+        let answer = world.dry_run(&pod(&name, "bare", &[])).await;
+        let expected = format!("DEFAULT/token - {}", ttl(number));
+        assert_eq!(held(&answer.body), all_hold(&[&expected]), "{name}: {answer:?}");
+    }
+}
+
+/// A Pod that comes right after its Namespace, annotated a moment ago, gets what the Namespace says.
+pub(crate) async fn a_pod_on_the_heels_of_its_namespace(plane: Arc<ControlPlane>) {
+    let world = World::start(&plane, "hasty", &[("hasty-probe", &[])]).await;
+    for number in 0..HASTY {
+        let (name, ttl) = (format!("hasty-{number}"), format!("{}", 700 + number));
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        world.create(&namespace).await.unwrap();
+        plane.wait_for_service_account(&name).await;
+        let labels = json!({"boundtoken.dev/webhook": "enabled", "world": "hasty"});
+        annotate(&plane, &name, &json!({"labels": labels, "annotations": {"boundtoken.dev/ttl": ttl}})).await;
+        let stored = stored_when_called(&world, &name).await;
+        assert_eq!(held(&stored), all_hold(&[&format!("DEFAULT/token - {ttl}")]), "{name}");
+    }
+}
+
+/// The API server itself hears of labels a moment later: the first Pod for which it calls.
+async fn stored_when_called(world: &World, namespace: &str) -> Value {
+    let mut number = 0;
+    eventually("a call of the webhook", async || {
+        number += 1;
+        let before = world.admissions().await;
+        let stored = world.create(&pod(namespace, &format!("bare-{number}"), &[])).await.unwrap();
+        (world.admissions().await > before).then_some(stored)
+    })
+    .await
+}
+
+/// What becomes of a Namespace becomes of its Pods.
+pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
+    let name = "changing";
+    let world = World::start(&plane, name, &[("changing-probe", &[]), (name, &[("ttl", "2h")])]).await;
+    until_held(&world, name, &["DEFAULT/token - 7200"]).await;
+    annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "30m"}})).await;
+    until_held(&world, name, &["DEFAULT/token - 1800"]).await;
+    annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": null}})).await;
+    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+
+    annotate(&plane, name, &json!({"labels": {"boundtoken.dev/webhook": null}})).await;
+    until_held(&world, name, &["DEFAULT/token - 3607"]).await;
+    eventually("an API server that calls no more", async || {
+        let before = world.admissions().await;
+        until_held(&world, name, &["DEFAULT/token - 3607"]).await;
+        (world.admissions().await == before).then_some(())
+    })
+    .await;
+    annotate(&plane, name, &json!({"labels": {"boundtoken.dev/webhook": "enabled"}})).await;
+    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+
+    assert!(plane.api.delete(&format!("/api/v1/namespaces/{name}")).await.ok().is_ok());
+    eventually("a Namespace that is gone", async || {
+        plane.api.get(&format!("/api/v1/namespaces/{name}")).await.err()
+    })
+    .await;
+    // Nobody is told what an earlier Namespace of the name said.
+    let again = namespace_of(name, name, &[("mode", "disable")]);
+    world.create(&again).await.unwrap();
+    plane.wait_for_service_account(name).await;
+    until_held(&world, name, &[]).await;
+}
+
+/// A mistake on a Namespace keeps its Pods out, until somebody corrects it.
+pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
+    let name = "mistaken";
+    let world = World::start(&plane, name, &[("mistaken-probe", &[]), (name, &[])]).await;
+    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+    annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "a while"}})).await;
+    let refusal = eventually("a refusal", async || {
+        let answer = world.dry_run(&pod(name, "bare", &[])).await;
+        if answer.code == 422 { Ok(answer) } else { Err(answer) }
+    })
+    .await;
+    let told = refusal.message();
+    assert!(told.contains("denied the request") && told.contains("boundtoken.dev/ttl"), "{told}");
+    assert!(told.contains(name), "{told}");
+    annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "1h"}})).await;
+    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+}
+
+/// Merges something into the metadata of a Namespace.
+async fn annotate(plane: &ControlPlane, name: &str, metadata: &Value) {
+    let path = format!("/api/v1/namespaces/{name}");
+    plane.api.patch(&path, &json!({"metadata": metadata})).await.ok().unwrap();
+}
+
+/// Until a Pod would hold this, in each of its containers.
+async fn until_held(world: &World, namespace: &str, files: &[&str]) {
+    let expected = all_hold(files);
+    eventually(&format!("{files:?} in {namespace}"), async || {
+        let answer = world.dry_run(&pod(namespace, "bare", &[])).await;
+        if answer.code == 201 && held(&answer.body) == expected { Ok(()) } else { Err(answer) }
+    })
+    .await;
+}
+
+/// A number of the metrics.
+fn value(metrics: &str, start: &str) -> u64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(start));
+    line.unwrap_or_else(|| panic!("no {start}in\n{metrics}")).parse().unwrap()
+}
