@@ -20,7 +20,7 @@ pub(super) struct KeptArgs {
         conflicts_with_all = ["namespaces", "cert", "dir"]
     )]
     secret: Option<String>,
-    /// MutatingWebhookConfiguration whose caBundle is kept with it
+    /// Webhook configuration (mutating) whose caBundle is kept with it
     #[arg(
         long,
         value_name = "NAME",
