@@ -78,14 +78,16 @@ async fn answer<S: NamespaceStore>(
 
 impl<S: NamespaceStore> Webhook<S> {
     async fn mutate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
-        let request = admission::Request::parse(body)?;
+        let body = admission::readable(body);
+        let request = admission::Request::parse(body.as_bytes())?;
         let verdict = self.decide(&request).await?;
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
     }
 
     fn validate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
-        let request = admission::Request::parse(body)?;
+        let body = admission::readable(body);
+        let request = admission::Request::parse(body.as_bytes())?;
         let verdict = admission::validate(&request, &self.defaults);
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
