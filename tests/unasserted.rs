@@ -190,7 +190,7 @@ fn a_legacy_secret_beside_a_projection_stays_invalid() {
     let before = with_volume(&both, DEFAULT_DIRECTORY);
     for mode in ["replace", "disable", "add"] {
         let answer = decide(&before, &namespace(&[("mode", mode)]));
-        assert_eq!(support::volume(&answer.pod, "s"), support::volume(&before, "s"), "{mode}");
+        assert_eq!(volume(&answer.pod, "s"), volume(&before, "s"), "{mode}");
     }
 }
 
