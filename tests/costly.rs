@@ -11,7 +11,7 @@
 mod support;
 
 use serde_json::json;
-use support::{annotated, decide, namespace, pod, volume};
+use support::{Answer, annotated, decide, namespace, pod, volume};
 
 #[test]
 fn a_mount_inside_the_directory_of_a_token_keeps_the_token_out() {
@@ -58,4 +58,45 @@ fn a_container_with_a_name_of_megabytes_costs_nothing() {
     let answer = decide(&annotated(pod(&[&long]), &[("tokens", &tokens)]), &namespace(&[]));
     assert!(answer.warns("BT053"));
     assert!(!answer.warnings().iter().any(|warning| warning.contains("did you mean")));
+}
+
+/// Names of 63 characters that differ at their end only.
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{}{index:03}", "x".repeat(60))).collect()
+}
+
+/// A list of sixteen tokens, each in a directory of its own.
+fn sixteen(more: &str) -> String {
+    let items: Vec<String> = (0..16).map(|index| format!("{{path: /t{index}/t{more}}}")).collect();
+    format!("[{}]", items.join(","))
+}
+
+/// Each mount is looked at a few times, and not for each token and each name of a list.
+#[test]
+fn a_container_with_a_hundred_thousand_mounts_costs_little() {
+    let mut pod = pod(&[&"x".repeat(63)]);
+    let container = &mut pod["spec"]["containers"][0];
+    let name = container["volumeMounts"][0]["name"].clone();
+    let mounts = (0..100_000).map(|index| json!({"name": name, "mountPath": format!("/m/{index}")}));
+    container["volumeMounts"].as_array_mut().unwrap().extend(mounts);
+    let tokens = sixteen("");
+    let settings = [("skip-containers", &*names(99).join(",")), ("tokens", &tokens)];
+    let answer = decide(&annotated(pod, &settings), &namespace(&[]));
+    assert!(answer.allowed(), "{}", answer.message());
+    assert_eq!(answer.pod["spec"]["volumes"].as_array().unwrap().len(), 17);
+}
+
+fn crowd(containers: &str) -> Answer {
+    let name = "x".repeat(63);
+    let mut pod = pod(&[]);
+    pod["spec"]["containers"] = vec![json!({"name": name}); 100_000].into();
+    let tokens = sixteen(&format!(", containers: '{containers}'"));
+    decide(&annotated(pod, &[("tokens", &tokens)]), &namespace(&[]))
+}
+
+/// Each container is looked up once, and not in each list.
+#[test]
+fn a_hundred_thousand_containers_that_no_list_names_cost_little() {
+    let answer = crowd(&names(100).join(","));
+    assert!(answer.allowed() && answer.warns("BT053"), "{}", answer.message());
 }

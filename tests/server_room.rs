@@ -9,10 +9,13 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use boundtoken::namespaces::{Lookup, NamespaceStore};
 use boundtoken::server::limits;
-use common::{Client, Running, head, no_namespaces, settle, start};
+use common::{Client, Running, head, no_namespaces, reviews, settle, start};
+use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -25,8 +28,8 @@ async fn is_ended<S: AsyncRead + Unpin>(client: &mut Client<S>) -> bool {
     timeout(Duration::from_millis(1), client.0.read(&mut [0])).await.is_ok()
 }
 
-/// A connection that is in the middle of a request.
-async fn busy(server: &Running) -> Client<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+/// A connection that sends the body of a request slowly.
+async fn slow(server: &Running) -> Client<impl AsyncRead + AsyncWrite + Unpin + use<>> {
     let mut client = server.connect().await;
     client.send(head("/mutate", "application/json", 2)).await;
     client.send("{").await;
@@ -68,25 +71,93 @@ async fn who_was_never_served_goes_first_then_who_is_idle_longest() {
     }
 }
 
+/// Knows nothing, and takes five seconds to say so.
+#[derive(Debug)]
+struct Slow;
+
+impl NamespaceStore for Slow {
+    async fn get(&self, _name: &str) -> Lookup {
+        sleep(seconds(5)).await;
+        Lookup::Unavailable
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_in_flight_is_answered_however_many_wait() {
-    let server = start(no_namespaces(), 2);
-    let (mut one, mut other) = (busy(&server).await, busy(&server).await);
+    let server = start(Arc::new(Slow), 2);
+    let (mut one, mut other) = (server.connect().await, server.connect().await);
+    let body = reviews::pod(&json!({}));
+    let request = head("/mutate", "application/json", body.len()) + &body;
+    one.send(&request).await;
+    other.send(&request).await;
     let began = Instant::now();
-    let third = async {
-        assert_eq!(server.connect().await.get("/").await.status, 404);
-        began.elapsed().as_secs()
-    };
-    let answered = async {
-        sleep(seconds(5)).await;
-        one.send("}").await;
-        assert_eq!(one.answer().await.unwrap().status, 400);
-    };
+    assert_eq!(server.connect().await.get("/").await.status, 404);
     // The place becomes free when the first one has its answer, and is kept alive no longer.
-    assert_eq!(tokio::join!(third, answered), (5, ()));
-    assert!(is_ended(&mut one).await);
-    other.send("}").await;
-    assert_eq!(other.answer().await.unwrap().status, 400);
+    assert_eq!(began.elapsed().as_secs(), 5);
+    let mut ended = 0;
+    for client in [&mut one, &mut other] {
+        assert_eq!(client.answer().await.unwrap().status, 503);
+        ended += u8::from(is_ended(client).await);
+    }
+    assert_eq!(ended, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_bodies_make_room_before_a_connection_that_was_served() {
+    let server = start(no_namespaces(), 512);
+    let mut served = server.connect().await;
+    assert_eq!(served.get("/").await.status, 404);
+    let mut arriving = Vec::new();
+    for _ in 0..511 {
+        arriving.push(slow(&server).await);
+    }
+    let began = Instant::now();
+    let mut others = Vec::new();
+    for _ in 0..48 {
+        others.push(server.connect().await);
+        assert_eq!(others.last_mut().unwrap().get("/").await.status, 404);
+    }
+    assert!(began.elapsed() < seconds(2), "{:?}", began.elapsed());
+    assert_eq!(served.get("/").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_heads_make_room_before_a_connection_that_was_served() {
+    let server = start(no_namespaces(), 3);
+    let mut served = server.connect().await;
+    served.get("/").await;
+    for _ in 0..2 {
+        let mut client = server.connect().await;
+        client.get("/").await;
+        client.send("POST /mutate HTTP/1.1\r\n").await;
+        tokio::spawn(async move { client.closed().await });
+    }
+    settle().await;
+    let began = Instant::now();
+    assert_eq!(server.connect().await.get("/").await.status, 404);
+    assert!(began.elapsed() < seconds(2), "{:?}", began.elapsed());
+    assert_eq!(served.get("/").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_makes_room_although_bodies_arrive_all_the_time() {
+    let server = start(no_namespaces(), 2);
+    let mut idle = server.connect().await;
+    idle.get("/").await;
+    let mut steady = slow(&server).await;
+    let steady = tokio::spawn(async move {
+        loop {
+            sleep(limits::SLOW / 2).await;
+            steady.send("}").await;
+            assert_eq!(steady.answer().await.unwrap().status, 400);
+            steady.send(head("/mutate", "application/json", 2)).await;
+            steady.send("{").await;
+        }
+    });
+    let began = Instant::now();
+    assert_eq!(server.connect().await.get("/").await.status, 404);
+    assert!(began.elapsed() < seconds(2), "{:?}", began.elapsed());
+    assert!(is_ended(&mut idle).await && !steady.is_finished());
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,7 +131,7 @@ fn each_warning_is_given_for_what_it_is_about() {
             &[],
             &[("tll", "1h")],
             "BT050",
-            "boundtoken.dev/tll on the Pod is unknown; did you mean boundtoken.dev/ttl?",
+            "\"boundtoken.dev/tll\" on the Pod is unknown; did you mean boundtoken.dev/ttl?",
         ),
         (pod(&["app"]), &[("webhook", "enabled")], &[], "BT050", "as a label of the Namespace only"),
         (pod(&["app"]), &[], &[("dry-run", "true")], "BT051", "boundtoken.dev/dry-run"),

@@ -182,6 +182,18 @@ fn a_legacy_secret_at_the_default_path_is_the_default_token() {
     }
 }
 
+/// A volume of two kinds is the API server's to refuse: a patch must not make one kind of them.
+#[test]
+fn a_legacy_secret_beside_a_projection_stays_invalid() {
+    let sources = json!({"sources": [{"configMap": {"name": "c"}}]});
+    let both = json!({"name": "s", "secret": {"secretName": "default-token-x7k2p"}, "projected": sources});
+    let before = with_volume(&both, DEFAULT_DIRECTORY);
+    for mode in ["replace", "disable", "add"] {
+        let answer = decide(&before, &namespace(&[("mode", mode)]));
+        assert_eq!(volume(&answer.pod, "s"), volume(&before, "s"), "{mode}");
+    }
+}
+
 /// A legacy volume stays the default token volume after it became a projection.
 #[test]
 fn a_legacy_secret_under_a_list_is_handled_in_later_containers() {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::admission::Pod;
-use boundtoken::admission::{BadReview, Request, mutate, validate};
+use boundtoken::admission::{BadReview, Request, mutate, readable, validate};
 use boundtoken::policy::Defaults;
 use serde_json::{Map, Value, json};
 
@@ -26,8 +26,9 @@ fn send(body: &str) -> Result<Value, BadReview> {
     send_bytes(body.as_bytes())
 }
 
+/// As the server does it.
 fn send_bytes(body: &[u8]) -> Result<Value, BadReview> {
-    Request::parse(body).map(|request: Request<'_, Pod<'_>>| {
+    Request::parse(readable(body).as_bytes()).map(|request: Request<'_, Pod<'_>>| {
         let body = mutate(&request, &namespace(&[])).into_body();
         serde_json::from_slice::<Value>(&body).expect("an answer is JSON")["response"].take()
     })
@@ -247,17 +248,35 @@ fn a_body_that_is_no_review_of_v1_is_refused_with_a_sentence() {
         assert!(sentence.contains(' ') && !sentence.contains('\n') && sentence.len() < 400, "{sentence}");
     }
     assert!(send_bytes(b"\xff\xfe").is_err());
-    assert!(
-        send_bytes(
-            &body
-                .replace("shop", "sh\u{7f}p")
-                .into_bytes()
-                .iter()
-                .map(|byte| if *byte == 0x7f { 0xff } else { *byte })
-                .collect::<Vec<_>>()
-        )
-        .is_err()
-    );
+}
+
+/// A client that speaks protobuf may use any bytes as a key, and they stand raw in `managedFields`.
+#[test]
+fn what_is_no_utf_8_changes_nothing() {
+    let mut pod = pod(&["app"]);
+    let expected = send(&text(&pod)).unwrap()["patch"].clone();
+    pod["metadata"]["managedFields"] = json!([{"fieldsV1": {"f:metadata": {"f:labels": {"f:\u{7f}": {}}}}}]);
+    pod["spec"]["nodeSelector"] = json!({"\u{7f}": "\u{7f}"});
+    let mut body = text(&pod).into_bytes();
+    body.iter_mut().filter(|byte| **byte == 0x7f).for_each(|byte| *byte = 0xff);
+    assert!(std::str::from_utf8(&body).is_err());
+    let response = send_bytes(&body).unwrap();
+    assert!(is_patched(&response) && response["patch"] == expected);
+}
+
+#[test]
+fn braces_that_cost_nothing_are_no_objects() {
+    let mut pod = annotated(pod(&["app"]), &[]);
+    pod["metadata"]["annotations"]["template"] = "{".repeat(210_000).into();
+    assert!(is_patched(&send(&text(&pod)).unwrap()));
+    let fields = |index| {
+        (format!("k:{{\"mountPath\":\"/{index}\"}}"), json!({".": {}, "f:mountPath": {}, "f:name": {}}))
+    };
+    let mounts: Map<_, _> = (0..60_000).map(fields).collect();
+    pod["metadata"]["managedFields"] = json!([{"fieldsV1": {"f:spec": {"f:volumeMounts": mounts}}}]);
+    assert!(is_patched(&send(&text(&pod)).unwrap()));
+    pod["spec"]["tolerations"] = vec![json!({}); 210_000].into();
+    assert!(send(&text(&pod)).unwrap_err().to_string().contains("too many objects"));
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 mod mutate;
 mod object;
+mod objects;
 mod request;
 mod response;
 mod validate;
 
 pub use mutate::{allow, mutate};
 pub use object::{Entries, Namespace, Object, ObjectMeta, Pod};
+pub use objects::readable;
 pub use request::{BadReview, Request};
 pub use response::{Outcome, Verdict};
 pub use validate::validate;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::{Error, IgnoredAny};
 
 use super::object::Object;
+use super::objects::objects;
 use crate::pod::text::{Text, nullable, object, optional};
 
 /// Longest explanation of a bad body, in characters: the parser may repeat pieces of it.
@@ -153,7 +154,8 @@ const MAX_OBJECTS: usize = 200_000;
 
 /// The one JSON object that a body is. UTF-8 is checked once here, and not string by string.
 fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
-    if memchr::memchr_iter(b'{', body).count() > MAX_OBJECTS {
+    // Hardly any body has so many braces that it is worth to tell which of them matter.
+    if memchr::memchr_iter(b'{', body).count() > MAX_OBJECTS && objects(body) > MAX_OBJECTS {
         return Err(serde_json::Error::custom("it has too many objects"));
     }
     let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;

@@ -4,6 +4,7 @@ use json_patch::jsonptr::{self, PointerBuf};
 use serde_json::Value;
 
 use super::decide::Draft;
+use super::directories::Directories;
 use super::finding::{Finding, Subject};
 use super::patch::{join, object};
 use super::plan::{self, DefaultToken, Token};
@@ -30,32 +31,65 @@ struct Held<'p> {
     env: Vec<(&'p str, &'p str)>,
 }
 
+/// A container with what is to know of it, found out once however many tokens it gets.
+struct Holder<'p> {
+    container: &'p Container<'p>,
+    /// Whether its mounts of the default token go.
+    drops_default: bool,
+    /// The mounts that stay, by directory.
+    mounts: Directories<'p, &'p VolumeMount<'p>>,
+    devices: Directories<'p, ()>,
+}
+
 impl<'p> Draft<'p> {
     /// Edits every init container, sidecar and regular container.
     ///
     /// Ephemeral containers cannot be there when a Pod is created, and cannot bring volumes later.
     pub(super) fn edit_containers(&mut self) {
-        let Some(plan) = self.plan else { return };
         for (list, index, container) in self.spec.all_containers() {
             if self.patch.is_too_large() {
                 break;
             }
-            let member = |name: &'static str| join(list, [index.into(), jsonptr::Token::from(name)]);
-            self.remove_mounts(&member, container);
-            let mut additions = Additions::default();
-            self.hold_default(container, &mut additions);
-            for (index, volume) in plan.volumes.iter().enumerate() {
-                if volume.containers.include(container.name.as_str()) {
-                    self.hold(container, &planned(index, volume), &mut additions);
-                }
-            }
-            self.add(&member, container, additions);
+            self.edit_container(&|name| join(list, [index.into(), jsonptr::Token::from(name)]), container);
         }
     }
 
-    fn remove_mounts(&mut self, member: &impl Fn(&'static str) -> PointerBuf, container: &Container<'_>) {
+    fn edit_container(&mut self, member: &impl Fn(&'static str) -> PointerBuf, container: &'p Container<'p>) {
+        let Some(plan) = self.plan else { return };
+        let naming = self.lists.naming(container.name.as_str());
+        let holds_default = match &plan.default_token {
+            DefaultToken::Rebind { containers, .. } => naming.include(containers, Subject::DefaultToken),
+            DefaultToken::Bound | DefaultToken::Remove => false,
+        };
+        let volumes = plan.volumes.iter().enumerate();
+        let held: Vec<_> = volumes
+            .filter(|(index, volume)| naming.include(&volume.containers, Subject::Volume(*index)))
+            .map(|(index, volume)| planned(index, volume))
+            .collect();
+        let holder = self.holder(container, plan.default_token != DefaultToken::Bound && !holds_default);
+        self.remove_mounts(member, &holder);
+        let mut additions = Additions::default();
+        if holds_default {
+            self.hold_default(&holder, &mut additions);
+        }
+        for held in held {
+            self.hold(&holder, &held, &mut additions);
+        }
+        self.add(member, container, additions);
+    }
+
+    fn holder(&self, container: &'p Container<'p>, drops_default: bool) -> Holder<'p> {
+        let stays = |mount: &&VolumeMount<'_>| !(drops_default && self.is_default(mount));
+        let mounts = container.mounts().iter().filter(stays);
+        let mounts = Directories::of(mounts.map(|mount| (mount.mount_path.as_str(), mount)));
+        let devices = Directories::of(container.device_paths().map(|path| (path, ())));
+        Holder { container, drops_default, mounts, devices }
+    }
+
+    fn remove_mounts(&mut self, member: &impl Fn(&'static str) -> PointerBuf, holder: &Holder<'_>) {
+        let Holder { container, drops_default, .. } = holder;
         for (index, mount) in container.mounts().iter().enumerate().rev() {
-            if self.drops(container, mount) {
+            if *drops_default && self.is_default(mount) {
                 self.patch.remove(join(&member(MOUNTS), [index]));
             } else if mount.has_sub_path() && self.roles.mounted(mount).is_some() {
                 self.note(Finding::SubPath { container: container.name.as_str().to_owned() });
@@ -63,32 +97,26 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Whether a mount of the default token goes from this container.
-    fn drops(&self, container: &Container<'_>, mount: &VolumeMount<'_>) -> bool {
+    /// Whether a mount is of the default token.
+    fn is_default(&self, mount: &VolumeMount<'_>) -> bool {
         self.roles.mounted(mount).is_some_and(|volume| volume.role.is_default())
-            && match self.plan.map(|plan| &plan.default_token) {
-                Some(DefaultToken::Remove) => true,
-                Some(DefaultToken::Rebind { containers, .. }) => !containers.include(container.name.as_str()),
-                Some(DefaultToken::Bound) | None => false,
-            }
     }
 
     /// Lets a container hold the default token: under a list, the mount is ours to add.
-    fn hold_default(&mut self, container: &'p Container<'p>, additions: &mut Additions) {
+    fn hold_default(&mut self, holder: &Holder<'p>, additions: &mut Additions) {
         let Some(DefaultToken::Rebind { containers, env, .. }) = self.plan.map(|plan| &plan.default_token)
         else {
             return;
         };
-        let mounted = self.default_volume(container);
+        let mounted = self.default_volume(holder.container);
         let volume = match containers {
             Containers::All => mounted,
-            list if list.include(container.name.as_str()) => mounted.or(self.roles.first_default),
-            _ => None,
+            Containers::Except(_) | Containers::Only(_) => mounted.or(self.roles.first_default),
         };
         if let Some(TokenVolume { name: volume, file, .. }) = volume {
             let env = env.iter().map(|env| (&**env, file)).collect();
             let subject = Subject::DefaultToken;
-            self.hold(container, &Held { subject, volume, directory: DEFAULT_DIRECTORY, env }, additions);
+            self.hold(holder, &Held { subject, volume, directory: DEFAULT_DIRECTORY, env }, additions);
         }
     }
 
@@ -99,12 +127,11 @@ impl<'p> Draft<'p> {
     }
 
     /// Mounts a volume in a container and sets its variables, unless something else is there.
-    fn hold(&mut self, container: &Container<'_>, held: &Held<'_>, additions: &mut Additions) {
-        let remaining = || container.mounts().iter().filter(|mount| !self.drops(container, mount));
+    fn hold(&mut self, holder: &Holder<'_>, held: &Held<'_>, additions: &mut Additions) {
+        let Holder { container, mounts, devices, .. } = holder;
         // The mount point of a mount inside a read-only volume could not be made.
-        let blocked = container.has_device_at(held.directory)
-            || remaining().any(|mount| mount.is_below(held.directory));
-        match remaining().find(|mount| mount.is_at(held.directory)) {
+        let blocked = devices.at(held.directory).is_some() || mounts.has_below(held.directory);
+        match mounts.at(held.directory) {
             Some(mount) if mount.name.as_str() == held.volume => {}
             None if !blocked => additions.mounts.push(mount(held)),
             _ => {

@@ -6,6 +6,7 @@ use json_patch::Patch;
 use json_patch::jsonptr::Pointer;
 
 use super::finding::{Finding, Subject};
+use super::lists::{Lists, includes_any, lists};
 use super::patch::Patcher;
 use super::plan::{DefaultToken, Plan};
 use super::roles::{Role, Roles};
@@ -71,6 +72,7 @@ pub(super) struct Draft<'p> {
     pub(super) plan: Option<&'p Plan>,
     pub(super) api: &'p ApiAudiences,
     pub(super) roles: Roles<'p>,
+    pub(super) lists: Lists<'p>,
     pub(super) patch: Patcher,
     findings: Vec<Finding>,
     /// What some container holds, each once.
@@ -82,6 +84,7 @@ impl<'p> Draft<'p> {
     fn new(spec: &'p PodSpec<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
         Self {
             roles: Roles::of(spec, plan),
+            lists: Lists::of(plan),
             spec,
             plan,
             api,
@@ -195,19 +198,24 @@ impl<'p> Draft<'p> {
 
     fn note_unknown_containers(&mut self) {
         let Some(plan) = self.plan else { return };
-        if let DefaultToken::Rebind { containers, .. } = &plan.default_token {
-            self.note_unknown(containers, Subject::DefaultToken);
+        if lists(plan).all(|(_, list)| list.names().is_empty()) {
+            return;
         }
-        for (index, volume) in plan.volumes.iter().enumerate() {
-            self.note_unknown(&volume.containers, Subject::Volume(index));
+        let containers = self.spec.all_containers();
+        let mut there: Vec<&str> = containers.map(|(_, _, container)| container.name.as_str()).collect();
+        there.sort_unstable();
+        there.dedup();
+        for (subject, list) in lists(plan) {
+            self.note_unknown(list, subject, &there);
         }
     }
 
-    fn note_unknown(&mut self, containers: &Containers, subject: Subject) {
-        for name in containers.names().iter().take(MAX_UNKNOWN) {
-            if !self.spec.all_containers().any(|(_, _, container)| container.name.as_str() == &**name) {
-                self.note(Finding::UnknownContainer { name: name.to_string(), subject });
-            }
+    fn note_unknown(&mut self, list: &Containers, subject: Subject, there: &[&str]) {
+        let unknown = |name: &&Box<str>| there.binary_search(&&***name).is_err();
+        let mut unknown = list.names().iter().take(MAX_UNKNOWN).filter(unknown).peekable();
+        let held = unknown.peek().is_some() && includes_any(list, there);
+        for name in unknown {
+            self.note(Finding::UnknownContainer { name: name.to_string(), subject, held });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What people should know about a Pod beside its patch.
 
 /// Which part of a plan a finding is about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Subject {
     /// [`Plan::default_token`](super::plan::Plan::default_token).
     DefaultToken,
@@ -54,5 +54,7 @@ pub enum Finding {
         name: String,
         /// Whose list it is.
         subject: Subject,
+        /// Whether the list includes a container of the Pod.
+        held: bool,
     },
 }

@@ -7,7 +7,9 @@
 
 mod containers;
 mod decide;
+mod directories;
 mod finding;
+mod lists;
 mod patch;
 pub mod plan;
 pub mod plugin;

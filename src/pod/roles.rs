@@ -110,7 +110,10 @@ fn mounted_at_default<'p>(spec: &'p PodSpec<'p>) -> Vec<&'p str> {
 fn role(volume: &Volume<'_>, spec: &PodSpec<'_>, planned: &[&str], at_default: &[&str]) -> Role {
     let name = volume.name.as_str();
     if let Some(secret) = &volume.secret {
-        let legacy = at_default.binary_search(&name).is_ok() && is_legacy(secret.secret_name.as_str(), spec);
+        // Two kinds of source at once are for the API server to refuse: a patch must not make them one.
+        let legacy = volume.projected.is_none()
+            && at_default.binary_search(&name).is_ok()
+            && is_legacy(secret.secret_name.as_str(), spec);
         return if legacy { Role::Legacy } else { Role::Other };
     }
     if volume.tokens().next().is_none() {

@@ -211,7 +211,7 @@ pub fn is_same_directory(one: &str, other: &str) -> bool {
 }
 
 /// Whether a path may differ from its normalised form.
-fn is_untidy(path: &str) -> bool {
+pub(super) fn is_untidy(path: &str) -> bool {
     let relative = path.strip_prefix('/').unwrap_or("/");
     relative.is_empty()
         || relative.starts_with('/')

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::text::{Text, list, nullable, optional, optional_list};
 
-use super::token::{ApiAudiences, Ttl, is_below, is_same_directory, is_year_long};
+use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
 
 /// The specification of a Pod.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -194,10 +194,9 @@ impl Container<'_> {
         self.volume_mounts.as_deref().unwrap_or_default()
     }
 
-    /// Whether a block device is at this directory.
-    #[must_use]
-    pub fn has_device_at(&self, directory: &str) -> bool {
-        self.volume_devices.iter().any(|device| is_same_directory(device.device_path.as_str(), directory))
+    /// The paths of the block devices.
+    pub fn device_paths(&self) -> impl Iterator<Item = &str> {
+        self.volume_devices.iter().map(|device| device.device_path.as_str())
     }
 }
 
@@ -232,12 +231,6 @@ impl VolumeMount<'_> {
     #[must_use]
     pub fn is_at(&self, directory: &str) -> bool {
         is_same_directory(self.mount_path.as_str(), directory)
-    }
-
-    /// Whether the mount is inside this directory.
-    #[must_use]
-    pub fn is_below(&self, directory: &str) -> bool {
-        is_below(self.mount_path.as_str(), directory)
     }
 
     /// Whether a single file or subdirectory is mounted, which the kubelet never refreshes.

@@ -1,7 +1,7 @@
 //! What was found in a Pod, in words: which setting it concerns, and what follows.
 
 use crate::pod::token::Containers;
-use crate::pod::view::{Container, PodSpec};
+use crate::pod::view::PodSpec;
 use crate::pod::{Finding, Subject};
 
 use super::Mode;
@@ -46,7 +46,9 @@ impl Words<'_> {
             Finding::NoDefaultToken => self.no_default_token(),
             Finding::OtherSecret { volume } => Some(other_secret(volume)),
             Finding::SubPath { container } => Some(sub_path(container)),
-            Finding::UnknownContainer { name, subject } => self.unknown_container(name, *subject),
+            Finding::UnknownContainer { name, subject, held } => {
+                self.unknown_container(name, *subject, *held)
+            }
         }
     }
 
@@ -88,10 +90,7 @@ impl Words<'_> {
     }
 
     /// A Namespace's list need not suit every Pod, but one that leaves a Pod without its token should.
-    fn unknown_container(&self, name: &str, subject: Subject) -> Option<(Code, String)> {
-        let list = self.list(subject);
-        let holds = |container: &Container<'_>| list.include(container.name.as_str());
-        let held = self.spec.all_containers().any(|(_, _, container)| holds(container));
+    fn unknown_container(&self, name: &str, subject: Subject, held: bool) -> Option<(Code, String)> {
         if held && self.list_origin(subject) != Some(&Origin::Pod) {
             return None;
         }

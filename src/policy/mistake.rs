@@ -140,7 +140,7 @@ pub fn quote(value: &str) -> String {
 }
 
 /// The start of a text, escaped, in at most `max` characters; and whether that is all of it.
-pub(super) fn printable(text: &str, max: usize) -> (String, bool) {
+pub(crate) fn printable(text: &str, max: usize) -> (String, bool) {
     let mut shown = String::new();
     let mut room = max;
     for character in text.chars() {

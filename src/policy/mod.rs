@@ -27,6 +27,7 @@ use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
 pub use effective::{Effective, effective};
 pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
+pub(crate) use mistake::printable;
 pub use mistake::{Field, Mistake, Origin, quote};
 pub use namespace::NamespaceSettings;
 pub(crate) use values::is_label;

@@ -58,7 +58,7 @@ impl Warnings {
         let known = KEYS.iter().filter_map(|entry| entry.name.strip_prefix(PREFIX));
         let guess = name.strip_prefix(PREFIX).and_then(|bare| nearest(bare, known));
         let guess = did_you_mean(guess.map(|guess| format!("{PREFIX}{guess}")));
-        self.push(Code::UnknownKey, &format!("{} on {origin} is unknown{guess}", short(name)));
+        self.push(Code::UnknownKey, &format!("{} on {origin} is unknown{guess}", quoted(name)));
     }
 
     /// A key on a Pod that only a Namespace has.

@@ -65,7 +65,7 @@ where
     );
     let ended = match place.over.run_until_cancelled(connection.as_mut()).await {
         Some(ended) => ended,
-        None if place.phase.idle().is_some() => return,
+        None if place.phase.standing().may_end() => return,
         // A request came at the last moment: its answer is the last one.
         None => {
             connection.as_mut().graceful_shutdown();

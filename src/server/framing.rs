@@ -29,6 +29,11 @@ impl Arrived {
         self.beyond = Some(beyond);
     }
 
+    /// Bytes after the head so far.
+    pub(super) fn beyond(&self) -> u64 {
+        self.beyond.unwrap_or_default()
+    }
+
     /// Whether there is more than a head and a body of this length.
     pub(super) fn exceeds(&self, body: u64) -> bool {
         self.beyond.is_some_and(|beyond| beyond > body)

@@ -26,6 +26,10 @@ pub const IDLE: Duration = Duration::from_mins(2);
 /// those who say nothing must not keep out the probes.
 pub const ADMIN_IDLE: Duration = Duration::from_secs(10);
 
+/// A handshake, a head or a body that is incomplete for so long makes room before any idle
+/// connection does: an API server sends each of them at once.
+pub const SLOW: Duration = Duration::from_secs(1);
+
 /// How long a connection that has to make room may take for it, before another one has to.
 pub const ROOM: Duration = Duration::from_millis(100);
 

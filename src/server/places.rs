@@ -1,4 +1,4 @@
-//! The places for connections on a port. When all are taken, idle connections make room.
+//! The places for connections on a port. When all are taken, slow and idle connections make room.
 
 use std::sync::{Arc, Weak};
 
@@ -6,8 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::limits::ROOM;
-use super::phase::Phase;
+use super::limits::{ROOM, SLOW};
+use super::phase::{Phase, Standing};
 
 /// The place of one connection, free again when it is dropped.
 #[derive(Debug)]
@@ -50,17 +50,18 @@ impl Places {
         Self { port, limit, free, taken: Vec::new(), epoch, lacking: false }
     }
 
-    /// Waits for a place, and makes room where connections are idle.
+    /// Waits for a place, and makes room where connections are slow or idle.
     ///
-    /// Without this, whoever opens connections and says nothing would keep the API server out.
+    /// Without this, whoever opens connections and says little would keep the API server out.
     pub(super) async fn next(&mut self) -> OwnedSemaphorePermit {
         self.lacking &= self.free.available_permits() <= self.limit / 10;
+        let began = Instant::now();
         loop {
             if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
                 return permit;
             }
             self.say_once();
-            self.make_room();
+            self.make_room(began.elapsed() >= SLOW);
             // Only a closed semaphore has no permits, and nobody closes this one.
             if let Ok(Ok(permit)) = timeout(ROOM, Arc::clone(&self.free).acquire_owned()).await {
                 return permit;
@@ -78,13 +79,25 @@ impl Places {
         Place { phase, over, _permit: permit }
     }
 
-    /// Ends the connection that was idle longest, those first that never completed a request.
-    fn make_room(&mut self) {
+    /// Ends the connection whose standing is the least.
+    ///
+    /// What arrives may prove to be slow: until then idle connections stay, unless this was
+    /// `patient` already. That bounds the wait where requests come all the time.
+    fn make_room(&mut self, patient: bool) {
         self.taken.retain(Taken::is_open);
-        let idle = self.taken.iter().filter_map(|taken| Some((taken.phase.upgrade()?.idle()?, &taken.over)));
-        if let Some((idle, over)) = idle.min_by_key(|(idle, _)| *idle) {
+        let taken =
+            self.taken.iter().filter_map(|taken| Some((taken.phase.upgrade()?.standing(), &taken.over)));
+        let (mut arrives, mut first) = (false, None);
+        for (standing, over) in taken {
+            arrives |= standing == Standing::Arriving;
+            if first.is_none_or(|(least, _)| standing < least) {
+                first = Some((standing, over));
+            }
+        }
+        let Some((standing, over)) = first.filter(|(standing, _)| standing.may_end()) else { return };
+        if patient || !arrives || !matches!(standing, Standing::Idle(_)) {
             over.cancel();
-            tracing::debug!(port = self.port, ?idle, "ended an idle connection to make room");
+            tracing::debug!(port = self.port, ?standing, "ended a connection to make room");
         }
     }
 
@@ -96,7 +109,7 @@ impl Places {
             tracing::warn!(
                 port,
                 limit,
-                "as many connections are open as may be; idle ones have to make room"
+                "as many connections are open as may be; slow and idle ones have to make room"
             );
         }
     }

@@ -14,7 +14,7 @@ use super::body::{self, Budget};
 use super::refusal::Refusal;
 use crate::admission::{self, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
-use crate::policy::Defaults;
+use crate::policy::{Defaults, printable};
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
 /// What the routes need.
@@ -78,14 +78,16 @@ async fn answer<S: NamespaceStore>(
 
 impl<S: NamespaceStore> Webhook<S> {
     async fn mutate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
-        let request = admission::Request::parse(body)?;
+        let body = admission::readable(body);
+        let request = admission::Request::parse(body.as_bytes())?;
         let verdict = self.decide(&request).await?;
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
     }
 
     fn validate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
-        let request = admission::Request::parse(body)?;
+        let body = admission::readable(body);
+        let request = admission::Request::parse(body.as_bytes())?;
         let verdict = admission::validate(&request, &self.defaults);
         log(&request, &verdict, started.elapsed());
         Ok(verdict)
@@ -124,14 +126,17 @@ impl<S: NamespaceStore> Webhook<S> {
 
 /// Names and the decision, never the object. The names come from the request, at any length.
 fn log<O>(request: &admission::Request<'_, O>, verdict: &Verdict, duration: Duration) {
-    let (uid, namespace) = (cut(request.uid(), MAX_UID), cut(request.namespace(), MAX_NAMESPACE));
-    let name = cut(request.name(), MAX_NAME);
+    let uid = || shown(request.uid(), MAX_UID);
+    let namespace = || shown(request.namespace(), MAX_NAMESPACE);
+    let name = || shown(request.name(), MAX_NAME);
     let (mode, outcome) = (mode_name(verdict.mode), verdict.outcome.as_str());
+    // Only what is logged is made fit to be shown.
     if verdict.outcome == Outcome::Refused {
         let codes: Vec<_> = verdict.codes.iter().map(|code| code.name()).collect();
-        let codes = codes.join(" ");
+        let (codes, uid, namespace, name) = (codes.join(" "), uid(), namespace(), name());
         tracing::info!(uid, namespace, name, mode, outcome, codes, ?duration, "answered");
-    } else {
+    } else if tracing::enabled!(tracing::Level::DEBUG) {
+        let (uid, namespace, name) = (uid(), namespace(), name());
         tracing::debug!(uid, namespace, name, mode, outcome, ?duration, "answered");
     }
 }
@@ -145,8 +150,9 @@ const MAX_NAMESPACE: usize = 63;
 /// Longest name of a Pod (RFC 1123, subdomain).
 const MAX_NAME: usize = 253;
 
-fn cut(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+/// A piece of a request without characters that deceive whoever reads the log.
+fn shown(text: &str, max: usize) -> String {
+    printable(text, max).0
 }
 
 #[cfg(test)]
@@ -154,11 +160,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_text_is_still_text() {
-        for (text, expected) in
-            [("", ""), ("abc", "abc"), ("abcd", "abc"), ("ab\u{e4}", "ab"), ("\u{1f600}", "")]
-        {
-            assert_eq!(cut(text, 3), expected);
+    fn what_is_shown_is_short_and_does_not_deceive() {
+        for (text, expected) in [
+            ("", ""),
+            ("web-1.example", "web-1.example"),
+            ("a\u{202e}b\n\u{1b}[31m", r"a\u{202e}b\n\u{1b}[31m"),
+            (&"x".repeat(1000), &"x".repeat(64)),
+            (&"\u{202e}".repeat(1000), &r"\u{202e}".repeat(8)),
+        ] {
+            assert_eq!(shown(text, MAX_UID), expected);
         }
     }
 }

@@ -60,6 +60,7 @@ impl<S> Stalling<S> {
         self.begun |= arrived;
         if self.begun && !arrived && self.head.is_none() {
             self.head = Some(Box::pin(sleep(HEAD)));
+            self.phase.begin_head();
         }
         let late = self.head.as_mut().is_some_and(|head| head.as_mut().poll(context).is_ready());
         if late { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
@@ -94,6 +95,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         let bytes = buffer.filled().get(before..).unwrap_or_default();
         self.arrived.add(bytes);
+        self.phase.arrive(self.arrived.beyond());
         if between {
             self.check_head(context, !bytes.is_empty())?;
         }
