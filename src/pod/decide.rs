@@ -211,11 +211,11 @@ impl<'p> Draft<'p> {
     }
 
     fn note_unknown(&mut self, list: &Containers, subject: Subject, there: &[&str]) {
-        let unknown = |name: &&Box<str>| there.binary_search(&&***name).is_err();
-        let mut unknown = list.names().iter().take(MAX_UNKNOWN).filter(unknown).peekable();
+        let names = list.names().iter().take(MAX_UNKNOWN).map(|name| &**name);
+        let mut unknown = names.filter(|name| there.binary_search(name).is_err()).peekable();
         let held = unknown.peek().is_some() && includes_any(list, there);
         for name in unknown {
-            self.note(Finding::UnknownContainer { name: name.to_string(), subject, held });
+            self.note(Finding::UnknownContainer { name: name.to_owned(), subject, held });
         }
     }
 }

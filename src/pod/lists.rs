@@ -17,9 +17,9 @@ pub(super) struct Naming<'l>(&'l [(&'l str, Subject)]);
 impl<'p> Lists<'p> {
     pub(super) fn of(plan: Option<&'p Plan>) -> Self {
         let lists = plan.into_iter().flat_map(lists);
-        let name = |subject| move |name: &'p Box<str>| (&**name, subject);
-        let mut names: Vec<_> =
-            lists.flat_map(|(subject, list)| list.names().iter().map(name(subject))).collect();
+        let mut names: Vec<(&str, _)> = lists
+            .flat_map(|(subject, list)| list.names().iter().map(move |name| (&**name, subject)))
+            .collect();
         names.sort_unstable();
         Self(names)
     }

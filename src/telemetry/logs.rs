@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstream::AutoStream;
 use clap::ValueEnum;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -58,7 +58,11 @@ fn levels(text: &str) -> Result<Targets, String> {
             return Err(format!("{item:?} is no level: allowed are {}{guess}", LEVELS.join(", ")));
         }
     }
-    text.parse().map_err(|error| format!("{error}"))
+    let levels: Targets = text.parse().map_err(|error| format!("{error}"))?;
+    // At any level below, kube writes whole bodies of responses, and the Secret with our keys is one.
+    Ok(levels
+        .with_target("kube_client", LevelFilter::ERROR)
+        .with_target("kube_client::client", LevelFilter::ERROR))
 }
 
 impl LogArgs {
@@ -80,5 +84,23 @@ impl LogArgs {
             LogFormat::Json => layer.json().flatten_event(true).with_filter(self.log_level).boxed(),
             LogFormat::Text => layer.with_filter(self.log_level).boxed(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn no_level_shows_the_bodies_of_responses() {
+        for text in
+            ["trace", "kube_client=trace", "kube_client::client=trace", "off,kube_client::client=warn"]
+        {
+            let levels = levels(text).unwrap();
+            assert!(!levels.would_enable("kube_client::client", &Level::WARN), "{text}");
+        }
+        assert!(levels("trace").unwrap().would_enable("boundtoken::server", &Level::TRACE));
     }
 }

@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// Lets time pass; replicas see what they have to see, and look at everything once per tick.
+    /// Lets time pass; replicas see what they have to see, and look at everything then and once per tick.
     pub fn advance(&mut self, seconds: u64) {
         for _ in 0..seconds.div_ceil(STEP) {
             self.second += STEP;
@@ -207,7 +207,8 @@ impl World {
             }
             for index in 0..self.replicas.len() {
                 self.catch_up(index);
-                if (self.second + STEP * index as u64) % TICK < STEP {
+                let tick = (self.second + STEP * index as u64) % TICK < STEP;
+                if tick || self.replicas[index].news {
                     self.pass(index, replica::Fate::Works);
                     self.finish(index);
                 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use boundtoken::certificates::cluster::action::{Action, Waiting};
-use boundtoken::certificates::cluster::adopt::{Choice, adopts};
+use boundtoken::certificates::cluster::action::Action;
+use boundtoken::certificates::cluster::adopt::{Choice, Trusted, adopts};
 use boundtoken::certificates::cluster::damper::Damper;
 use boundtoken::certificates::cluster::plan::plan;
 use boundtoken::certificates::cluster::state::{Certificate, Held, Leaf, Live, State};
@@ -31,6 +31,7 @@ struct Flying {
 }
 
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what may be true of a replica is independent")]
 pub struct Replica {
     /// Indices into the versions of both objects; `None` after a start, until something is seen.
     secret: Option<usize>,
@@ -40,14 +41,16 @@ pub struct Replica {
     /// It served nothing before what it serves now.
     pub had_no_choice: bool,
     pub was_ready: bool,
-    /// Since when the configuration accepts what the Secret holds.
-    accepted: Option<u64>,
+    trusted: Trusted,
+    /// Its watch of the Secret is dead, and nobody noticed.
+    pub blind: bool,
     steady: Option<((usize, String), u64)>,
     damper: Damper,
     flying: Option<Flying>,
+    /// It has seen something that it has not yet acted on.
+    pub news: bool,
     /// How far its clock is ahead.
     pub ahead: Life,
-    pub waiting: Option<Waiting>,
 }
 
 fn newest<T>(versions: &[Version<T>], second: u64) -> usize {
@@ -79,8 +82,12 @@ impl World {
 
     fn see(&mut self, index: usize, secret: usize, configuration: usize) {
         let replica = &mut self.replicas[index];
-        replica.secret = replica.secret.max(Some(secret));
+        let before = (replica.secret, replica.configuration);
+        if !replica.blind || replica.secret.is_none() {
+            replica.secret = replica.secret.max(Some(secret));
+        }
         replica.configuration = replica.configuration.max(Some(configuration));
+        replica.news |= before != (replica.secret, replica.configuration);
         self.choose(index);
     }
 
@@ -90,19 +97,17 @@ impl World {
         let replica = &mut self.replicas[index];
         let secret = self.secret[replica.secret.unwrap()].object.as_ref();
         let live = self.configuration[replica.configuration.unwrap()].object.as_ref();
+        replica.trusted.see(live, Duration::from_secs(self.second));
         let now = secret.map_or(now + replica.ahead, |held| held.latest(now + replica.ahead));
         if let Some(held) = secret.filter(|held| held.outdates(replica.memory.as_ref())) {
             replica.memory = Some(held.clone());
         }
         if let Some(candidate) = secret.and_then(|held| held.serving.as_ref()) {
-            let accepted = live.is_some_and(|live| live.accepts(candidate, now));
-            replica.accepted = if accepted { replica.accepted.or(Some(self.second)) } else { None };
-            let accepted_for = replica.accepted.map_or(0, |since| self.second - since);
             let choice = Choice {
                 serving: replica.serving.as_ref(),
                 candidate,
                 configuration: live,
-                accepted_for: Duration::from_secs(accepted_for),
+                trusted_for: replica.trusted.since(candidate, Duration::from_secs(self.second)),
                 dwell: Duration::from_secs(DWELL),
             };
             if adopts(&choice, now) {
@@ -119,7 +124,7 @@ impl World {
     pub fn pass(&mut self, index: usize, fate: Fate) {
         self.see_some(index, 0, 0);
         let action = self.decide(index);
-        self.replicas[index].waiting = None;
+        self.replicas[index].news = false;
         if fate == Fate::CrashBefore {
             return self.restart(index);
         }
@@ -127,7 +132,7 @@ impl World {
             return;
         }
         match action {
-            Action::Wait(waiting) => self.replicas[index].waiting = Some(waiting),
+            Action::Wait(_) => {}
             Action::Publish(bundle) => self.publish(index, bundle),
             Action::Write(change) => {
                 let (seen, memory) =

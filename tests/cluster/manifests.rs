@@ -39,7 +39,7 @@ pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
     assert!(rendered.contains("cert-manager.io/inject-ca-from: boundtoken/boundtoken"), "{rendered}");
 }
 
-/// The ServiceAccount may do what the ClusterRole and the Role say, to nothing else.
+/// The ServiceAccount may do what the manifests grant, and nothing else.
 pub(crate) async fn rights_of_the_service_account(plane: Arc<ControlPlane>) {
     let _alone = install_namespace(&plane).await;
     for file in ["service-account.yaml", "rbac.yaml"] {
@@ -53,7 +53,7 @@ pub(crate) async fn rights_of_the_service_account(plane: Arc<ControlPlane>) {
         ("//namespaces/", "get list watch"),
         ("//namespaces/shop", "get"),
         (&format!("/{configurations}/boundtoken"), "list watch patch"),
-        (OWN_SECRET, "list watch patch"),
+        (OWN_SECRET, "get list watch patch"),
     ];
     let of_nobody = [
         ("//namespaces/", "create delete deletecollection patch update"),
@@ -61,7 +61,7 @@ pub(crate) async fn rights_of_the_service_account(plane: Arc<ControlPlane>) {
         (&format!("/{configurations}/boundtoken"), "create delete get update"),
         (&format!("/{configurations}/other"), "get list patch watch"),
         (&format!("/{validating}/boundtoken"), "get list patch watch"),
-        (OWN_SECRET, "create delete get update"),
+        (OWN_SECRET, "create delete update"),
         ("boundtoken//secrets/", "create get list patch watch"),
         ("boundtoken//secrets/other", "get list patch watch"),
         ("shop//secrets/boundtoken-certificates", "get list patch watch"),

@@ -36,10 +36,11 @@ struct State {
     objects: BTreeMap<Kind, Value>,
     /// Version, kind, type of the event, object.
     events: Vec<(u64, Kind, &'static str, Value)>,
-    /// Status codes of the next writes.
+    /// Status codes of the next writes that do not arrive.
     failures: VecDeque<u16>,
     writes: Vec<(Instant, Kind)>,
     conflicts: usize,
+    hushed: bool,
 }
 
 pub struct FakeApi {
@@ -108,6 +109,11 @@ impl FakeApi {
         self.state.lock().unwrap().failures.extend(codes);
     }
 
+    /// Answers nothing but watches that are open, until told otherwise.
+    pub fn hush(&self, hushed: bool) {
+        self.state.lock().unwrap().hushed = hushed;
+    }
+
     pub fn edit(&self, kind: Kind, edit: impl FnOnce(&mut Value)) {
         let mut object = self.get(kind).unwrap();
         edit(&mut object);
@@ -125,11 +131,10 @@ impl FakeApi {
                 let metadata = &mut object["metadata"];
                 metadata["resourceVersion"] = version.to_string().into();
                 metadata["managedFields"] = json!([{"manager": "test", "operation": "Update", "time": self.now().format(&Rfc3339).unwrap()}]);
-                if let Some(before) = &before {
-                    if kind == Kind::Configuration && before["webhooks"] != object["webhooks"] {
-                        let generation = before["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
-                        object["metadata"]["generation"] = generation.into();
-                    }
+                let changed = before.as_ref().is_some_and(|before| before["webhooks"] != object["webhooks"]);
+                if kind == Kind::Configuration && changed {
+                    let generation = object["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
+                    object["metadata"]["generation"] = generation.into();
                 }
                 state.objects.insert(kind, object.clone());
                 Some((version, kind, if before.is_some() { "MODIFIED" } else { "ADDED" }, object))
@@ -163,6 +168,9 @@ impl FakeApi {
     }
 
     async fn answer(self: Arc<Self>, request: Request<kube::client::Body>) -> Response<Body> {
+        if self.state.lock().unwrap().hushed {
+            std::future::pending::<()>().await;
+        }
         let (head, body) = request.into_parts();
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let kind = if path.contains("/secrets") { Kind::Secret } else { Kind::Configuration };

@@ -1,10 +1,36 @@
 //! Which serving certificate a replica serves: the one it serves now, or the one in the Secret. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::state::{Leaf, Live};
+use super::state::{Der, Leaf, Live, has_key};
+
+/// How long the configuration has trusted each authority, as this replica saw it.
+///
+/// Moments are durations since any fixed one, by a clock that only runs.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted(BTreeMap<Der, Duration>);
+
+impl Trusted {
+    /// Takes in the configuration. What it does not trust any more, if only for a moment, starts anew.
+    pub fn see(&mut self, configuration: Option<&Live>, now: Duration) {
+        let bundles = configuration.map_or(&[][..], |live| &live.bundles);
+        let trusts = |key: &Der| !bundles.is_empty() && bundles.iter().all(|bundle| has_key(bundle, key));
+        self.0.retain(|key, _| trusts(key));
+        for authority in bundles.iter().flatten().filter(|authority| trusts(&authority.key)) {
+            self.0.entry(authority.key.clone()).or_insert(now);
+        }
+    }
+
+    /// How long the authority of a certificate has been trusted.
+    #[must_use]
+    pub fn since(&self, leaf: &Leaf, now: Duration) -> Duration {
+        let since = leaf.issuer.as_ref().and_then(|issuer| self.0.get(issuer));
+        since.map_or(Duration::ZERO, |since| now.saturating_sub(*since))
+    }
+}
 
 /// What there is to choose between.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +41,8 @@ pub struct Choice<'a> {
     pub candidate: &'a Leaf,
     /// The webhook configuration, if it exists.
     pub configuration: Option<&'a Live>,
-    /// How long the configuration has accepted the candidate, as this replica saw it.
-    pub accepted_for: Duration,
+    /// How long the configuration has trusted the candidate's authority: see [`Trusted`].
+    pub trusted_for: Duration,
     /// How long a change of the configuration may take to reach every API server.
     pub dwell: Duration,
 }
@@ -28,7 +54,7 @@ pub struct Choice<'a> {
 /// of this machine is no reason: that clock may be ahead.
 #[must_use]
 pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
-    let Choice { serving, candidate, configuration, accepted_for, dwell } = *choice;
+    let Choice { serving, candidate, configuration, trusted_for, dwell } = *choice;
     let Some(serving) = serving else { return true };
     if serving.der == candidate.der {
         return false;
@@ -38,7 +64,7 @@ pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
         return true;
     }
     let trusts = |leaf: &Leaf| configuration.is_some_and(|live| live.trusts_issuer_of(leaf));
-    accepts(candidate) && (accepted_for >= dwell || !trusts(serving))
+    accepts(candidate) && (trusted_for >= dwell || !trusts(serving))
 }
 
 #[cfg(test)]
@@ -71,7 +97,7 @@ mod tests {
             serving: Some(&leaf(1, 1)),
             candidate: &leaf(2, issuer),
             configuration: Some(&live),
-            accepted_for: Duration::from_secs(seconds),
+            trusted_for: Duration::from_secs(seconds),
             dwell: Duration::from_mins(5),
         };
         adopts(&choice, NOW)
@@ -92,6 +118,25 @@ mod tests {
     }
 
     #[test]
+    fn trust_that_was_interrupted_starts_anew() {
+        let live = |keys: &[&[u8]]| {
+            let root = |key: &u8| Certificate { der: der(*key), key: der(*key), validity: VALIDITY };
+            let bundles = keys.iter().map(|keys| keys.iter().map(root).collect()).collect();
+            Live { version: String::new(), bundles, owned: true }
+        };
+        let (mut trusted, seconds) = (Trusted::default(), Duration::from_secs);
+        trusted.see(Some(&live(&[&[1], &[1, 2]])), seconds(10));
+        assert_eq!(trusted.since(&leaf(9, 1), seconds(30)), seconds(20));
+        assert_eq!(trusted.since(&leaf(9, 2), seconds(30)), seconds(0));
+        trusted.see(Some(&live(&[&[1, 2], &[2]])), seconds(30));
+        trusted.see(Some(&live(&[&[1, 2], &[1, 2]])), seconds(40));
+        let since = [1, 2].map(|issuer| trusted.since(&leaf(9, issuer), seconds(50)));
+        assert_eq!(since, [seconds(10), seconds(20)]);
+        trusted.see(None, seconds(60));
+        assert_eq!(trusted.since(&leaf(9, 2), seconds(70)), seconds(0));
+    }
+
+    #[test]
     fn something_is_better_than_nothing() {
         let (one, other) = (leaf(1, 1), leaf(2, 2));
         for (serving, expected) in [(None, true), (Some(&one), false), (Some(&other), false)] {
@@ -99,7 +144,7 @@ mod tests {
                 serving,
                 candidate: &other,
                 configuration: None,
-                accepted_for: Duration::ZERO,
+                trusted_for: Duration::ZERO,
                 dwell: Duration::from_mins(5),
             };
             assert_eq!(adopts(&choice, NOW), expected, "{serving:?}");

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Waiting};
 use super::damper::Damper;
+use super::patience::patient;
 use super::plan::plan;
 use super::replica::Replica;
 use super::schedule::Settings;
@@ -62,6 +63,8 @@ pub struct Keeper {
     backoff: DefaultBackoff,
     /// No write before this moment: the last one failed.
     paused: Option<Instant>,
+    /// The last watch failed.
+    blind: bool,
     told: String,
     metrics: Arc<Metrics>,
 }
@@ -76,6 +79,7 @@ impl Keeper {
     /// Prepares a keeper; it does nothing before [`Keeper::run`].
     #[must_use]
     pub fn new(client: Client, place: Place, settings: Settings, metrics: Arc<Metrics>) -> Self {
+        let client = patient(client);
         let secrets = Api::namespaced_with(client.clone(), &place.namespace, &views::secrets());
         let configurations = Api::all_with(client.clone(), &views::configurations());
         Self {
@@ -91,6 +95,7 @@ impl Keeper {
             damper: Damper::default(),
             backoff: DefaultBackoff::default(),
             paused: None,
+            blind: false,
             told: String::new(),
             metrics,
         }
@@ -120,24 +125,38 @@ impl Keeper {
         loop {
             let pause = self.paused.unwrap_or_else(Instant::now);
             let (ripe, ripens) = (self.ripe.unwrap_or_else(Instant::now), self.ripe.is_some());
-            let changed = tokio::select! {
+            let change = tokio::select! {
                 () = cancelled.cancelled() => return,
                 change = self.secret.next() => change,
                 change = self.configuration.next() => change,
-                _ = ticks.tick() => Change::Changed,
+                _ = ticks.tick() => Change::Due,
                 () = tokio::time::sleep_until(pause), if self.paused.is_some() => {
                     self.paused = None;
-                    Change::Changed
+                    Change::Due
                 }
                 () = tokio::time::sleep_until(ripe), if ripens => {
                     self.ripe = None;
-                    Change::Changed
+                    Change::Due
                 }
             };
-            match changed {
-                Change::Changed => self.pass().await,
-                Change::Same => {}
-                Change::Failed(error) => self.tell(format!("cannot watch: {error}")),
+            tokio::select! {
+                () = cancelled.cancelled() => return,
+                () = self.take(change) => {}
+            }
+        }
+    }
+
+    async fn take(&mut self, change: Change) {
+        match change {
+            Change::Changed => {
+                self.blind = false;
+                self.pass().await;
+            }
+            Change::Due => self.pass().await,
+            Change::Same => {}
+            Change::Failed(error) => {
+                self.blind = true;
+                self.tell(format!("cannot watch: {error}"));
             }
         }
     }
@@ -163,7 +182,7 @@ impl Keeper {
     fn look(&mut self) {
         let (secret, configuration) = (self.secret.seen.object(), self.configuration.seen.object());
         let owner = self.writer.owner();
-        self.replica.look(secret, configuration, owner, Instant::now(), (self.clock)());
+        self.replica.look(secret, configuration, owner, self.started.elapsed(), (self.clock)());
     }
 
     fn decide(&mut self) -> Action {
@@ -214,10 +233,7 @@ impl Keeper {
             }
         };
         match outcome {
-            Ok(Outcome::Done) => {
-                self.told.clear();
-                self.backoff = DefaultBackoff::default();
-            }
+            Ok(Outcome::Done) => self.backoff = DefaultBackoff::default(),
             // Whoever was faster is seen soon.
             Ok(Outcome::Conflict) => {}
             Err(error) => self.failed(&error),
@@ -237,7 +253,11 @@ impl Keeper {
         }
         match self.writer.advice(waiting) {
             Some(advice) => self.tell(advice),
-            None => self.told.clear(),
+            None if self.told.is_empty() || self.blind => {}
+            None => {
+                tracing::info!("the certificates of the cluster are as they should be again");
+                self.told.clear();
+            }
         }
     }
 

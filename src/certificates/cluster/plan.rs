@@ -232,7 +232,8 @@ impl Pass<'_> {
         if self.now < until {
             return None;
         }
-        // Twice: a replica that came up during a rotation waits for a dwell time of its own.
+        // Twice: a replica that came up during a rotation waits for a dwell time of its own, and would
+        // meanwhile ask for what was forgotten, again and again.
         let waiting = self.dwell(self.settings.dwell_ticks().saturating_mul(2));
         waiting.or(Some(Action::Write(Change::Forget)))
     }

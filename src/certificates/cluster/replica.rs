@@ -8,9 +8,8 @@ use arc_swap::ArcSwap;
 use kube::core::DynamicObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
-use super::adopt::{Choice, adopts};
+use super::adopt::{Choice, Trusted, adopts};
 use super::configuration::Published;
 use super::keeper::Place;
 use super::secret::Stored;
@@ -30,8 +29,7 @@ pub(super) struct Replica {
     memory: Option<Stored>,
     serving: Arc<ServingCertificate>,
     served: Option<(Leaf, Checked)>,
-    /// Since when the configuration accepts what the Secret holds.
-    accepted: Option<Instant>,
+    trusted: Trusted,
     verdict: Arc<ArcSwap<Result<(), String>>>,
     metrics: Arc<Metrics>,
 }
@@ -53,7 +51,7 @@ impl Replica {
             memory: None,
             serving: Arc::new(ServingCertificate::absent()),
             served: None,
-            accepted: None,
+            trusted: Trusted::default(),
             verdict: Arc::new(ArcSwap::from_pointee(verdict)),
             metrics,
         }
@@ -109,10 +107,11 @@ impl Replica {
         secret: Option<&DynamicObject>,
         configuration: Option<&DynamicObject>,
         owner: &str,
-        now: Instant,
+        now: Duration,
         clock: OffsetDateTime,
     ) {
         self.published = configuration.map(|object| Published::read(object, &self.place, owner));
+        self.trusted.see(self.published.as_ref().map(|published| &published.live), now);
         let known = self.known();
         self.stored = secret.map(|object| Stored::read(object, &known));
         let memory = self.memory.as_ref().map(|stored| &stored.held);
@@ -131,7 +130,7 @@ impl Replica {
         published.chain(remembered).collect()
     }
 
-    fn choose(&mut self, now: Instant, clock: OffsetDateTime) {
+    fn choose(&mut self, now: Duration, clock: OffsetDateTime) {
         let held = self.stored.as_ref();
         let Some((candidate, (_, checked))) =
             held.and_then(|stored| stored.held.serving.as_ref().zip(stored.serving.as_ref()))
@@ -139,13 +138,11 @@ impl Replica {
             return;
         };
         let live = self.published.as_ref().map(|published| &published.live);
-        let accepted = live.is_some_and(|live| live.accepts(candidate, clock));
-        self.accepted = if accepted { self.accepted.or(Some(now)) } else { None };
         let choice = Choice {
             serving: self.served.as_ref().map(|(leaf, _)| leaf),
             candidate,
             configuration: live,
-            accepted_for: self.accepted.map_or(Duration::ZERO, |since| now - since),
+            trusted_for: self.trusted.since(candidate, now),
             dwell: self.dwell,
         };
         if adopts(&choice, clock) {

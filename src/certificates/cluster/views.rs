@@ -51,6 +51,8 @@ pub(super) enum Change {
     Changed,
     /// Nothing that matters.
     Same,
+    /// It is time to look again.
+    Due,
     /// The watch failed; it is tried again after a pause that grows.
     Failed(String),
 }

@@ -12,6 +12,7 @@ use super::action::{Change, Waiting};
 use super::configuration::Published;
 use super::issue;
 use super::keeper::Place;
+use super::patience::PATIENCE;
 use super::secret::Stored;
 use super::state::Certificate;
 use crate::certificates::authority::AuthorityError;
@@ -32,6 +33,8 @@ pub(super) enum Outcome {
 /// Why a write failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
+    #[error("the API server did not answer within {} s", PATIENCE.as_secs())]
+    Silence,
     #[error("failed to get Namespace {0}, which shall own the webhook configuration")]
     Owner(String, #[source] kube::Error),
     #[error("Namespace {0} has no uid")]
@@ -86,7 +89,7 @@ impl Writer {
             return Ok(());
         }
         let name = &self.place.namespace;
-        let found = self.namespaces.get(name).await;
+        let found = patiently(self.namespaces.get(name)).await?;
         let namespace = found.map_err(|error| WriteError::Owner(name.clone(), error))?;
         let uid = namespace.metadata.uid.ok_or_else(|| WriteError::OwnerWithoutUid(name.clone()))?;
         self.owner = Some(uid);
@@ -103,7 +106,7 @@ impl Writer {
         let name = &self.place.secret;
         let patch = issue::patch(change, stored, memory);
         let patch = patch.map_err(|error| WriteError::Make(name.clone(), error))?;
-        let written = self.secrets.patch(name, &params(), &Patch::Merge(patch)).await;
+        let written = patiently(self.secrets.patch(name, &params(), &Patch::Merge(patch))).await?;
         let outcome = self.count(Written::Secret, written);
         let outcome = outcome.map_err(|error| WriteError::Secret(name.clone(), error))?;
         if outcome == Outcome::Done {
@@ -120,7 +123,7 @@ impl Writer {
         published: &Published,
         expected: Option<String>,
     ) -> Result<Outcome, WriteError> {
-        let secret = self.secrets.get_opt(&self.place.secret).await;
+        let secret = patiently(self.secrets.get_opt(&self.place.secret)).await?;
         let secret = secret.map_err(|error| WriteError::Read(self.place.secret.clone(), error))?;
         if secret.and_then(|secret| secret.metadata.resource_version) != expected {
             return Ok(Outcome::Conflict);
@@ -128,7 +131,8 @@ impl Writer {
         let name = &self.place.configuration;
         let patch = serde_json::from_value(published.patch(bundle, &self.place, self.owner()));
         let patch = patch.map_err(|error| WriteError::Patch(name.clone(), error))?;
-        let written = self.configurations.patch(name, &params(), &Patch::Json::<()>(patch)).await;
+        let written =
+            patiently(self.configurations.patch(name, &params(), &Patch::Json::<()>(patch))).await?;
         let outcome = self.count(Written::Configuration, written);
         let outcome = outcome.map_err(|error| WriteError::Configuration(name.clone(), error))?;
         if outcome == Outcome::Done {
@@ -147,7 +151,6 @@ impl Writer {
                 self.metrics.wrote(written, WriteResult::Success);
                 Ok(Outcome::Done)
             }
-            // Deleted and applied again, 404 is only a question of time; until then it is no object to write.
             Err(kube::Error::Api(status)) if status.is_conflict() => {
                 self.metrics.wrote(written, WriteResult::Conflict);
                 Ok(Outcome::Conflict)
@@ -183,6 +186,10 @@ impl Writer {
             )),
         }
     }
+}
+
+async fn patiently<T>(answer: impl Future<Output = T>) -> Result<T, WriteError> {
+    tokio::time::timeout(PATIENCE, answer).await.map_err(|_| WriteError::Silence)
 }
 
 fn params() -> PatchParams {

@@ -42,8 +42,8 @@ impl Credentials {
         let signing = KeyPair::generate().unwrap();
         let tokens = USERS.map(|_| random());
         let lines = USERS.iter().zip(&tokens);
-        let lines: String =
-            lines.map(|((user, groups), token)| format!("{token},{user},{user},{groups}\n")).collect();
+        let lines: Vec<_> =
+            lines.map(|((user, groups), token)| format!("{token},{user},{user},{groups}")).collect();
         for (name, text) in [
             ("ca.crt", certificate.pem()),
             ("server.crt", leaf),
@@ -52,7 +52,7 @@ impl Credentials {
             ("kubelet-client.key", client_key),
             ("service-account.key", signing.serialize_pem()),
             ("service-account.pub", signing.public_key_pem()),
-            ("tokens.csv", lines),
+            ("tokens.csv", lines.join("\n")),
         ] {
             std::fs::write(file(name), text).unwrap();
         }
