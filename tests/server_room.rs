@@ -105,8 +105,8 @@ async fn a_request_in_flight_is_answered_however_many_wait() {
 #[tokio::test(start_paused = true)]
 async fn slow_bodies_make_room_before_a_connection_that_was_served() {
     let server = start(no_namespaces(), 512);
-    let mut served = server.connect().await;
-    assert_eq!(served.get("/").await.status, 404);
+    let mut earlier = server.connect().await;
+    assert_eq!(earlier.get("/").await.status, 404);
     let mut arriving = Vec::new();
     for _ in 0..511 {
         arriving.push(slow(&server).await);
@@ -118,14 +118,14 @@ async fn slow_bodies_make_room_before_a_connection_that_was_served() {
         assert_eq!(others.last_mut().unwrap().get("/").await.status, 404);
     }
     assert!(began.elapsed() < seconds(2), "{:?}", began.elapsed());
-    assert_eq!(served.get("/").await.status, 404);
+    assert_eq!(earlier.get("/").await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]
 async fn slow_heads_make_room_before_a_connection_that_was_served() {
     let server = start(no_namespaces(), 3);
-    let mut served = server.connect().await;
-    served.get("/").await;
+    let mut earlier = server.connect().await;
+    earlier.get("/").await;
     for _ in 0..2 {
         let mut client = server.connect().await;
         client.get("/").await;
@@ -136,7 +136,7 @@ async fn slow_heads_make_room_before_a_connection_that_was_served() {
     let began = Instant::now();
     assert_eq!(server.connect().await.get("/").await.status, 404);
     assert!(began.elapsed() < seconds(2), "{:?}", began.elapsed());
-    assert_eq!(served.get("/").await.status, 404);
+    assert_eq!(earlier.get("/").await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]
