@@ -4,7 +4,7 @@
 
 mod fake_api;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -16,10 +16,6 @@ use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::Level;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
 
 struct Running {
     task: JoinHandle<()>,
@@ -344,46 +340,4 @@ async fn a_bundle_that_does_not_verify_makes_a_replica_unready() {
     pass(1).await;
     let reason = (replica.ready)().unwrap_err();
     assert!(reason.starts_with("the caBundle of boundtoken does not verify"), "{reason}");
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut lines = self.0.lock().map_err(|_| std::io::ErrorKind::Other)?;
-        lines.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_key_shows_in_logs_or_metrics() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let levels = Targets::new().with_default(Level::TRACE).with_target("kube_client", Level::ERROR);
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(levels));
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let api = FakeApi::new();
-    api.fail_next(&[500, 422]);
-    let replica = start(&api);
-    pass(120).await;
-    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
-    pass(30).await;
-    let secret = api.get(Kind::Secret).unwrap();
-    api.edit(Kind::Secret, |object| object["data"]["tls.key"] = object["data"]["ca.key"].clone());
-    pass(600).await;
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap() + &replica.metrics.text();
-    assert!(log.contains("wrote the Secret") && log.contains("the test says so"), "{log}");
-    assert!(!log.contains("PRIVATE"), "{log}");
-    for key in ["tls.key", "ca.key", "next-ca.key"] {
-        let encoded = secret["data"][key].as_str().unwrap();
-        let body = text(&secret, key).lines().nth(1).unwrap().to_owned();
-        assert!(!log.contains(&encoded[..60]) && !log.contains(&body), "{key}");
-    }
 }

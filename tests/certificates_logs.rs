@@ -1,0 +1,94 @@
+//! What the keeper of certificates writes into the log: no key, at any level.
+//!
+//! Alone in its program: what a thread of another test does decides which lines a subscriber sees.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod fake_api;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use boundtoken::certificates::cluster::{Keeper, Place, Settings};
+use boundtoken::telemetry::metrics::Metrics;
+use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Starts a replica that runs to the end of the test.
+fn start(api: &Arc<FakeApi>) -> Arc<Metrics> {
+    let service = "boundtoken".to_owned();
+    let place = Place {
+        namespace: NAMESPACE.to_owned(),
+        secret: SECRET.to_owned(),
+        configuration: CONFIGURATION.to_owned(),
+        names: vec![Place::service_name(&service, NAMESPACE)],
+        service,
+    };
+    let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
+    let keeper = Keeper::new(api.client(usize::MAX), place, Settings::default(), Arc::clone(&metrics));
+    let keeper = keeper.with_clock(Arc::new(move || clock.now()));
+    tokio::spawn(keeper.run(CancellationToken::new()));
+    metrics
+}
+
+/// Time stands still but for this.
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn text(object: &Value, key: &str) -> String {
+    String::from_utf8(STANDARD.decode(object["data"][key].as_str().unwrap()).unwrap()).unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut lines = self.0.lock().map_err(|_| std::io::ErrorKind::Other)?;
+        lines.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_shows_in_logs_or_metrics() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let levels = Targets::new().with_default(Level::TRACE).with_target("kube_client", Level::ERROR);
+    let subscriber = tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(levels));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let api = FakeApi::new();
+    api.fail_next(&[500, 422]);
+    let metrics = start(&api);
+    pass(120).await;
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(30).await;
+    let secret = api.get(Kind::Secret).unwrap();
+    api.edit(Kind::Secret, |object| object["data"]["tls.key"] = object["data"]["ca.key"].clone());
+    pass(600).await;
+    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap() + &metrics.text();
+    assert!(log.contains("wrote the Secret") && log.contains("the test says so"), "{log}");
+    assert!(!log.contains("PRIVATE"), "{log}");
+    for key in ["tls.key", "ca.key", "next-ca.key"] {
+        let encoded = secret["data"][key].as_str().unwrap();
+        let body = text(&secret, key).lines().nth(1).unwrap().to_owned();
+        assert!(!log.contains(&encoded[..60]) && !log.contains(&body), "{key}");
+    }
+}
