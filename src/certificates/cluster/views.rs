@@ -1,6 +1,7 @@
 //! The Secret and the configuration as this replica sees them: watched one by one, by name.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use kube::api::{Api, ApiResource};
@@ -8,8 +9,8 @@ use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
-/// How long a watch lasts, in seconds: one whose connection is dead is noticed after that.
-const WATCH_SECONDS: u32 = 60;
+/// How long a watch lasts: one whose connection is dead is noticed after that.
+const WATCH: Duration = Duration::from_mins(1);
 
 /// What is known of one object.
 #[derive(Debug, Default)]
@@ -61,7 +62,8 @@ impl View {
     /// Watches the object of this name. The right to list and watch is bound to its name, so the
     /// requests have to select it.
     pub(super) fn new(api: Api<DynamicObject>, name: &str) -> Self {
-        let config = Config::default().fields(&format!("metadata.name={name}")).timeout(WATCH_SECONDS);
+        let seconds = u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX);
+        let config = Config::default().fields(&format!("metadata.name={name}")).timeout(seconds);
         Self { events: watcher(api, config).default_backoff().boxed(), listed: false, seen: Seen::Nothing }
     }
 
