@@ -47,9 +47,14 @@ fn start_for(api: &Arc<FakeApi>, writes: usize) -> Running {
 }
 
 fn start_with(api: &Arc<FakeApi>, writes: usize, settings: Settings) -> Running {
+    start_ahead(api, writes, settings, time::Duration::ZERO)
+}
+
+/// A replica whose clock is wrong.
+fn start_ahead(api: &Arc<FakeApi>, writes: usize, settings: Settings, ahead: time::Duration) -> Running {
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
     let keeper = Keeper::new(api.client(writes), place(), settings, Arc::clone(&metrics))
-        .with_clock(Arc::new(move || clock.now()));
+        .with_clock(Arc::new(move || clock.now() + ahead));
     let (serving, ready) = (keeper.serving(), Box::new(keeper.readiness()));
     Running { task: tokio::spawn(keeper.run(CancellationToken::new())), ready, serving, metrics }
 }
@@ -178,6 +183,26 @@ async fn certificates_renew_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ten_years_ahead_writes_no_more_than_others() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(120).await;
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(280).await;
+    // It comes up before the new key signs, and so serves the old certificate for a while.
+    let late = start(&api);
+    pass(40).await;
+    // It comes up after that, and takes the old certificate for one that has expired.
+    let ahead = start_ahead(&api, usize::MAX, Settings::default(), time::Duration::days(3650));
+    for _ in 0..40 {
+        let before = api.writes(Kind::Secret).len();
+        pass(60).await;
+        assert!(api.writes(Kind::Secret).len() - before <= 6);
+        assert_eq!(((replica.ready)(), (late.ready)(), (ahead.ready)()), (Ok(()), Ok(()), Ok(())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wiped_bundle_is_put_right_at_once() {
     let api = FakeApi::new();
     let replica = start(&api);
@@ -202,6 +227,22 @@ async fn a_second_writer_is_answered_a_few_times_and_then_once_a_minute() {
     assert!(replicas[0].metrics.text().contains("result=\"held-back\""));
     pass(70).await;
     assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_keeps_emptying_the_secret_is_answered_ten_times_a_minute() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    let (first, before) = (authority(&api), api.writes(Kind::Secret).len());
+    for _ in 0..180 {
+        api.edit(Kind::Secret, |object| object["data"] = Value::Null);
+        pass(1).await;
+        assert_eq!((replica.ready)(), Ok(()));
+    }
+    assert!((20..=40).contains(&(api.writes(Kind::Secret).len() - before)));
+    pass(70).await;
+    assert_eq!((authority(&api), bundle(&api)), (first.clone(), first));
 }
 
 #[tokio::test(start_paused = true)]

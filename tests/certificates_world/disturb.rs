@@ -71,11 +71,15 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
 impl World {
     pub fn happen(&mut self, event: &Event) {
         // To lose both at once is to install anew, and whoever comes up first makes the authority.
-        let lost = self.held().is_none_or(Held::is_lost);
+        let lost = self.held().is_none_or(|held| held.usable().is_none());
         let unpublished = self.live().is_none_or(|live| !live.owned);
         match *event {
             Event::DeleteConfiguration if lost => {}
-            Event::DeleteSecret | Event::EmptySecret | Event::LoseServing | Event::LoseAuthority
+            Event::DeleteSecret
+            | Event::EmptySecret
+            | Event::LoseServing
+            | Event::LoseAuthority
+            | Event::ForeignAuthority
                 if unpublished => {}
             Event::Advance(seconds) => self.advance(seconds),
             Event::See(replica, secret, configuration) => self.see_some(replica, secret, configuration),

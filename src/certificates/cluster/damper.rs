@@ -1,4 +1,4 @@
-//! Bounds how often the webhook configuration is written while somebody else writes it as well. Pure.
+//! Bounds how often both objects are written while somebody else writes them as well. Pure.
 //!
 //! Two writers that overwrite each other as fast as they can have taken control planes down. What counts
 //! is how often the configuration was seen to be wrong, not how often this replica wrote it: so the
@@ -63,6 +63,28 @@ impl Damper {
     }
 }
 
+/// How often a replica writes the Secret within [`WINDOW`]: a change of the key takes a handful of writes.
+pub const SECRET_WRITES: usize = 10;
+
+/// Bounds how often one replica writes the Secret, in case somebody undoes each write.
+#[derive(Clone, Debug, Default)]
+pub struct Budget(VecDeque<Duration>);
+
+impl Budget {
+    /// Takes one write.
+    ///
+    /// # Errors
+    /// How long to wait, if too many were taken of late.
+    pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        self.0.retain(|taken| now.saturating_sub(*taken) < WINDOW);
+        if let Some(first) = self.0.front().filter(|_| self.0.len() >= SECRET_WRITES) {
+            return Err(WINDOW.saturating_sub(now.saturating_sub(*first)));
+        }
+        self.0.push_back(now);
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +144,14 @@ mod tests {
             assert!(damper.may_write(now));
             damper.saw_right(now);
         }
+    }
+
+    #[test]
+    fn a_budget_fills_up_again() {
+        let mut budget = Budget::default();
+        let seconds = Duration::from_secs;
+        assert!((0..10).all(|second| budget.take(seconds(second)).is_ok()));
+        assert_eq!(budget.take(seconds(10)), Err(seconds(50)));
+        assert_eq!([60, 61, 61].map(|second| budget.take(seconds(second)).is_ok()), [true, true, false]);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Waiting};
-use super::damper::Damper;
+use super::damper::{Budget, Damper};
 use super::patience::patient;
 use super::plan::plan;
 use super::replica::Replica;
@@ -60,8 +60,9 @@ pub struct Keeper {
     /// When what is seen now will have been the same for as long as the plan asks for.
     ripe: Option<Instant>,
     damper: Damper,
+    budget: Budget,
     backoff: DefaultBackoff,
-    /// No write before this moment: the last one failed.
+    /// No write before this moment: the last one failed, or there were too many.
     paused: Option<Instant>,
     /// The last watch failed.
     blind: bool,
@@ -93,6 +94,7 @@ impl Keeper {
             steady: None,
             ripe: None,
             damper: Damper::default(),
+            budget: Budget::default(),
             backoff: DefaultBackoff::default(),
             paused: None,
             blind: false,
@@ -222,6 +224,10 @@ impl Keeper {
             Action::Wait(waiting) => return self.tell_waiting(*waiting),
             Action::Write(change) => {
                 let Some(stored) = self.replica.stored() else { return };
+                if let Err(pause) = self.budget.take(self.started.elapsed()) {
+                    self.paused = Some(Instant::now() + pause);
+                    return self.tell(self.writer.complaint());
+                }
                 self.writer.write(change, stored, self.replica.memory()).await
             }
             Action::Publish(bundle) => {

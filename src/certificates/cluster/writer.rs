@@ -162,6 +162,15 @@ impl Writer {
         }
     }
 
+    /// What to do about somebody who undoes what is written into the Secret.
+    pub(super) fn complaint(&self) -> String {
+        let Place { namespace, secret, .. } = &self.place;
+        format!(
+            "somebody else writes Secret {secret} in Namespace {namespace} as well, so it is written less often: \
+             `kubectl get secret {secret} -n {namespace} --show-managed-fields -o yaml` says who"
+        )
+    }
+
     /// What to do about something that no replica can do; `None` if there is nothing to do.
     pub(super) fn advice(&self, waiting: Waiting) -> Option<String> {
         let Place { namespace, secret, configuration, service, .. } = &self.place;
