@@ -94,9 +94,9 @@ fn tests_that_pages_name_exist() {
             text.match_indices(".rs::").map(|(at, mark)| (&text[..at], &text[at + mark.len()..]))
         {
             let file = before.rsplit(|letter: char| !is_of_path(letter)).next().unwrap_or_default();
-            let test = after.split(|letter: char| !is_of_name(letter)).next().unwrap_or_default();
+            let name = after.split(|letter: char| !is_of_name(letter)).next().unwrap_or_default();
             let source = fs::read_to_string(Path::new(ROOT).join(format!("{file}.rs"))).unwrap_or_default();
-            assert!(source.contains(&format!("fn {test}(")), "{}: {file}.rs has no {test}", page.display());
+            assert!(source.contains(&format!("fn {name}(")), "{}: {file}.rs has no {name}", page.display());
             named += 1;
         }
     }
