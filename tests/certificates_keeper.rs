@@ -213,6 +213,26 @@ async fn a_wiped_bundle_is_put_right_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_outlives_what_is_published_and_renewed() {
+    let api = FakeApi::new();
+    let _replica = start(&api);
+    pass(5).await;
+    api.edit(Kind::Configuration, |object| {
+        object["webhooks"][1]["failurePolicy"] = "Ignore".into();
+        object["webhooks"][1]["namespaceSelector"] =
+            json!({"matchLabels": {"boundtoken.dev/paused": "true"}});
+        object["webhooks"][1]["clientConfig"]["caBundle"] = "".into();
+    });
+    let paused = api.get(Kind::Configuration).unwrap();
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(900).await;
+    assert_eq!(bundle(&api).matches("BEGIN").count(), 2);
+    let mut published = api.get(Kind::Configuration).unwrap()["webhooks"].take();
+    published[1]["clientConfig"]["caBundle"] = "".into();
+    assert_eq!(published, paused["webhooks"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_writer_is_answered_a_few_times_and_then_once_a_minute() {
     let api = FakeApi::new();
     let replicas = [start(&api), start(&api), start(&api)];

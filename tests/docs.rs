@@ -1,4 +1,4 @@
-//! The shell blocks of README.md and docs/ are true: they run, and say what they are said to say.
+//! README.md and docs/ are true: shell blocks run and say what they are said to say, and what is named exists.
 //!
 //! The fence tells what a block needs: `sh` runs in a directory that holds `demo/` and `tests/reviews/`;
 //! `sh cluster` and `sh server` are only parsed; `sh repo` names targets of the Makefile; `console` is
@@ -65,7 +65,7 @@ fn links_between_pages_lead_somewhere() {
 }
 
 /// Rooms of the repository whose files pages name.
-const ROOMS: [&str; 6] = ["benches/", "demo/", "docs/", "examples/", "src/", "tests/"];
+const ROOMS: [&str; 7] = ["benches/", "demo/", "docs/", "examples/", "manifests/", "src/", "tests/"];
 
 #[test]
 fn files_that_pages_name_exist() {
@@ -82,6 +82,33 @@ fn files_that_pages_name_exist() {
         }
     }
     assert!(named > 30, "only {named} files are named");
+}
+
+/// `tests/FILE.rs::NAME`: the file has a function of this name.
+#[test]
+fn tests_that_pages_name_exist() {
+    let mut named = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for (before, after) in
+            text.match_indices(".rs::").map(|(at, mark)| (&text[..at], &text[at + mark.len()..]))
+        {
+            let file = before.rsplit(|letter: char| !is_of_path(letter)).next().unwrap_or_default();
+            let name = after.split(|letter: char| !is_of_name(letter)).next().unwrap_or_default();
+            let source = fs::read_to_string(Path::new(ROOT).join(format!("{file}.rs"))).unwrap_or_default();
+            assert!(source.contains(&format!("fn {name}(")), "{}: {file}.rs has no {name}", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} tests are named");
+}
+
+fn is_of_path(letter: char) -> bool {
+    is_of_name(letter) || "-./".contains(letter)
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 fn check(block: &Block, directory: &Path) -> Result<(), String> {

@@ -17,6 +17,7 @@ mod audit_log;
 mod common;
 mod control_plane;
 mod edge;
+mod emergency;
 mod halves;
 mod issued;
 mod load;
@@ -65,6 +66,7 @@ tests![
     edge::an_ephemeral_container,
     edge::automount_of_the_service_account,
     edge::tokens_that_the_user_projects,
+    emergency::the_card_works_while_nobody_answers,
     halves::both_halves_leave_none,
     halves::removal_alone_leaves_the_token,
     halves::the_field_alone_leaves_the_token,
