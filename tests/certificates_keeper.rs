@@ -250,6 +250,23 @@ async fn a_second_writer_is_answered_a_few_times_and_then_once_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_configuration_applied_again_is_filled_at_once_also_after_a_fight() {
+    let api = FakeApi::new();
+    let _replicas = [start(&api), start(&api)];
+    pass(120).await;
+    for _ in 0..10 {
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+    }
+    assert_eq!(bundle(&api), "");
+    api.put(Kind::Configuration, None);
+    pass(1).await;
+    api.apply_configuration();
+    pass(1).await;
+    assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn somebody_who_keeps_emptying_the_secret_is_answered_ten_times_a_minute() {
     let api = FakeApi::new();
     let replica = start(&api);

@@ -59,8 +59,10 @@ fn levels(text: &str) -> Result<Targets, String> {
         }
     }
     let levels: Targets = text.parse().map_err(|error| format!("{error}"))?;
-    // At any level below, kube writes whole bodies of responses, and the Secret with our keys is one.
+    // At any level below, kube writes whole bodies of responses, and the Secret with our keys is one;
+    // and whatever fails, which those who asked tell once.
     Ok(levels
+        .with_target("kube_runtime", LevelFilter::ERROR)
         .with_target("kube_client", LevelFilter::ERROR)
         .with_target("kube_client::client", LevelFilter::ERROR))
 }
@@ -101,6 +103,7 @@ mod tests {
             let levels = levels(text).unwrap();
             assert!(!levels.would_enable("kube_client::client", &Level::WARN), "{text}");
         }
+        assert!(!levels("trace").unwrap().would_enable("kube_runtime::watcher", &Level::WARN));
         assert!(levels("trace").unwrap().would_enable("boundtoken::server", &Level::TRACE));
     }
 }

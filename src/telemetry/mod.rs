@@ -8,18 +8,51 @@ mod process;
 
 use std::error::Error;
 
+/// Longest message of an API server in an error, in characters.
+const MAX_MESSAGE: usize = 300;
+
 /// An error with its sources, as one line. Some errors name their source themselves: once is enough.
 #[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.ends_with(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        source = error.source();
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    if let Some(kube::Error::Api(status)) = error.downcast_ref() {
+        // Its own words hold the whole answer, twice.
+        let message: String = status.message.chars().take(MAX_MESSAGE).collect();
+        return format!("the API server answered {} {}: {message}", status.code, status.reason);
     }
-    text
+    let text = error.to_string();
+    let Some(source) = error.source() else { return text };
+    match text.strip_suffix(&source.to_string()).unwrap_or(&text).trim_end_matches([':', ' ']) {
+        "" => chain(source),
+        own => format!("{own}: {}", chain(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use kube::core::Status;
+    use kube::runtime::watcher;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("failed to read the file")]
+    struct Failed(#[source] io::Error);
+
+    #[test]
+    fn each_error_is_named_once() {
+        let error = || io::Error::other("no space");
+        assert_eq!(chain(&Failed(error())), "failed to read the file: no space");
+        let named = kube::Error::Service(Box::new(Failed(error())));
+        assert_eq!(chain(&named), "ServiceError: failed to read the file: no space");
+    }
+
+    #[test]
+    fn an_api_server_that_refuses_is_quoted_once() {
+        let status = Status::failure("secrets is forbidden", "Forbidden").with_code(403);
+        let error = watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)));
+        let expected = "failed to perform initial object list: the API server answered 403 Forbidden: secrets is forbidden";
+        assert_eq!(chain(&error), expected);
+    }
 }

@@ -20,6 +20,8 @@ pub struct Damper {
     /// When a version was first seen to be wrong, the last [`AT_ONCE`] and one more.
     wrong: VecDeque<Duration>,
     wrong_version: Option<String>,
+    /// The object that was seen last, and when it took the place of another.
+    object: Option<(String, Duration)>,
     /// Since when the configuration is right.
     right_since: Option<Duration>,
     /// When the configuration was last seen to be right, or written.
@@ -28,6 +30,18 @@ pub struct Damper {
 }
 
 impl Damper {
+    /// Notes which object the configuration is. One that was deleted and created again is no reply of
+    /// another writer: what was seen of the one before does not count, unless that happens all the time.
+    pub fn saw_object(&mut self, uid: &str, now: Duration) {
+        match &self.object {
+            Some((seen, _)) if seen == uid => return,
+            Some((_, since)) if now.saturating_sub(*since) < WINDOW => {}
+            Some(_) => *self = Self::default(),
+            None => {}
+        }
+        self.object = Some((uid.to_owned(), now));
+    }
+
     /// Notes that the configuration is as it should be.
     pub fn saw_right(&mut self, now: Duration) {
         self.wrong_version = None;
@@ -144,6 +158,14 @@ mod tests {
             assert!(damper.may_write(now));
             damper.saw_right(now);
         }
+    }
+
+    #[test]
+    fn another_object_is_put_right_at_once_but_not_each_of_many() {
+        let wrote = fight(300, |damper, now| damper.saw_object(&(now.as_secs() / 100).to_string(), now));
+        assert_eq!(wrote, [0, 1, 2, 62, 100, 101, 102, 162, 200, 201, 202, 262]);
+        let wrote = fight(300, |damper, now| damper.saw_object(&now.as_secs().to_string(), now));
+        assert_eq!(wrote, [0, 1, 2, 62, 122, 182, 242]);
     }
 
     #[test]

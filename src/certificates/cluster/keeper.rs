@@ -200,6 +200,10 @@ impl Keeper {
             .into_iter()
             .find(|at| *at > Instant::now());
         let (secret, live) = (self.replica.held(), self.replica.live());
+        if let Some(uid) = self.configuration.seen.object().and_then(|object| object.metadata.uid.as_deref())
+        {
+            self.damper.saw_object(uid, now);
+        }
         if let (Some(held), Some(live)) = (secret, live) {
             if live.trusts_exactly(&held.trusted()) && live.owned {
                 self.damper.saw_right(now);
