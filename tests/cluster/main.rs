@@ -19,6 +19,7 @@ mod common;
 mod control_plane;
 mod edge;
 mod halves;
+mod hasty;
 mod issued;
 mod load;
 mod manifests;
@@ -72,6 +73,8 @@ tests![
     halves::both_halves_leave_none,
     halves::removal_alone_leaves_the_token,
     halves::the_field_alone_leaves_the_token,
+    hasty::a_miss_taken_for_no_settings_is_caught,
+    hasty::a_pod_on_the_heels_of_its_namespace,
     issued::replace_keeps_the_rest_of_the_volume,
     issued::tokens_live_as_long_as_asked_for,
     load::two_thousand_pods,
@@ -105,8 +108,8 @@ tests![
     texts::warnings_as_errors,
     watched::a_namespace_that_changes,
     watched::a_namespace_with_a_mistake,
-    watched::a_pod_on_the_heels_of_its_namespace,
     watched::more_than_a_page,
+    watched::settings_that_change_all_the_time,
 ];
 
 fn main() -> ExitCode {

@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
     directory: PathBuf,
+    /// How the webhook reaches the API server.
+    kubeconfig: PathBuf,
     /// Keeps the port of the webhook from everybody else, also while it is away.
     _reserved: Option<TcpSocket>,
 }
@@ -40,15 +42,33 @@ impl World {
         name: &str,
         namespaces: &[(&str, Settings<'_>)],
     ) -> Self {
-        let namespaces =
-            namespaces.iter().map(|(namespace, settings)| namespace_of(name, namespace, settings)).collect();
-        Self::of(webhook, plane, name, namespaces).await
+        Self::of(webhook, plane, name, namespaces_of(name, namespaces)).await
+    }
+
+    /// With a webhook that reaches the API server by another way.
+    pub(crate) async fn by_way_of(
+        kubeconfig: PathBuf,
+        plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: &[(&str, Settings<'_>)],
+    ) -> Self {
+        Self::reached("pods.boundtoken.dev", plane, kubeconfig, name, namespaces_of(name, namespaces)).await
     }
 
     /// The same with whole Namespaces, the first of which has the webhook called.
     pub(crate) async fn of(
         webhook: &str,
         plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: Vec<Value>,
+    ) -> Self {
+        Self::reached(webhook, plane, plane.kubeconfig(), name, namespaces).await
+    }
+
+    async fn reached(
+        webhook: &str,
+        plane: &Arc<ControlPlane>,
+        kubeconfig: PathBuf,
         name: &str,
         namespaces: Vec<Value>,
     ) -> Self {
@@ -62,8 +82,8 @@ impl World {
         }
         let directory = plane.subdirectory();
         let (listen, reserved) = reserve();
-        let serving = Serving::start_in_cluster_at(listen, &directory, &plane.kubeconfig(), &[]);
-        let world = Self { plane: Arc::clone(plane), serving, directory, _reserved: reserved };
+        let serving = Serving::start_in_cluster_at(listen, &directory, &kubeconfig, &[]);
+        let world = Self { plane: Arc::clone(plane), serving, directory, kubeconfig, _reserved: reserved };
         world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
         world
@@ -74,8 +94,7 @@ impl World {
         let listen = self.serving.listen;
         self.serving.kill();
         meanwhile().await;
-        let kubeconfig = self.plane.kubeconfig();
-        self.serving = Serving::start_in_cluster_at(listen, &self.directory, &kubeconfig, &[]);
+        self.serving = Serving::start_in_cluster_at(listen, &self.directory, &self.kubeconfig, &[]);
         self
     }
 
@@ -160,6 +179,10 @@ pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
         "spec": {"containers": [{"name": "probe", "image": "probe"}]},
     });
     plane.api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).await
+}
+
+fn namespaces_of(world: &str, namespaces: &[(&str, Settings<'_>)]) -> Vec<Value> {
+    namespaces.iter().map(|(name, settings)| namespace_of(world, name, settings)).collect()
 }
 
 /// A Namespace that opted in.

@@ -25,11 +25,11 @@ pub(super) fn write_policy(path: &Path) {
     std::fs::write(path, policy.to_string()).unwrap();
 }
 
-/// The creations of Pods in a Namespace, oldest first.
-pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
+/// The creations of Pods in Namespaces whose names start so, oldest first.
+pub(super) fn events(log: &Path, start: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(log).unwrap();
     // Most lines are of others, and parsing costs more than searching.
-    let name = Value::from(namespace).to_string();
+    let name = format!("\"{start}");
     let lines = text.lines().filter(|line| line.contains(&name));
     let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     events
@@ -37,6 +37,6 @@ pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
         .filter(|event| {
             event["objectRef"]["resource"] == "pods" && event["objectRef"]["subresource"].is_null()
         })
-        .filter(|event| event["objectRef"]["namespace"] == namespace)
+        .filter(|event| event["objectRef"]["namespace"].as_str().is_some_and(|name| name.starts_with(start)))
         .collect()
 }

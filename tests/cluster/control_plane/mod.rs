@@ -149,7 +149,14 @@ impl ControlPlane {
 
     /// What the API server wrote into its audit log about Pods of a Namespace.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
-        audit::events(&self.directory.join(audit::LOG), namespace)
+        let mut events = self.audit_events_of_all(namespace);
+        events.retain(|event| event["objectRef"]["namespace"] == namespace);
+        events
+    }
+
+    /// The same for all Namespaces whose names start so.
+    pub(crate) fn audit_events_of_all(&self, start: &str) -> Vec<Value> {
+        audit::events(&self.directory.join(audit::LOG), start)
     }
 }
 
