@@ -108,7 +108,38 @@ async fn prepare(plane: &Arc<ControlPlane>) -> World {
     }
     let world = World::start(plane, "latency", &[("webhook", &[])]).await;
     eventually("a policy in force", async || (create(plane, "policy").await == 3600).then_some(())).await;
+    let [webhook, policy] = [sources(plane, "webhook").await, sources(plane, "policy").await];
+    assert_eq!(webhook, policy, "both do the same");
+    assert_ne!(webhook, sources(plane, "without").await, "and something");
     world
+}
+
+/// Each volume's sources in a Pod with tokens of many kinds.
+async fn sources(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
+    const API_SERVER: &str = "https://kubernetes.default.svc";
+    let token = |path: &str, audience: &str, seconds: u64| json!({"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": seconds}});
+    let volume = |name: &str, sources: &[Value]| json!({"name": name, "projected": {"sources": sources}});
+    let default = "kube-api-access-mine";
+    let mount = json!({"name": default, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"});
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "many-", "namespace": namespace},
+        "spec": {
+            "containers": [{"name": "web", "image": "nginx", "volumeMounts": [mount]}],
+            "volumes": [
+                volume(default, &[token("other", "", 3607), token("token", "vault", 7200)]),
+                volume("kube-api-access-2", &[token("first", API_SERVER, 3607), token("second", "vault", 7200)]),
+                volume("year", &[token("a", "", 3607), token("b", API_SERVER, 3607), token("c", "vault", 3607)]),
+                volume("hours", &[token("a", "", 7200), token("b", "vault", 600)]),
+                json!({"name": "none", "emptyDir": {}}),
+            ],
+        },
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let mut pod = plane.api.post(&path, &pod).await.ok().unwrap();
+    let volumes = pod["spec"]["volumes"].as_array_mut().unwrap();
+    volumes.iter_mut().map(|volume| volume["projected"]["sources"].take()).collect()
 }
 
 /// Creates Pods in one Namespace; how long each took.
