@@ -1,5 +1,7 @@
 //! The settings of one object: parsed once, with every mistake kept.
 
+use std::sync::Arc;
+
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 
 use super::Mode;
@@ -34,7 +36,7 @@ pub(super) struct Settings {
     pub(super) path: Option<Setting<TokenPath>>,
     /// `containers` or `skip-containers`.
     pub(super) containers: Option<Setting<Containers>>,
-    pub(super) env: Option<Setting<Box<str>>>,
+    pub(super) env: Option<Setting<Arc<str>>>,
     pub(super) tokens: Option<Setting<Vec<Item>>>,
     /// The keys that the object carries, readable or not.
     pub(super) carried: Vec<Key>,
@@ -119,7 +121,7 @@ impl Settings {
         key: Key,
         text: &str,
         origin: &Origin,
-        list: impl Fn(Box<[Box<str>]>) -> Containers,
+        list: impl Fn(Arc<[Box<str>]>) -> Containers,
     ) {
         let parsed = self.parsed(key, text, origin, values::containers(text, list));
         self.containers = parsed.or_else(|| self.containers.take());
