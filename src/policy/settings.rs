@@ -91,6 +91,12 @@ impl Settings {
         settings
     }
 
+    /// Whether the object says nothing to us.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { carried, unknown, misplaced, mistakes, .. } = self;
+        carried.is_empty() && unknown.is_empty() && misplaced.is_empty() && mistakes.is_empty()
+    }
+
     fn read(&mut self, key: Key, text: &str, origin: &Origin, api: &ApiAudiences) {
         match key {
             Key::Mode => self.mode = self.parsed(key, text, origin, values::mode(text)),
