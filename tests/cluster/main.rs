@@ -30,6 +30,7 @@ mod owners;
 mod pods;
 mod predict;
 mod reinvocation;
+mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;
@@ -94,6 +95,8 @@ tests![
     reinvocation::a_container_appended_before_us,
     reinvocation::a_volume_appended_after_us,
     reinvocation::a_volume_appended_before_us,
+    rights::all_are_enough,
+    rights::each_is_needed,
     texts::dry_run_of_the_namespace,
     texts::dry_run_of_the_server,
     texts::every_code_has_a_text,

@@ -27,16 +27,27 @@ pub(super) fn write_policy(path: &Path) {
 
 /// The creations of Pods in Namespaces whose names start so, oldest first.
 pub(super) fn events(log: &Path, start: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(log).unwrap();
-    // Most lines are of others, and parsing costs more than searching.
-    let name = format!("\"{start}");
-    let lines = text.lines().filter(|line| line.contains(&name));
-    let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut events = with(log, &format!("\"{start}"));
+    events.retain(|event| {
+        let object = &event["objectRef"];
+        event["verb"] == "create"
+            && object["resource"] == "pods"
+            && object["subresource"].is_null()
+            && object["namespace"].as_str().is_some_and(|name| name.starts_with(start))
+    });
     events
-        .filter(|event| event["verb"] == "create")
-        .filter(|event| {
-            event["objectRef"]["resource"] == "pods" && event["objectRef"]["subresource"].is_null()
-        })
-        .filter(|event| event["objectRef"]["namespace"].as_str().is_some_and(|name| name.starts_with(start)))
-        .collect()
+}
+
+/// Whatever a user asked for, oldest first.
+pub(super) fn events_by(log: &Path, user: &str) -> Vec<Value> {
+    let mut events = with(log, &Value::from(user).to_string());
+    events.retain(|event| event["user"]["username"] == user);
+    events
+}
+
+/// Most lines are of others, and parsing costs more than searching.
+fn with(log: &Path, text: &str) -> Vec<Value> {
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines = log.lines().filter(|line| line.contains(text));
+    lines.filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect()
 }

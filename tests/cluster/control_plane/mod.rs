@@ -182,6 +182,11 @@ impl ControlPlane {
     pub(crate) fn audit_events_of_all(&self, start: &str) -> Vec<Value> {
         audit::events(&self.directory.join(audit::LOG), start)
     }
+
+    /// The same about whatever a user asked for.
+    pub(crate) fn audit_events_by(&self, user: &str) -> Vec<Value> {
+        audit::events_by(&self.directory.join(audit::LOG), user)
+    }
 }
 
 /// What is asked for, or perhaps what there is instead.
