@@ -6,7 +6,7 @@ IMAGE = boundtoken:0.1.0
 IMAGE_TOOLS = docker podman buildah
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see it work: real requests of an API server, answered on loopback, no cluster
 	@demo/run.sh
@@ -32,7 +32,7 @@ e2e: ## install boundtoken on a node of its own and read the tokens of running P
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --test cluster --test faults --test e2e --bench cluster -- -D warnings
+	$(CARGO) clippy --locked --test cluster --test faults --test e2e --bench cluster --bench namespaces -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
@@ -59,6 +59,9 @@ bench: ## measure a decision, and a request against the bare TLS server
 bench-cluster: ## measure what boundtoken adds to the creation of a Pod by a real API server
 	$(CARGO) bench --locked --bench cluster
 
+bench-namespaces: ## measure ten thousand Namespaces: memory, start, a change of settings
+	$(CARGO) bench --locked --bench namespaces
+
 deny: ## check licences, duplicates and sources of the dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo "cargo-deny is missing; get it with: cargo install --locked cargo-deny" >&2; exit 1; }
@@ -71,4 +74,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-faults soak e2e lint doc docs manifests build image bench bench-cluster deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-faults soak e2e lint doc docs manifests build image bench bench-cluster bench-namespaces deny advisories clean

@@ -15,6 +15,8 @@
 mod common;
 #[path = "../tests/cluster/control_plane/mod.rs"]
 mod control_plane;
+#[path = "cluster/run.rs"]
+mod run;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/cluster/world.rs"]
 mod world;
@@ -25,11 +27,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use common::binary::Serving;
-use control_plane::{ControlPlane, interrupted};
+use control_plane::ControlPlane;
+use run::{load, run};
 use world::{World, annotations, namespace_of, probe};
 
 /// Namespaces, and how many of them are written at a time.
@@ -47,28 +49,14 @@ const READY: Duration = Duration::from_secs(1);
 const RESIDENT: f64 = 32.0;
 
 fn main() -> ExitCode {
-    let runtime = Runtime::new().unwrap();
-    match runtime.block_on(ControlPlane::start()) {
-        Ok(plane) => {
-            let plane = Arc::new(plane);
-            let code = runtime.block_on(async {
-                tokio::select! {
-                    code = measure(&plane) => code,
-                    code = interrupted() => code.into(),
-                }
-            });
-            plane.stop();
-            code
-        }
-        Err(code) => code,
-    }
+    run(measure)
 }
 
 async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
     let world = World::start(plane, "settings", &[(CHANGED, &[("ttl", "10000")])]).await;
     // It would make two objects for each Namespace, and nobody needs them.
     plane.kill("kube-controller-manager");
-    println!("{NAMESPACES} Namespaces; at most {READY:?} and {RESIDENT} MB\n");
+    println!("{NAMESPACES} Namespaces; at most {READY:?} and {RESIDENT} MB; load before: {}\n", load());
     println!("{:<32}{:>16}{:>8}{:>8}", "", "ready after, s", "MB", "peak");
     each(|number| make(plane, number)).await;
     let mut holds = starts(plane, "the label alone").await;
@@ -120,6 +108,8 @@ async fn starts(plane: &ControlPlane, what: &str) -> bool {
             sleep(Duration::from_millis(1)).await;
         }
         let ready = begin.elapsed();
+        let known = format!("boundtoken_namespaces {}\n", NAMESPACES + 1);
+        assert!(serving.metrics().await.contains(&known), "all of them, and the one that changes");
         let [now, peak] = memory(&serving);
         worst = (worst.0.max(ready), [worst.1[0].max(now), worst.1[1].max(peak)]);
     }
