@@ -84,6 +84,7 @@ impl World {
         let (listen, reserved) = reserve();
         let serving = Serving::start_in_cluster_at(listen, &directory, &kubeconfig, &[]);
         let world = Self { plane: Arc::clone(plane), serving, directory, kubeconfig, _reserved: reserved };
+        world.wait_until_ready().await;
         world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
         world
@@ -95,6 +96,7 @@ impl World {
         self.serving.kill();
         meanwhile().await;
         self.serving = Serving::start_in_cluster_at(listen, &self.directory, &self.kubeconfig, &[]);
+        self.wait_until_ready().await;
         self
     }
 
@@ -123,6 +125,15 @@ impl World {
         let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": ["namespaces"]});
         webhook.insert("rules".to_owned(), json!([rule]));
         self.plane.api.create(&configuration).await.unwrap();
+    }
+
+    /// A Service leads to nobody who is not ready.
+    async fn wait_until_ready(&self) {
+        eventually("a ready webhook", async || {
+            let answer = self.serving.admin().await.get("/readyz?verbose").await;
+            if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+        })
+        .await;
     }
 
     /// The API server hears of a configuration a moment later.
