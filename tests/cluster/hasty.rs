@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::common::between::Between;
+use crate::control_plane::audit::{Follower, is_creation_in};
 use crate::control_plane::{ControlPlane, eventually};
 use crate::other::Other;
 use crate::pods::{all_hold, held, pod};
@@ -54,9 +55,10 @@ pub(crate) async fn a_pod_on_the_heels_of_its_namespace(plane: Arc<ControlPlane>
     // From nothing to three seconds, in no order.
     between.delay_watches(move || Duration::from_millis(pieces.fetch_add(997, Ordering::Relaxed) % 3_000));
 
+    let mut log = plane.follow_audit_log("\"hasty-");
     let all = stream::iter(0..HASTY).map(|number| first_pods(&plane, number)).buffer_unordered(AT_A_TIME);
     let all: Vec<Stored> = all.collect::<Vec<_>>().await.into_iter().flatten().collect();
-    let called = called(&plane, "hasty-", &all).await;
+    let called = called(&mut log, &all).await;
     let wrong: Vec<&Stored> = all.iter().filter(|stored| !stored.is_right(&called)).collect();
     assert_eq!(wrong.len(), 0, "{}: {:?}", wrong[0].pod, wrong[0].held);
     for number in 0..HASTY {
@@ -76,11 +78,11 @@ pub(crate) async fn a_miss_taken_for_no_settings_is_caught(plane: Arc<ControlPla
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account("forgetful").await;
     let _other = Other::serve(&plane, "boundtoken-forgetful", "forgetful", routes(webhook)).await;
-    let mut number = 0;
+    let (mut log, mut number) = (plane.follow_audit_log("\"forgetful"), 0);
     eventually("a Pod that is wrong", async || {
         number += 1;
         let stored = store(&plane, "forgetful", number, 700).await;
-        let called = called(&plane, "forgetful", std::slice::from_ref(&stored)).await;
+        let called = called(&mut log, std::slice::from_ref(&stored)).await;
         (!stored.is_right(&called)).then_some(())
     })
     .await;
@@ -131,15 +133,15 @@ async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -
 }
 
 /// The Pods for which the API server called a webhook of ours, as its audit log says.
-async fn called(plane: &ControlPlane, namespaces: &str, stored: &[Stored]) -> BTreeSet<String> {
-    let events = eventually("every Pod in the audit log", async || {
-        let events = plane.audit_events_of_all(namespaces);
-        let logged: BTreeSet<_> = events.iter().map(pod_of).collect();
+async fn called(log: &mut Follower, stored: &[Stored]) -> BTreeSet<String> {
+    eventually("every Pod in the audit log", async || {
+        let events = log.read().iter().filter(|event| is_creation_in(event, |_| true));
+        let logged: BTreeSet<_> = events.map(pod_of).collect();
         let missing = stored.iter().find(|stored| !logged.contains(&stored.pod));
-        missing.map_or(Ok(events), |missing| Err(missing.pod.clone()))
+        missing.map_or(Ok(()), |missing| Err(missing.pod.clone()))
     })
     .await;
-    events.iter().filter(|event| is_called(event)).map(pod_of).collect()
+    log.read().iter().filter(|event| is_called(event)).map(pod_of).collect()
 }
 
 fn pod_of(event: &Value) -> String {

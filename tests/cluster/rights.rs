@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::common::binary::Serving;
+use crate::control_plane::audit::Follower;
 use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::list;
 
@@ -33,7 +34,7 @@ struct Right {
 
 /// With all rights a replica does its work, uses each of them, and is refused nothing.
 pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
-    let install = Install::new(&plane, "rights-all", None).await;
+    let mut install = Install::new(&plane, "rights-all", None).await;
     let replica = install.start().await;
     eventually("a ready replica", async || ready(&replica).await).await;
     install.damage().await;
@@ -56,7 +57,7 @@ pub(crate) async fn each_is_needed(plane: Arc<ControlPlane>) {
 }
 
 async fn without(plane: &Arc<ControlPlane>, number: usize, right: Right) {
-    let install = Install::new(plane, &format!("rights-{number}"), Some(&right)).await;
+    let mut install = Install::new(plane, &format!("rights-{number}"), Some(&right)).await;
     let replica = install.start().await;
     // With all rights it would have been ready before it asks for the same so often.
     eventually(&format!("refusals of {right:?}"), async || {
@@ -101,11 +102,17 @@ fn rights(rule: &Value) -> impl Iterator<Item = Right> {
     list(&rule["verbs"]).map(move |verb| Right { verb: word(verb), resource: word(&rule["resources"][0]) })
 }
 
+fn user(install: &str) -> String {
+    format!("system:serviceaccount:{install}:boundtoken")
+}
+
 /// What the manifests hold, renamed, and perhaps without one of the rights.
 struct Install {
     plane: Arc<ControlPlane>,
     name: String,
     rules: Vec<Value>,
+    /// What its ServiceAccount asked for.
+    log: Follower,
 }
 
 impl Install {
@@ -118,19 +125,17 @@ impl Install {
         for object in &objects {
             plane.api.create(object).await.unwrap();
         }
-        let install = Self { plane: Arc::clone(plane), name: name.to_owned(), rules: rules(&objects) };
+        let log = plane.follow_audit_log(&user(name));
+        let (plane, name, rules) = (Arc::clone(plane), name.to_owned(), rules(&objects));
+        let install = Self { plane, name, rules, log };
         // The API server itself hears of rights a moment later.
         for rule in &install.rules {
             for right in rights(rule) {
-                let what = format!("{right:?} in {name}");
+                let what = format!("{right:?} in {}", install.name);
                 eventually(&what, async || install.may(&right.verb, rule).await.then_some(())).await;
             }
         }
         install
-    }
-
-    fn user(&self) -> String {
-        format!("system:serviceaccount:{}:boundtoken", self.name)
     }
 
     async fn may(&self, verb: &str, rule: &Value) -> bool {
@@ -144,7 +149,7 @@ impl Install {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {"user": self.user(), "resourceAttributes": attributes},
+            "spec": {"user": user(&self.name), "resourceAttributes": attributes},
         });
         self.plane.api.create(&review).await.unwrap()["status"]["allowed"].as_bool().unwrap()
     }
@@ -191,9 +196,10 @@ impl Install {
     }
 
     /// What the replica asked for, where it got such a code, as the audit log says.
-    fn asked(&self, is_meant: impl Fn(u64) -> bool) -> Vec<Right> {
+    fn asked(&mut self, is_meant: impl Fn(u64) -> bool) -> Vec<Right> {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let events = self.plane.audit_events_by(&self.user()).into_iter();
+        let user = user(&self.name);
+        let events = self.log.read().iter().filter(|event| event["user"]["username"] == user);
         let meant = events.filter(|event| event["responseStatus"]["code"].as_u64().is_some_and(&is_meant));
         meant
             .map(|event| Right {

@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "the tests and the benchmark use their parts")]
 
 pub(crate) mod api;
-mod audit;
+pub(crate) mod audit;
 mod credentials;
 mod interrupt;
 mod process;
@@ -173,19 +173,12 @@ impl ControlPlane {
 
     /// What the API server wrote into its audit log about Pods of a Namespace.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
-        let mut events = self.audit_events_of_all(namespace);
-        events.retain(|event| event["objectRef"]["namespace"] == namespace);
-        events
+        audit::events(&self.directory.join(audit::LOG), namespace)
     }
 
-    /// The same for all Namespaces whose names start so.
-    pub(crate) fn audit_events_of_all(&self, start: &str) -> Vec<Value> {
-        audit::events(&self.directory.join(audit::LOG), start)
-    }
-
-    /// The same about whatever a user asked for.
-    pub(crate) fn audit_events_by(&self, user: &str) -> Vec<Value> {
-        audit::events_by(&self.directory.join(audit::LOG), user)
+    /// What it writes there from now on, where a text occurs.
+    pub(crate) fn follow_audit_log(&self, text: &str) -> audit::Follower {
+        audit::Follower::from_now_on(&self.directory.join(audit::LOG), text)
     }
 }
 
@@ -293,6 +286,8 @@ fn start_api_server(
         format!("--service-account-signing-key-file={}", file("service-account.key")),
         format!("--audit-policy-file={}", file(audit::POLICY)),
         format!("--audit-log-path={}", file(audit::LOG)),
+        // In MB, and more than all tests together: a log that is begun anew loses events.
+        "--audit-log-maxsize=2000".to_owned(),
         // The tests create thousands of Pods as one user.
         "--enable-priority-and-fairness=false".to_owned(),
     ];
