@@ -6,7 +6,7 @@ IMAGE = boundtoken:0.1.0
 IMAGE_TOOLS = docker podman buildah
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see it work: real requests of an API server, answered on loopback, no cluster
 	@demo/run.sh
@@ -19,6 +19,12 @@ test-hermetic: ## run the tests that need nothing but Rust
 test-cluster: ## run the tests against a real API server (built with Go once, some ten minutes)
 	$(CARGO) test --locked --test cluster
 
+test-faults: ## create Pods while replicas restart and certificates change: none may fail (some five minutes)
+	$(CARGO) test --locked --test faults
+
+soak: ## the same at full size (hours)
+	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --test faults -- --test-threads=2
+
 e2e: ## install boundtoken on a node of its own and read the tokens of running Pods (root, Debian)
 	STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot $(MAKE) image IMAGE_TOOLS=buildah
 	STORAGE_DRIVER=vfs $(CARGO) test --locked --test e2e
@@ -26,7 +32,7 @@ e2e: ## install boundtoken on a node of its own and read the tokens of running P
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --test cluster --test e2e --bench cluster -- -D warnings
+	$(CARGO) clippy --locked --test cluster --test faults --test e2e --bench cluster --bench namespaces -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
@@ -53,6 +59,9 @@ bench: ## measure a decision, and a request against the bare TLS server
 bench-cluster: ## measure what boundtoken adds to the creation of a Pod by a real API server
 	$(CARGO) bench --locked --bench cluster
 
+bench-namespaces: ## measure ten thousand Namespaces: memory, start, a change of settings
+	$(CARGO) bench --locked --bench namespaces
+
 deny: ## check licences, duplicates and sources of the dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo "cargo-deny is missing; get it with: cargo install --locked cargo-deny" >&2; exit 1; }
@@ -65,4 +74,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster e2e lint doc docs manifests build image bench bench-cluster deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-faults soak e2e lint doc docs manifests build image bench bench-cluster bench-namespaces deny advisories clean

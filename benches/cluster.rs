@@ -18,6 +18,8 @@ mod common;
 mod control_plane;
 #[path = "cluster/policy.rs"]
 mod policy;
+#[path = "cluster/run.rs"]
+mod run;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/cluster/world.rs"]
 mod world;
@@ -27,10 +29,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use control_plane::{ControlPlane, eventually, interrupted};
+use control_plane::{ControlPlane, eventually};
+use run::{load, run};
 use world::World;
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
@@ -41,28 +43,10 @@ const CLIENTS: [(usize, usize); 2] = [(1, 100), (16, 20)];
 const ROUNDS: usize = 30;
 
 fn main() -> ExitCode {
-    let runtime = Runtime::new().unwrap();
-    match runtime.block_on(ControlPlane::start()) {
-        Ok(plane) => {
-            let plane = StoppedAtEnd(Arc::new(plane));
-            runtime.block_on(async {
-                tokio::select! {
-                    () = measure(&plane.0) => ExitCode::SUCCESS,
-                    code = interrupted() => code.into(),
-                }
-            })
-        }
-        Err(code) => code,
-    }
-}
-
-/// Leaves nothing behind, however the measurement ends.
-struct StoppedAtEnd(Arc<ControlPlane>);
-
-impl Drop for StoppedAtEnd {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
+    run(async |plane| {
+        measure(plane).await;
+        ExitCode::SUCCESS
+    })
 }
 
 async fn measure(plane: &Arc<ControlPlane>) {
@@ -108,7 +92,38 @@ async fn prepare(plane: &Arc<ControlPlane>) -> World {
     }
     let world = World::start(plane, "latency", &[("webhook", &[])]).await;
     eventually("a policy in force", async || (create(plane, "policy").await == 3600).then_some(())).await;
+    let [webhook, policy] = [sources(plane, "webhook").await, sources(plane, "policy").await];
+    assert_eq!(webhook, policy, "both do the same");
+    assert_ne!(webhook, sources(plane, "without").await, "and something");
     world
+}
+
+/// Each volume's sources in a Pod with tokens of many kinds.
+async fn sources(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
+    const API_SERVER: &str = "https://kubernetes.default.svc";
+    let token = |path: &str, audience: &str, seconds: u64| json!({"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": seconds}});
+    let volume = |name: &str, sources: &[Value]| json!({"name": name, "projected": {"sources": sources}});
+    let default = "kube-api-access-mine";
+    let mount = json!({"name": default, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"});
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "many-", "namespace": namespace},
+        "spec": {
+            "containers": [{"name": "web", "image": "nginx", "volumeMounts": [mount]}],
+            "volumes": [
+                volume(default, &[token("other", "", 3607), token("token", "vault", 7200)]),
+                volume("kube-api-access-2", &[token("first", API_SERVER, 3607), token("second", "vault", 7200)]),
+                volume("year", &[token("a", "", 3607), token("b", API_SERVER, 3607), token("c", "vault", 3607)]),
+                volume("hours", &[token("a", "", 7200), token("b", "vault", 600)]),
+                json!({"name": "none", "emptyDir": {}}),
+            ],
+        },
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let mut pod = plane.api.post(&path, &pod).await.ok().unwrap();
+    let volumes = pod["spec"]["volumes"].as_array_mut().unwrap();
+    volumes.iter_mut().map(|volume| volume["projected"]["sources"].take()).collect()
 }
 
 /// Creates Pods in one Namespace; how long each took.
@@ -178,12 +193,4 @@ fn mean(metrics: &str, name: &str) -> f64 {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     };
     sum_of("sum") / sum_of("count") * 1e3
-}
-
-/// What else the machine does: runnable tasks in the last minute, and processors.
-fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let minute = text.split(' ').next().unwrap_or_default();
-    let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{minute} on {processors} processors")
 }

@@ -159,3 +159,59 @@ async fn without_the_api_server_a_server_is_not_ready_and_guesses_nothing() {
     assert_eq!(code, Some(0), "{lines:?}");
     assert_eq!(lines.iter().filter(|line| line.contains("the Namespaces cannot be watched")).count(), 1);
 }
+
+/// Namespaces on a page, each with annotations as large as they may be.
+const LARGE: usize = 100;
+const LARGEST: usize = 256 * 1024;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_large_namespaces_takes_the_memory_of_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (began, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve_large(stream, receiver.clone()));
+        }
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start_in_cluster(directory.path(), &kubeconfig(&directory, address), &[]);
+    let mut admin = server.admin().await;
+    let before = peak(&server);
+    began.send_replace(true);
+    while admin.get("/readyz").await.status != 200 {}
+    assert!(admin.get("/metrics").await.body.contains(&format!("boundtoken_namespaces {LARGE}\n")));
+    let grown = peak(&server) - before;
+    assert!(grown < LARGE * LARGEST / 2, "{grown} bytes for a page of {}", LARGE * LARGEST);
+}
+
+/// Lists large Namespaces once it may, and tells nothing else.
+async fn serve_large(mut stream: TcpStream, mut began: watch::Receiver<bool>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = stream.read_u8().await else { return };
+        head.push(byte);
+    }
+    let is_watch = String::from_utf8(head).unwrap().contains("watch=true");
+    began.wait_for(|began| *began).await.unwrap();
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
+    if is_watch {
+        let _ = stream.read_u8().await;
+        return;
+    }
+    stream.write_all(br#"{"metadata": {"resourceVersion": "5"}, "items": [{}"#).await.unwrap();
+    for number in 0..LARGE {
+        let mut large = namespace(&format!("large-{number}"));
+        large["metadata"]["annotations"]["example.com/large"] = "x".repeat(LARGEST).into();
+        stream.write_all(format!(",{large}").as_bytes()).await.unwrap();
+    }
+    stream.write_all(b"]}").await.unwrap();
+}
+
+/// The most memory that a process ever held, in bytes.
+fn peak(server: &Serving) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}

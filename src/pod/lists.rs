@@ -76,7 +76,7 @@ mod tests {
     fn a_container_is_included_as_each_list_says() {
         let (one, other) = (Subject::Volume(0), Subject::Volume(1));
         let lists = Lists(vec![("a", one), ("b", one), ("b", other)]);
-        let (only, except) = (Containers::Only(Box::default()), Containers::Except(Box::default()));
+        let (only, except) = (Containers::Only([].into()), Containers::Except([].into()));
         for (container, in_one, in_other) in
             [("", false, false), ("a", true, false), ("b", true, true), ("c", false, false)]
         {

@@ -1,5 +1,7 @@
 //! What a Pod's tokens shall be, whoever wished it.
 
+use std::sync::Arc;
+
 use super::token::{Audience, Containers, Ttl};
 
 /// What becomes of a Pod's tokens.
@@ -27,7 +29,7 @@ pub enum DefaultToken {
         /// Which containers keep it.
         containers: Containers,
         /// Environment variable that is set to the path of the token file.
-        env: Option<Box<str>>,
+        env: Option<Arc<str>>,
     },
     /// Goes, from every container.
     Remove,
@@ -37,9 +39,9 @@ pub enum DefaultToken {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenVolume {
     /// Name of the volume.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Mount path, normalised.
-    pub directory: Box<str>,
+    pub directory: Arc<str>,
     /// The tokens in it, at least one, each with a file name of its own.
     pub tokens: Vec<Token>,
     /// Whether `ca.crt` and `namespace` stand beside the tokens, as clients of the API server expect.
@@ -56,7 +58,7 @@ pub struct Token {
     /// How long the token lives.
     pub ttl: Ttl,
     /// File name in the directory.
-    pub file: Box<str>,
+    pub file: Arc<str>,
     /// Environment variable that is set to the path of the token file.
-    pub env: Option<Box<str>>,
+    pub env: Option<Arc<str>>,
 }

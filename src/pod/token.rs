@@ -4,6 +4,7 @@
 //! becomes such values in [`crate::policy`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the ServiceAccount admission plugin mounts the default token
@@ -23,7 +24,7 @@ pub enum Audience {
     /// The API server: the projection names no audience.
     ApiServer,
     /// Somebody else, at most [`Audience::MAX_BYTES`] long, without control characters.
-    Named(Box<str>),
+    Named(Arc<str>),
 }
 
 impl Audience {
@@ -128,9 +129,9 @@ pub fn is_year_long(audience: Option<&str>, seconds: u64, api: &ApiAudiences) ->
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenPath {
     /// Normalised mount path, such as `/var/run/secrets/tokens`.
-    pub directory: Box<str>,
+    pub directory: Arc<str>,
     /// Last segment, such as `vault-token`.
-    pub file: Box<str>,
+    pub file: Arc<str>,
 }
 
 impl TokenPath {
@@ -154,9 +155,9 @@ pub enum Containers {
     #[default]
     All,
     /// Every container but these.
-    Except(Box<[Box<str>]>),
+    Except(Arc<[Box<str>]>),
     /// Only these containers.
-    Only(Box<[Box<str>]>),
+    Only(Arc<[Box<str>]>),
 }
 
 impl Containers {

@@ -92,7 +92,7 @@ fn premises(contradiction: Code) -> &'static [Key] {
 }
 
 /// Name of the volume at an index of the plan: an API that never changes.
-fn volume_name(index: usize) -> Box<str> {
+fn volume_name(index: usize) -> Arc<str> {
     match index {
         0 => "boundtoken".into(),
         _ => format!("boundtoken-{}", index + 1).into(),
@@ -145,7 +145,7 @@ impl Compiler<'_> {
         self.settings.containers.as_ref().map_or(Containers::All, |setting| setting.value.clone())
     }
 
-    fn env(&self) -> Option<Box<str>> {
+    fn env(&self) -> Option<Arc<str>> {
         self.settings.env.as_ref().map(|setting| setting.value.clone())
     }
 
@@ -242,6 +242,8 @@ impl Compiler<'_> {
                 }),
             }
         }
+        // They are kept for as long as the Namespace is.
+        volumes.shrink_to_fit();
         volumes
     }
 }

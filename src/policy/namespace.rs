@@ -1,6 +1,6 @@
 //! The settings of a Namespace, parsed once when it changes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::Defaults;
 use super::compile::{Compiled, compile, contradictions};
@@ -13,6 +13,9 @@ use super::warnings::Warnings;
 
 /// Longest name of a Namespace: a DNS label (RFC 1123).
 const MAX_NAME: usize = 63;
+
+/// What most Namespaces say, once for all of them.
+static LABEL_ALONE: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
 
 /// The settings of one Namespace that opted in, with its mistakes kept as mistakes.
 #[derive(Clone, Debug)]
@@ -40,7 +43,7 @@ impl NamespaceSettings {
                 guardrails.read(key, text)
             });
         settings.mistakes.extend(above_maximum(&settings, &guardrails));
-        let settings = Arc::new(settings);
+        let settings = if settings.is_empty() { Arc::clone(&LABEL_ALONE) } else { Arc::new(settings) };
         let compiled = if settings.mistakes.is_empty() {
             compile(Arc::clone(&settings), defaults, guardrails.max_ttl)
         } else {

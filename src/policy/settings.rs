@@ -1,5 +1,7 @@
 //! The settings of one object: parsed once, with every mistake kept.
 
+use std::sync::Arc;
+
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 
 use super::Mode;
@@ -34,7 +36,7 @@ pub(super) struct Settings {
     pub(super) path: Option<Setting<TokenPath>>,
     /// `containers` or `skip-containers`.
     pub(super) containers: Option<Setting<Containers>>,
-    pub(super) env: Option<Setting<Box<str>>>,
+    pub(super) env: Option<Setting<Arc<str>>>,
     pub(super) tokens: Option<Setting<Vec<Item>>>,
     /// The keys that the object carries, readable or not.
     pub(super) carried: Vec<Key>,
@@ -89,6 +91,12 @@ impl Settings {
         settings
     }
 
+    /// Whether the object says nothing to us.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { carried, unknown, misplaced, mistakes, .. } = self;
+        carried.is_empty() && unknown.is_empty() && misplaced.is_empty() && mistakes.is_empty()
+    }
+
     fn read(&mut self, key: Key, text: &str, origin: &Origin, api: &ApiAudiences) {
         match key {
             Key::Mode => self.mode = self.parsed(key, text, origin, values::mode(text)),
@@ -119,7 +127,7 @@ impl Settings {
         key: Key,
         text: &str,
         origin: &Origin,
-        list: impl Fn(Box<[Box<str>]>) -> Containers,
+        list: impl Fn(Arc<[Box<str>]>) -> Containers,
     ) {
         let parsed = self.parsed(key, text, origin, values::containers(text, list));
         self.containers = parsed.or_else(|| self.containers.take());

@@ -1,5 +1,7 @@
 //! Reads `tokens`: a YAML list of further tokens.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
@@ -29,7 +31,7 @@ pub(super) struct Item {
     pub(super) ttl: Option<Ttl>,
     pub(super) path: TokenPath,
     pub(super) containers: Containers,
-    pub(super) env: Option<Box<str>>,
+    pub(super) env: Option<Arc<str>>,
 }
 
 /// Reads the list, with every mistake in it.

@@ -1,5 +1,7 @@
 //! Reads the values of annotations, each into a type that cannot be wrong.
 
+use std::sync::Arc;
+
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, normalised};
 
 use super::Mode;
@@ -160,7 +162,7 @@ fn check_segments(path: &str) -> Result<(), String> {
 }
 
 /// Reads a comma list of container names.
-pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
+pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, Fault> {
     let names: Vec<&str> = items(text).collect();
     if names.is_empty() {
         let sentence = "is empty: list container names separated by commas, or remove the annotation";
@@ -177,7 +179,7 @@ pub(super) fn container_names(text: &str) -> Result<Box<[Box<str>]>, Fault> {
 /// Reads a list for one of the two container keys.
 pub(super) fn containers(
     text: &str,
-    list: impl Fn(Box<[Box<str>]>) -> Containers,
+    list: impl Fn(Arc<[Box<str>]>) -> Containers,
 ) -> Result<Containers, Fault> {
     container_names(text).map(list)
 }
@@ -205,7 +207,7 @@ fn nearest_label(text: &str) -> Option<String> {
 
 /// Reads the name of an environment variable, as every release of the API accepts it
 /// (`envVarNameFmt` in `k8s.io/apimachinery/pkg/util/validation/validation.go`).
-pub(super) fn env(text: &str) -> Result<Box<str>, Fault> {
+pub(super) fn env(text: &str) -> Result<Arc<str>, Fault> {
     let fault = |sentence: &str| Err(Fault::new(Code::Env, sentence));
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.is_empty() {

@@ -72,6 +72,7 @@ pub struct Metrics {
     admissions: Family<Admission, Counter>,
     duration: Histogram,
     connections: Gauge,
+    connections_opened: Counter,
     namespaces: Gauge,
     lookups: Family<ResultOf, Counter>,
     watch_age: Age,
@@ -89,9 +90,10 @@ impl Metrics {
         self.duration.observe(took.as_secs_f64());
     }
 
-    /// Counts a connection as open until the guard is dropped.
+    /// Counts a connection, and as open until the guard is dropped.
     #[must_use]
     pub fn connected(&self) -> Connected {
+        self.connections_opened.inc();
         self.connections.inc();
         Connected(self.connections.clone())
     }
@@ -164,6 +166,7 @@ impl Default for Metrics {
             admissions: Family::default(),
             duration: Histogram::new(BUCKETS),
             connections: Gauge::default(),
+            connections_opened: Counter::default(),
             namespaces: Gauge::default(),
             lookups: Family::default(),
             watch_age: Age::default(),
@@ -199,6 +202,11 @@ impl Metrics {
             self.duration.clone(),
         );
         registry.register("connections", "Open connections to the webhook", self.connections.clone());
+        registry.register(
+            "connections_opened",
+            "Connections to the webhook since the start",
+            self.connections_opened.clone(),
+        );
         registry.register("namespaces", "Namespaces that opted in", self.namespaces.clone());
         registry.register("namespace_lookups", "Look-ups of a Namespace's settings", self.lookups.clone());
         registry.register(
@@ -237,6 +245,7 @@ mod tests {
             "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",
             "boundtoken_admission_duration_seconds_count 1",
             "boundtoken_connections 1",
+            "boundtoken_connections_opened_total 2",
             "boundtoken_namespaces 3",
             "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
             "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",

@@ -13,12 +13,14 @@
 )]
 
 mod audit_log;
+mod between;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
 mod edge;
 mod emergency;
 mod halves;
+mod hasty;
 mod issued;
 mod load;
 mod manifests;
@@ -29,6 +31,7 @@ mod owners;
 mod pods;
 mod predict;
 mod reinvocation;
+mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;
@@ -59,6 +62,9 @@ macro_rules! tests {
 tests![
     audit_log::annotations,
     audit_log::dry_run,
+    between::an_effect_before_its_answer,
+    between::late_events_in_order,
+    between::refused_for_a_time,
     edge::a_dry_run,
     edge::a_legacy_secret,
     edge::a_mirror_pod,
@@ -70,6 +76,8 @@ tests![
     halves::both_halves_leave_none,
     halves::removal_alone_leaves_the_token,
     halves::the_field_alone_leaves_the_token,
+    hasty::a_miss_taken_for_no_settings_is_caught,
+    hasty::a_pod_on_the_heels_of_its_namespace,
     issued::replace_keeps_the_rest_of_the_volume,
     issued::tokens_live_as_long_as_asked_for,
     load::two_thousand_pods,
@@ -89,6 +97,8 @@ tests![
     reinvocation::a_container_appended_before_us,
     reinvocation::a_volume_appended_after_us,
     reinvocation::a_volume_appended_before_us,
+    rights::all_are_enough,
+    rights::each_is_needed,
     texts::dry_run_of_the_namespace,
     texts::dry_run_of_the_server,
     texts::every_code_has_a_text,
@@ -103,8 +113,8 @@ tests![
     texts::warnings_as_errors,
     watched::a_namespace_that_changes,
     watched::a_namespace_with_a_mistake,
-    watched::a_pod_on_the_heels_of_its_namespace,
     watched::more_than_a_page,
+    watched::settings_that_change_all_the_time,
 ];
 
 fn main() -> ExitCode {

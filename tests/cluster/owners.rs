@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::owner;
@@ -45,7 +45,11 @@ pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
 /// The one event of the ReplicaSet, once it stands for every replica.
 async fn gathered_event(world: &World) -> Value {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=reason=FailedCreate");
+    let mut tries = 0;
     eventually("an event for ten refusals", async || {
+        // Its controller waits longer and longer, but not if the object changes.
+        tries += 1;
+        touch_replica_set(world, tries).await;
         let mut events = world.plane.api.list(&path).await;
         assert!(events.len() <= 1, "not one event: {events:#?}");
         let event = events.pop()?;
@@ -53,6 +57,14 @@ async fn gathered_event(world: &World) -> Value {
         (event["count"].as_u64()? >= REPLICAS).then_some(event)
     })
     .await
+}
+
+async fn touch_replica_set(world: &World, number: u64) {
+    let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/replicasets");
+    let Some(replica_set) = world.plane.api.list(&path).await.pop() else { return };
+    let name = replica_set["metadata"]["name"].as_str().unwrap();
+    let change = json!({"metadata": {"annotations": {"touched": number.to_string()}}});
+    world.plane.api.patch(&format!("{path}/{name}"), &change).await.ok().unwrap();
 }
 
 /// The condition `ReplicaFailure` of the only object of a kind.

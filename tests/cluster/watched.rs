@@ -7,13 +7,14 @@ use tokio::task::JoinSet;
 
 use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{all_hold, held, pod};
-use crate::world::{World, namespace_of};
+use crate::world::{World, namespace_of, probe};
 
 /// More than the server asks for at once, which is 500.
 const MANY: u64 = 520;
 
-/// Namespaces made and used at once.
-const HASTY: u64 = 50;
+/// Changes of one Namespace, and who creates Pods in it meanwhile.
+const CHANGES: u64 = 100;
+const OBSERVERS: usize = 2;
 
 /// A list of more than one page is read to its end.
 pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
@@ -41,33 +42,6 @@ pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
         let expected = format!("DEFAULT/token - {}", ttl(number));
         assert_eq!(held(&answer.body), all_hold(&[&expected]), "{name}: {answer:?}");
     }
-}
-
-/// A Pod that comes right after its Namespace, annotated a moment ago, gets what the Namespace says.
-pub(crate) async fn a_pod_on_the_heels_of_its_namespace(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "hasty", &[("hasty-probe", &[])]).await;
-    for number in 0..HASTY {
-        let (name, ttl) = (format!("hasty-{number}"), format!("{}", 700 + number));
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        world.create(&namespace).await.unwrap();
-        plane.wait_for_service_account(&name).await;
-        let labels = json!({"boundtoken.dev/webhook": "enabled", "world": "hasty"});
-        annotate(&plane, &name, &json!({"labels": labels, "annotations": {"boundtoken.dev/ttl": ttl}})).await;
-        let stored = stored_when_called(&world, &name).await;
-        assert_eq!(held(&stored), all_hold(&[&format!("DEFAULT/token - {ttl}")]), "{name}");
-    }
-}
-
-/// The API server itself hears of labels a moment later: the first Pod for which it calls.
-async fn stored_when_called(world: &World, namespace: &str) -> Value {
-    let mut number = 0;
-    eventually("a call of the webhook", async || {
-        number += 1;
-        let before = world.admissions().await;
-        let stored = world.create(&pod(namespace, &format!("bare-{number}"), &[])).await.unwrap();
-        (world.admissions().await > before).then_some(stored)
-    })
-    .await
 }
 
 /// What becomes of a Namespace becomes of its Pods.
@@ -103,6 +77,45 @@ pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
     until_held(&world, name, &[]).await;
 }
 
+/// Once somebody's Pod got newer settings, none of their later ones gets older settings.
+pub(crate) async fn settings_that_change_all_the_time(plane: Arc<ControlPlane>) {
+    let name = "restless";
+    let world = World::start(&plane, name, &[(name, &[("ttl", "10000")])]).await;
+    until_held(&world, name, &["DEFAULT/token - 10000"]).await;
+    let last = 10_000 + CHANGES;
+    let mut observers = JoinSet::new();
+    for _ in 0..OBSERVERS {
+        observers.spawn(observe_until(Arc::clone(&plane), name, last));
+    }
+    for ttl in 10_001..=last {
+        annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": ttl.to_string()}})).await;
+        eventually("the newer settings", async || {
+            let got = lifetime(&plane, name).await;
+            assert!([ttl - 1, ttl].contains(&got), "{got} after {ttl} was written");
+            (got == ttl).then_some(())
+        })
+        .await;
+    }
+    observers.join_all().await;
+}
+
+/// Creates Pods one after the other, none with older settings than the one before, until one has the last.
+async fn observe_until(plane: Arc<ControlPlane>, namespace: &'static str, last: u64) {
+    let mut before = 0;
+    while before != last {
+        let got = lifetime(&plane, namespace).await;
+        assert!(got >= before, "{got} after {before}");
+        before = got;
+    }
+}
+
+/// What the default token of a Pod would live for.
+async fn lifetime(plane: &ControlPlane, namespace: &str) -> u64 {
+    let pod = probe(plane, namespace).await.ok().unwrap();
+    let sources = &pod["spec"]["volumes"][0]["projected"]["sources"];
+    sources[0]["serviceAccountToken"]["expirationSeconds"].as_u64().unwrap()
+}
+
 /// A mistake on a Namespace keeps its Pods out, until somebody corrects it.
 pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     let name = "mistaken";
@@ -122,7 +135,7 @@ pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
 }
 
 /// Merges something into the metadata of a Namespace.
-async fn annotate(plane: &ControlPlane, name: &str, metadata: &Value) {
+pub(crate) async fn annotate(plane: &ControlPlane, name: &str, metadata: &Value) {
     let path = format!("/api/v1/namespaces/{name}");
     plane.api.patch(&path, &json!({"metadata": metadata})).await.ok().unwrap();
 }

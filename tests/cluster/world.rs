@@ -1,6 +1,5 @@
 //! The part of a cluster that one test has for itself: its Namespaces, its webhook, its configuration.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::common::binary::Serving;
+use crate::common::port::reserve;
 use crate::control_plane::api::Answer;
 use crate::control_plane::{ControlPlane, eventually};
 
@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
     directory: PathBuf,
+    /// How the webhook reaches the API server.
+    kubeconfig: PathBuf,
     /// Keeps the port of the webhook from everybody else, also while it is away.
     _reserved: Option<TcpSocket>,
 }
@@ -40,15 +42,33 @@ impl World {
         name: &str,
         namespaces: &[(&str, Settings<'_>)],
     ) -> Self {
-        let namespaces =
-            namespaces.iter().map(|(namespace, settings)| namespace_of(name, namespace, settings)).collect();
-        Self::of(webhook, plane, name, namespaces).await
+        Self::of(webhook, plane, name, namespaces_of(name, namespaces)).await
+    }
+
+    /// With a webhook that reaches the API server by another way.
+    pub(crate) async fn by_way_of(
+        kubeconfig: PathBuf,
+        plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: &[(&str, Settings<'_>)],
+    ) -> Self {
+        Self::reached("pods.boundtoken.dev", plane, kubeconfig, name, namespaces_of(name, namespaces)).await
     }
 
     /// The same with whole Namespaces, the first of which has the webhook called.
     pub(crate) async fn of(
         webhook: &str,
         plane: &Arc<ControlPlane>,
+        name: &str,
+        namespaces: Vec<Value>,
+    ) -> Self {
+        Self::reached(webhook, plane, plane.kubeconfig(), name, namespaces).await
+    }
+
+    async fn reached(
+        webhook: &str,
+        plane: &Arc<ControlPlane>,
+        kubeconfig: PathBuf,
         name: &str,
         namespaces: Vec<Value>,
     ) -> Self {
@@ -62,8 +82,9 @@ impl World {
         }
         let directory = plane.subdirectory();
         let (listen, reserved) = reserve();
-        let serving = Serving::start_in_cluster_at(listen, &directory, &plane.kubeconfig(), &[]);
-        let world = Self { plane: Arc::clone(plane), serving, directory, _reserved: reserved };
+        let serving = Serving::start_in_cluster_at(listen, &directory, &kubeconfig, &[]);
+        let world = Self { plane: Arc::clone(plane), serving, directory, kubeconfig, _reserved: reserved };
+        world.wait_until_ready().await;
         world.register(webhook, name).await;
         world.wait_until_called(names[0]).await;
         world
@@ -74,8 +95,8 @@ impl World {
         let listen = self.serving.listen;
         self.serving.kill();
         meanwhile().await;
-        let kubeconfig = self.plane.kubeconfig();
-        self.serving = Serving::start_in_cluster_at(listen, &self.directory, &kubeconfig, &[]);
+        self.serving = Serving::start_in_cluster_at(listen, &self.directory, &self.kubeconfig, &[]);
+        self.wait_until_ready().await;
         self
     }
 
@@ -104,6 +125,15 @@ impl World {
         let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": ["namespaces"]});
         webhook.insert("rules".to_owned(), json!([rule]));
         self.plane.api.create(&configuration).await.unwrap();
+    }
+
+    /// A Service leads to nobody who is not ready.
+    async fn wait_until_ready(&self) {
+        eventually("a ready webhook", async || {
+            let answer = self.serving.admin().await.get("/readyz?verbose").await;
+            if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+        })
+        .await;
     }
 
     /// The API server hears of a configuration a moment later.
@@ -151,17 +181,6 @@ impl World {
     }
 }
 
-/// A free port, and what keeps it: Linux gives nobody a port that a socket is bound to, unless by name.
-///
-/// A connection is refused as long as nobody listens there.
-fn reserve() -> (SocketAddr, Option<TcpSocket>) {
-    let socket = TcpSocket::new_v4().unwrap();
-    // Else the webhook could not have it, either.
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    (socket.local_addr().unwrap(), cfg!(target_os = "linux").then_some(socket))
-}
-
 /// Asks for a Pod that is not stored.
 pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
     let pod = json!({
@@ -171,6 +190,10 @@ pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
         "spec": {"containers": [{"name": "probe", "image": "probe"}]},
     });
     plane.api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).await
+}
+
+fn namespaces_of(world: &str, namespaces: &[(&str, Settings<'_>)]) -> Vec<Value> {
+    namespaces.iter().map(|(name, settings)| namespace_of(world, name, settings)).collect()
 }
 
 /// A Namespace that opted in.

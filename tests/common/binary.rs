@@ -85,11 +85,21 @@ impl Serving {
         kubeconfig: &Path,
         more: &[&str],
     ) -> Self {
+        let tls_dir = format!("--tls-dir={}", directory.display());
+        Self::start_with(listen, directory, kubeconfig, &[&[tls_dir.as_str()], more].concat())
+    }
+
+    /// The same with whatever certificate the arguments name.
+    pub(crate) fn start_with(
+        listen: SocketAddr,
+        directory: &Path,
+        kubeconfig: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let listen = format!("--listen={listen}");
-        let arguments = ["serve", &listen, "--admin-listen=127.0.0.1:0"];
-        let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
-        command.arg("--kubeconfig").arg(kubeconfig).arg("--tls-dir").arg(directory).args(more);
-        command.arg("--log-format=json");
+        let first = ["serve", &listen, "--admin-listen=127.0.0.1:0"];
+        let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &first);
+        command.arg("--kubeconfig").arg(kubeconfig).args(arguments).arg("--log-format=json");
         Self::spawn(command, directory)
     }
 
@@ -126,6 +136,11 @@ impl Serving {
         let stream = TcpStream::connect(self.listen).await.unwrap();
         let config = client_config(&self.directory, rustls::ALL_VERSIONS, &[b"http/1.1"]);
         Client(handshake(stream, config).await.unwrap())
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

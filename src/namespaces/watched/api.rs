@@ -1,7 +1,9 @@
 //! The three questions to the API server: list, watch, get. All are about metadata only.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::io::{AsyncBufRead, AsyncBufReadExt};
 use futures_util::{Stream, StreamExt};
 use kube::api::{GetParams, ListParams, WatchEvent, WatchParams};
 use kube::core::Request;
@@ -10,10 +12,11 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::metadata::Item;
+use super::page::{Next, Page};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::telemetry::chain;
 
-/// Objects on a page of a list: about half a megabyte of JSON.
+/// Objects on a page of a list.
 const PAGE: u32 = 500;
 
 /// A page of a list, or the head of a watch.
@@ -113,8 +116,9 @@ impl Api {
         Self(client)
     }
 
-    /// A page of those that carry the label: the first one, or the one that the token stands for.
-    pub(super) async fn list(&self, token: Option<String>) -> Result<String, ApiError> {
+    /// A page of those that carry the label: the first one, or the one that the token stands for. Hands over
+    /// each object as it comes, and returns what follows the page.
+    pub(super) async fn list(&self, token: Option<String>, take: impl FnMut(Item)) -> Result<Next, ApiError> {
         let parameters = ListParams {
             label_selector: Some(selector()),
             limit: Some(PAGE),
@@ -122,7 +126,7 @@ impl Api {
             ..ListParams::default()
         };
         let request = namespaces().list_metadata(&parameters)?;
-        within(ANSWER, self.0.request_text(request)).await
+        within(ANSWER, async { read_page(self.0.request_stream(request).await?, take).await }).await
     }
 
     /// What happens from a version on, for up to [`WATCH`].
@@ -137,8 +141,9 @@ impl Api {
             ..WatchParams::default()
         };
         let request = namespaces().watch_metadata(&parameters, version)?;
-        let events = within(ANSWER, self.0.request_events::<Box<RawValue>>(request)).await?;
-        Ok(StreamExt::map(events, |event| read(event?)))
+        let events = self.0.request_events::<Box<RawValue>>(request);
+        let events = within(ANSWER, async { Ok(events.await?) }).await?;
+        Ok(StreamExt::map(events, |event| read_event(event?)))
     }
 
     /// A Namespace by its name, which must be a DNS label; `None` if it does not exist.
@@ -148,8 +153,8 @@ impl Api {
             Err(error) if error.is_not_found() => return Ok(None),
             text => text?,
         };
-        let item = serde_json::from_str(&text).map(Item::parse);
-        item.map(Some).map_err(|_| ApiError::Unreadable)
+        let item: &RawValue = serde_json::from_str(&text).map_err(|_| ApiError::Unreadable)?;
+        Ok(Some(Item::parse(item.get().as_bytes())))
     }
 }
 
@@ -163,15 +168,29 @@ fn selector() -> String {
 
 async fn within<T>(
     limit: Duration,
-    answer: impl Future<Output = Result<T, ClientError>>,
+    answer: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
-    Ok(timeout(limit, answer).await.map_err(|_| ApiError::Silent(limit))??)
+    timeout(limit, answer).await.map_err(|_| ApiError::Silent(limit))?
 }
 
-fn read(event: WatchEvent<Box<RawValue>>) -> Result<Event, ApiError> {
+async fn read_page(body: impl AsyncBufRead, mut take: impl FnMut(Item)) -> Result<Next, ApiError> {
+    let (mut body, mut page) = (pin!(body), Page::default());
+    loop {
+        let bytes = body.fill_buf().await.map_err(|error| ApiError::Unreachable(cut(&chain(&error))))?;
+        let length = bytes.len();
+        if length == 0 {
+            return page.end().ok_or(ApiError::Unreadable);
+        }
+        page.read(bytes, &mut take);
+        body.consume_unpin(length);
+    }
+}
+
+fn read_event(event: WatchEvent<Box<RawValue>>) -> Result<Event, ApiError> {
+    let item = |object: &RawValue| Item::parse(object.get().as_bytes());
     match event {
-        WatchEvent::Added(object) | WatchEvent::Modified(object) => Ok(Event::Applied(Item::parse(&object))),
-        WatchEvent::Deleted(object) => Ok(Event::Deleted(Item::parse(&object))),
+        WatchEvent::Added(object) | WatchEvent::Modified(object) => Ok(Event::Applied(item(&object))),
+        WatchEvent::Deleted(object) => Ok(Event::Deleted(item(&object))),
         WatchEvent::Bookmark(bookmark) => Ok(Event::Version(bookmark.metadata.resource_version)),
         WatchEvent::Error(status) => Err(ClientError::Api(status).into()),
     }

@@ -24,6 +24,8 @@ pub(super) struct Cache {
 pub(super) enum Change {
     /// Nothing.
     None,
+    /// An object without a name.
+    Nameless,
     /// Settings that were not known before.
     Settings(Arc<str>, Arc<NamespaceSettings>),
     /// An object that cannot be read.
@@ -50,7 +52,7 @@ impl Cache {
     /// An object of the list.
     pub(super) fn listed(&mut self, item: Item) -> Change {
         if let Some(name) = item.name() {
-            self.seen.insert(name.into());
+            self.seen.insert(Arc::clone(name));
         }
         self.apply(item)
     }
@@ -73,8 +75,8 @@ impl Cache {
                 self.remove(&namespace.name);
                 Change::None
             }
-            Item::Unreadable { name: Some(name) } => self.forget(name.into()),
-            Item::Unreadable { name: None } => Change::None,
+            Item::Unreadable { name: Some(name) } => self.forget(name),
+            Item::Unreadable { name: None } => Change::Nameless,
         }
     }
 
@@ -88,13 +90,13 @@ impl Cache {
 
     fn insert(&mut self, namespace: &Namespace) -> Change {
         let Namespace { name, annotations, .. } = namespace;
-        self.unreadable.remove(name.as_str());
-        let before = self.known.get_key_value(name.as_str());
+        self.unreadable.remove(name);
+        let before = self.known.get_key_value(name);
         let parsed = known::parse(name, annotations, before.map(|(_, parsed)| parsed), &self.defaults);
         if before.is_some_and(|(_, before)| Arc::ptr_eq(&before.1, &parsed.1)) {
             return Change::None;
         }
-        let name = before.map_or_else(|| name.as_str().into(), |(name, _)| Arc::clone(name));
+        let name = Arc::clone(before.map_or(name, |(name, _)| name));
         let settings = Arc::clone(&parsed.1);
         self.namespaces.insert(&name, &settings);
         self.known.insert(Arc::clone(&name), parsed);
@@ -120,11 +122,11 @@ mod tests {
 
     fn item(name: &str, opted_in: bool, ttl: &str) -> Item {
         let annotations = vec![("boundtoken.dev/ttl".to_owned(), ttl.to_owned())];
-        Item::Namespace(Namespace { name: name.to_owned(), version: "1".to_owned(), opted_in, annotations })
+        Item::Namespace(Namespace { name: name.into(), version: "1".to_owned(), opted_in, annotations })
     }
 
     fn unreadable(name: &str) -> Item {
-        Item::Unreadable { name: Some(name.to_owned()) }
+        Item::Unreadable { name: Some(name.into()) }
     }
 
     fn names(cache: &Cache) -> Vec<&str> {
@@ -177,7 +179,7 @@ mod tests {
         cache.apply(item("b", true, "2h"));
         assert!(matches!(cache.apply(unreadable("a")), Change::Unreadable(_)));
         assert!(matches!(cache.apply(unreadable("a")), Change::None), "said once");
-        assert!(matches!(cache.apply(Item::Unreadable { name: None }), Change::None));
+        assert!(matches!(cache.apply(Item::Unreadable { name: None }), Change::Nameless));
         assert_eq!(names(&cache), ["b"]);
         cache.apply(item("a", true, "2h"));
         assert_eq!(names(&cache), ["a", "b"]);

@@ -166,7 +166,7 @@ impl Shared {
     fn read(&self, name: &str, item: Option<Item>) -> Result<Lookup, ApiError> {
         match item {
             None => Ok(Lookup::NotOptedIn),
-            Some(Item::Namespace(namespace)) if namespace.name == name => Ok(self.settings(&namespace)),
+            Some(Item::Namespace(namespace)) if *namespace.name == *name => Ok(self.settings(&namespace)),
             Some(_) => Err(ApiError::Unreadable),
         }
     }

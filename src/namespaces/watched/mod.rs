@@ -4,6 +4,7 @@ mod api;
 mod cache;
 mod live;
 mod metadata;
+mod page;
 mod status;
 mod watch;
 

@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::api::{Api, ApiError, Event, WATCH};
 use super::cache::{Cache, Change};
-use super::metadata::{Item, Next, Page};
+use super::metadata::Item;
+use super::page::Next;
 use super::status::Status;
 use crate::namespaces::known;
 use crate::telemetry::metrics::Metrics;
@@ -82,15 +83,9 @@ impl Watch {
         self.cache.begin();
         let mut token = None;
         loop {
-            let text = self.api.list(token).await?;
-            let (items, next) = Page::parse(&text).ok_or(ApiError::Unreadable)?;
+            let cache = &mut self.cache;
+            let next = self.api.list(token, |item| report(cache.listed(item))).await?;
             self.metrics.watch_lives();
-            for item in items {
-                if item.name().is_none() {
-                    tracing::warn!("an object without a name in the list of Namespaces is passed over");
-                }
-                report(self.cache.listed(item));
-            }
             match next {
                 Next::Page(next) => token = Some(next),
                 Next::Version(version) => {
@@ -129,7 +124,7 @@ impl Watch {
             }
             Event::Deleted(item) => {
                 let reached = reached(&item)?;
-                self.cache.remove(item.name().unwrap_or_default());
+                self.cache.remove(item.name().map_or("", |name| name));
                 reached
             }
         };
@@ -142,6 +137,9 @@ fn report(change: Change) {
     match change {
         Change::None => {}
         Change::Settings(namespace, settings) => known::warn(&namespace, &settings),
+        Change::Nameless => {
+            tracing::warn!("an object without a name in the list of Namespaces is passed over");
+        }
         Change::Unreadable(namespace) => {
             let namespace = &*namespace;
             tracing::warn!(

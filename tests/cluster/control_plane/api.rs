@@ -83,7 +83,13 @@ impl Api {
         self.send(Method::DELETE, path, None).await.unwrap()
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, String> {
+    /// What every other function here does; an API server that is away is an error.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, String> {
         let content_type =
             if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let body = body.map_or_else(Vec::new, |body| serde_json::to_vec(body).unwrap());

@@ -1,5 +1,7 @@
 //! The audit log: what was asked of the API server, by whom, and what webhooks did.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -27,16 +29,52 @@ pub(super) fn write_policy(path: &Path) {
 
 /// The creations of Pods in a Namespace, oldest first.
 pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(log).unwrap();
-    // Most lines are of others, and parsing costs more than searching.
-    let name = Value::from(namespace).to_string();
-    let lines = text.lines().filter(|line| line.contains(&name));
-    let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    events
-        .filter(|event| event["verb"] == "create")
-        .filter(|event| {
-            event["objectRef"]["resource"] == "pods" && event["objectRef"]["subresource"].is_null()
-        })
-        .filter(|event| event["objectRef"]["namespace"] == namespace)
-        .collect()
+    let mut events = Follower::from_start(log, &Value::from(namespace).to_string());
+    events.read().iter().filter(|event| is_creation_in(event, |name| name == namespace)).cloned().collect()
+}
+
+/// Whether somebody created a Pod in such a Namespace.
+pub(crate) fn is_creation_in(event: &Value, is_meant: impl Fn(&str) -> bool) -> bool {
+    let object = &event["objectRef"];
+    event["verb"] == "create"
+        && object["resource"] == "pods"
+        && object["subresource"].is_null()
+        && object["namespace"].as_str().is_some_and(is_meant)
+}
+
+/// Reads the log on and on, and keeps the events in which a text occurs.
+///
+/// Most lines are of others, and the log of all tests is long: parsing costs more than searching, and reading
+/// it all again and again more than both.
+pub(crate) struct Follower {
+    log: BufReader<File>,
+    text: String,
+    line: String,
+    events: Vec<Value>,
+}
+
+impl Follower {
+    fn from_start(log: &Path, text: &str) -> Self {
+        let log = BufReader::new(File::open(log).unwrap());
+        Self { log, text: text.to_owned(), line: String::new(), events: Vec::new() }
+    }
+
+    pub(super) fn from_now_on(log: &Path, text: &str) -> Self {
+        let mut follower = Self::from_start(log, text);
+        // The line that is being written is of something earlier, and no JSON from its middle.
+        follower.log.seek(SeekFrom::End(0)).unwrap();
+        follower
+    }
+
+    /// All events so far.
+    pub(crate) fn read(&mut self) -> &[Value] {
+        // What has no end yet is read on next time.
+        while self.log.read_line(&mut self.line).unwrap() > 0 && self.line.ends_with('\n') {
+            if self.line.contains(&self.text) {
+                self.events.extend(serde_json::from_str::<Value>(&self.line).ok());
+            }
+            self.line.clear();
+        }
+        &self.events
+    }
 }

@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "the tests and the benchmark use their parts")]
 
 pub(crate) mod api;
-mod audit;
+pub(crate) mod audit;
 mod credentials;
 mod interrupt;
 mod process;
@@ -34,6 +34,9 @@ pub(crate) struct ControlPlane {
     pub(crate) api: Api,
     directory: PathBuf,
     programs: PathBuf,
+    credentials: Credentials,
+    /// The port of etcd.
+    etcd: u16,
     processes: Mutex<Vec<Process>>,
 }
 
@@ -56,12 +59,12 @@ impl ControlPlane {
         let directory = tempfile::tempdir().unwrap();
         let credentials = Credentials::make(directory.path());
         let mut processes = Vec::new();
-        let address = loop {
+        let (etcd, address) = loop {
             let (etcd, address) = (start_etcd(programs, directory.path()), address());
-            let mut pair = vec![etcd.0, start_api_server(programs, directory.path(), etcd.1, address)];
+            let mut pair = vec![etcd.0, start_api_server(programs, directory.path(), etcd.1, address, &[])];
             if ready(&credentials.api(address), &mut pair).await {
                 processes.append(&mut pair);
-                break address;
+                break (etcd.1, address);
             }
         };
         credentials.write_kubeconfigs(directory.path(), address);
@@ -70,7 +73,28 @@ impl ControlPlane {
         api.wait_for_service_account("default").await;
         // Until here the directory goes when this is dropped: after the processes, which were made later.
         let directory = directory.keep();
-        Self { api, directory, programs: programs.to_owned(), processes: Mutex::new(processes) }
+        let (programs, processes) = (programs.to_owned(), Mutex::new(processes));
+        Self { api, directory, programs, credentials, etcd, processes }
+    }
+
+    /// Starts one more API server on the same etcd, with other flags besides; its API.
+    pub(crate) async fn start_another_api_server(&self, more: &[String]) -> Api {
+        let audit_log = format!("--audit-log-path={}", self.directory.join("another-audit.log").display());
+        let more = [more, &[audit_log]].concat();
+        loop {
+            let address = ([127, 0, 0, 1], free_port()).into();
+            let mut one = [start_api_server(&self.programs, &self.directory, self.etcd, address, &more)];
+            let api = self.credentials.api(address);
+            if ready(&api, &mut one).await {
+                self.processes.lock().unwrap().extend(one);
+                return api;
+            }
+        }
+    }
+
+    /// The port of etcd on loopback.
+    pub(crate) fn etcd(&self) -> u16 {
+        self.etcd
     }
 
     /// Kills a process of this cluster and starts it once more.
@@ -151,6 +175,11 @@ impl ControlPlane {
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
         audit::events(&self.directory.join(audit::LOG), namespace)
     }
+
+    /// What it writes there from now on, where a text occurs.
+    pub(crate) fn follow_audit_log(&self, text: &str) -> audit::Follower {
+        audit::Follower::from_now_on(&self.directory.join(audit::LOG), text)
+    }
 }
 
 /// What is asked for, or perhaps what there is instead.
@@ -227,7 +256,13 @@ fn start_etcd(programs: &Path, directory: &Path) -> (Process, u16) {
     (Process::start(&programs.join("etcd"), &arguments, directory), client)
 }
 
-fn start_api_server(programs: &Path, directory: &Path, etcd: u16, address: SocketAddr) -> Process {
+fn start_api_server(
+    programs: &Path,
+    directory: &Path,
+    etcd: u16,
+    address: SocketAddr,
+    more: &[String],
+) -> Process {
     let file = |name: &str| directory.join(name).display().to_string();
     audit::write_policy(&directory.join(audit::POLICY));
     let arguments = [
@@ -251,10 +286,13 @@ fn start_api_server(programs: &Path, directory: &Path, etcd: u16, address: Socke
         format!("--service-account-signing-key-file={}", file("service-account.key")),
         format!("--audit-policy-file={}", file(audit::POLICY)),
         format!("--audit-log-path={}", file(audit::LOG)),
+        // In MB, and more than all tests together: a log that is begun anew loses events.
+        "--audit-log-maxsize=2000".to_owned(),
         // The tests create thousands of Pods as one user.
         "--enable-priority-and-fairness=false".to_owned(),
     ];
-    Process::start(&programs.join("kube-apiserver"), &arguments, directory)
+    // Of a flag that is named twice, the last one counts.
+    Process::start(&programs.join("kube-apiserver"), &[&arguments, more].concat(), directory)
 }
 
 fn start_controller_manager(programs: &Path, directory: &Path) -> Process {

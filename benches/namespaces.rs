@@ -1,0 +1,151 @@
+//! What ten thousand Namespaces cost: memory, the start, and how soon a change of settings holds.
+//!
+//! A real API server holds them, first with the label alone, then with four annotations of their own each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    reason = "a benchmark fails by panicking"
+)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/cluster/control_plane/mod.rs"]
+mod control_plane;
+#[path = "cluster/run.rs"]
+mod run;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/cluster/world.rs"]
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use common::binary::Serving;
+use control_plane::ControlPlane;
+use run::{load, run};
+use world::{World, annotations, namespace_of, probe};
+
+/// Namespaces, and how many of them are written at a time.
+const NAMESPACES: usize = 10_000;
+const AT_A_TIME: usize = 32;
+/// Starts, of which the slowest and the largest count.
+const STARTS: usize = 3;
+/// Changes of one Namespace among the others.
+const CHANGES: u64 = 200;
+
+const CHANGED: &str = "settings";
+
+/// At most so long from the start to ready, and so many MB then.
+const READY: Duration = Duration::from_secs(1);
+const RESIDENT: f64 = 32.0;
+
+fn main() -> ExitCode {
+    run(measure)
+}
+
+async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
+    let world = World::start(plane, "settings", &[(CHANGED, &[("ttl", "10000")])]).await;
+    // It would make two objects for each Namespace, and nobody needs them.
+    plane.kill("kube-controller-manager");
+    println!("{NAMESPACES} Namespaces; at most {READY:?} and {RESIDENT} MB; load before: {}\n", load());
+    println!("{:<32}{:>16}{:>8}{:>8}", "", "ready after, s", "MB", "peak");
+    each(|number| make(plane, number)).await;
+    let mut holds = starts(plane, "the label alone").await;
+    each(|number| set_own(plane, number)).await;
+    holds &= starts(plane, "four annotations of their own").await;
+    let [now, peak] = memory(&world.serving);
+    println!("{:<32}{:>16}{now:>8.1}{peak:>8.1}", "those, told by the watch", "");
+    print_changes(&mut changes(plane).await);
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Does something with the number of each Namespace.
+async fn each<F: Future<Output = ()>>(act: impl Fn(usize) -> F) {
+    stream::iter(0..NAMESPACES).for_each_concurrent(AT_A_TIME, act).await;
+}
+
+fn name(number: usize) -> String {
+    format!("team-{number:05}")
+}
+
+async fn make(plane: &ControlPlane, number: usize) {
+    plane.api.create(&namespace_of("other", &name(number), &[])).await.unwrap();
+}
+
+/// What no two Namespaces have in common.
+async fn set_own(plane: &ControlPlane, number: usize) {
+    let own = annotations(&[
+        ("audience", &format!("https://vault.team-{number:05}.example.com")),
+        ("ttl", &format!("{}", 10_000 + number)),
+        ("path", &format!("/var/run/secrets/team-{number:05}/token")),
+        ("env", &format!("TOKEN_OF_TEAM_{number:05}")),
+    ]);
+    annotate(plane, &name(number), &own).await;
+}
+
+async fn annotate(plane: &ControlPlane, namespace: &str, annotations: &Value) {
+    let path = format!("/api/v1/namespaces/{namespace}");
+    plane.api.patch(&path, &json!({"metadata": {"annotations": annotations}})).await.ok().unwrap();
+}
+
+/// Starts the program several times; whether it keeps within its limits each time.
+async fn starts(plane: &ControlPlane, what: &str) -> bool {
+    let mut worst = (Duration::ZERO, [0.0_f64; 2]);
+    for _ in 0..STARTS {
+        let begin = Instant::now();
+        let serving = Serving::start_in_cluster(&plane.subdirectory(), &plane.kubeconfig(), &[]);
+        let mut admin = serving.admin().await;
+        while admin.get("/readyz").await.status != 200 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let ready = begin.elapsed();
+        let known = format!("boundtoken_namespaces {}\n", NAMESPACES + 1);
+        assert!(serving.metrics().await.contains(&known), "all of them, and the one that changes");
+        let [now, peak] = memory(&serving);
+        worst = (worst.0.max(ready), [worst.1[0].max(now), worst.1[1].max(peak)]);
+    }
+    let (ready, [now, peak]) = worst;
+    println!("{what:<32}{:>16.2}{now:>8.1}{peak:>8.1}", ready.as_secs_f64());
+    ready <= READY && now <= RESIDENT
+}
+
+/// What a process holds now, and held at most, in MB.
+fn memory(serving: &Serving) -> [f64; 2] {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", serving.id())).unwrap();
+    ["VmRSS:", "VmHWM:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0 / 1e6
+    })
+}
+
+/// From each answer to a change of settings to that of the first Pod that has them.
+async fn changes(plane: &ControlPlane) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for ttl in 10_001..=10_000 + CHANGES {
+        annotate(plane, CHANGED, &annotations(&[("ttl", &ttl.to_string())])).await;
+        let begin = Instant::now();
+        while !probe(plane, CHANGED).await.body.to_string().contains(&format!("\"expirationSeconds\":{ttl}"))
+        {
+        }
+        times.push(begin.elapsed());
+    }
+    times
+}
+
+fn print_changes(times: &mut [Duration]) {
+    times.sort();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+    let (p50, p99, most) = (at(50), at(99), at(100));
+    println!(
+        "\na change of settings, until a Pod has them: p50 {p50:.1} ms, p99 {p99:.1} ms, at most {most:.1} ms"
+    );
+}

@@ -1,0 +1,157 @@
+//! Pods on the heels of their Namespaces, while the watch tells late.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use boundtoken::namespaces::Namespaces;
+use boundtoken::server::routes::{Webhook, routes};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::common::between::Between;
+use crate::control_plane::audit::{Follower, is_creation_in};
+use crate::control_plane::{ControlPlane, eventually};
+use crate::other::Other;
+use crate::pods::{all_hold, held, pod};
+use crate::watched::annotate;
+use crate::world::{World, namespace_of};
+
+/// Namespaces made and used at once.
+const HASTY: usize = 1_000;
+
+/// How many of them at a time.
+const AT_A_TIME: usize = 16;
+
+/// What the ServiceAccount plugin asks for.
+const UNTOUCHED: u64 = 3607;
+
+/// A stored Pod, what its containers hold, and the lifetime that its Namespace asks for.
+struct Stored {
+    namespace: String,
+    pod: String,
+    held: BTreeMap<String, BTreeSet<String>>,
+    ttl: u64,
+}
+
+impl Stored {
+    fn has(&self, seconds: u64) -> bool {
+        self.held == all_hold(&[&format!("DEFAULT/token - {seconds}")])
+    }
+
+    /// Every Pod gets what its own Namespace says, if the API server called for it, and else nothing.
+    fn is_right(&self, called: &BTreeSet<String>) -> bool {
+        self.has(if called.contains(&self.pod) { self.ttl } else { UNTOUCHED })
+    }
+}
+
+/// Whatever the API server asks about gets what its Namespace says, however late the watch tells of that.
+pub(crate) async fn a_pod_on_the_heels_of_its_namespace(plane: Arc<ControlPlane>) {
+    let between = Between::start(&plane.kubeconfig()).await;
+    let kubeconfig = between.lead(&plane.kubeconfig());
+    let _world = World::by_way_of(kubeconfig, &plane, "hasty", &[("hasty-probe", &[])]).await;
+    let pieces = AtomicU64::new(0);
+    // From nothing to three seconds, in no order.
+    between.delay_watches(move || Duration::from_millis(pieces.fetch_add(997, Ordering::Relaxed) % 3_000));
+
+    let mut log = plane.follow_audit_log("\"hasty-");
+    let all = stream::iter(0..HASTY).map(|number| first_pods(&plane, number)).buffer_unordered(AT_A_TIME);
+    let all: Vec<Stored> = all.collect::<Vec<_>>().await.into_iter().flatten().collect();
+    let called = called(&mut log, &all).await;
+    let wrong: Vec<&Stored> = all.iter().filter(|stored| !stored.is_right(&called)).collect();
+    assert_eq!(wrong.len(), 0, "{}: {:?}", wrong[0].pod, wrong[0].held);
+    for number in 0..HASTY {
+        let pods = all.iter().filter(|stored| stored.namespace == name_of(number));
+        assert!(pods.clone().any(|stored| called.contains(&stored.pod)), "{}", name_of(number));
+    }
+    // The watch alone would have been too late.
+    let live = between.count(|_, path| path.starts_with("/api/v1/namespaces/hasty-"));
+    assert!(live > HASTY / 2, "{live} live look-ups for {HASTY} Namespaces");
+}
+
+/// The test above would find a webhook that lets Pods of unknown Namespaces pass.
+pub(crate) async fn a_miss_taken_for_no_settings_is_caught(plane: Arc<ControlPlane>) {
+    let namespaces: Arc<Namespaces> = Arc::default();
+    let webhook = Webhook { namespaces, defaults: Arc::default(), metrics: Arc::default() };
+    let namespace = namespace_of("forgetful", "forgetful", &[("ttl", "700")]);
+    plane.api.create(&namespace).await.unwrap();
+    plane.wait_for_service_account("forgetful").await;
+    let _other = Other::serve(&plane, "boundtoken-forgetful", "forgetful", routes(webhook)).await;
+    let (mut log, mut number) = (plane.follow_audit_log("\"forgetful"), 0);
+    eventually("a Pod that is wrong", async || {
+        number += 1;
+        let stored = store(&plane, "forgetful", number, 700).await;
+        let called = called(&mut log, std::slice::from_ref(&stored)).await;
+        (!stored.is_right(&called)).then_some(())
+    })
+    .await;
+}
+
+fn name_of(number: usize) -> String {
+    format!("hasty-{number}")
+}
+
+/// Makes a Namespace, half of them with its label at once, and Pods in it until one of them is changed.
+async fn first_pods(plane: &ControlPlane, number: usize) -> Vec<Stored> {
+    let (name, ttl) = (name_of(number), 10_000 + number as u64);
+    let opted_in = namespace_of("hasty", &name, &[("ttl", &ttl.to_string())]);
+    if number.is_multiple_of(2) {
+        plane.api.create(&opted_in).await.unwrap();
+        make_service_account(plane, &name).await;
+    } else {
+        let bare = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        plane.api.create(&bare).await.unwrap();
+        make_service_account(plane, &name).await;
+        annotate(plane, &name, &opted_in["metadata"]).await;
+    }
+    // The API server itself may not have heard of the label at first.
+    let mut all = Vec::new();
+    eventually("a Pod that is changed", async || {
+        let stored = store(plane, &name, all.len(), ttl).await;
+        let is_changed = !stored.has(UNTOUCHED);
+        all.push(stored);
+        is_changed.then_some(())
+    })
+    .await;
+    all
+}
+
+/// No Pod can be created without it, and the controller that makes it takes its time.
+async fn make_service_account(plane: &ControlPlane, namespace: &str) {
+    let metadata = json!({"name": "default", "namespace": namespace});
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+    let answer = plane.api.post(&path, &account).await;
+    assert!(matches!(answer.code, 201 | 409), "{answer:?}");
+}
+
+async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -> Stored {
+    let name = format!("{namespace}-{number}");
+    let stored: Value = plane.api.create(&pod(namespace, &name, &[])).await.unwrap();
+    Stored { namespace: namespace.to_owned(), pod: name, held: held(&stored), ttl }
+}
+
+/// The Pods for which the API server called a webhook of ours, as its audit log says.
+async fn called(log: &mut Follower, stored: &[Stored]) -> BTreeSet<String> {
+    eventually("every Pod in the audit log", async || {
+        let events = log.read().iter().filter(|event| is_creation_in(event, |_| true));
+        let logged: BTreeSet<_> = events.map(pod_of).collect();
+        let missing = stored.iter().find(|stored| !logged.contains(&stored.pod));
+        missing.map_or(Ok(()), |missing| Err(missing.pod.clone()))
+    })
+    .await;
+    log.read().iter().filter(|event| is_called(event)).map(pod_of).collect()
+}
+
+fn pod_of(event: &Value) -> String {
+    event["objectRef"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+/// `mutation.webhook.admission.k8s.io/round_0_index_3: {"configuration": "boundtoken-…", …}`
+fn is_called(event: &Value) -> bool {
+    let annotations = event["annotations"].as_object().into_iter().flatten();
+    annotations
+        .filter(|(key, _)| key.starts_with("mutation.webhook.admission.k8s.io/"))
+        .any(|(_, value)| value.as_str().is_some_and(|value| value.contains("\"boundtoken-")))
+}

@@ -1,0 +1,211 @@
+//! That boundtoken's ServiceAccount has the rights it needs, and needs each that it has.
+//!
+//! Every replica here is of an install of its own, as its ServiceAccount.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::common::binary::Serving;
+use crate::control_plane::audit::Follower;
+use crate::control_plane::{ControlPlane, eventually};
+use crate::pods::list;
+
+#[path = "../faults/installed/objects.rs"]
+#[allow(dead_code, reason = "the tests of faults use the rest")]
+mod objects;
+
+/// A free port on loopback.
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How often a replica is refused before it is judged.
+const REFUSALS: usize = 3;
+
+/// A verb of a rule, and what the rule is about.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Right {
+    verb: String,
+    resource: String,
+}
+
+/// With all rights a replica does its work, uses each of them, and is refused nothing.
+pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
+    let mut install = Install::new(&plane, "rights-all", None).await;
+    let replica = install.start().await;
+    eventually("a ready replica", async || ready(&replica).await).await;
+    install.damage().await;
+    eventually("what was damaged", async || install.is_whole().await.then_some(())).await;
+    let all: BTreeSet<Right> = install.rules.iter().flat_map(rights).collect();
+    eventually("every right in use", async || {
+        let used: BTreeSet<Right> = install.asked(|code| code < 300).into_iter().collect();
+        if used == all { Ok(()) } else { Err(used) }
+    })
+    .await;
+    assert_eq!(install.asked(|code| matches!(code, 401 | 403)), []);
+}
+
+/// Without any one of them a replica is refused just that, says so, and never gets ready; only that it hears of
+/// no Namespace any more leaves it ready, with a note.
+pub(crate) async fn each_is_needed(plane: Arc<ControlPlane>) {
+    let all: BTreeSet<Right> = rules(&objects::of("").collect::<Vec<_>>()).iter().flat_map(rights).collect();
+    assert_eq!(all.len(), 10, "{all:?}");
+    join_all(all.into_iter().enumerate().map(|(number, right)| without(&plane, number, right))).await;
+}
+
+async fn without(plane: &Arc<ControlPlane>, number: usize, right: Right) {
+    let mut install = Install::new(plane, &format!("rights-{number}"), Some(&right)).await;
+    let replica = install.start().await;
+    // With all rights it would have been ready before it asks for the same so often.
+    eventually(&format!("refusals of {right:?}"), async || {
+        let refused = install.asked(|code| code == 403);
+        if refused.len() >= REFUSALS { Ok(()) } else { Err(refused) }
+    })
+    .await;
+    let refused: BTreeSet<Right> = install.asked(|code| code == 403).into_iter().collect();
+    assert_eq!(refused, BTreeSet::from([right.clone()]));
+    if right == (Right { verb: "watch".to_owned(), resource: "namespaces".to_owned() }) {
+        let told = eventually("a ready replica", async || ready(&replica).await).await;
+        assert!(told.contains("[+]namespaces ok (changes are not seen at present"), "{told}");
+    } else {
+        assert!(ready(&replica).await.is_err(), "{right:?}");
+    }
+    replica.signal(Signal::KILL);
+    let (_, lines) = replica.end();
+    let words = format!("cannot {} resource \\\"{}\\\"", right.verb, right.resource);
+    assert!(lines.iter().any(|line| line.contains(&words)), "{words}: {lines:#?}");
+}
+
+/// Whether a replica is ready, or why not.
+async fn ready(replica: &Serving) -> Result<String, String> {
+    let answer = replica.admin().await.get("/readyz?verbose").await;
+    if answer.status == 200 { Ok(answer.body) } else { Err(answer.body) }
+}
+
+/// The rules of all roles, each with the Namespace in which it holds.
+fn rules(objects: &[Value]) -> Vec<Value> {
+    let rules = objects.iter().flat_map(|object| {
+        list(&object["rules"]).map(|rule| {
+            let mut rule = rule.clone();
+            rule["namespace"] = object["metadata"]["namespace"].clone();
+            rule
+        })
+    });
+    rules.collect()
+}
+
+fn rights(rule: &Value) -> impl Iterator<Item = Right> {
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    list(&rule["verbs"]).map(move |verb| Right { verb: word(verb), resource: word(&rule["resources"][0]) })
+}
+
+fn user(install: &str) -> String {
+    format!("system:serviceaccount:{install}:boundtoken")
+}
+
+/// What the manifests hold, renamed, and perhaps without one of the rights.
+struct Install {
+    plane: Arc<ControlPlane>,
+    name: String,
+    rules: Vec<Value>,
+    /// What its ServiceAccount asked for.
+    log: Follower,
+}
+
+impl Install {
+    async fn new(plane: &Arc<ControlPlane>, name: &str, without: Option<&Right>) -> Self {
+        let mut objects: Vec<Value> = objects::of(name).collect();
+        for rule in objects.iter_mut().filter_map(|object| object["rules"].as_array_mut()).flatten() {
+            let kept = rights(rule).filter(|right| Some(right) != without);
+            rule["verbs"] = kept.map(|right| right.verb).collect();
+        }
+        for object in &objects {
+            plane.api.create(object).await.unwrap();
+        }
+        let log = plane.follow_audit_log(&user(name));
+        let (plane, name, rules) = (Arc::clone(plane), name.to_owned(), rules(&objects));
+        let install = Self { plane, name, rules, log };
+        // The API server itself hears of rights a moment later.
+        for rule in &install.rules {
+            for right in rights(rule) {
+                let what = format!("{right:?} in {}", install.name);
+                eventually(&what, async || install.may(&right.verb, rule).await.then_some(())).await;
+            }
+        }
+        install
+    }
+
+    async fn may(&self, verb: &str, rule: &Value) -> bool {
+        let attributes = json!({
+            "verb": verb,
+            "group": rule["apiGroups"][0],
+            "resource": rule["resources"][0],
+            "name": rule["resourceNames"][0],
+            "namespace": rule["namespace"],
+        });
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user(&self.name), "resourceAttributes": attributes},
+        });
+        self.plane.api.create(&review).await.unwrap()["status"]["allowed"].as_bool().unwrap()
+    }
+
+    /// Starts a replica as the ServiceAccount.
+    async fn start(&self) -> Serving {
+        let directory = self.plane.subdirectory();
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts/boundtoken/token", self.name);
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        let granted = self.plane.api.post(&path, &request).await.ok().unwrap();
+        let administrator = std::fs::read_to_string(self.plane.kubeconfig()).unwrap();
+        let mut config: Value = serde_json::from_str(&administrator).unwrap();
+        config["users"][0]["user"] = json!({"token": granted["status"]["token"]});
+        let kubeconfig = directory.join("kubeconfig");
+        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        let configuration = format!("--webhook-configuration={}", self.name);
+        let namespace = format!("--namespace={}", self.name);
+        let arguments = ["--tls-secret=boundtoken-certificates", &configuration, &namespace];
+        Serving::start_with(ANYWHERE, &directory, &kubeconfig, &arguments)
+    }
+
+    /// Empties the Secret and the caBundle.
+    async fn damage(&self) {
+        self.plane.api.patch(&self.secret(), &json!({"data": null})).await.ok().unwrap();
+        let mut configuration = self.plane.api.get(&self.configuration()).await.unwrap();
+        configuration["webhooks"][0]["clientConfig"].as_object_mut().unwrap().remove("caBundle");
+        let change = json!({"webhooks": configuration["webhooks"]});
+        self.plane.api.patch(&self.configuration(), &change).await.ok().unwrap();
+    }
+
+    async fn is_whole(&self) -> bool {
+        let secret = self.plane.api.get(&self.secret()).await.unwrap();
+        let configuration = self.plane.api.get(&self.configuration()).await.unwrap();
+        secret["data"]["tls.key"].is_string()
+            && configuration["webhooks"][0]["clientConfig"]["caBundle"].is_string()
+    }
+
+    fn secret(&self) -> String {
+        format!("/api/v1/namespaces/{}/secrets/boundtoken-certificates", self.name)
+    }
+
+    fn configuration(&self) -> String {
+        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
+    }
+
+    /// What the replica asked for, where it got such a code, as the audit log says.
+    fn asked(&mut self, is_meant: impl Fn(u64) -> bool) -> Vec<Right> {
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let user = user(&self.name);
+        let events = self.log.read().iter().filter(|event| event["user"]["username"] == user);
+        let meant = events.filter(|event| event["responseStatus"]["code"].as_u64().is_some_and(&is_meant));
+        meant
+            .map(|event| Right {
+                verb: word(&event["verb"]),
+                resource: word(&event["objectRef"]["resource"]),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! What a kubelet and the EndpointSlice controller do for one replica: probe it, and say whether it is ready.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Installed;
+use crate::common::binary::Serving;
+use crate::control_plane::Api;
+use crate::control_plane::api::collection;
+
+/// How often the probe asks. The manifests say 2 s; here more restarts fit into the time.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// How long the probe waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An EndpointSlice that follows a replica.
+pub(super) struct Endpoint {
+    ready: watch::Receiver<bool>,
+    /// As Kubernetes does when a Pod gets its deletion timestamp: not ready, whatever the probe says.
+    deleted: CancellationToken,
+}
+
+impl Endpoint {
+    /// Creates the slice, not ready, and follows the replica from then on.
+    pub(super) async fn follow(installed: &Installed, replica: &Serving) -> Self {
+        let slice = Slice::create(&installed.plane.api, &installed.name, replica.listen).await;
+        let (sender, ready) = watch::channel(false);
+        let (changes, told) = mpsc::unbounded_channel();
+        tokio::spawn(slice.follow(told, installed.endpoint_lag));
+        let deleted = CancellationToken::new();
+        let connections = Arc::clone(&installed.connections);
+        let probe = Probe { admin: replica.admin_listen, ready: sender, changes, connections, counted: 0 };
+        tokio::spawn(probe.run(deleted.clone()));
+        Self { ready, deleted }
+    }
+
+    /// Waits for the probe to succeed: the Pod is ready, its endpoint perhaps not yet.
+    pub(super) async fn ready(&self) {
+        self.ready.clone().wait_for(|ready| *ready).await.unwrap();
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    pub(super) fn delete(&self) {
+        self.deleted.cancel();
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.delete();
+    }
+}
+
+/// What the kubelet knows of a replica.
+struct Probe {
+    admin: SocketAddr,
+    ready: watch::Sender<bool>,
+    changes: mpsc::UnboundedSender<(Instant, bool)>,
+    connections: Arc<AtomicU64>,
+    counted: u64,
+}
+
+impl Probe {
+    /// Until the replica is gone: what it accepts while it ends counts as well.
+    async fn run(mut self, deleted: CancellationToken) {
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while deleted.run_until_cancelled(ticks.tick()).await.is_some() {
+            let answer = deleted.run_until_cancelled(get(self.admin, "/readyz")).await;
+            self.say(answer.flatten().is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+            self.count().await;
+        }
+        self.say(false);
+        while self.count().await.is_some() {
+            ticks.tick().await;
+        }
+    }
+
+    fn say(&self, ready: bool) {
+        if self.ready.send_replace(ready) != ready {
+            let _ = self.changes.send((Instant::now(), ready));
+        }
+    }
+
+    async fn count(&mut self) -> Option<()> {
+        let metrics = get(self.admin, "/metrics").await?;
+        let opened =
+            metrics.lines().find_map(|line| line.strip_prefix("boundtoken_connections_opened_total "));
+        let opened = opened?.parse().ok()?;
+        self.connections.fetch_add(opened - self.counted, Ordering::Relaxed);
+        self.counted = opened;
+        Some(())
+    }
+}
+
+/// One answer, head and body; `None` if there is none.
+async fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let answer = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: probe\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.ok()?;
+        Some(text)
+    };
+    timeout(PATIENCE, answer).await.ok()?
+}
+
+/// The slice as the API server has it.
+struct Slice {
+    api: Api,
+    path: String,
+    object: Value,
+}
+
+impl Slice {
+    async fn create(api: &Api, namespace: &str, listen: SocketAddr) -> Self {
+        let mut object = slice(namespace, listen);
+        let collection = collection(&object);
+        let stored = api.create(&object).await.unwrap();
+        let name = stored["metadata"]["name"].as_str().unwrap();
+        object["metadata"]["name"] = name.into();
+        Self { api: api.clone(), path: format!("{collection}/{name}"), object }
+    }
+
+    /// Every change comes into the slice so much later, and none is left out; at last the slice goes.
+    ///
+    /// At the end of the program the API server may be gone before this is.
+    async fn follow(mut self, mut changes: mpsc::UnboundedReceiver<(Instant, bool)>, lag: Duration) {
+        while let Some((at, ready)) = changes.recv().await {
+            sleep_until(at + lag).await;
+            self.object["endpoints"][0]["conditions"]["ready"] = ready.into();
+            let _ = self.api.send(Method::PUT, &self.path, Some(&self.object)).await;
+        }
+        let _ = self.api.send(Method::DELETE, &self.path, None).await;
+    }
+}
+
+fn slice(namespace: &str, listen: SocketAddr) -> Value {
+    json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "generateName": "boundtoken-",
+            "namespace": namespace,
+            "labels": {
+                "kubernetes.io/service-name": "boundtoken",
+                // Else the controller, which sees no Pods, would take it for its own.
+                "endpointslice.kubernetes.io/managed-by": "boundtoken-faults",
+            },
+        },
+        "addressType": if listen.is_ipv4() { "IPv4" } else { "IPv6" },
+        "ports": [{"name": "webhook", "port": listen.port(), "protocol": "TCP"}],
+        "endpoints": [{"addresses": [listen.ip()], "conditions": {"ready": false}}],
+    })
+}

@@ -1,0 +1,147 @@
+//! boundtoken as the manifests install it, with replicas that are processes of this machine.
+//!
+//! Each install has a Namespace, a webhook configuration and rights of its own, so that several stand beside
+//! each other in one cluster. Replicas are the ServiceAccount of the manifests, never an administrator.
+
+#![allow(dead_code, reason = "each kind of fault uses its part")]
+
+mod endpoint;
+mod machine;
+mod objects;
+mod replica;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::common::binary::Serving;
+use crate::control_plane::ControlPlane;
+
+use endpoint::Endpoint;
+pub(crate) use machine::address as machine_address;
+pub(crate) use replica::Replica;
+
+/// What the manifests call the Secret.
+pub(crate) const SECRET: &str = "boundtoken-certificates";
+
+/// An install of its own.
+pub(crate) struct Installed {
+    pub(crate) plane: Arc<ControlPlane>,
+    /// The name of the Namespace and of the webhook configuration.
+    pub(crate) name: String,
+    /// How much later than a replica its EndpointSlice changes.
+    pub(crate) endpoint_lag: Duration,
+    directory: PathBuf,
+    connections: Arc<AtomicU64>,
+}
+
+impl Installed {
+    /// Creates what the manifests hold, but for the Deployment.
+    pub(crate) async fn new(plane: &Arc<ControlPlane>, name: &str) -> Self {
+        for object in objects::of(name) {
+            plane.api.create(&object).await.unwrap();
+        }
+        let installed = Self {
+            plane: Arc::clone(plane),
+            name: name.to_owned(),
+            endpoint_lag: Duration::ZERO,
+            directory: plane.subdirectory(),
+            connections: Arc::default(),
+        };
+        installed.log_in().await;
+        installed
+    }
+
+    /// The ServiceAccount's token, and a kubeconfig that names it.
+    async fn log_in(&self) {
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts/boundtoken/token", self.name);
+        let request = json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 86400},
+        });
+        let granted = self.plane.api.post(&path, &request).await.ok().unwrap();
+        let token = self.directory.join("token");
+        std::fs::write(&token, granted["status"]["token"].as_str().unwrap()).unwrap();
+        let administrator = std::fs::read(self.plane.kubeconfig()).unwrap();
+        let mut config: Value = serde_json::from_slice(&administrator).unwrap();
+        config["users"][0]["user"] = json!({"tokenFile": token});
+        std::fs::write(self.kubeconfig(), config.to_string()).unwrap();
+    }
+
+    /// With it a client is boundtoken's ServiceAccount.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.directory.join("kubeconfig")
+    }
+
+    /// A place for files of this install.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Starts a replica that keeps its certificates in the cluster; `more` are arguments of `boundtoken serve`.
+    pub(crate) async fn replica(&self, more: &[&str]) -> Replica {
+        self.replica_by(&self.kubeconfig(), more).await
+    }
+
+    /// The same by another way to the API server.
+    pub(crate) async fn replica_by(&self, kubeconfig: &Path, more: &[&str]) -> Replica {
+        let secret = format!("--tls-secret={SECRET}");
+        let configuration = format!("--webhook-configuration={}", self.name);
+        let namespace = format!("--namespace={}", self.name);
+        let kept = [&secret, &configuration, "--service=boundtoken", &namespace];
+        self.start(kubeconfig, &[&kept, more].concat()).await
+    }
+
+    /// Starts a replica with whatever certificate the arguments name.
+    pub(crate) async fn start(&self, kubeconfig: &Path, arguments: &[&str]) -> Replica {
+        let listen = SocketAddr::new(machine_address().unwrap(), 0);
+        let serving = Serving::start_with(listen, &self.directory, kubeconfig, arguments);
+        let endpoint = Endpoint::follow(self, &serving).await;
+        Replica::new(serving, endpoint)
+    }
+
+    /// The Secret with the certificates.
+    pub(crate) async fn secret(&self) -> Value {
+        self.plane.api.get(&self.secret_path()).await.unwrap()
+    }
+
+    /// Changes the Secret by a merge patch.
+    pub(crate) async fn change_secret(&self, change: &Value) {
+        self.plane.api.patch(&self.secret_path(), change).await.ok().unwrap();
+    }
+
+    fn secret_path(&self) -> String {
+        format!("/api/v1/namespaces/{}/secrets/{SECRET}", self.name)
+    }
+
+    /// The webhook configuration.
+    pub(crate) async fn configuration(&self) -> Value {
+        self.plane.api.get(&self.configuration_path()).await.unwrap()
+    }
+
+    /// Where the webhook configuration is.
+    pub(crate) fn configuration_path(&self) -> String {
+        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
+    }
+
+    /// The name under which API servers count calls.
+    pub(crate) fn webhook(&self) -> String {
+        objects::webhook(&self.name)
+    }
+
+    /// Makes a Namespace whose Pods this install is called for.
+    pub(crate) async fn opt_in(&self, namespace: &str) {
+        self.plane.api.create(&objects::opted_in(&self.name, namespace)).await.unwrap();
+        self.plane.wait_for_service_account(namespace).await;
+    }
+
+    /// How many connections all replicas accepted so far, also those that ended.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+}

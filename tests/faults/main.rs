@@ -1,0 +1,112 @@
+//! Creates of Pods while boundtoken's replicas come, go and change their certificates: none may fail.
+//!
+//! `make test-faults` runs it, `make soak` at full size. Each scenario has a control: the same with a defence
+//! switched off, where creates must fail, since a scenario that cannot fail shows nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../cluster/control_plane/mod.rs"]
+mod control_plane;
+mod installed;
+mod rolling;
+mod size;
+mod table;
+mod traffic;
+#[path = "../common/trials.rs"]
+mod trials;
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use libtest_mimic::{Arguments, Conclusion};
+use tokio::runtime::Runtime;
+
+use control_plane::{Api, ControlPlane, interrupted};
+use size::Size;
+use table::Row;
+use trials::trials;
+
+/// What all scenarios share.
+pub(crate) struct Faults {
+    pub(crate) plane: Arc<ControlPlane>,
+    /// An API server as those before 1.37: it chooses a replica per connection, not per call.
+    pub(crate) older: Api,
+    pub(crate) size: Size,
+    rows: Mutex<Vec<Row>>,
+}
+
+impl Faults {
+    async fn start() -> Result<Self, ExitCode> {
+        let plane = Arc::new(ControlPlane::start().await?);
+        let older = ["--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned()];
+        let older = plane.start_another_api_server(&older).await;
+        Ok(Self { plane, older, size: Size::chosen(), rows: Mutex::default() })
+    }
+
+    /// Every API server.
+    pub(crate) fn apis(&self) -> [&Api; 2] {
+        [&self.plane.api, &self.older]
+    }
+
+    /// Keeps a row for the table.
+    pub(crate) fn report(&self, row: Row) {
+        self.rows.lock().unwrap().push(row);
+    }
+
+    fn print(&self) {
+        println!("\n{}", table::HEADING);
+        self.rows.lock().unwrap().iter().for_each(|row| println!("{row}"));
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They wait more than they compute.
+    arguments.test_threads.get_or_insert(16);
+    if installed::machine_address().is_none() {
+        eprintln!("left out: the tests of faults; they need an address of this machine beside loopback");
+        return if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+            2.into()
+        } else {
+            ExitCode::SUCCESS
+        };
+    }
+    let runtime = Runtime::new().unwrap();
+    match runtime.block_on(Faults::start()) {
+        Ok(faults) => run(&runtime, &arguments, faults).exit_code(),
+        Err(code) => code,
+    }
+}
+
+fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
+    let faults = Arc::new(faults);
+    runtime.spawn(stop_on_signal(Arc::clone(&faults)));
+    let trials = trials![
+        runtime,
+        faults,
+        rolling::restarts_with_endpoints_at_once,
+        rolling::restarts_with_endpoints_after_a_second,
+        rolling::restarts_with_endpoints_after_five_seconds,
+        rolling::control_without_a_shutdown,
+    ];
+    let conclusion = libtest_mimic::run(arguments, trials);
+    faults.print();
+    faults.plane.stop();
+    conclusion
+}
+
+/// Leaves nothing behind when somebody interrupts the tests.
+async fn stop_on_signal(faults: Arc<Faults>) {
+    let code = interrupted().await;
+    faults.plane.stop();
+    std::process::exit(code.into());
+}

@@ -1,0 +1,122 @@
+//! What was measured, one row for each scenario.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::control_plane::Api;
+use crate::installed::Installed;
+use crate::traffic::{Creator, Tally};
+
+/// A scenario that is being measured.
+pub(crate) struct Measuring<'a> {
+    scenario: String,
+    installed: &'a Installed,
+    apis: Vec<&'a Api>,
+    began: Instant,
+    before: Calls,
+}
+
+impl<'a> Measuring<'a> {
+    /// From here on, when each API server has called the webhook.
+    pub(crate) async fn start(scenario: &str, installed: &'a Installed, apis: &[&'a Api]) -> Self {
+        let before = Calls::so_far(installed, apis).await;
+        let (scenario, apis) = (scenario.to_owned(), apis.to_vec());
+        Self { scenario, installed, apis, began: Instant::now(), before }
+    }
+
+    /// What happened since.
+    pub(crate) async fn finish(self, creator: &Creator) -> Row {
+        let took = self.began.elapsed();
+        let now = Calls::so_far(self.installed, &self.apis).await;
+        let calls = Calls {
+            all: now.all - self.before.all,
+            failed: now.failed - self.before.failed,
+            connections: now.connections - self.before.connections,
+        };
+        Row { scenario: self.scenario, tally: creator.tally(), calls, took }
+    }
+}
+
+/// Calls of the webhook.
+struct Calls {
+    /// As the API servers count them.
+    all: u64,
+    failed: u64,
+    /// Connections that the replicas accepted.
+    connections: u64,
+}
+
+impl Calls {
+    async fn so_far(installed: &Installed, apis: &[&Api]) -> Self {
+        let mut calls = Self { all: 0, failed: 0, connections: installed.connections() };
+        for api in apis {
+            let metrics = api.text("/metrics").await;
+            let name = format!("name=\"{}\"", installed.webhook());
+            let ours = || metrics.lines().filter(|line| line.contains(&name));
+            calls.all +=
+                sum(ours().filter(|line| line.starts_with("apiserver_admission_webhook_request_total{")));
+            let rejections =
+                ours().filter(|line| line.starts_with("apiserver_admission_webhook_rejection_count{"));
+            calls.failed += sum(rejections.filter(|line| !line.contains("error_type=\"no_error\"")));
+        }
+        calls
+    }
+}
+
+/// One scenario.
+pub(crate) struct Row {
+    scenario: String,
+    tally: Tally,
+    calls: Calls,
+    took: Duration,
+}
+
+impl Row {
+    /// Calls over a connection that an earlier one had used.
+    pub(crate) fn kept_alive(&self) -> u64 {
+        self.calls.all.saturating_sub(self.calls.connections)
+    }
+
+    /// Connections that were opened.
+    pub(crate) fn fresh(&self) -> u64 {
+        self.calls.connections
+    }
+
+    /// Every Pod was created and holds what it should, by connections of both kinds.
+    pub(crate) fn assert_zero(&self) {
+        assert!(self.tally.creates > 0 && self.fresh() > 0 && self.kept_alive() > 0, "{self}");
+        assert_eq!(self.tally.failures, [""; 0], "{self}");
+        assert_eq!(self.calls.failed, 0, "{self}");
+    }
+
+    /// A defence is switched off: without failures the scenario itself would be blind.
+    pub(crate) fn assert_failures(&self) {
+        assert!(!self.tally.failures.is_empty(), "no create failed, though a defence is off: {self}");
+    }
+}
+
+/// The values of metrics.
+fn sum<'l>(lines: impl Iterator<Item = &'l str>) -> u64 {
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// The heading of the columns.
+pub(crate) const HEADING: &str = "scenario                             creates  failed  failed calls  \
+                                  new connections  kept-alive calls  seconds  slowest create";
+
+impl fmt::Display for Row {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{:<36} {:>7} {:>7} {:>13} {:>16} {:>17} {:>8} {:>12} ms",
+            self.scenario,
+            self.tally.creates,
+            self.tally.failures.len(),
+            self.calls.failed,
+            self.fresh(),
+            self.kept_alive(),
+            self.took.as_secs(),
+            self.tally.worst.as_millis(),
+        )
+    }
+}

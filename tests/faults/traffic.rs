@@ -1,0 +1,169 @@
+//! Pods that are really created, one after the other and many at once, each checked for its bounded token.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::control_plane::{Api, eventually};
+use crate::installed::Installed;
+
+/// What became of all creates so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) creates: usize,
+    /// What the API server said, or what was wrong with the Pod.
+    pub(crate) failures: Vec<String>,
+    pub(crate) worst: Duration,
+}
+
+/// How many Pods are created.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Time between two that come one after the other.
+    pub(crate) pause: Duration,
+    /// Time between two bursts.
+    pub(crate) burst_pause: Duration,
+    /// How many come at once. An API server keeps 25 idle connections to a host, so that more than these
+    /// need new ones, each time.
+    pub(crate) burst: usize,
+}
+
+/// Who creates Pods in one Namespace, through one API server after the other.
+#[derive(Clone)]
+pub(crate) struct Creator {
+    apis: Arc<[Api]>,
+    pods: Arc<str>,
+    next: Arc<AtomicUsize>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Creator {
+    /// Makes a Namespace that opted in, and waits until each API server calls the install for it.
+    pub(crate) async fn new(installed: &Installed, apis: &[&Api]) -> Self {
+        let namespace = format!("{}-pods", installed.name);
+        installed.opt_in(&namespace).await;
+        let pods: Arc<str> = format!("/api/v1/namespaces/{namespace}/pods").into();
+        for api in apis {
+            eventually("a call of the webhook", async || {
+                let answer = api.send(Method::POST, &format!("{pods}?dryRun=All"), Some(&pod())).await?;
+                is_bounded(&answer.ok()?)
+            })
+            .await;
+        }
+        let apis = apis.iter().map(|api| (*api).clone()).collect();
+        Self { apis, pods, next: Arc::default(), tally: Arc::default() }
+    }
+
+    /// Creates one Pod, and deletes it.
+    async fn create(&self) {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let api = &self.apis[next % self.apis.len()];
+        let began = Instant::now();
+        let created = created(api, &self.pods).await;
+        let took = began.elapsed();
+        let deleted = match &created {
+            Ok(pod) => {
+                let path = format!(
+                    "{}/{}?gracePeriodSeconds=0",
+                    self.pods,
+                    pod["metadata"]["name"].as_str().unwrap()
+                );
+                api.send(Method::DELETE, &path, None)
+                    .await
+                    .and_then(crate::control_plane::api::Answer::ok)
+                    .map(drop)
+            }
+            Err(_) => Ok(()),
+        };
+        let mut tally = self.tally.lock().unwrap();
+        tally.creates += 1;
+        tally.worst = tally.worst.max(took);
+        tally.failures.extend(created.and_then(|pod| is_bounded(&pod)).and(deleted).err());
+    }
+
+    /// Creates so many Pods at the same time.
+    pub(crate) async fn burst(&self, count: usize) {
+        let creates: JoinSet<()> = (0..count)
+            .map(|_| {
+                let creator = self.clone();
+                async move { creator.create().await }
+            })
+            .collect();
+        creates.join_all().await;
+    }
+
+    /// Creates Pods until it is told to stop, as many as the rate says however long one takes.
+    pub(crate) fn start(&self, rate: Rate) -> Traffic {
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(self.clone(), rate, stop.clone()));
+        Traffic { running, stop }
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally.lock().unwrap().clone()
+    }
+}
+
+/// Pods that are being created.
+pub(crate) struct Traffic {
+    running: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Traffic {
+    /// Lets what has begun come to its end.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+async fn run(creator: Creator, rate: Rate, stop: CancellationToken) {
+    let (mut ticks, mut bursts) = (interval(rate.pause), interval(rate.burst_pause));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    bursts.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut creates = JoinSet::new();
+    loop {
+        let count = tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => 1,
+            _ = bursts.tick() => rate.burst,
+        };
+        let creator = creator.clone();
+        creates.spawn(async move { creator.burst(count).await });
+        while let Some(created) = creates.try_join_next() {
+            created.unwrap();
+        }
+    }
+    creates.join_all().await;
+}
+
+/// The stored Pod, or why there is none.
+async fn created(api: &Api, pods: &str) -> Result<Value, String> {
+    api.send(Method::POST, pods, Some(&pod())).await?.ok()
+}
+
+fn pod() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "pod-"},
+        "spec": {"containers": [{"name": "app", "image": "app"}]},
+    })
+}
+
+/// Whether the one token of a Pod lives an hour.
+fn is_bounded(pod: &Value) -> Result<(), String> {
+    let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    let sources = volumes.flat_map(|volume| volume["projected"]["sources"].as_array().into_iter().flatten());
+    let tokens = sources.filter_map(|source| source["serviceAccountToken"]["expirationSeconds"].as_u64());
+    let lives: Vec<u64> = tokens.collect();
+    if lives == [3600] { Ok(()) } else { Err(format!("its tokens live {lives:?} seconds")) }
+}
