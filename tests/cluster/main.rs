@@ -13,6 +13,7 @@
 )]
 
 mod audit_log;
+mod between;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
@@ -58,6 +59,9 @@ macro_rules! tests {
 tests![
     audit_log::annotations,
     audit_log::dry_run,
+    between::an_effect_before_its_answer,
+    between::late_events_in_order,
+    between::refused_for_a_time,
     edge::a_dry_run,
     edge::a_legacy_secret,
     edge::a_mirror_pod,

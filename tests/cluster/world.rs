@@ -1,6 +1,5 @@
 //! The part of a cluster that one test has for itself: its Namespaces, its webhook, its configuration.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::common::binary::Serving;
+use crate::common::port::reserve;
 use crate::control_plane::api::Answer;
 use crate::control_plane::{ControlPlane, eventually};
 
@@ -149,17 +149,6 @@ impl World {
         })
         .await
     }
-}
-
-/// A free port, and what keeps it: Linux gives nobody a port that a socket is bound to, unless by name.
-///
-/// A connection is refused as long as nobody listens there.
-fn reserve() -> (SocketAddr, Option<TcpSocket>) {
-    let socket = TcpSocket::new_v4().unwrap();
-    // Else the webhook could not have it, either.
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    (socket.local_addr().unwrap(), cfg!(target_os = "linux").then_some(socket))
 }
 
 /// Asks for a Pod that is not stored.

@@ -24,7 +24,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod between;
 pub(crate) mod binary;
+pub(crate) mod port;
 pub(crate) mod reviews;
 pub(crate) mod tied;
 
