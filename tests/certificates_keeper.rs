@@ -328,6 +328,30 @@ async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_authority_of_another_program_signs_until_it_is_due() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    (params.not_before, params.not_after) = (api.now(), api.now() + time::Duration::days(140));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let theirs = params.self_signed(&key).unwrap().pem();
+    api.edit(Kind::Secret, |object| {
+        object["data"]["ca.crt"] = STANDARD.encode(&theirs).into();
+        object["data"]["ca.key"] = STANDARD.encode(key.serialize_pem()).into();
+    });
+    pass(600).await;
+    assert_eq!((same(&authority(&api)), (replica.ready)()), (same(&theirs), Ok(())));
+    for _ in 0..60 {
+        api.skip(time::Duration::days(1));
+        pass(600).await;
+        assert_eq!((replica.ready)(), Ok(()));
+    }
+    assert_ne!(same(&authority(&api)), same(&theirs));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_that_comes_back_empty_gets_what_is_remembered() {
     let api = FakeApi::new();
     let replica = start(&api);

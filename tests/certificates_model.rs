@@ -40,7 +40,7 @@ fn settle(world: &mut World) {
     world.apply_secret();
     world.apply_configuration();
     // A key that is asked for while another is on its way is made after it; old authorities go when
-    // the last certificate under them has expired, two hours later at most.
+    // the last certificate under them has expired, three hours later at most.
     world.advance(4 * 3600);
     // At that very moment something may just be renewed.
     let settled = (0..10).any(|_| {
@@ -95,7 +95,7 @@ fn a_new_key_is_served_after_the_dwell_time_and_the_old_one_forgotten_after_its_
     assert_ne!(second.serving, first.serving);
     assert_eq!(second.old, first.trusted());
     assert_eq!(second.old_until, first.serving.map(|leaf| leaf.validity.not_after));
-    world.advance(2 * 3600 + 3 * DWELL);
+    world.advance(3 * 3600 + 3 * DWELL);
     assert!(world.held().unwrap().old.is_empty());
 }
 

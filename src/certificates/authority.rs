@@ -9,6 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+/// The common name of an authority.
+const AUTHORITY: &str = "boundtoken authority";
+
 /// Life of an authority: its certificate is handed out by people, so rarely.
 pub const AUTHORITY_LIFE: Duration = Duration::days(3650);
 
@@ -96,6 +99,17 @@ pub fn renew_authority(
     if subject(&certificate) == subject(&other) { Ok(renewed) } else { Err(AuthorityError::Foreign) }
 }
 
+/// Whether [`renew_authority`] can renew it: whether it is one of ours.
+#[must_use]
+pub fn is_renewable(authority: &Pem) -> bool {
+    let Ok(certificate) = CertificateDer::from_pem_slice(authority.certificate.as_bytes()) else {
+        return false;
+    };
+    let Ok((_, certificate)) = X509Certificate::from_der(&certificate) else { return false };
+    let mut names = certificate.subject().iter_attributes().map(|attribute| attribute.as_str());
+    matches!((names.next(), names.next()), (Some(Ok(AUTHORITY)), None))
+}
+
 fn subject(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     Some(certificate.subject().as_raw().to_vec())
@@ -103,7 +117,7 @@ fn subject(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
 
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name = named("boundtoken authority");
+    params.distinguished_name = named(AUTHORITY);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
@@ -265,6 +279,14 @@ mod tests {
             assert_eq!(error.to_string(), expected);
         }
         assert!(issue(&authority, &["*.example.com".to_owned()], NOW).is_ok());
+    }
+
+    #[test]
+    fn our_authorities_are_renewable() {
+        let authority = new_authority(NOW).unwrap();
+        assert!(is_renewable(&authority));
+        assert!(is_renewable(&renew_authority(&authority, NOW, NOW + LEAF_LIFE).unwrap()));
+        assert!(!is_renewable(&issue(&authority, &["localhost".to_owned()], NOW).unwrap()));
     }
 
     #[test]

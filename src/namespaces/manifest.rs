@@ -9,8 +9,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use super::ours::Ours;
 use crate::manifest::NoString;
-use crate::policy::keys::PREFIX;
 
 /// One object of a manifest; `None` for what is no map, so that the reader can tell its line.
 #[derive(Debug)]
@@ -37,14 +37,10 @@ pub(super) struct Metadata {
     /// `name`.
     pub(super) name: Option<String>,
     /// `labels`.
-    pub(super) labels: Option<Ours>,
+    pub(super) labels: Option<Ours<Spanned<Scalar>>>,
     /// `annotations`.
-    pub(super) annotations: Option<Ours>,
+    pub(super) annotations: Option<Ours<Spanned<Scalar>>>,
 }
-
-/// The entries of a map whose keys carry our prefix.
-#[derive(Debug, Default)]
-pub(super) struct Ours(pub(super) Vec<(String, Spanned<Scalar>)>);
 
 /// A value as YAML sees it.
 #[derive(Debug)]
@@ -101,34 +97,6 @@ impl<'de> Deserialize<'de> for Object {
         }
 
         deserializer.deserialize_any(ObjectVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Ours {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OursVisitor;
-
-        impl<'de> Visitor<'de> for OursVisitor {
-            type Value = Ours;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a map of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ours, A::Error> {
-                let mut ours = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    if key.starts_with(PREFIX) {
-                        ours.push((key, map.next_value()?));
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(Ours(ours))
-            }
-        }
-
-        deserializer.deserialize_map(OursVisitor)
     }
 }
 

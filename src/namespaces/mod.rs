@@ -4,6 +4,7 @@ mod error;
 pub mod file;
 mod known;
 mod manifest;
+mod ours;
 pub mod read;
 mod store;
 pub mod watched;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
 use super::error::Error;
-use super::manifest::{Fields, Metadata, Object, Ours, Scalar};
+use super::manifest::{Fields, Metadata, Object, Scalar};
+use super::ours::Ours;
 use super::{Known, SettingsByName, known};
 use crate::files::Bounded;
 use crate::manifest::{self, EXPECTED, Place, TypeMeta};
@@ -106,7 +107,11 @@ impl Reader<'_> {
     }
 
     /// Entries that are strings, as the API server wants them.
-    fn texts(&self, entries: Option<Ours>, place: Place) -> Result<Vec<(String, String)>, Error> {
+    fn texts(
+        &self,
+        entries: Option<Ours<Spanned<Scalar>>>,
+        place: Place,
+    ) -> Result<Vec<(String, String)>, Error> {
         let entries = entries.unwrap_or_default().0.into_iter();
         entries
             .map(|(key, entry)| match entry.value {

@@ -32,7 +32,7 @@ pub const NAME: &str = "boundtoken.boundtoken.svc";
 pub fn settings() -> Settings {
     Settings {
         authority_life: Life::hours(12),
-        serving_life: Life::hours(2),
+        serving_life: Life::hours(3),
         backdated: Life::minutes(30),
         dwell: Duration::from_secs(DWELL),
         tick: Duration::from_secs(TICK),

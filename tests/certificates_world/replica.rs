@@ -38,7 +38,7 @@ pub struct Replica {
     configuration: Option<usize>,
     memory: Option<Held>,
     pub serving: Option<Leaf>,
-    /// It served nothing before what it serves now.
+    /// It served nothing, or nothing that was ever trusted, before what it serves now.
     pub had_no_choice: bool,
     pub was_ready: bool,
     trusted: Trusted,
@@ -111,7 +111,7 @@ impl World {
                 dwell: Duration::from_secs(DWELL),
             };
             if adopts(&choice, now) {
-                replica.had_no_choice = replica.serving.is_none();
+                replica.had_no_choice = replica.serving.is_none() || !replica.was_ready;
                 replica.serving = Some(candidate.clone());
                 replica.was_ready = false;
             }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ pub struct FakeApi {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     started: Instant,
+    skipped: AtomicI64,
 }
 
 impl FakeApi {
@@ -55,6 +56,7 @@ impl FakeApi {
             state: Mutex::default(),
             changed: watch::Sender::new(0),
             started: Instant::now(),
+            skipped: AtomicI64::new(0),
         });
         api.apply_secret();
         api.apply_configuration();
@@ -85,9 +87,15 @@ impl FakeApi {
         );
     }
 
+    /// Lets time pass for the wall clock alone, as if every machine had been suspended.
+    pub fn skip(&self, time: time::Duration) {
+        self.skipped.fetch_add(time.whole_seconds(), Ordering::SeqCst);
+    }
+
     /// The wall clock, in whole seconds.
     pub fn now(&self) -> OffsetDateTime {
-        let seconds = i64::try_from(self.started.elapsed().as_secs()).unwrap();
+        let skipped = self.skipped.load(Ordering::SeqCst);
+        let seconds = i64::try_from(self.started.elapsed().as_secs()).unwrap() + skipped;
         OffsetDateTime::from_unix_timestamp(1_800_000_000 + seconds).unwrap()
     }
 

@@ -39,20 +39,26 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// An empty Secret: what this replica remembers, else something new. A memory that has expired is
-    /// renewed afterwards, with its key.
+    /// An empty Secret: what this replica remembers, else something new.
     fn refill(&self) -> Option<Action> {
         if !self.held.is_lost() {
             return None;
         }
-        if let Some(memory) = self.state.memory {
-            return Some(self.restore(memory));
-        }
         // We have published before, so another replica may remember what.
-        if self.state.configuration.is_some_and(|live| live.owned) && self.is_recent() {
+        let published = self.state.configuration.is_some_and(|live| live.owned);
+        if self.state.memory.is_none() && published && self.is_recent() {
             return Some(Action::Wait(Waiting::Deferring));
         }
-        Some(Action::Write(if self.held.next.is_some() { self.switched()? } else { self.created() }))
+        self.made_good()
+    }
+
+    /// A memory that has expired is renewed afterwards, with its key.
+    fn made_good(&self) -> Option<Action> {
+        match self.state.memory {
+            Some(memory) => Some(self.restore(memory)),
+            None if self.held.next.is_some() => self.switched().map(Action::Write),
+            None => Some(Action::Write(self.created())),
+        }
     }
 
     /// Whether others may not yet have had the time to act on what this replica sees.
@@ -128,12 +134,10 @@ impl Pass<'_> {
         if remembered && !trusted && self.is_recent() {
             return Some(Action::Wait(Waiting::Deferring));
         }
-        let change = match &self.held.authority {
-            Some(authority) => Change::Issue(self.request(authority.validity)),
-            None if self.held.next.is_some() => self.switched()?,
-            None => self.created(),
-        };
-        Some(Action::Write(change))
+        match &self.held.authority {
+            Some(authority) => Some(Action::Write(Change::Issue(self.request(authority.validity)))),
+            None => self.made_good(),
+        }
     }
 
     /// The serving certificate is good, but the key that signed it is gone.
@@ -165,7 +169,7 @@ impl Pass<'_> {
     fn renew(&self) -> Option<Action> {
         let authority = self.held.authority.as_ref()?;
         let renewed = self.settings.renewed(authority, self.now);
-        if self.settings.is_authority_due(authority, self.now) && renewed != authority.validity {
+        if self.is_due(authority) && !self.held.foreign && renewed != authority.validity {
             return Some(Action::Write(Change::Renew(renewed)));
         }
         let leaf = self.held.usable().filter(|leaf| leaf.issuer.as_ref() == Some(&authority.key))?;
@@ -184,9 +188,15 @@ impl Pass<'_> {
         Some(Action::Write(Change::Issue(request)))
     }
 
+    /// A new key, because somebody asks for it or because the authority cannot be renewed.
     fn prepare(&self) -> Option<Action> {
-        let wanted = self.held.new_key_wanted && self.held.next.is_none();
+        let foreign = self.held.authority.as_ref().filter(|_| self.held.foreign);
+        let wanted = self.held.new_key_wanted || foreign.is_some_and(|authority| self.is_due(authority));
         if wanted && self.pending().is_none() { self.prepared() } else { None }
+    }
+
+    fn is_due(&self, authority: &Certificate) -> bool {
+        self.settings.is_authority_due(authority, self.now)
     }
 
     /// Whether one more authority would fit into what is kept.

@@ -15,7 +15,7 @@ use time::{Duration, OffsetDateTime};
 use super::action::Old;
 use super::pem;
 use super::state::{Agreed, Certificate, Held, Leaf, Validity};
-use crate::certificates::authority::{Pem, can_sign};
+use crate::certificates::authority::{Pem, can_sign, is_renewable};
 use crate::certificates::serving::Checked;
 use crate::certificates::{files, trust};
 
@@ -54,6 +54,7 @@ impl Stored {
         let next = pair(object, "next-ca").and_then(usable_authority);
         let mut held = Held {
             authority: authority.as_ref().map(|(certificate, _)| certificate.clone()),
+            foreign: authority.as_ref().is_some_and(|(_, pem)| !is_renewable(pem)),
             next: next.as_ref().map(|(certificate, _)| certificate.clone()),
             old: pem::authorities(&value(object, "old-ca.crt").unwrap_or_default()),
             old_until: annotation(object, OLD_UNTIL)

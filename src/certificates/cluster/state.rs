@@ -79,6 +79,8 @@ pub struct Agreed {
 pub struct Held {
     /// The authority that signs serving certificates, if its key is there.
     pub authority: Option<Certificate>,
+    /// The authority was made by another program, so its certificate cannot be renewed.
+    pub foreign: bool,
     /// The authority that will sign them, if its key is there.
     pub next: Option<Certificate>,
     /// What replicas serve.
@@ -128,12 +130,13 @@ impl Held {
     }
 
     /// Whether this is to be remembered instead of `memory`: it can be served, and it does not merely
-    /// lack the authority that `memory` has.
+    /// lack the authority that signed it, which `memory` has.
     #[must_use]
     pub fn outdates(&self, memory: Option<&Self>) -> bool {
         let Some(leaf) = self.usable() else { return false };
-        let remembered = memory.and_then(|memory| memory.authority.as_ref());
-        self.authority.is_some() || remembered.map(|authority| &authority.key) != leaf.issuer.as_ref()
+        let signs =
+            |held: &Self| held.authority.as_ref().map(|authority| &authority.key) == leaf.issuer.as_ref();
+        signs(self) || !memory.is_some_and(signs)
     }
 
     /// Whether nothing is left that anything could be signed or served with.

@@ -2,13 +2,11 @@
 //!
 //! Each object is read by itself: one that cannot be read does not hide the others.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
+use crate::namespaces::ours::Ours;
+use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -82,8 +80,8 @@ struct Object<M> {
 struct ObjectMeta {
     name: String,
     resource_version: String,
-    labels: Option<Ours>,
-    annotations: Option<Ours>,
+    labels: Option<Ours<String>>,
+    annotations: Option<Ours<String>>,
 }
 
 #[derive(Deserialize)]
@@ -117,38 +115,6 @@ impl From<ObjectMeta> for Namespace {
         let labels = labels.unwrap_or_default().0;
         let opted_in = labels.iter().any(|(key, value)| key == OPT_IN_LABEL && value == OPT_IN_VALUE);
         Self { name, version, opted_in, annotations: annotations.unwrap_or_default().0 }
-    }
-}
-
-/// The entries of a map whose keys carry our prefix; those of others may be anything.
-#[derive(Default)]
-struct Ours(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Ours {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OursVisitor;
-
-        impl<'de> Visitor<'de> for OursVisitor {
-            type Value = Ours;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a map")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ours, A::Error> {
-                let mut ours = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    if key.starts_with(PREFIX) {
-                        ours.push((key, map.next_value()?));
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(Ours(ours))
-            }
-        }
-
-        deserializer.deserialize_map(OursVisitor)
     }
 }
 
