@@ -71,6 +71,9 @@ impl Pass<'_> {
         add_new(&mut old.authorities, memory.old.iter());
         old.until = old.until.max(memory.old_until);
         self.keep_published(&mut old, &memory.trusted());
+        let signs =
+            |one: &Certificate| memory.authority.iter().chain(&memory.next).any(|own| own.key == one.key);
+        old.authorities.retain(|one| !signs(one));
         Action::Write(Change::Restore { old })
     }
 
