@@ -12,17 +12,26 @@
     reason = "a test fails by panicking"
 )]
 
+mod applied;
+mod bundle;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../cluster/control_plane/mod.rs"]
 mod control_plane;
+mod damage;
 mod installed;
+mod killed;
+mod many;
+mod outage;
 mod rolling;
+mod scene;
 mod size;
 mod table;
 mod traffic;
 #[path = "../common/trials.rs"]
 mod trials;
+mod trust;
+mod written;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -97,6 +106,28 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
         rolling::restarts_with_endpoints_after_a_second,
         rolling::restarts_with_endpoints_after_five_seconds,
         rolling::control_without_a_shutdown,
+        killed::at_first_start,
+        killed::at_a_renewal_of_the_certificate,
+        killed::at_a_renewal_of_the_authority,
+        killed::at_a_new_key,
+        killed::control_certificate_before_bundle,
+        many::started_at_once,
+        many::told_at_once,
+        damage::emptied,
+        damage::truncated,
+        damage::mismatched,
+        damage::mismatched_authority,
+        damage::foreign_authority,
+        damage::all_foreign,
+        damage::deleted,
+        bundle::wiped,
+        bundle::garbage,
+        bundle::foreign_authority,
+        bundle::fought_over,
+        bundle::configuration_deleted,
+        applied::again_by_kubectl,
+        applied::again_by_the_api_server,
+        applied::replaced,
     ];
     let conclusion = libtest_mimic::run(arguments, trials);
     faults.print();

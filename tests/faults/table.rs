@@ -33,7 +33,7 @@ impl<'a> Measuring<'a> {
             failed: now.failed - self.before.failed,
             connections: now.connections - self.before.connections,
         };
-        Row { scenario: self.scenario, tally: creator.tally(), calls, took }
+        Row { scenario: self.scenario, tally: creator.tally(), calls, took, note: String::new() }
     }
 }
 
@@ -69,9 +69,36 @@ pub(crate) struct Row {
     tally: Tally,
     calls: Calls,
     took: Duration,
+    note: String,
 }
 
 impl Row {
+    /// The same scenario several times.
+    pub(crate) fn sum(scenario: &str, rows: impl IntoIterator<Item = Self>) -> Self {
+        let mut sum = Self {
+            scenario: scenario.to_owned(),
+            tally: Tally::default(),
+            calls: Calls { all: 0, failed: 0, connections: 0 },
+            took: Duration::ZERO,
+            note: String::new(),
+        };
+        for row in rows {
+            sum.tally.creates += row.tally.creates;
+            sum.tally.failures.extend(row.tally.failures);
+            sum.tally.worst = sum.tally.worst.max(row.tally.worst);
+            sum.calls.all += row.calls.all;
+            sum.calls.failed += row.calls.failed;
+            sum.calls.connections += row.calls.connections;
+            sum.took += row.took;
+        }
+        sum
+    }
+
+    /// What else was measured.
+    pub(crate) fn noted(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
     /// Calls over a connection that an earlier one had used.
     pub(crate) fn kept_alive(&self) -> u64 {
         self.calls.all.saturating_sub(self.calls.connections)
@@ -102,13 +129,13 @@ fn sum<'l>(lines: impl Iterator<Item = &'l str>) -> u64 {
 
 /// The heading of the columns.
 pub(crate) const HEADING: &str = "scenario                             creates  failed  failed calls  \
-                                  new connections  kept-alive calls  seconds  slowest create";
+                                  new connections  kept-alive calls  seconds  slowest create  besides";
 
 impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{:<36} {:>7} {:>7} {:>13} {:>16} {:>17} {:>8} {:>12} ms",
+            "{:<36} {:>7} {:>7} {:>13} {:>16} {:>17} {:>8} {:>12} ms  {}",
             self.scenario,
             self.tally.creates,
             self.tally.failures.len(),
@@ -117,6 +144,7 @@ impl fmt::Display for Row {
             self.kept_alive(),
             self.took.as_secs(),
             self.tally.worst.as_millis(),
+            self.note,
         )
     }
 }

@@ -50,15 +50,23 @@ impl Creator {
         let namespace = format!("{}-pods", installed.name);
         installed.opt_in(&namespace).await;
         let pods: Arc<str> = format!("/api/v1/namespaces/{namespace}/pods").into();
-        for api in apis {
-            eventually("a call of the webhook", async || {
-                let answer = api.send(Method::POST, &format!("{pods}?dryRun=All"), Some(&pod())).await?;
-                is_bounded(&answer.ok()?)
-            })
-            .await;
-        }
         let apis = apis.iter().map(|api| (*api).clone()).collect();
-        Self { apis, pods, next: Arc::default(), tally: Arc::default() }
+        let creator = Self { apis, pods, next: Arc::default(), tally: Arc::default() };
+        for api in creator.apis.iter() {
+            eventually("a call of the webhook", async || creator.dry_run(api).await).await;
+        }
+        creator
+    }
+
+    /// The API servers.
+    pub(crate) fn apis(&self) -> &[Api] {
+        &self.apis
+    }
+
+    /// Has one API server create a Pod without storing it.
+    pub(crate) async fn dry_run(&self, api: &Api) -> Result<(), String> {
+        let path = format!("{}?dryRun=All", self.pods);
+        is_bounded(&api.send(Method::POST, &path, Some(&pod())).await?.ok()?)
     }
 
     /// Creates one Pod, and deletes it.
