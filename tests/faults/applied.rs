@@ -61,6 +61,6 @@ pub(crate) async fn replaced(faults: Arc<Faults>) {
     assert_eq!((scene.writes.secret(), scene.writes.configuration()), (1, 1));
     let took = took.as_secs_f64();
     let row = row.noted(format!("before that: repaired after {took:.2} s, {outage}; {}", scene.writes));
-    assert!(took < SOON.as_secs_f64() && outage.lasted < SOON, "{row} {outage:?}");
+    assert!(took < SOON.as_secs_f64() && outage.lasted() < SOON, "{row} {outage:?}");
     faults.report(row);
 }

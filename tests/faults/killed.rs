@@ -67,7 +67,7 @@ const AUTHORITY: Change = Change {
 
 const KEY: Change = Change {
     name: "new-key",
-    lives: &["--tick=2", "--dwell=4", "--serving-life=40", "--authority-life=600"],
+    lives: &["--tick=2", "--dwell=4", "--serving-life=30", "--authority-life=600"],
     asked: Some("boundtoken.dev/new-key"),
     renewed: &["ca.key", "tls.crt"],
     at_once: 7,
@@ -98,7 +98,10 @@ async fn after_each_write(faults: &Arc<Faults>, change: &'static Change) {
         let some = numbers.clone().map(|number| {
             let (faults, runtime) = (Arc::clone(faults), Handle::current());
             spawn_blocking(move || {
-                runtime.block_on(async { Run::begin(&faults, change, number).await.end(&faults).await })
+                runtime.block_on(async {
+                    let _turn = faults.turn().await;
+                    Run::begin(&faults, change, number).await.end(&faults).await
+                })
             })
         });
         runs.extend(join_all(some).await.into_iter().filter_map(Result::unwrap));
@@ -259,7 +262,7 @@ impl Run {
     async fn forgotten(&self, creator: &Creator) {
         let slices = format!(
             "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices?\
-             labelSelector=kubernetes.io/service-name=boundtoken",
+             labelSelector=endpointslice.kubernetes.io/managed-by=boundtoken-faults",
             self.installed.name
         );
         eventually("one endpoint", async || {

@@ -38,11 +38,15 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use control_plane::{Api, ControlPlane, interrupted};
 use size::Size;
 use table::Row;
 use trials::trials;
+
+/// How many installs with damaged certificates are there at once: on two cores more of them make calls time out.
+const ROOM: usize = 6;
 
 /// What all scenarios share.
 pub(crate) struct Faults {
@@ -51,6 +55,8 @@ pub(crate) struct Faults {
     pub(crate) older: Api,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
+    /// For installs that come and go, so that not too many are there at once.
+    room: Semaphore,
 }
 
 impl Faults {
@@ -58,7 +64,13 @@ impl Faults {
         let plane = Arc::new(ControlPlane::start().await?);
         let older = ["--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned()];
         let older = plane.start_another_api_server(&older).await;
-        Ok(Self { plane, older, size: Size::chosen(), rows: Mutex::default() })
+        let (rows, room) = (Mutex::default(), Semaphore::new(ROOM));
+        Ok(Self { plane, older, size: Size::chosen(), rows, room })
+    }
+
+    /// Waits for its turn, which ends when this is dropped.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.room.acquire().await.unwrap()
     }
 
     /// Every API server.

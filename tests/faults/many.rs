@@ -18,6 +18,7 @@ const REPLICAS: usize = 20;
 /// Twenty processes are started on the empty Secret.
 pub(crate) async fn started_at_once(faults: Arc<Faults>) {
     for herd in 0..faults.size.damage.herds {
+        let _turn = faults.turn().await;
         let name = format!("many-started-{herd}");
         let installed = Arc::new(Installed::new(&faults.plane, &name).await);
         let writes = Writes::watch(&installed).await;
@@ -29,6 +30,7 @@ pub(crate) async fn started_at_once(faults: Arc<Faults>) {
 /// Twenty run already, and hear of the empty Secret in the same moment.
 pub(crate) async fn told_at_once(faults: Arc<Faults>) {
     for herd in 0..faults.size.damage.herds {
+        let _turn = faults.turn().await;
         let name = format!("many-told-{herd}");
         let installed = Arc::new(Installed::new(&faults.plane, &name).await);
         let api = &faults.plane.api;

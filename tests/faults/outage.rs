@@ -13,50 +13,67 @@ use crate::traffic::Creator;
 /// What became of Pods that were asked for through every API server, without storing them.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
-    pub(crate) tried: usize,
-    pub(crate) failed: usize,
-    /// From the beginning until the last failure.
-    pub(crate) lasted: Duration,
-    last: Option<String>,
+    tried: usize,
+    failed: usize,
+    /// Of the first failure and the last.
+    span: Option<(Instant, Instant)>,
+    last: String,
 }
 
 impl Outage {
-    /// Tries as long as `meanwhile` takes; it counts from its beginning.
+    /// Tries as long as `meanwhile` takes.
     pub(crate) async fn during<T>(creator: &Creator, meanwhile: impl Future<Output = T>) -> (Self, T) {
-        let (began, end) = (Instant::now(), CancellationToken::new());
-        let trying = join_all(creator.apis().iter().map(|api| tries(creator, api, began, &end)));
-        let (outages, done) = tokio::join!(trying, async {
-            let done = meanwhile.await;
-            end.cancel();
-            done
-        });
-        (outages.into_iter().fold(Self::default(), Self::and), done)
+        let end = CancellationToken::new();
+        let trying: Vec<_> = creator
+            .apis()
+            .iter()
+            .map(|api| tokio::spawn(tries(creator.clone(), api.clone(), end.clone())))
+            .collect();
+        let done = meanwhile.await;
+        end.cancel();
+        let outages = join_all(trying).await.into_iter().map(Result::unwrap);
+        (outages.fold(Self::default(), Self::and), done)
     }
 
-    fn and(self, other: Self) -> Self {
-        let last = if other.lasted > self.lasted { other.last } else { self.last };
-        let lasted = self.lasted.max(other.lasted);
-        Self { tried: self.tried + other.tried, failed: self.failed + other.failed, lasted, last }
+    /// From the first failure to the last.
+    pub(crate) fn lasted(&self) -> Duration {
+        self.span.map_or(Duration::ZERO, |(first, last)| last - first)
+    }
+
+    fn note(&mut self, began: Instant, outcome: Result<(), String>) {
+        self.tried += 1;
+        if let Err(error) = outcome {
+            self.failed += 1;
+            self.span = Some((self.span.map_or(began, |(first, _)| first), Instant::now()));
+            self.last = error;
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.tried += other.tried;
+        self.failed += other.failed;
+        if let Some((first, last)) = other.span {
+            let (one, two) = self.span.unwrap_or((first, last));
+            self.span = Some((one.min(first), two.max(last)));
+            self.last = other.last;
+        }
+        self
     }
 }
 
-async fn tries(creator: &Creator, api: &Api, began: Instant, end: &CancellationToken) -> Outage {
+async fn tries(creator: Creator, api: Api, end: CancellationToken) -> Outage {
     let (mut outage, mut ticks) = (Outage::default(), interval(Duration::from_millis(25)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while end.run_until_cancelled(ticks.tick()).await.is_some() {
-        outage.tried += 1;
-        if let Err(error) = creator.dry_run(api).await {
-            outage.failed += 1;
-            outage.lasted = began.elapsed();
-            outage.last = Some(error);
-        }
+        let began = Instant::now();
+        outage.note(began, creator.dry_run(&api).await);
     }
     outage
 }
 
 impl fmt::Display for Outage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tried, failed, lasted, .. } = self;
-        write!(formatter, "{failed} of {tried} failed, the last after {:.2} s", lasted.as_secs_f64())
+        let Self { tried, failed, .. } = self;
+        write!(formatter, "{failed} of {tried} creates failed within {:.2} s", self.lasted().as_secs_f64())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::SemaphorePermit;
 use tokio::time::sleep;
 
 use crate::Faults;
@@ -22,12 +23,14 @@ pub(crate) struct Scene<'a> {
     pub(crate) replicas: Vec<Replica>,
     pub(crate) creator: Creator,
     faults: &'a Faults,
+    _turn: SemaphorePermit<'a>,
     more: &'a [&'a str],
 }
 
 impl<'a> Scene<'a> {
     /// `more` are arguments of `boundtoken serve`.
     pub(crate) async fn new(faults: &'a Faults, name: &str, more: &'a [&'a str]) -> Self {
+        let turn = faults.turn().await;
         let installed = Installed::new(&faults.plane, name).await;
         let writes = Writes::watch(&installed).await;
         let start = || installed.replica_by(&writes.kubeconfig, more);
@@ -36,7 +39,7 @@ impl<'a> Scene<'a> {
         let creator = Creator::new(&installed, &faults.apis()).await;
         eventually("two replicas at rest", async || settled(&installed, &replicas).await).await;
         writes.reset();
-        Self { installed, writes, replicas, creator, faults, more }
+        Self { installed, writes, replicas, creator, faults, _turn: turn, more }
     }
 
     /// One more replica, which may not get ready.
