@@ -1,7 +1,6 @@
 //! The Secret is damaged: no create fails, and it is repaired within seconds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,8 +14,7 @@ use tokio::time::sleep;
 use crate::Faults;
 use crate::control_plane::eventually;
 use crate::installed::Replica;
-use crate::scene::{SOON, Scene, repair};
-use crate::table::Row;
+use crate::scene::{Scene, repair};
 use crate::trust::{held, published, verified_by};
 
 /// Nothing is in it any more.
@@ -95,7 +93,7 @@ pub(crate) async fn deleted(faults: Arc<Faults>) {
         .await;
     assert_eq!(held(&installed.secret().await, "tls.crt"), first);
     assert_eq!((scene.writes.secret(), scene.writes.configuration()), (1, 0));
-    finish(&faults, row, took, &scene);
+    faults.report(scene.repaired(row, took, ""));
 }
 
 /// Damage after which all is as it was: one authority, and nothing to wait for.
@@ -115,7 +113,7 @@ async fn repaired(faults: &Faults, name: &str, damage: impl FnOnce(&Value) -> Va
         "{}",
         scene.writes
     );
-    finish(faults, row, took, &scene);
+    faults.report(scene.repaired(row, took, ""));
 }
 
 /// Damage that brings another authority: what is served stays trusted, and the other one is served in time.
@@ -129,7 +127,8 @@ async fn in_use_stays(faults: &Faults, name: &str, damage: impl FnOnce(&str) -> 
                 let (now, secret) = (published(installed).await, installed.secret().await);
                 let next = [held(&secret, "ca.crt"), held(&secret, "next-ca.crt")].concat();
                 let known = next.iter().any(|one| !first.contains(one) && now.contains(one));
-                (known && now.contains(&first[0])).then_some(()).ok_or(format!("{} published", now.len()))
+                let both = known && now.contains(&first[0]);
+                if both { Ok(()) } else { Err(format!("{} published", now.len())) }
             })
             .await;
             scene.trusted().await.unwrap();
@@ -138,20 +137,14 @@ async fn in_use_stays(faults: &Faults, name: &str, damage: impl FnOnce(&str) -> 
                 let secret = installed.secret().await;
                 let (authority, old) = (held(&secret, "ca.crt"), held(&secret, "old-ca.crt"));
                 verified_by(&authority, installed, &scene.replicas).await?;
-                (authority != first && old == first).then_some(()).ok_or("not yet".to_owned())
+                if authority != first && old == first { Ok(()) } else { Err("not yet".to_owned()) }
             })
             .await;
             took
         })
         .await;
     assert!(scene.writes.secret() <= 8 && scene.writes.configuration() <= 2, "{}", scene.writes);
-    finish(faults, row, took, &scene);
-}
-
-fn finish(faults: &Faults, row: Row, took: Duration, scene: &Scene<'_>) {
-    let row = row.noted(format!("repaired after {:.2} s; {}", took.as_secs_f64(), scene.writes));
-    assert!(took < SOON, "{row}");
-    faults.report(row);
+    faults.report(scene.repaired(row, took, ""));
 }
 
 /// An authority of another program, and a serving certificate under it.

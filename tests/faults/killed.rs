@@ -6,6 +6,7 @@
 //! from the kill until it is out of the endpoints.
 
 use std::path::PathBuf;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use boundtoken::certificates::Pem;
@@ -327,7 +328,7 @@ pub(crate) async fn control_certificate_before_bundle(faults: Arc<Faults>) {
     let authority = CertificateDer::from_pem_slice(next.0.as_bytes()).unwrap();
     let replicas = [replica];
     eventually("the next certificate", async || {
-        verified_by(&[authority.clone()], &installed, &replicas).await
+        verified_by(from_ref(&authority), &installed, &replicas).await
     })
     .await;
     creator.burst(faults.size.rate.burst).await;

@@ -8,13 +8,14 @@ use tokio::time::sleep;
 use crate::Faults;
 use crate::control_plane::eventually;
 use crate::installed::{Installed, Replica};
+use crate::outage::Outage;
 use crate::table::{Measuring, Row};
 use crate::traffic::Creator;
 use crate::trust::{settled, trusted};
 use crate::written::Writes;
 
 /// How soon damage is repaired.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);
 
 /// An install of its own.
 pub(crate) struct Scene<'a> {
@@ -74,6 +75,28 @@ impl<'a> Scene<'a> {
         row.assert_zero();
         assert!(self.installed.connections() > connections, "{row}");
         (row, happened)
+    }
+
+    /// How long creates fail after damage that nobody who serves can prevent, and that none does once it is repaired.
+    pub(crate) async fn through_outage(&self, damage: impl Future<Output = ()>) -> Row {
+        let (outage, took) = Outage::during(&self.creator, async {
+            damage.await;
+            let took = repair("a bundle that verifies", async || self.trusted().await).await;
+            // Long enough to see that it is over.
+            sleep(SOON * 3 / 2).await;
+            took
+        })
+        .await;
+        let (row, _) = self.under_traffic(repair("replicas at rest", async || self.settled().await)).await;
+        assert!(outage.lasted() < SOON, "{row} {outage:?}");
+        self.repaired(row, took, &format!("before that: {outage}, "))
+    }
+
+    /// The row of damage that was repaired soon.
+    pub(crate) fn repaired(&self, row: Row, took: Duration, before: &str) -> Row {
+        let row = row.noted(format!("{before}repaired after {:.2} s; {}", took.as_secs_f64(), self.writes));
+        assert!(took < SOON, "{row}");
+        row
     }
 }
 

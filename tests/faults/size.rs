@@ -42,7 +42,7 @@ const SOAK: Size = Size {
     rate: Rate { pause: Duration::from_millis(40), burst_pause: Duration::from_secs(5), burst: 80 },
     restarts: 200,
     damage: Damage {
-        rate: Rate { pause: Duration::from_millis(100), burst_pause: Duration::from_secs(5), burst: 60 },
+        rate: Rate { pause: Duration::from_millis(200), burst_pause: Duration::from_secs(10), burst: 40 },
         after: Duration::from_mins(1),
         fight: Duration::from_mins(1),
         herds: 10,
