@@ -72,7 +72,7 @@ pub(crate) async fn deleted(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "secret-deleted", &[]).await;
     let (installed, path) = (&scene.installed, scene.installed.secret_path());
     let first = held(&installed.secret().await, "tls.crt");
-    let (row, took) = scene
+    let (row, (took, _late)) = scene
         .under_traffic(async {
             installed.plane.api.delete(&path).await.ok().unwrap();
             let late = scene.start().await;
@@ -85,10 +85,9 @@ pub(crate) async fn deleted(faults: Arc<Faults>) {
             scene.trusted().await.unwrap();
             assert!(scene.replicas.iter().all(Replica::is_ready) && !late.is_ready());
             assert_eq!((scene.writes.secret(), scene.writes.configuration()), (0, 0));
-            installed.apply(&[]);
+            installed.plane.api.create(&installed.manifest_of("Secret")).await.unwrap();
             let took = repair("the Secret as it was", async || scene.settled().await).await;
-            late.ready().await;
-            took
+            (took, late.ready().await)
         })
         .await;
     assert_eq!(held(&installed.secret().await, "tls.crt"), first);

@@ -71,7 +71,7 @@ async fn one_authority(
     let measuring = Measuring::start(name, installed, &faults.apis()).await;
     creator.burst(4 * REPLICAS).await;
     creator.burst(4 * REPLICAS).await;
-    let row = measuring.finish(&creator).await.noted(writes.to_string());
+    let row = measuring.finish(&creator).await.noted(format!("{writes}, of {} tries", writes.tries()));
     row.assert_zero();
     assert_eq!((writes.secret(), writes.configuration()), (1, 1));
     settled(installed, &replicas).await.unwrap();

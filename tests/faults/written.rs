@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Method;
+
 use crate::common::between::{Between, Effect};
 use crate::installed::Installed;
 
@@ -13,7 +15,7 @@ pub(crate) struct Writes {
     /// With it a replica takes this way.
     pub(crate) kubeconfig: PathBuf,
     counts: Arc<Counts>,
-    _between: Between,
+    between: Between,
 }
 
 /// Writes that took effect.
@@ -35,7 +37,7 @@ impl Writes {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { kubeconfig: between.lead(&kubeconfig), counts, _between: between }
+        Self { kubeconfig: between.lead(&kubeconfig), counts, between }
     }
 
     /// Of the Secret.
@@ -46,6 +48,11 @@ impl Writes {
     /// Of the webhook configuration.
     pub(crate) fn configuration(&self) -> usize {
         self.counts.configuration.load(Ordering::Relaxed)
+    }
+
+    /// How often a replica tried, also those that came too late.
+    pub(crate) fn tries(&self) -> usize {
+        self.between.count(|method, _| method == Method::PATCH)
     }
 
     /// From here on.
