@@ -174,28 +174,33 @@ impl Run {
 
     /// Pods are created from the beginning.
     async fn rotation(&self, faults: &Faults) -> Option<(&'static str, Row)> {
+        let (name, apis, rate) = (&self.installed.name, faults.apis(), faults.size.damage.rate);
         let mut replicas = self.two().await;
         join_all(replicas.iter().map(Replica::wait_until_ready)).await;
-        let creator = Creator::new(&self.installed, &faults.apis()).await;
-        let measuring = Measuring::start(&self.installed.name, &self.installed, &faults.apis()).await;
-        let traffic = creator.start(faults.size.damage.rate);
+        let creator = Creator::new(&self.installed, &apis).await;
+        let measuring = Measuring::start(name, &self.installed, &apis).await;
+        let traffic = creator.start(rate);
         let (first, effects) = (self.installed.secret().await, self.effects());
         self.ask().await;
         let killed = self.nth(effects, self.rotated(&first, &replicas)).await;
         traffic.stop().await;
-        let mut written = None;
-        if let Some((who, effect)) = killed {
-            written = Some(kill(replicas.remove(who), effect).await);
-            self.forgotten(&creator).await;
-            let traffic = creator.start(faults.size.damage.rate);
-            replicas.push(self.start(who).await.ready().await);
-            self.rotated(&first, &replicas).await;
-            sleep(faults.size.damage.after).await;
-            traffic.stop().await;
-        }
-        let row = measuring.finish(&creator).await;
+        let Some((who, effect)) = killed else {
+            measuring.finish(&creator).await.assert_zero();
+            return None;
+        };
+        let written = kill(replicas.remove(who), effect).await;
+        let before = measuring.finish(&creator).await;
+        self.forgotten(&creator).await;
+        creator.forget();
+        let measuring = Measuring::start(name, &self.installed, &apis).await;
+        let traffic = creator.start(rate);
+        replicas.push(self.start(who).await.ready().await);
+        self.rotated(&first, &replicas).await;
+        sleep(faults.size.damage.after).await;
+        traffic.stop().await;
+        let row = Row::sum(name, [before, measuring.finish(&creator).await]);
         row.assert_zero();
-        written.map(|written| (written, row))
+        Some((written, row))
     }
 
     /// Two replicas that may not be ready yet.

@@ -114,6 +114,11 @@ impl Creator {
         Traffic { running, stop }
     }
 
+    /// Begins to count anew.
+    pub(crate) fn forget(&self) {
+        *self.tally.lock().unwrap() = Tally::default();
+    }
+
     pub(crate) fn tally(&self) -> Tally {
         self.tally.lock().unwrap().clone()
     }
