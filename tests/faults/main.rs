@@ -16,8 +16,12 @@
 mod common;
 #[path = "../cluster/control_plane/mod.rs"]
 mod control_plane;
+mod idle;
 mod installed;
+mod lagging;
+mod late;
 mod rolling;
+mod rotation;
 mod size;
 mod table;
 mod traffic;
@@ -31,6 +35,7 @@ use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
 use control_plane::{Api, ControlPlane, interrupted};
+use late::Late;
 use size::Size;
 use table::Row;
 use trials::trials;
@@ -39,7 +44,9 @@ use trials::trials;
 pub(crate) struct Faults {
     pub(crate) plane: Arc<ControlPlane>,
     /// An API server as those before 1.37: it chooses a replica per connection, not per call.
-    pub(crate) older: Api,
+    pub(crate) other: Api,
+    /// What the other API server hears of webhook configurations.
+    pub(crate) late: Late,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
 }
@@ -47,14 +54,19 @@ pub(crate) struct Faults {
 impl Faults {
     async fn start() -> Result<Self, ExitCode> {
         let plane = Arc::new(ControlPlane::start().await?);
-        let older = ["--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned()];
-        let older = plane.start_another_api_server(&older).await;
-        Ok(Self { plane, older, size: Size::chosen(), rows: Mutex::default() })
+        let late = Late::start(plane.etcd()).await;
+        let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
+        let flags = [
+            "--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned(),
+            format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", late.port),
+        ];
+        let other = plane.start_another_api_server(&flags).await;
+        Ok(Self { plane, other, late, size: Size::chosen(), rows: Mutex::default() })
     }
 
     /// Every API server.
     pub(crate) fn apis(&self) -> [&Api; 2] {
-        [&self.plane.api, &self.older]
+        [&self.plane.api, &self.other]
     }
 
     /// Keeps a row for the table.
@@ -93,15 +105,22 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let trials = trials![
         runtime,
         faults,
+        idle::kept_connections,
+        idle::control_without_a_shutdown,
         rolling::restarts_with_endpoints_at_once,
         rolling::restarts_with_endpoints_after_a_second,
         rolling::restarts_with_endpoints_after_five_seconds,
         rolling::control_without_a_shutdown,
+        rotation::renewals,
+        rotation::new_keys,
+        rotation::control_without_an_order,
     ];
-    let conclusion = libtest_mimic::run(arguments, trials);
+    let together = libtest_mimic::run(arguments, trials);
+    // It holds back what the other API server hears, which the others wait for.
+    let alone = libtest_mimic::run(arguments, trials![runtime, faults, lagging::new_key]);
     faults.print();
     faults.plane.stop();
-    conclusion
+    if together.has_failed() { together } else { alone }
 }
 
 /// Leaves nothing behind when somebody interrupts the tests.

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each kind of fault uses its part")]
 
+mod connections;
 mod endpoint;
 mod machine;
 mod objects;
@@ -13,7 +14,6 @@ mod replica;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 use crate::common::binary::Serving;
 use crate::control_plane::ControlPlane;
 
+use connections::Connections;
 use endpoint::Endpoint;
 pub(crate) use machine::address as machine_address;
-pub(crate) use replica::Replica;
+pub(crate) use replica::{Ended, Replica};
 
 /// What the manifests call the Secret.
 pub(crate) const SECRET: &str = "boundtoken-certificates";
@@ -36,7 +37,7 @@ pub(crate) struct Installed {
     /// How much later than a replica its EndpointSlice changes.
     pub(crate) endpoint_lag: Duration,
     directory: PathBuf,
-    connections: Arc<AtomicU64>,
+    connections: Connections,
 }
 
 impl Installed {
@@ -50,7 +51,7 @@ impl Installed {
             name: name.to_owned(),
             endpoint_lag: Duration::ZERO,
             directory: plane.subdirectory(),
-            connections: Arc::default(),
+            connections: Connections::default(),
         };
         installed.log_in().await;
         installed
@@ -129,19 +130,19 @@ impl Installed {
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
     }
 
-    /// The name under which API servers count calls.
-    pub(crate) fn webhook(&self) -> String {
-        objects::webhook(&self.name)
-    }
-
     /// Makes a Namespace whose Pods this install is called for.
     pub(crate) async fn opt_in(&self, namespace: &str) {
         self.plane.api.create(&objects::opted_in(&self.name, namespace)).await.unwrap();
         self.plane.wait_for_service_account(namespace).await;
     }
 
+    /// The name under which API servers count calls.
+    pub(crate) fn webhook(&self) -> String {
+        objects::webhook(&self.name)
+    }
+
     /// How many connections all replicas accepted so far, also those that ended.
-    pub(crate) fn connections(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed)
+    pub(crate) async fn connections(&self) -> u64 {
+        self.connections.total().await
     }
 }
