@@ -40,10 +40,12 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
     sleep_until(silent + Duration::from_secs(gap)).await;
     creator.burst(BURST).await;
     let row = measuring.finish(&creator).await;
-    row.assert_zero();
-    let by_new: u64 = join_all(new.iter().map(Replica::admissions)).await.iter().sum();
+    row.assert_none_failed();
     // At 90 seconds the API server itself leaves a connection.
-    assert!(by_new < BURST as u64 || gap > 85, "no idle connection was used: {row}");
+    if gap <= 85 {
+        let by_new: u64 = join_all(new.iter().map(Replica::admissions)).await.iter().sum();
+        assert!(by_new < BURST as u64, "no idle connection was used: {row}");
+    }
     for replica in old {
         assert_drained(&replica.end().await);
     }

@@ -16,13 +16,14 @@ use crate::traffic::{Creator, Traffic};
 
 const LAG: Duration = Duration::from_secs(30);
 
-/// More calls at once than both API servers together keep connections to two replicas.
-const MANY: usize = 120;
+/// Calls at once when every connection is a new one.
+const MANY: usize = 40;
 
 /// An install, with its traffic through both API servers.
 struct Case<'a> {
     installed: &'a Installed,
-    _replicas: [Replica; 2],
+    replicas: [Replica; 2],
+    arguments: &'a [&'a str],
     creator: Creator,
     measuring: Measuring<'a>,
     traffic: Traffic,
@@ -41,34 +42,26 @@ async fn new_key_during_lag(faults: &Faults, number: usize) {
     let names = [format!("lag-{number}-below-dwell"), format!("lag-{number}-above-dwell-control")];
     let [patient, hasty] = names.each_ref().map(|name| Installed::new(&faults.plane, name));
     let (patient, hasty) = tokio::join!(patient, hasty);
-    let (patient, hasty) = tokio::join!(
+    let (mut patient, mut hasty) = tokio::join!(
         Case::start(faults, &patient, &["--dwell=40", "--tick=8"]),
         Case::start(faults, &hasty, &["--dwell=4", "--tick=4"])
     );
-    let both = [&patient, &hasty];
-    for case in both {
+    for case in [&patient, &hasty] {
         case.wait_until_seen_by(&faults.other, |bundle, before| bundle == before).await;
     }
     faults.late.hold();
     let held = Instant::now();
-    for case in both {
+    for case in [&patient, &hasty] {
         force_new_key(case.installed).await;
         case.wait_until_seen_by(&faults.plane.api, |bundle, before| bundle != before).await;
     }
-    wait_for_new_key(hasty.installed, &hasty.before.0).await;
-    while hasty.creator.tally().failures.is_empty() && held.elapsed() < LAG {
-        hasty.creator.burst(MANY).await;
-    }
+    hasty.serve_under_new_key().await;
     sleep_until(held + LAG).await;
-    for case in both {
+    for case in [&patient, &hasty] {
         assert_eq!(case.seen_by(&faults.other).await, case.before.1, "this API server should not know yet");
     }
     faults.late.release();
-    for case in both {
-        case.wait_until_seen_by(&faults.other, |bundle, before| bundle != before).await;
-    }
-    wait_for_new_key(patient.installed, &patient.before.0).await;
-    patient.creator.burst(MANY).await;
+    patient.serve_under_new_key().await;
     let (patient, hasty) = (patient.end().await, hasty.end().await);
     patient.assert_zero();
     hasty.assert_failures("x509: certificate signed by unknown authority");
@@ -77,13 +70,24 @@ async fn new_key_during_lag(faults: &Faults, number: usize) {
 }
 
 impl<'a> Case<'a> {
-    async fn start(faults: &'a Faults, installed: &'a Installed, dwell: &[&str]) -> Self {
-        let replicas = two(installed, dwell).await;
+    async fn start(faults: &'a Faults, installed: &'a Installed, arguments: &'a [&'a str]) -> Self {
+        let replicas = two(installed, arguments).await;
         let creator = Creator::new(installed, &faults.apis()).await;
         let measuring = Measuring::start(&installed.name, installed, &faults.apis()).await;
         let traffic = creator.start(faults.size.rate);
         let before = (installed.secret().await["data"].take(), installed.configuration().await);
-        Self { installed, _replicas: replicas, creator, measuring, traffic, before }
+        Self { installed, replicas, arguments, creator, measuring, traffic, before }
+    }
+
+    /// Waits for the new key, and starts the replicas anew, so that every connection is a new one.
+    async fn serve_under_new_key(&mut self) {
+        wait_for_new_key(self.installed, &self.before.0).await;
+        let new = two(self.installed, self.arguments).await;
+        for old in std::mem::replace(&mut self.replicas, new) {
+            old.terminate();
+            tokio::spawn(old.end());
+        }
+        self.creator.burst(MANY).await;
     }
 
     async fn end(self) -> Row {

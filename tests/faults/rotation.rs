@@ -95,11 +95,14 @@ pub(crate) async fn new_keys(faults: Arc<Faults>) {
     .await;
 }
 
-/// Calls until the API server needs new connections, over which it sees the present certificate.
-pub(crate) async fn shake_hands(installed: &Installed, creator: &Creator) {
+/// Ever more calls at once, until API servers need new connections, over which they see what is served now.
+async fn shake_hands(installed: &Installed, creator: &Creator) {
     let before = installed.connections().await;
-    while installed.connections().await == before {
-        creator.burst(MANY).await;
+    for doubled in 0..4 {
+        creator.burst(MANY << doubled).await;
+        if installed.connections().await > before {
+            return;
+        }
     }
 }
 

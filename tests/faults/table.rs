@@ -85,9 +85,15 @@ impl Row {
 
     /// Every Pod was created and holds what it should, by connections of both kinds.
     pub(crate) fn assert_zero(&self) {
+        self.assert_none_failed();
+        assert!(self.fresh() > 0 && self.kept_alive() > 0, "{self}");
+    }
+
+    /// Every Pod was created and holds what it should.
+    pub(crate) fn assert_none_failed(&self) {
         let failures = self.failures();
         assert!(failures.is_empty() && self.calls.failed == 0, "{self}\n{failures:#?}");
-        assert!(self.tally.creates > 0 && self.fresh() > 0 && self.kept_alive() > 0, "{self}");
+        assert!(self.tally.creates > 0, "{self}");
     }
 
     /// A defence is switched off: without failures of this kind the scenario itself would be blind.
