@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Faults;
 use crate::installed::{Installed, Replica};
@@ -43,8 +43,7 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
     row.assert_none_failed();
     // At 90 seconds the API server itself leaves a connection.
     if gap <= 85 {
-        let by_new: u64 = join_all(new.iter().map(Replica::admissions)).await.iter().sum();
-        assert!(by_new < BURST as u64, "no idle connection was used: {row}");
+        assert!(admissions(&new).await < BURST as u64, "no idle connection was used: {row}");
     }
     for replica in old {
         assert_drained(&replica.end().await);
@@ -55,7 +54,7 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
 /// The program ends at once, while calls are on their way.
 ///
 /// It must be then: of a connection that ends while it is idle an API server takes notice, and dials anew. So
-/// the moment is varied until it is one of those.
+/// it is tried until the moment is one of those.
 pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     let name = "idle-control";
     let installed = Installed::new(&faults.plane, name).await;
@@ -63,15 +62,12 @@ pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     let mut old = two(&installed, &abrupt).await;
     let creator = Creator::new(&installed, &[&faults.other]).await;
     let measuring = Measuring::start(name, &installed, &[&faults.other]).await;
-    for moment in [10, 5, 20, 0, 40] {
+    for _ in 0..5 {
         creator.burst(BURST).await;
         let silent = Instant::now();
         let new = two(&installed, &abrupt).await;
         sleep_until(silent + Duration::from_secs(30)).await;
-        tokio::join!(creator.at_once(BURST), async {
-            sleep(Duration::from_millis(moment)).await;
-            old.iter().for_each(Replica::terminate);
-        });
+        tokio::join!(creator.at_once(BURST), end_at_next_call(&old));
         if !creator.tally().failures.is_empty() {
             break;
         }
@@ -80,4 +76,16 @@ pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     let row = measuring.finish(&creator).await;
     row.assert_failures("failed to call webhook");
     faults.report(row);
+}
+
+/// Ends replicas as soon as one of them has answered once more: others are still to be answered.
+async fn end_at_next_call(replicas: &[Replica]) {
+    let before = admissions(replicas).await;
+    while admissions(replicas).await == before {}
+    replicas.iter().for_each(Replica::terminate);
+}
+
+/// How many reviews they have answered together.
+async fn admissions(replicas: &[Replica]) -> u64 {
+    join_all(replicas.iter().map(Replica::admissions)).await.iter().sum()
 }
