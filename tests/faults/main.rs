@@ -19,11 +19,15 @@ mod common;
 #[path = "../cluster/control_plane/mod.rs"]
 mod control_plane;
 mod damage;
+mod idle;
 mod installed;
 mod killed;
+mod lagging;
+mod late;
 mod many;
 mod outage;
 mod rolling;
+mod rotation;
 mod scene;
 mod size;
 mod table;
@@ -41,6 +45,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use control_plane::{Api, ControlPlane, interrupted};
+use late::Late;
 use size::Size;
 use table::Row;
 use trials::trials;
@@ -52,7 +57,9 @@ const ROOM: usize = 6;
 pub(crate) struct Faults {
     pub(crate) plane: Arc<ControlPlane>,
     /// An API server as those before 1.37: it chooses a replica per connection, not per call.
-    pub(crate) older: Api,
+    pub(crate) other: Api,
+    /// What the other API server hears of webhook configurations.
+    pub(crate) late: Late,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
     /// For installs that come and go, so that not too many are there at once.
@@ -62,10 +69,15 @@ pub(crate) struct Faults {
 impl Faults {
     async fn start() -> Result<Self, ExitCode> {
         let plane = Arc::new(ControlPlane::start().await?);
-        let older = ["--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned()];
-        let older = plane.start_another_api_server(&older).await;
+        let late = Late::start(plane.etcd()).await;
+        let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
+        let flags = [
+            "--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned(),
+            format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", late.port),
+        ];
+        let other = plane.start_another_api_server(&flags).await;
         let (rows, room) = (Mutex::default(), Semaphore::new(ROOM));
-        Ok(Self { plane, older, size: Size::chosen(), rows, room })
+        Ok(Self { plane, other, late, size: Size::chosen(), rows, room })
     }
 
     /// Waits for its turn, which ends when this is dropped.
@@ -75,7 +87,7 @@ impl Faults {
 
     /// Every API server.
     pub(crate) fn apis(&self) -> [&Api; 2] {
-        [&self.plane.api, &self.older]
+        [&self.plane.api, &self.other]
     }
 
     /// Keeps a row for the table.
@@ -114,10 +126,15 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let trials = trials![
         runtime,
         faults,
+        idle::kept_connections,
+        idle::control_without_a_shutdown,
         rolling::restarts_with_endpoints_at_once,
         rolling::restarts_with_endpoints_after_a_second,
         rolling::restarts_with_endpoints_after_five_seconds,
         rolling::control_without_a_shutdown,
+        rotation::renewals,
+        rotation::new_keys,
+        rotation::control_without_an_order,
         killed::at_first_start,
         killed::at_a_renewal_of_the_certificate,
         killed::at_a_renewal_of_the_authority,
@@ -141,10 +158,12 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
         applied::again_by_the_api_server,
         applied::replaced,
     ];
-    let conclusion = libtest_mimic::run(arguments, trials);
+    let together = libtest_mimic::run(arguments, trials);
+    // It holds back what the other API server hears, which the others wait for.
+    let alone = libtest_mimic::run(arguments, trials![runtime, faults, lagging::new_key]);
     faults.print();
     faults.plane.stop();
-    conclusion
+    if together.has_failed() { together } else { alone }
 }
 
 /// Leaves nothing behind when somebody interrupts the tests.

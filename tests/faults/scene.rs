@@ -65,7 +65,7 @@ impl<'a> Scene<'a> {
         let traffic = self.creator.start(size.rate);
         let happened = happens.await;
         // API servers keep their connections to those that are there; to this one they need new ones.
-        let connections = self.installed.connections();
+        let connections = self.installed.connections().await;
         let third = self.start().await.ready().await;
         sleep(size.after).await;
         self.trusted().await.unwrap();
@@ -73,7 +73,7 @@ impl<'a> Scene<'a> {
         drop(third);
         let row = measuring.finish(&self.creator).await;
         row.assert_zero();
-        assert!(self.installed.connections() > connections, "{row}");
+        assert!(self.installed.connections().await > connections, "{row}");
         (row, happened)
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,10 @@ pub(crate) struct Rate {
     /// need new ones, each time.
     pub(crate) burst: usize,
 }
+
+/// Scenarios that run beside each other burst one after the other: what is to be seen is not how many Pods a
+/// machine can create at once.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// Who creates Pods in one Namespace, through one API server after the other.
 #[derive(Clone)]
@@ -96,8 +101,14 @@ impl Creator {
         tally.failures.extend(created.and_then(|pod| is_bounded(&pod)).and(deleted).err());
     }
 
-    /// Creates so many Pods at the same time.
+    /// Creates so many Pods at the same time, when no other burst is under way.
     pub(crate) async fn burst(&self, count: usize) {
+        let _turn = TURN.acquire().await.unwrap();
+        self.at_once(count).await;
+    }
+
+    /// Creates so many Pods at the same time.
+    pub(crate) async fn at_once(&self, count: usize) {
         let creates: JoinSet<()> = (0..count)
             .map(|_| {
                 let creator = self.clone();
@@ -144,13 +155,12 @@ async fn run(creator: Creator, rate: Rate, stop: CancellationToken) {
     bursts.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut creates = JoinSet::new();
     loop {
-        let count = tokio::select! {
-            () = stop.cancelled() => break,
-            _ = ticks.tick() => 1,
-            _ = bursts.tick() => rate.burst,
-        };
         let creator = creator.clone();
-        creates.spawn(async move { creator.burst(count).await });
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => creates.spawn(async move { creator.create().await }),
+            _ = bursts.tick() => creates.spawn(async move { creator.burst(rate.burst).await }),
+        };
         while let Some(created) = creates.try_join_next() {
             created.unwrap();
         }

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each kind of fault uses its part")]
 
+mod connections;
 mod endpoint;
 mod machine;
 mod objects;
@@ -21,9 +22,10 @@ use serde_json::{Value, json};
 use crate::common::binary::Serving;
 use crate::control_plane::ControlPlane;
 
+use connections::Connections;
 use endpoint::Endpoint;
 pub(crate) use machine::address as machine_address;
-pub(crate) use replica::Replica;
+pub(crate) use replica::{Ended, Replica};
 
 /// What the manifests call the Secret.
 pub(crate) const SECRET: &str = "boundtoken-certificates";
@@ -36,7 +38,7 @@ pub(crate) struct Installed {
     /// How much later than a replica its EndpointSlice changes.
     pub(crate) endpoint_lag: Duration,
     directory: PathBuf,
-    connections: Arc<AtomicU64>,
+    connections: Connections,
     /// Those that the test itself opened.
     own_connections: AtomicU64,
 }
@@ -52,7 +54,7 @@ impl Installed {
             name: name.to_owned(),
             endpoint_lag: Duration::ZERO,
             directory: plane.subdirectory(),
-            connections: Arc::default(),
+            connections: Connections::default(),
             own_connections: AtomicU64::default(),
         };
         installed.log_in().await;
@@ -161,20 +163,21 @@ impl Installed {
         format!("boundtoken.{}.svc", self.name)
     }
 
-    /// The name under which API servers count calls.
-    pub(crate) fn webhook(&self) -> String {
-        objects::webhook(&self.name)
-    }
-
     /// Makes a Namespace whose Pods this install is called for.
     pub(crate) async fn opt_in(&self, namespace: &str) {
         self.plane.api.create(&objects::opted_in(&self.name, namespace)).await.unwrap();
         self.plane.wait_for_service_account(namespace).await;
     }
 
+    /// The name under which API servers count calls.
+    pub(crate) fn webhook(&self) -> String {
+        objects::webhook(&self.name)
+    }
+
     /// How many connections of API servers all replicas accepted so far, also those that ended.
-    pub(crate) fn connections(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed).saturating_sub(self.own_connections.load(Ordering::Relaxed))
+    pub(crate) async fn connections(&self) -> u64 {
+        let own = self.own_connections.load(Ordering::Relaxed);
+        self.connections.total().await.saturating_sub(own)
     }
 
     /// Notes that the test itself opened a connection.
