@@ -68,7 +68,7 @@ const AUTHORITY: Change = Change {
 
 const KEY: Change = Change {
     name: "new-key",
-    lives: &["--tick=2", "--dwell=4", "--serving-life=30", "--authority-life=600"],
+    lives: &["--tick=2", "--dwell=4", "--serving-life=45", "--authority-life=600"],
     asked: Some("boundtoken.dev/new-key"),
     renewed: &["ca.key", "tls.crt"],
     at_once: 7,

@@ -50,9 +50,6 @@ use size::Size;
 use table::Row;
 use trials::trials;
 
-/// How many installs with damaged certificates are there at once: on two cores more of them make calls time out.
-const ROOM: usize = 6;
-
 /// What all scenarios share.
 pub(crate) struct Faults {
     pub(crate) plane: Arc<ControlPlane>,
@@ -62,7 +59,7 @@ pub(crate) struct Faults {
     pub(crate) late: Late,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
-    /// For installs that come and go, so that not too many are there at once.
+    /// For installs whose certificates are damaged: where there are too many at once, calls time out.
     room: Semaphore,
 }
 
@@ -76,8 +73,9 @@ impl Faults {
             format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", late.port),
         ];
         let other = plane.start_another_api_server(&flags).await;
-        let (rows, room) = (Mutex::default(), Semaphore::new(ROOM));
-        Ok(Self { plane, other, late, size: Size::chosen(), rows, room })
+        let size = Size::chosen();
+        let room = Semaphore::new(size.damage.room);
+        Ok(Self { plane, other, late, size, rows: Mutex::default(), room })
     }
 
     /// Waits for its turn, which ends when this is dropped.

@@ -26,6 +26,8 @@ pub(crate) struct Size {
 /// How much is done about damaged certificates, of which many run beside each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Damage {
+    /// How many installs are there at once.
+    pub(crate) room: usize,
     pub(crate) rate: Rate,
     /// How long Pods are created after the damage.
     pub(crate) after: Duration,
@@ -46,6 +48,7 @@ const SHORT: Size = Size {
     keys: 2,
     lags: 1,
     damage: Damage {
+        room: 5,
         rate: Rate { pause: Duration::from_millis(400), burst_pause: Duration::from_secs(5), burst: 20 },
         after: Duration::from_secs(10),
         fight: Duration::from_secs(20),
@@ -64,6 +67,7 @@ const SOAK: Size = Size {
     keys: 100,
     lags: 20,
     damage: Damage {
+        room: 2,
         rate: Rate { pause: Duration::from_millis(200), burst_pause: Duration::from_secs(10), burst: 40 },
         after: Duration::from_mins(1),
         fight: Duration::from_mins(1),
