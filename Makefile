@@ -11,7 +11,7 @@ help: ## list the targets
 demo: ## see it work: real requests of an API server, answered on loopback, no cluster
 	@demo/run.sh
 
-test: test-hermetic test-cluster ## run every test
+test: test-hermetic test-cluster test-faults ## run every test but `e2e` and `soak`
 
 test-hermetic: ## run the tests that need nothing but Rust
 	$(CARGO) test --locked
@@ -19,7 +19,7 @@ test-hermetic: ## run the tests that need nothing but Rust
 test-cluster: ## run the tests against a real API server (built with Go once, some ten minutes)
 	$(CARGO) test --locked --test cluster
 
-test-faults: ## create Pods while replicas restart and certificates change: none may fail (some five minutes)
+test-faults: ## create Pods while replicas restart and certificates change: none may fail (six minutes)
 	$(CARGO) test --locked --test faults
 
 soak: ## the same at full size (hours)

@@ -365,6 +365,18 @@ async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_authority_whose_key_is_written_back_is_not_an_old_one() {
+    let api = FakeApi::new();
+    let _replica = start(&api);
+    pass(300).await;
+    let before = api.get(Kind::Secret).unwrap()["data"].take();
+    api.edit(Kind::Secret, |object| object["data"]["ca.key"] = object["data"]["tls.key"].clone());
+    pass(5).await;
+    // Not assert_eq, which would print keys.
+    assert!(api.get(Kind::Secret).unwrap()["data"] == before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_authority_of_another_program_signs_until_it_is_due() {
     let api = FakeApi::new();
     let replica = start(&api);

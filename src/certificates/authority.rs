@@ -7,7 +7,7 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use time::{Duration, OffsetDateTime};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate};
 
 /// The common name of an authority.
 const AUTHORITY: &str = "boundtoken authority";
@@ -106,7 +106,7 @@ pub fn is_renewable(authority: &Pem) -> bool {
         return false;
     };
     let Ok((_, certificate)) = X509Certificate::from_der(&certificate) else { return false };
-    let mut names = certificate.subject().iter_attributes().map(|attribute| attribute.as_str());
+    let mut names = certificate.subject().iter_attributes().map(AttributeTypeAndValue::as_str);
     matches!((names.next(), names.next()), (Some(Ok(AUTHORITY)), None))
 }
 

@@ -12,25 +12,40 @@
     reason = "a test fails by panicking"
 )]
 
+mod applied;
+mod bundle;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../cluster/control_plane/mod.rs"]
 mod control_plane;
+mod damage;
+mod idle;
 mod installed;
+mod killed;
+mod lagging;
+mod late;
+mod many;
+mod outage;
 mod rolling;
+mod rotation;
+mod scene;
 mod size;
 mod table;
 mod traffic;
 #[path = "../common/trials.rs"]
 mod trials;
+mod trust;
+mod written;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use control_plane::{Api, ControlPlane, interrupted};
+use late::Late;
 use size::Size;
 use table::Row;
 use trials::trials;
@@ -39,22 +54,38 @@ use trials::trials;
 pub(crate) struct Faults {
     pub(crate) plane: Arc<ControlPlane>,
     /// An API server as those before 1.37: it chooses a replica per connection, not per call.
-    pub(crate) older: Api,
+    pub(crate) other: Api,
+    /// What the other API server hears of webhook configurations.
+    pub(crate) late: Late,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
+    /// For installs whose certificates are damaged: where there are too many at once, calls time out.
+    room: Semaphore,
 }
 
 impl Faults {
     async fn start() -> Result<Self, ExitCode> {
         let plane = Arc::new(ControlPlane::start().await?);
-        let older = ["--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned()];
-        let older = plane.start_another_api_server(&older).await;
-        Ok(Self { plane, older, size: Size::chosen(), rows: Mutex::default() })
+        let late = Late::start(plane.etcd()).await;
+        let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
+        let flags = [
+            "--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned(),
+            format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", late.port),
+        ];
+        let other = plane.start_another_api_server(&flags).await;
+        let size = Size::chosen();
+        let room = Semaphore::new(size.damage.room);
+        Ok(Self { plane, other, late, size, rows: Mutex::default(), room })
+    }
+
+    /// Waits for its turn, which ends when this is dropped.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.room.acquire().await.unwrap()
     }
 
     /// Every API server.
     pub(crate) fn apis(&self) -> [&Api; 2] {
-        [&self.plane.api, &self.older]
+        [&self.plane.api, &self.other]
     }
 
     /// Keeps a row for the table.
@@ -93,15 +124,44 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let trials = trials![
         runtime,
         faults,
+        idle::kept_connections,
+        idle::control_without_a_shutdown,
         rolling::restarts_with_endpoints_at_once,
         rolling::restarts_with_endpoints_after_a_second,
         rolling::restarts_with_endpoints_after_five_seconds,
         rolling::control_without_a_shutdown,
+        rotation::renewals,
+        rotation::new_keys,
+        rotation::control_without_an_order,
+        killed::at_first_start,
+        killed::at_a_renewal_of_the_certificate,
+        killed::at_a_renewal_of_the_authority,
+        killed::at_a_new_key,
+        killed::control_certificate_before_bundle,
+        many::started_at_once,
+        many::told_at_once,
+        damage::emptied,
+        damage::truncated,
+        damage::mismatched,
+        damage::mismatched_authority,
+        damage::foreign_authority,
+        damage::all_foreign,
+        damage::deleted,
+        bundle::wiped,
+        bundle::garbage,
+        bundle::foreign_authority,
+        bundle::fought_over,
+        bundle::configuration_deleted,
+        applied::again_by_kubectl,
+        applied::again_by_the_api_server,
+        applied::replaced,
     ];
-    let conclusion = libtest_mimic::run(arguments, trials);
+    let together = libtest_mimic::run(arguments, trials);
+    // It holds back what the other API server hears, which the others wait for.
+    let alone = libtest_mimic::run(arguments, trials![runtime, faults, lagging::new_key]);
     faults.print();
     faults.plane.stop();
-    conclusion
+    if together.has_failed() { together } else { alone }
 }
 
 /// Leaves nothing behind when somebody interrupts the tests.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,10 @@ pub(crate) struct Rate {
     pub(crate) burst: usize,
 }
 
+/// Scenarios that run beside each other burst one after the other: what is to be seen is not how many Pods a
+/// machine can create at once.
+static TURN: Semaphore = Semaphore::const_new(1);
+
 /// Who creates Pods in one Namespace, through one API server after the other.
 #[derive(Clone)]
 pub(crate) struct Creator {
@@ -50,15 +55,23 @@ impl Creator {
         let namespace = format!("{}-pods", installed.name);
         installed.opt_in(&namespace).await;
         let pods: Arc<str> = format!("/api/v1/namespaces/{namespace}/pods").into();
-        for api in apis {
-            eventually("a call of the webhook", async || {
-                let answer = api.send(Method::POST, &format!("{pods}?dryRun=All"), Some(&pod())).await?;
-                is_bounded(&answer.ok()?)
-            })
-            .await;
-        }
         let apis = apis.iter().map(|api| (*api).clone()).collect();
-        Self { apis, pods, next: Arc::default(), tally: Arc::default() }
+        let creator = Self { apis, pods, next: Arc::default(), tally: Arc::default() };
+        for api in creator.apis.iter() {
+            eventually("a call of the webhook", async || creator.dry_run(api).await).await;
+        }
+        creator
+    }
+
+    /// The API servers.
+    pub(crate) fn apis(&self) -> &[Api] {
+        &self.apis
+    }
+
+    /// Has one API server create a Pod without storing it.
+    pub(crate) async fn dry_run(&self, api: &Api) -> Result<(), String> {
+        let path = format!("{}?dryRun=All", self.pods);
+        is_bounded(&api.send(Method::POST, &path, Some(&pod())).await?.ok()?)
     }
 
     /// Creates one Pod, and deletes it.
@@ -88,8 +101,14 @@ impl Creator {
         tally.failures.extend(created.and_then(|pod| is_bounded(&pod)).and(deleted).err());
     }
 
-    /// Creates so many Pods at the same time.
+    /// Creates so many Pods at the same time, when no other burst is under way.
     pub(crate) async fn burst(&self, count: usize) {
+        let _turn = TURN.acquire().await.unwrap();
+        self.at_once(count).await;
+    }
+
+    /// Creates so many Pods at the same time.
+    pub(crate) async fn at_once(&self, count: usize) {
         let creates: JoinSet<()> = (0..count)
             .map(|_| {
                 let creator = self.clone();
@@ -104,6 +123,11 @@ impl Creator {
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(self.clone(), rate, stop.clone()));
         Traffic { running, stop }
+    }
+
+    /// Begins to count anew.
+    pub(crate) fn forget(&self) {
+        *self.tally.lock().unwrap() = Tally::default();
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -131,13 +155,12 @@ async fn run(creator: Creator, rate: Rate, stop: CancellationToken) {
     bursts.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut creates = JoinSet::new();
     loop {
-        let count = tokio::select! {
-            () = stop.cancelled() => break,
-            _ = ticks.tick() => 1,
-            _ = bursts.tick() => rate.burst,
-        };
         let creator = creator.clone();
-        creates.spawn(async move { creator.burst(count).await });
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => creates.spawn(async move { creator.create().await }),
+            _ = bursts.tick() => creates.spawn(async move { creator.burst(rate.burst).await }),
+        };
         while let Some(created) = creates.try_join_next() {
             created.unwrap();
         }

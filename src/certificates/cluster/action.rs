@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::state::{Agreed, Certificate, Validity};
+use super::state::{Agreed, Certificate, Held, Validity};
 
 /// What to do next.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -94,6 +94,14 @@ pub struct Old {
     pub authorities: Vec<Certificate>,
     /// When the last certificate under them expires.
     pub until: Option<OffsetDateTime>,
+}
+
+impl Old {
+    /// What the Secret holds of them.
+    #[must_use]
+    pub fn of(held: &Held) -> Self {
+        Self { authorities: held.old.clone(), until: held.old_until }
+    }
 }
 
 impl Change {

@@ -67,16 +67,17 @@ impl Pass<'_> {
     }
 
     fn restore(&self, memory: &Held) -> Action {
-        let mut old = self.old();
+        let mut old = Old::of(self.held);
         add_new(&mut old.authorities, memory.old.iter());
         old.until = old.until.max(memory.old_until);
         self.keep_published(&mut old, &memory.trusted());
+        old.authorities.retain(|one| !memory.signs(&one.key));
         Action::Write(Change::Restore { old })
     }
 
     fn created(&self) -> Change {
         let authority = self.settings.new_authority(self.held, self.clock);
-        let mut old = self.old();
+        let mut old = Old::of(self.held);
         self.keep_published(&mut old, &[]);
         Change::Create { authority, serving: self.request(authority), old }
     }
@@ -104,11 +105,10 @@ impl Pass<'_> {
     /// The old authorities, if they do not yet hold that of this certificate for long enough.
     fn kept(&self, leaf: &Leaf) -> Option<Old> {
         let issuer = leaf.issuer.as_ref()?;
-        let signing = self.held.authority.iter().chain(&self.held.next);
-        if signing.into_iter().any(|authority| authority.key == *issuer) {
+        if self.held.signs(issuer) {
             return None;
         }
-        let mut old = self.old();
+        let mut old = Old::of(self.held);
         if !has_key(&old.authorities, issuer) {
             let published = self.state.configuration.into_iter().flat_map(Live::authorities).cloned();
             let remembered = self.state.memory.into_iter().flat_map(Held::trusted);
@@ -206,7 +206,7 @@ impl Pass<'_> {
 
     fn prepared(&self) -> Option<Action> {
         let next = self.settings.new_authority(self.held, self.clock);
-        self.has_room().then(|| Action::Write(Change::Prepare { next, old: self.old() }))
+        self.has_room().then(|| Action::Write(Change::Prepare { next, old: Old::of(self.held) }))
     }
 
     /// Serves under the next authority, once everybody trusts it or nobody trusts the present one.
@@ -224,7 +224,7 @@ impl Pass<'_> {
 
     fn switched(&self) -> Option<Change> {
         let next = self.held.next.as_ref()?;
-        let mut old = self.old();
+        let mut old = Old::of(self.held);
         add_new(&mut old.authorities, self.held.authority.iter());
         old.until = old.until.max(self.held.serving.as_ref().map(|leaf| leaf.validity.not_after));
         Some(Change::Switch { serving: self.request(next.validity), old })
@@ -237,7 +237,7 @@ impl Pass<'_> {
         }
         let Some(until) = self.held.old_until else {
             let until = Some(add(self.now, self.settings.serving_life));
-            return Some(Action::Write(Change::Keep(Old { until, ..self.old() })));
+            return Some(Action::Write(Change::Keep(Old { until, ..Old::of(self.held) })));
         };
         if self.now < until {
             return None;
@@ -274,10 +274,6 @@ impl Pass<'_> {
         let issuer = self.held.usable().and_then(|leaf| leaf.issuer.as_ref());
         let strange = self.held.authority.as_ref().filter(|authority| Some(&authority.key) != issuer);
         strange.or(self.held.next.as_ref())
-    }
-
-    fn old(&self) -> Old {
-        Old { authorities: self.held.old.clone(), until: self.held.old_until }
     }
 
     fn request(&self, authority: Validity) -> Request {

@@ -122,6 +122,12 @@ impl Held {
         trusted
     }
 
+    /// Whether this is the key of the authority, or of the next one.
+    #[must_use]
+    pub fn signs(&self, key: &Der) -> bool {
+        self.authority.iter().chain(&self.next).any(|authority| authority.key == *key)
+    }
+
     /// The serving certificate, if it chains to an authority that is here.
     #[must_use]
     pub fn usable(&self) -> Option<&Leaf> {

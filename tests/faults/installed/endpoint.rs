@@ -1,8 +1,6 @@
 //! What a kubelet and the EndpointSlice controller do for one replica: probe it, and say whether it is ready.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Method;
@@ -14,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Installed;
+use super::connections::Connections;
 use crate::common::binary::Serving;
 use crate::control_plane::Api;
 use crate::control_plane::api::collection;
@@ -39,8 +38,9 @@ impl Endpoint {
         let (changes, told) = mpsc::unbounded_channel();
         tokio::spawn(slice.follow(told, installed.endpoint_lag));
         let deleted = CancellationToken::new();
-        let connections = Arc::clone(&installed.connections);
-        let probe = Probe { admin: replica.admin_listen, ready: sender, changes, connections, counted: 0 };
+        let (admin, connections) = (replica.admin_listen, installed.connections.clone());
+        let number = connections.add(admin);
+        let probe = Probe { admin, ready: sender, changes, connections, number };
         tokio::spawn(probe.run(deleted.clone()));
         Self { ready, deleted }
     }
@@ -70,22 +70,22 @@ struct Probe {
     admin: SocketAddr,
     ready: watch::Sender<bool>,
     changes: mpsc::UnboundedSender<(Instant, bool)>,
-    connections: Arc<AtomicU64>,
-    counted: u64,
+    connections: Connections,
+    number: usize,
 }
 
 impl Probe {
     /// Until the replica is gone: what it accepts while it ends counts as well.
-    async fn run(mut self, deleted: CancellationToken) {
+    async fn run(self, deleted: CancellationToken) {
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while deleted.run_until_cancelled(ticks.tick()).await.is_some() {
             let answer = deleted.run_until_cancelled(get(self.admin, "/readyz")).await;
             self.say(answer.flatten().is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
-            self.count().await;
+            self.connections.count(self.number).await;
         }
         self.say(false);
-        while self.count().await.is_some() {
+        while self.connections.count(self.number).await.is_some() {
             ticks.tick().await;
         }
     }
@@ -95,20 +95,10 @@ impl Probe {
             let _ = self.changes.send((Instant::now(), ready));
         }
     }
-
-    async fn count(&mut self) -> Option<()> {
-        let metrics = get(self.admin, "/metrics").await?;
-        let opened =
-            metrics.lines().find_map(|line| line.strip_prefix("boundtoken_connections_opened_total "));
-        let opened = opened?.parse().ok()?;
-        self.connections.fetch_add(opened - self.counted, Ordering::Relaxed);
-        self.counted = opened;
-        Some(())
-    }
 }
 
 /// One answer, head and body; `None` if there is none.
-async fn get(address: SocketAddr, path: &str) -> Option<String> {
+pub(super) async fn get(address: SocketAddr, path: &str) -> Option<String> {
     let answer = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: probe\r\nconnection: close\r\n\r\n");

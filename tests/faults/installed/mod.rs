@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each kind of fault uses its part")]
 
+mod connections;
 mod endpoint;
 mod machine;
 mod objects;
@@ -21,9 +22,10 @@ use serde_json::{Value, json};
 use crate::common::binary::Serving;
 use crate::control_plane::ControlPlane;
 
+use connections::Connections;
 use endpoint::Endpoint;
 pub(crate) use machine::address as machine_address;
-pub(crate) use replica::Replica;
+pub(crate) use replica::{Ended, Replica};
 
 /// What the manifests call the Secret.
 pub(crate) const SECRET: &str = "boundtoken-certificates";
@@ -36,7 +38,9 @@ pub(crate) struct Installed {
     /// How much later than a replica its EndpointSlice changes.
     pub(crate) endpoint_lag: Duration,
     directory: PathBuf,
-    connections: Arc<AtomicU64>,
+    connections: Connections,
+    /// Those that the test itself opened.
+    own_connections: AtomicU64,
 }
 
 impl Installed {
@@ -50,10 +54,33 @@ impl Installed {
             name: name.to_owned(),
             endpoint_lag: Duration::ZERO,
             directory: plane.subdirectory(),
-            connections: Arc::default(),
+            connections: Connections::default(),
+            own_connections: AtomicU64::default(),
         };
         installed.log_in().await;
         installed
+    }
+
+    /// What `new` created, as a manifest.
+    pub(crate) fn manifest(&self) -> String {
+        let items: Vec<Value> = objects::of(&self.name).collect();
+        json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+    }
+
+    /// Applies that as people do, with more arguments for kubectl.
+    pub(crate) fn apply(&self, more: &[&str]) {
+        self.kubectl(&[&["apply", "-f", "-"], more].concat(), &self.manifest());
+    }
+
+    /// Runs kubectl, which must succeed.
+    pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) {
+        let output = tokio::task::block_in_place(|| self.plane.kubectl(arguments, stdin));
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+
+    /// One of these objects.
+    pub(crate) fn manifest_of(&self, kind: &str) -> Value {
+        objects::of(&self.name).find(|object| object["kind"] == kind).unwrap()
     }
 
     /// The ServiceAccount's token, and a kubeconfig that names it.
@@ -100,7 +127,8 @@ impl Installed {
     /// Starts a replica with whatever certificate the arguments name.
     pub(crate) async fn start(&self, kubeconfig: &Path, arguments: &[&str]) -> Replica {
         let listen = SocketAddr::new(machine_address().unwrap(), 0);
-        let serving = Serving::start_with(listen, &self.directory, kubeconfig, arguments);
+        let start = || Serving::start_with(listen, &self.directory, kubeconfig, arguments);
+        let serving = tokio::task::block_in_place(start);
         let endpoint = Endpoint::follow(self, &serving).await;
         Replica::new(serving, endpoint)
     }
@@ -115,7 +143,8 @@ impl Installed {
         self.plane.api.patch(&self.secret_path(), change).await.ok().unwrap();
     }
 
-    fn secret_path(&self) -> String {
+    /// Where the Secret is.
+    pub(crate) fn secret_path(&self) -> String {
         format!("/api/v1/namespaces/{}/secrets/{SECRET}", self.name)
     }
 
@@ -129,9 +158,9 @@ impl Installed {
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
     }
 
-    /// The name under which API servers count calls.
-    pub(crate) fn webhook(&self) -> String {
-        objects::webhook(&self.name)
+    /// The name for which API servers verify what replicas serve.
+    pub(crate) fn service_name(&self) -> String {
+        format!("boundtoken.{}.svc", self.name)
     }
 
     /// Makes a Namespace whose Pods this install is called for.
@@ -140,8 +169,19 @@ impl Installed {
         self.plane.wait_for_service_account(namespace).await;
     }
 
-    /// How many connections all replicas accepted so far, also those that ended.
-    pub(crate) fn connections(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed)
+    /// The name under which API servers count calls.
+    pub(crate) fn webhook(&self) -> String {
+        objects::webhook(&self.name)
+    }
+
+    /// How many connections of API servers all replicas accepted so far, also those that ended.
+    pub(crate) async fn connections(&self) -> u64 {
+        let own = self.own_connections.load(Ordering::Relaxed);
+        self.connections.total().await.saturating_sub(own)
+    }
+
+    /// Notes that the test itself opened a connection.
+    pub(crate) fn note_own_connection(&self) {
+        self.own_connections.fetch_add(1, Ordering::Relaxed);
     }
 }

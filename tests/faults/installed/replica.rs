@@ -30,6 +30,11 @@ impl Replica {
         self
     }
 
+    /// The same of a replica that stays where it is.
+    pub(crate) async fn wait_until_ready(&self) {
+        self.endpoint.ready().await;
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.endpoint.is_ready()
     }

@@ -1,0 +1,121 @@
+//! The `caBundle`, or the whole webhook configuration, is damaged: it is put right within seconds.
+//!
+//! From the damage until API servers have heard of the repair they cannot trust anybody, so creates fail; how
+//! long that lasts is measured.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tokio::time::{interval, sleep};
+
+use crate::Faults;
+use crate::control_plane::eventually;
+use crate::damage::foreign;
+use crate::installed::{Installed, Replica};
+use crate::outage::Outage;
+use crate::scene::{Scene, repair};
+use crate::trust::published;
+
+/// Somebody empties it.
+pub(crate) async fn wiped(faults: Arc<Faults>) {
+    damaged(&faults, "bundle-wiped", &[], "", 1).await;
+}
+
+/// Somebody writes what is no certificate.
+pub(crate) async fn garbage(faults: Arc<Faults>) {
+    damaged(&faults, "bundle-garbage", &[], "garbage", 1).await;
+}
+
+/// Somebody writes the authority of another program, which goes when every replica could have asked for it.
+pub(crate) async fn foreign_authority(faults: Arc<Faults>) {
+    let authority = foreign("other").0.certificate;
+    damaged(&faults, "bundle-foreign", &["--tick=2", "--dwell=4"], &authority, 2).await;
+}
+
+async fn damaged(faults: &Faults, name: &str, more: &[&str], text: &str, writes: usize) {
+    let scene = Scene::new(faults, name, more).await;
+    let bundle = published(&scene.installed).await;
+    let row = scene.through_outage(write(&scene.installed, text)).await;
+    assert_eq!(published(&scene.installed).await, bundle);
+    assert_eq!((scene.writes.secret(), scene.writes.configuration()), (0, writes));
+    faults.report(row);
+}
+
+/// Somebody rewrites it ten times a second, as a broken operator does.
+pub(crate) async fn fought_over(faults: Arc<Faults>) {
+    let scene = Scene::new(&faults, "bundle-fought-over", &[]).await;
+    let fight = faults.size.damage.fight;
+    let (outage, took) = Outage::during(&scene.creator, async {
+        let _ = tokio::time::timeout(fight, keep_writing(&scene.installed)).await;
+        let fought = scene.writes.configuration();
+        // Three at once, and one for each minute.
+        let most = 4 + usize::try_from(fight.as_secs() / 60).unwrap();
+        assert!((1..=most).contains(&fought), "{}", scene.writes);
+        repair("a bundle that is left alone", async || scene.settled().await).await
+    })
+    .await;
+    assert!(took < Duration::from_secs(75), "{took:?}");
+    let ready = async || scene.replicas.iter().all(Replica::is_ready).then_some(());
+    eventually("two ready replicas", ready).await;
+    eventually("a create through each API server", async || {
+        for api in scene.creator.apis() {
+            scene.creator.dry_run(api).await?;
+        }
+        Ok::<_, String>(())
+    })
+    .await;
+    let (row, ()) = scene.under_traffic(async {}).await;
+    assert_eq!(scene.writes.secret(), 0);
+    let (fight, took) = (fight.as_secs(), took.as_secs_f64());
+    faults.report(row.noted(format!(
+        "before that: {fight} s of fight, repaired {took:.1} s after it, {outage}; {}",
+        scene.writes
+    )));
+}
+
+async fn keep_writing(installed: &Installed) {
+    let mut ticks = interval(Duration::from_millis(100));
+    loop {
+        ticks.tick().await;
+        write(installed, "").await;
+    }
+}
+
+/// The configuration goes away, so that nobody is called, and comes back as the manifest has it.
+pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
+    let scene = Scene::new(&faults, "configuration-deleted", &[]).await;
+    let (installed, creator) = (&scene.installed, &scene.creator);
+    let bundle = published(installed).await;
+    let path = installed.configuration_path();
+    installed.plane.api.delete(&path).await.ok().unwrap();
+    for api in creator.apis() {
+        eventually("a Pod that nobody changes", async || match creator.dry_run(api).await {
+            Err(error) if error == "its tokens live [3607] seconds" => Ok(()),
+            other => Err(other),
+        })
+        .await;
+    }
+    // That nobody calls is no reason to become unready, and the probes see it.
+    sleep(Duration::from_secs(3)).await;
+    assert!(scene.replicas.iter().all(Replica::is_ready));
+    let row = scene
+        .through_outage(async {
+            let configuration = installed.manifest_of("MutatingWebhookConfiguration");
+            installed.plane.api.create(&configuration).await.unwrap();
+        })
+        .await;
+    assert_eq!(published(installed).await, bundle);
+    assert_eq!((scene.writes.secret(), scene.writes.configuration()), (0, 1));
+    faults.report(row);
+}
+
+/// Writes a `caBundle` as somebody else.
+pub(crate) async fn write(installed: &Installed, text: &str) {
+    let mut webhooks = installed.configuration().await["webhooks"].take();
+    webhooks[0]["clientConfig"]["caBundle"] = STANDARD.encode(text).into();
+    let change = json!({"webhooks": webhooks});
+    installed.plane.api.patch(&installed.configuration_path(), &change).await.ok().unwrap();
+}

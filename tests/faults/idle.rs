@@ -1,0 +1,91 @@
+//! Restarts while the connections of an API server are idle: it uses them again up to 90 seconds later.
+//!
+//! Since 1.37 an API server chooses a replica for each call, and leaves one alone that is not ready. Those
+//! before it keep to their connections, and so does the API server of these tests that chooses as they do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep_until};
+
+use crate::Faults;
+use crate::installed::{Installed, Replica};
+use crate::rolling::{assert_drained, two};
+use crate::table::Measuring;
+use crate::traffic::Creator;
+
+/// How many Pods come at once.
+const BURST: usize = 40;
+
+/// Every gap, in seconds between two bursts, and how long before the second one the replicas are told to end.
+pub(crate) async fn kept_connections(faults: Arc<Faults>) {
+    for gaps in faults.size.gaps.chunks(10) {
+        join_all(gaps.iter().map(|(gap, before)| gap_of(&faults, *gap, *before))).await;
+    }
+}
+
+/// A burst, silence, the end of both replicas, silence, a burst.
+async fn gap_of(faults: &Faults, gap: u64, before: u64) {
+    let name = format!("idle-{gap}-ended-{before}-before");
+    let installed = Installed::new(&faults.plane, &name).await;
+    let old = two(&installed, &[]).await;
+    let creator = Creator::new(&installed, &[&faults.other]).await;
+    let measuring = Measuring::start(&name, &installed, &[&faults.other]).await;
+    creator.burst(BURST).await;
+    let silent = Instant::now();
+    let new = two(&installed, &[]).await;
+    sleep_until(silent + Duration::from_secs(gap - before)).await;
+    old.iter().for_each(Replica::terminate);
+    sleep_until(silent + Duration::from_secs(gap)).await;
+    creator.burst(BURST).await;
+    let row = measuring.finish(&creator).await;
+    row.assert_none_failed();
+    // At 90 seconds the API server itself leaves a connection.
+    if gap <= 85 {
+        assert!(admissions(&new).await < BURST as u64, "no idle connection was used: {row}");
+    }
+    for replica in old {
+        assert_drained(&replica.end().await);
+    }
+    faults.report(row);
+}
+
+/// The program ends at once, while calls are on their way.
+///
+/// It must be then: of a connection that ends while it is idle an API server takes notice, and dials anew. So
+/// it is tried until the moment is one of those.
+pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
+    let name = "idle-control";
+    let installed = Installed::new(&faults.plane, name).await;
+    let abrupt = ["--shutdown-delay=0", "--shutdown-deadline=0"];
+    let mut old = two(&installed, &abrupt).await;
+    let creator = Creator::new(&installed, &[&faults.other]).await;
+    let measuring = Measuring::start(name, &installed, &[&faults.other]).await;
+    for _ in 0..5 {
+        creator.burst(BURST).await;
+        let silent = Instant::now();
+        let new = two(&installed, &abrupt).await;
+        sleep_until(silent + Duration::from_secs(30)).await;
+        tokio::join!(creator.at_once(BURST), end_at_next_call(&old));
+        if !creator.tally().failures.is_empty() {
+            break;
+        }
+        old = new;
+    }
+    let row = measuring.finish(&creator).await;
+    row.assert_failures("failed to call webhook");
+    faults.report(row);
+}
+
+/// Ends replicas as soon as one of them has answered once more: others are still to be answered.
+async fn end_at_next_call(replicas: &[Replica]) {
+    let before = admissions(replicas).await;
+    while admissions(replicas).await == before {}
+    replicas.iter().for_each(Replica::terminate);
+}
+
+/// How many reviews they have answered together.
+async fn admissions(replicas: &[Replica]) -> u64 {
+    join_all(replicas.iter().map(Replica::admissions)).await.iter().sum()
+}

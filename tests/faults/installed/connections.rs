@@ -1,0 +1,55 @@
+//! How many connections the replicas of an install accepted, each as long as it lived.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use super::endpoint::get;
+
+/// The counters of all replicas, also of those that ended.
+#[derive(Clone, Default)]
+pub(super) struct Connections(Arc<Mutex<Vec<Counter>>>);
+
+#[derive(Clone, Copy)]
+struct Counter {
+    admin: SocketAddr,
+    opened: u64,
+    ended: bool,
+}
+
+impl Connections {
+    /// One more replica; its number.
+    pub(super) fn add(&self, admin: SocketAddr) -> usize {
+        let mut counters = self.0.lock().unwrap();
+        counters.push(Counter { admin, opened: 0, ended: false });
+        counters.len() - 1
+    }
+
+    /// Asks a replica; `None` when it has ended.
+    pub(super) async fn count(&self, number: usize) -> Option<()> {
+        let Counter { admin, opened, ended } = self.0.lock().unwrap()[number];
+        // Less than before if another program got the port meanwhile.
+        let now = if ended { None } else { ask(admin).await.filter(|now| *now >= opened) };
+        let mut counters = self.0.lock().unwrap();
+        match now {
+            Some(now) => counters[number].opened = now,
+            None => counters[number].ended = true,
+        }
+        now.map(drop)
+    }
+
+    /// All of them, as of now.
+    pub(super) async fn total(&self) -> u64 {
+        let count = self.0.lock().unwrap().len();
+        for number in 0..count {
+            self.count(number).await;
+        }
+        self.0.lock().unwrap().iter().map(|counter| counter.opened).sum()
+    }
+}
+
+/// What `/metrics` says, if it says it to the end.
+async fn ask(admin: SocketAddr) -> Option<u64> {
+    let metrics = get(admin, "/metrics").await.filter(|metrics| metrics.ends_with("# EOF\n"))?;
+    let opened = metrics.lines().find_map(|line| line.strip_prefix("boundtoken_connections_opened_total "));
+    opened?.parse().ok()
+}

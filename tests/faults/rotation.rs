@@ -1,0 +1,193 @@
+//! Certificates that change under traffic: the serving certificate, its authority, the authority's key.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::Faults;
+use crate::common::binary::run;
+use crate::control_plane::eventually;
+use crate::installed::{Installed, Replica};
+use crate::rolling::two;
+use crate::table::Measuring;
+use crate::traffic::Creator;
+
+/// Certificates that live for seconds; the rules are the same.
+const RENEWED: [&str; 4] = ["--serving-life=30", "--authority-life=90", "--dwell=5", "--tick=1"];
+
+/// A change of the key takes seconds. A replica writes the Secret ten times a minute at most, which has to do.
+const FORCED: [&str; 4] = ["--serving-life=180", "--authority-life=600", "--dwell=5", "--tick=2"];
+
+/// More calls at once than two API servers keep connections, one of them 25 to all replicas together.
+const MANY: usize = 80;
+
+/// What came into the Secret so far.
+#[derive(Debug, Default)]
+struct Seen {
+    serving: BTreeSet<String>,
+    authorities: BTreeSet<String>,
+    keys: BTreeSet<String>,
+}
+
+impl Seen {
+    async fn look(&mut self, installed: &Installed) {
+        let data = &installed.secret().await["data"];
+        for (key, seen) in
+            [("tls.crt", &mut self.serving), ("ca.crt", &mut self.authorities), ("ca.key", &mut self.keys)]
+        {
+            seen.extend(data[key].as_str().map(str::to_owned));
+        }
+    }
+
+    /// How often each was replaced.
+    fn rotations(&self) -> [usize; 3] {
+        [&self.serving, &self.authorities, &self.keys].map(|seen| seen.len().saturating_sub(1))
+    }
+}
+
+/// Serving certificate and authority are renewed when they are due.
+pub(crate) async fn renewals(faults: Arc<Faults>) {
+    let installs = 0..faults.size.rotating;
+    join_all(installs.map(|number| renewals_of(&faults, number))).await;
+}
+
+async fn renewals_of(faults: &Faults, number: usize) {
+    let name = format!("renewals-{number}");
+    let wanted = [faults.size.serving_certificates, faults.size.authorities];
+    rotate(faults, &name, &RENEWED, async |installed, creator| {
+        let mut seen = Seen::default();
+        loop {
+            let before = seen.rotations();
+            seen.look(installed).await;
+            let [serving, authorities, keys] = seen.rotations();
+            assert_eq!(keys, 0, "a renewal keeps the key");
+            if serving >= wanted[0] && authorities >= wanted[1] {
+                return;
+            }
+            if seen.rotations() != before {
+                shake_hands(installed, creator).await;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    })
+    .await;
+}
+
+/// Nothing in the Secret changes more often than that.
+const POLL: Duration = Duration::from_millis(250);
+
+/// A new key is forced, again as soon as it signs.
+pub(crate) async fn new_keys(faults: Arc<Faults>) {
+    rotate(&faults, "new-keys", &FORCED, async |installed, creator| {
+        for _ in 0..faults.size.keys {
+            let before = installed.secret().await["data"].take();
+            force_new_key(installed).await;
+            wait_for_new_key(installed, &before).await;
+            shake_hands(installed, creator).await;
+        }
+    })
+    .await;
+}
+
+/// Ever more calls at once, until API servers need new connections, over which they see what is served now.
+async fn shake_hands(installed: &Installed, creator: &Creator) {
+    let before = installed.connections().await;
+    for doubled in 0..4 {
+        creator.burst(MANY << doubled).await;
+        if installed.connections().await > before {
+            return;
+        }
+    }
+}
+
+/// Asks for a new key, as docs/certificates.md says.
+pub(crate) async fn force_new_key(installed: &Installed) {
+    installed
+        .change_secret(&json!({"metadata": {"annotations": {"boundtoken.dev/new-key": "please"}}}))
+        .await;
+}
+
+/// Until a certificate under another key is in the Secret.
+pub(crate) async fn wait_for_new_key(installed: &Installed, before: &Value) {
+    eventually("a new key that signs", async || {
+        let data = &installed.secret().await["data"];
+        (data["ca.key"] != before["ca.key"] && data["tls.crt"] != before["tls.crt"]).then_some(())
+    })
+    .await;
+}
+
+/// Traffic to two replicas while their certificates change.
+async fn rotate(faults: &Faults, name: &str, lives: &[&str], change: impl AsyncFnOnce(&Installed, &Creator)) {
+    let installed = Installed::new(&faults.plane, name).await;
+    let _replicas = two(&installed, lives).await;
+    let creator = Creator::new(&installed, &faults.apis()).await;
+    let measuring = Measuring::start(name, &installed, &faults.apis()).await;
+    let traffic = creator.start(faults.size.rate);
+    change(&installed, &creator).await;
+    traffic.stop().await;
+    let row = measuring.finish(&creator).await;
+    row.assert_zero();
+    faults.report(row);
+}
+
+/// What others do: the certificate is replaced in its file, and the `caBundle` when somebody comes to it.
+pub(crate) async fn control_without_an_order(faults: Arc<Faults>) {
+    let name = "rotation-control";
+    let installed = Installed::new(&faults.plane, name).await;
+    let files = installed.directory().join("tls");
+    make_certificates(&files, name);
+    let (certificate, key) = (files.join("tls.crt"), files.join("tls.key"));
+    publish(&installed, &files).await;
+    let certificate = format!("--tls-cert={}", certificate.display());
+    let arguments = [certificate, format!("--tls-key={}", key.display())];
+    let [one, other] = two_with(&installed, &arguments.each_ref().map(String::as_str)).await;
+    let creator = Creator::new(&installed, &faults.apis()).await;
+    let measuring = Measuring::start(name, &installed, &faults.apis()).await;
+
+    let new = installed.directory().join("new");
+    make_certificates(&new, name);
+    for file in ["tls.crt", "tls.key"] {
+        std::fs::rename(new.join(file), files.join(file)).unwrap();
+    }
+    for replica in [&one, &other] {
+        eventually("the new certificate", async || {
+            let metrics = replica.serving.metrics().await;
+            metrics.contains("boundtoken_certificate_rotations_total{result=\"success\"} 1").then_some(())
+        })
+        .await;
+    }
+    creator.burst(MANY).await;
+    publish(&installed, &new).await;
+    let row = measuring.finish(&creator).await;
+    row.assert_failures("x509: certificate signed by unknown authority");
+    faults.report(row);
+}
+
+async fn two_with(installed: &Installed, arguments: &[&str]) -> [Replica; 2] {
+    let kubeconfig = installed.kubeconfig();
+    let (one, other) =
+        tokio::join!(installed.start(&kubeconfig, arguments), installed.start(&kubeconfig, arguments));
+    [one.ready().await, other.ready().await]
+}
+
+/// An authority and a serving certificate in a directory.
+fn make_certificates(directory: &Path, name: &str) {
+    let directory = directory.to_str().unwrap();
+    let output = run(&["certs", "--tls-dir", directory, "--tls-dns", &format!("boundtoken.{name}.svc")]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Writes the authority of a directory into the `caBundle`.
+async fn publish(installed: &Installed, directory: &Path) {
+    let bundle = STANDARD.encode(std::fs::read(directory.join("ca.crt")).unwrap());
+    let mut webhooks = installed.configuration().await["webhooks"].take();
+    webhooks[0]["clientConfig"]["caBundle"] = bundle.into();
+    let path = installed.configuration_path();
+    installed.plane.api.patch(&path, &json!({"webhooks": webhooks})).await.ok().unwrap();
+}

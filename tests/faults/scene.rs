@@ -1,0 +1,108 @@
+//! Two replicas that are ready and at rest, what they write, and Pods that are created meanwhile.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::SemaphorePermit;
+use tokio::time::sleep;
+
+use crate::Faults;
+use crate::control_plane::eventually;
+use crate::installed::{Installed, Replica};
+use crate::outage::Outage;
+use crate::table::{Measuring, Row};
+use crate::traffic::Creator;
+use crate::trust::{settled, trusted};
+use crate::written::Writes;
+
+/// How soon damage is repaired.
+const SOON: Duration = Duration::from_secs(10);
+
+/// An install of its own.
+pub(crate) struct Scene<'a> {
+    pub(crate) installed: Installed,
+    pub(crate) writes: Writes,
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) creator: Creator,
+    faults: &'a Faults,
+    _turn: SemaphorePermit<'a>,
+    more: &'a [&'a str],
+}
+
+impl<'a> Scene<'a> {
+    /// `more` are arguments of `boundtoken serve`.
+    pub(crate) async fn new(faults: &'a Faults, name: &str, more: &'a [&'a str]) -> Self {
+        let turn = faults.turn().await;
+        let installed = Installed::new(&faults.plane, name).await;
+        let writes = Writes::watch(&installed).await;
+        let start = || installed.replica_by(&writes.kubeconfig, more);
+        let (one, other) = tokio::join!(start(), start());
+        let replicas = vec![one.ready().await, other.ready().await];
+        let creator = Creator::new(&installed, &faults.apis()).await;
+        eventually("two replicas at rest", async || settled(&installed, &replicas).await).await;
+        writes.reset();
+        Self { installed, writes, replicas, creator, faults, _turn: turn, more }
+    }
+
+    /// One more replica, which may not get ready.
+    pub(crate) async fn start(&self) -> Replica {
+        self.installed.replica_by(&self.writes.kubeconfig, self.more).await
+    }
+
+    /// Whether there is nothing left to do.
+    pub(crate) async fn settled(&self) -> Result<(), String> {
+        settled(&self.installed, &self.replicas).await
+    }
+
+    /// Whether API servers trust what is served.
+    pub(crate) async fn trusted(&self) -> Result<(), String> {
+        trusted(&self.installed, &self.replicas).await
+    }
+
+    /// Pods are created while something happens and for a while after it: no create fails.
+    pub(crate) async fn under_traffic<T>(&self, happens: impl Future<Output = T>) -> (Row, T) {
+        let (apis, size) = (self.faults.apis(), self.faults.size.damage);
+        let measuring = Measuring::start(&self.installed.name, &self.installed, &apis).await;
+        let traffic = self.creator.start(size.rate);
+        let happened = happens.await;
+        // API servers keep their connections to those that are there; to this one they need new ones.
+        let connections = self.installed.connections().await;
+        let third = self.start().await.ready().await;
+        sleep(size.after).await;
+        self.trusted().await.unwrap();
+        traffic.stop().await;
+        drop(third);
+        let row = measuring.finish(&self.creator).await;
+        row.assert_zero();
+        assert!(self.installed.connections().await > connections, "{row}");
+        (row, happened)
+    }
+
+    /// How long creates fail after damage that nobody who serves can prevent, and that none does once it is repaired.
+    pub(crate) async fn through_outage(&self, damage: impl Future<Output = ()>) -> Row {
+        let (outage, took) = Outage::during(&self.creator, async {
+            damage.await;
+            let took = repair("a bundle that verifies", async || self.trusted().await).await;
+            // Long enough to see that it is over.
+            sleep(SOON * 3 / 2).await;
+            took
+        })
+        .await;
+        let (row, _) = self.under_traffic(repair("replicas at rest", async || self.settled().await)).await;
+        assert!(outage.lasted() < SOON, "{row} {outage:?}");
+        self.repaired(row, took, &format!("before that: {outage}, "))
+    }
+
+    /// The row of damage that was repaired soon.
+    pub(crate) fn repaired(&self, row: Row, took: Duration, before: &str) -> Row {
+        let row = row.noted(format!("{before}repaired after {:.2} s; {}", took.as_secs_f64(), self.writes));
+        assert!(took < SOON, "{row}");
+        row
+    }
+}
+
+/// How long it takes until something is as it should be.
+pub(crate) async fn repair(what: &str, ask: impl AsyncFnMut() -> Result<(), String>) -> Duration {
+    let began = Instant::now();
+    eventually(what, ask).await;
+    began.elapsed()
+}

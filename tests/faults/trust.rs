@@ -1,0 +1,104 @@
+//! Whether what replicas serve is what API servers trust, and whether nothing is left to do.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::installed::{Installed, Replica};
+
+type Certificates = Vec<CertificateDer<'static>>;
+
+/// Every replica serves what the published bundle verifies.
+pub(crate) async fn trusted(installed: &Installed, replicas: &[Replica]) -> Result<(), String> {
+    verified_by(&published(installed).await, installed, replicas).await
+}
+
+/// Every replica serves what these authorities verify.
+pub(crate) async fn verified_by(
+    authorities: &[CertificateDer<'static>],
+    installed: &Installed,
+    replicas: &[Replica],
+) -> Result<(), String> {
+    for replica in replicas {
+        served(installed, replica, authorities).await?;
+    }
+    Ok(())
+}
+
+/// Moreover, that is what the Secret holds, and the authority in it is the only one that anybody knows.
+pub(crate) async fn settled(installed: &Installed, replicas: &[Replica]) -> Result<(), String> {
+    let (secret, bundle) = (installed.secret().await, published(installed).await);
+    let authority = held(&secret, "ca.crt");
+    if authority.len() != 1 || bundle != authority {
+        return Err(format!("{} published, {} in the Secret", bundle.len(), authority.len()));
+    }
+    if let Some(more) = ["next-ca.crt", "old-ca.crt"].iter().find(|key| !held(&secret, key).is_empty()) {
+        return Err(format!("the Secret holds {more}"));
+    }
+    for name in ["ca", "tls"] {
+        key_fits(&secret, name)?;
+    }
+    let leaf = held(&secret, "tls.crt");
+    for replica in replicas {
+        if leaf != [served(installed, replica, &bundle).await?] {
+            return Err("a replica serves another certificate than that of the Secret".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The authorities that API servers trust.
+pub(crate) async fn published(installed: &Installed) -> Certificates {
+    let configuration = installed.configuration().await;
+    certificates(&configuration["webhooks"][0]["clientConfig"]["caBundle"])
+}
+
+/// The certificates under a key of the Secret.
+pub(crate) fn held(secret: &Value, key: &str) -> Certificates {
+    certificates(&secret["data"][key])
+}
+
+/// Whether a key of the Secret is that of the certificate beside it.
+fn key_fits(secret: &Value, name: &str) -> Result<(), String> {
+    let key = PrivateKeyDer::from_pem_slice(&bytes(&secret["data"][format!("{name}.key")]));
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let certificates = held(secret, &format!("{name}.crt"));
+    let pair = CertifiedKey::from_der(certificates, key.map_err(|error| error.to_string())?, &provider);
+    pair.map(drop).map_err(|error| format!("{name}: {error}"))
+}
+
+/// None if there are none, or if one is damaged.
+fn certificates(text: &Value) -> Certificates {
+    CertificateDer::pem_slice_iter(&bytes(text)).collect::<Result<_, _>>().unwrap_or_default()
+}
+
+fn bytes(text: &Value) -> Vec<u8> {
+    STANDARD.decode(text.as_str().unwrap_or_default()).unwrap_or_default()
+}
+
+/// What a replica serves, provided that a client accepts it who trusts these authorities.
+async fn served(
+    installed: &Installed,
+    replica: &Replica,
+    trusted: &[CertificateDer<'static>],
+) -> Result<CertificateDer<'static>, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from(installed.service_name()).unwrap();
+    let stream = TcpStream::connect(replica.serving.listen).await.map_err(|error| error.to_string())?;
+    installed.note_own_connection();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    let stream = stream.map_err(|error| error.to_string())?;
+    Ok(stream.get_ref().1.peer_certificates().unwrap()[0].clone())
+}

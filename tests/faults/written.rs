@@ -1,0 +1,75 @@
+//! How often boundtoken's replicas write, as a proxy before the API server sees it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Method;
+
+use crate::common::between::{Between, Effect};
+use crate::installed::Installed;
+
+/// The way of all replicas of an install to the API server.
+pub(crate) struct Writes {
+    /// With it a replica takes this way.
+    pub(crate) kubeconfig: PathBuf,
+    counts: Arc<Counts>,
+    between: Between,
+}
+
+/// Writes that took effect.
+#[derive(Default)]
+struct Counts {
+    secret: AtomicUsize,
+    configuration: AtomicUsize,
+}
+
+impl Writes {
+    pub(crate) async fn watch(installed: &Installed) -> Self {
+        let kubeconfig = installed.kubeconfig();
+        let between = Between::start(&kubeconfig).await;
+        let (counts, mut effects) = (Arc::<Counts>::default(), between.effects());
+        let counted = Arc::clone(&counts);
+        tokio::spawn(async move {
+            while let Some(effect) = effects.recv().await {
+                let count = if is_of_secret(&effect) { &counted.secret } else { &counted.configuration };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self { kubeconfig: between.lead(&kubeconfig), counts, between }
+    }
+
+    /// Of the Secret.
+    pub(crate) fn secret(&self) -> usize {
+        self.counts.secret.load(Ordering::Relaxed)
+    }
+
+    /// Of the webhook configuration.
+    pub(crate) fn configuration(&self) -> usize {
+        self.counts.configuration.load(Ordering::Relaxed)
+    }
+
+    /// How often a replica tried, also those that came too late.
+    pub(crate) fn tries(&self) -> usize {
+        self.between.count(|method, _| method == Method::PATCH)
+    }
+
+    /// From here on.
+    pub(crate) fn reset(&self) {
+        self.counts.secret.store(0, Ordering::Relaxed);
+        self.counts.configuration.store(0, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Display for Writes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (secret, configuration) = (self.secret(), self.configuration());
+        write!(formatter, "writes: {secret} of the Secret, {configuration} of the configuration")
+    }
+}
+
+/// Whether it is the Secret that was written.
+pub(crate) fn is_of_secret(effect: &Effect) -> bool {
+    effect.path.contains("/secrets/")
+}
