@@ -40,3 +40,9 @@ pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
         .filter(|event| event["objectRef"]["namespace"] == namespace)
         .collect()
 }
+
+/// Everything, oldest first.
+pub(super) fn requests(log: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(log).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}

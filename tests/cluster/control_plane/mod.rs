@@ -151,6 +151,11 @@ impl ControlPlane {
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
         audit::events(&self.directory.join(audit::LOG), namespace)
     }
+
+    /// What was asked of the API server and answered, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        audit::requests(&self.directory.join(audit::LOG))
+    }
 }
 
 /// What is asked for, or perhaps what there is instead.
