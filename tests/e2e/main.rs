@@ -74,7 +74,8 @@ fn run(runtime: &Runtime, arguments: &Arguments, cluster: &Arc<Cluster>) -> Conc
         // The last one: it judges what all the others caused.
         trials.extend(trials![runtime, cluster, rights::are_the_least]);
     } else {
-        let left_out: Vec<_> = of_the_node(runtime, cluster).iter().map(|trial| trial.name().to_owned()).collect();
+        let left_out: Vec<_> =
+            of_the_node(runtime, cluster).iter().map(|trial| trial.name().to_owned()).collect();
         println!("left out, since these need a node of their own: {}", left_out.join(", "));
     }
     let alone = libtest_mimic::run(&threads(1), trials);

@@ -58,7 +58,8 @@ pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
     let change = serde_json::json!({"metadata": {"annotations": {"boundtoken.dev/ttl": "3h"}}});
     cluster.api.patch(shop, &change).await.ok().unwrap();
     for pod in &pods {
-        eventually("the new settings of shop", async || patches_to(pod, &authority, 10800).then_some(())).await;
+        eventually("the new settings of shop", async || patches_to(pod, &authority, 10800).then_some(()))
+            .await;
     }
     println!(
         "API server away for {AWAY:?}: each replica answered {rounds} times; back after {answering:.1?}, \
@@ -85,7 +86,8 @@ pub(crate) async fn all_replicas_killed(cluster: Arc<Cluster>) {
         pods.iter().all(|pod| pod["status"]["containerStatuses"][0]["restartCount"] == 1).then_some(())
     })
     .await;
-    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &namespace).await.outcome).await;
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &namespace).await.outcome)
+        .await;
     println!("all replicas killed: a labelled Pod after {:.1?}", killed.elapsed());
 }
 
@@ -143,7 +145,11 @@ fn patches_to(pod: &Value, authority: &std::path::Path, seconds: u64) -> bool {
 }
 
 fn curl(arguments: &[&str]) -> Output {
-    Command::new("curl").args(["--silent", "--show-error", "--fail", "--max-time", "5"]).args(arguments).output().unwrap()
+    Command::new("curl")
+        .args(["--silent", "--show-error", "--fail", "--max-time", "5"])
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn address(pod: &Value) -> &str {

@@ -104,10 +104,7 @@ pub(crate) async fn a_token_for_vault(cluster: Arc<Cluster>) {
         assert_eq!(review(&cluster, &token, "vault").await["authenticated"], true);
         let default = pods::token(&cluster, &pod, &format!("{DEFAULT}/token"));
         let api_server = claims(&default)["aud"][0].clone();
-        assert_ne!(
-            review(&cluster, &token, api_server.as_str().unwrap()).await["authenticated"],
-            true
-        );
+        assert_ne!(review(&cluster, &token, api_server.as_str().unwrap()).await["authenticated"], true);
         assert_eq!(lifetime(&default), 3600);
     }
 }

@@ -55,8 +55,7 @@ pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
 
 /// Uninstalls while Pods are created with and without the label.
 async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
-    let [labelled, unlabelled] =
-        ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
+    let [labelled, unlabelled] = ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
     let [with, without] = [&labelled, &unlabelled].map(|namespace| Traffic::start(&cluster.api, namespace));
     let began = Instant::now();
     cluster.shell(uninstall);

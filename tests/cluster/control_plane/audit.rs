@@ -41,8 +41,8 @@ pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Everything, oldest first.
+/// Everything, oldest first; but for a line that an API server did not finish, because it was killed.
 pub(super) fn requests(log: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(log).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
