@@ -12,6 +12,7 @@ mod runtime;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -93,29 +94,37 @@ impl Node {
         .await;
     }
 
-    /// The kubelet took down what it had.
-    async fn wait_until_empty(&self) {
-        eventually("a node without Pods", async || {
-            self.plane.api.list("/api/v1/pods").await.is_empty().then_some(())
-        })
-        .await;
-    }
-
     /// Removes every Pod, stops every process, takes back what the machine got.
     pub(crate) async fn stop(&self) {
         // Nobody makes new ones.
         self.plane.kill("kube-controller-manager");
-        for namespace in self.plane.api.list("/api/v1/namespaces").await {
-            let name = namespace["metadata"]["name"].as_str().unwrap();
-            self.plane.api.delete(&format!("/api/v1/namespaces/{name}/pods?gracePeriodSeconds=0")).await;
+        if tokio::time::timeout(PATIENCE, self.remove_pods()).await.is_err() {
+            eprintln!("Pods were left on the node after {PATIENCE:?}");
         }
-        self.wait_until_empty().await;
         self.containerd.stop_containers();
         self.plane.stop_processes();
         self.remains.clear();
         self.network.tear_down();
     }
+
+    /// Until the kubelet took down what it had.
+    async fn remove_pods(&self) {
+        while let Ok(pods) = self.plane.api.get("/api/v1/pods?fieldSelector=spec.nodeName=node").await {
+            let mut left = list(&pods["items"]).peekable();
+            if left.peek().is_none() {
+                return;
+            }
+            for pod in left {
+                let name = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+                let path = format!("/api/v1/namespaces/{}/pods/{}", name("namespace"), name("name"));
+                self.plane.api.delete(&format!("{path}?gracePeriodSeconds=1")).await;
+            }
+        }
+    }
 }
+
+/// How long a kubelet may take to end its Pods.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const API_SERVER: &str = "kube-apiserver";
 
