@@ -121,6 +121,8 @@ impl Cluster {
             Some(node) => node.stop().await,
             None => self.leave().await,
         }
+        // When somebody interrupts the tests, nothing is dropped.
+        let _ = std::fs::remove_dir_all(self.workplace());
     }
 
     /// Removes what the tests made in somebody's cluster.

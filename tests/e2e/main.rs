@@ -55,10 +55,12 @@ fn main() -> ExitCode {
 
 /// Leaves nothing behind when somebody interrupts the tests.
 fn stop_on_signal(runtime: &Runtime, cluster: &Arc<Cluster>) {
-    let (handle, cluster) = (runtime.handle().clone(), Arc::clone(cluster));
+    let (handle, cluster) = (runtime.handle().clone(), Arc::downgrade(cluster));
     std::thread::spawn(move || {
         let code = handle.block_on(interrupted());
-        handle.block_on(cluster.stop());
+        if let Some(cluster) = cluster.upgrade() {
+            handle.block_on(cluster.stop());
+        }
         std::process::exit(code.into());
     });
 }

@@ -36,7 +36,7 @@ pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
     for pod in &pods {
         eventually("the settings of shop", async || patches_to(pod, &authority, 7200).then_some(())).await;
     }
-    let away = cluster.node().without_api_server();
+    let away = cluster.node().without_api_server().await;
     let (began, mut rounds) = (Instant::now(), 0);
     while began.elapsed() < AWAY {
         for pod in &pods {
@@ -51,7 +51,7 @@ pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
     }
     drop(away);
     let back = Instant::now();
-    eventually("an API server", async || cluster.api.get(shop).await).await;
+    cluster.node().wait_until_api_server_ready().await;
     let answering = back.elapsed();
     eventually("a Pod in a labelled Namespace", async || create(&cluster.api, "shop").await.outcome).await;
     let created = back.elapsed();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::node::{LEAVING, READY};
 
 const USER: &str = "system:serviceaccount:boundtoken:boundtoken";
 
@@ -14,11 +15,13 @@ type Right = (String, String);
 
 /// Each right was used, and none was missed.
 ///
-/// Who uninstalls takes the rights from replicas that still run, so refusals count only while they are granted.
+/// Who uninstalls takes the rights from replicas that still run, and an API server that starts does not know the
+/// rights yet; so refusals count only while they are granted and known.
 pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
     let (mut used, mut missed, mut away) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for event in cluster.node().requests() {
         note_removal(&event, &mut away);
+        note_restart(&event, &mut away);
         if event["user"]["username"] != USER || event["objectRef"].is_null() {
             continue;
         }
@@ -26,7 +29,7 @@ pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
         if event["responseStatus"]["code"] != 403 {
             used.insert(right);
         } else if granting(&right.1).iter().all(|grant| !away.contains(*grant)) {
-            missed.push(right);
+            missed.push((right, event["annotations"].clone()));
         }
     }
     println!("rights used: {used:?}");
@@ -34,9 +37,22 @@ pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
     assert_eq!(granted(), used);
 }
 
-/// The kinds of objects that grant something to boundtoken.
-fn granting(resource: &str) -> [&'static str; 2] {
-    if resource == "secrets" { ["roles", "rolebindings"] } else { ["clusterroles", "clusterrolebindings"] }
+/// The kinds of objects that grant something to boundtoken, and the API server that knows them.
+fn granting(resource: &str) -> [&'static str; 3] {
+    if resource == "secrets" {
+        ["roles", "rolebindings", LEAVING]
+    } else {
+        ["clusterroles", "clusterrolebindings", LEAVING]
+    }
+}
+
+/// Keeps [`LEAVING`] while the API server is away or does not know everything.
+fn note_restart(event: &Value, away: &mut BTreeSet<String>) {
+    if event["requestURI"] == LEAVING {
+        away.insert(LEAVING.to_owned());
+    } else if event["requestURI"] == READY && event["responseStatus"]["code"] == 200 {
+        away.remove(LEAVING);
+    }
 }
 
 /// Keeps those kinds of which ours is deleted at this point of the log.

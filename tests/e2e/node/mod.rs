@@ -77,10 +77,18 @@ impl Node {
         self.plane.restart(name);
     }
 
-    /// Kills the API server; it starts once more when the guard is dropped.
-    pub(crate) fn without_api_server(&self) -> impl Drop {
+    /// Kills the API server, which writes [`LEAVING`] into its audit log before.
+    ///
+    /// It starts once more when the guard is dropped.
+    pub(crate) async fn without_api_server(&self) -> impl Drop {
+        self.plane.api.get(LEAVING).await.unwrap();
         self.plane.kill(API_SERVER);
         Away(self)
+    }
+
+    /// Until the API server knows everything again, which it says in [`READY`].
+    pub(crate) async fn wait_until_api_server_ready(&self) {
+        eventually("a ready API server", async || self.plane.api.get(READY).await).await;
     }
 
     /// The node says that it can run Pods.
@@ -127,6 +135,12 @@ impl Node {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const API_SERVER: &str = "kube-apiserver";
+
+/// What the API server is asked last before it is killed.
+pub(crate) const LEAVING: &str = "/livez?before=restart";
+
+/// Answered with 200 by an API server that has everything in its caches.
+pub(crate) const READY: &str = "/readyz";
 
 /// A time without API server.
 struct Away<'a>(&'a Node);
