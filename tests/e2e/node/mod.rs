@@ -109,7 +109,6 @@ impl Node {
         if tokio::time::timeout(PATIENCE, self.remove_pods()).await.is_err() {
             eprintln!("Pods were left on the node after {PATIENCE:?}");
         }
-        self.containerd.stop_containers();
         self.plane.stop_processes();
         self.remains.clear();
         self.network.tear_down();
@@ -127,6 +126,8 @@ impl Node {
                 let path = format!("/api/v1/namespaces/{}/pods/{}", name("namespace"), name("name"));
                 self.plane.api.delete(&format!("{path}?gracePeriodSeconds=1")).await;
             }
+            // Those that take their time to leave would go on doing so.
+            self.containerd.stop_containers();
         }
     }
 }

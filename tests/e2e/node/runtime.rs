@@ -76,7 +76,8 @@ conf_dir = "{directory}/cni"
 
     /// Ends every container; containerd itself is one of the cluster's processes.
     pub(super) fn stop_containers(&self) {
-        for task in run(&mut self.ctr(&["tasks", "list", "--quiet"])).lines() {
+        let tasks = self.ctr(&["tasks", "list", "--quiet"]).output().unwrap().stdout;
+        for task in String::from_utf8_lossy(&tasks).lines() {
             let _ = self.ctr(&["tasks", "delete", "--force", task]).output();
         }
     }
