@@ -121,6 +121,7 @@ fn of_the_node(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
         tokens::clients_of_the_api_server_work_on,
         outage::an_api_server_away_for_a_minute,
         outage::all_replicas_killed,
+        outage::all_replicas_hang,
         existing::by_its_kubeconfig,
     ]
 }

@@ -91,6 +91,32 @@ pub(crate) async fn all_replicas_killed(cluster: Arc<Cluster>) {
     println!("all replicas killed: a labelled Pod after {:.1?}", killed.elapsed());
 }
 
+/// Replicas that hang are no longer called after seconds, and started again by the kubelet.
+pub(crate) async fn all_replicas_hang(cluster: Arc<Cluster>) {
+    const COUNT: usize = 30;
+    install(&cluster).await;
+    let labelled = cluster.namespace("hanging-set", Some(&[])).await;
+    let unlabelled = cluster.namespace("hanging-not-set", None).await;
+    for pid in processes::of_pods(&replicas(&cluster).await) {
+        kill_process(pid, Signal::STOP).unwrap();
+    }
+    let hung = Instant::now();
+    let (median, longest) = creations(&cluster.api, &unlabelled, COUNT).await;
+    let refused = create(&cluster.api, &labelled).await;
+    let first = refused.took;
+    eventually("nobody to call", async || (called(&cluster).await == 0).then_some(())).await;
+    let noticed = hung.elapsed();
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &labelled).await.outcome).await;
+    let recovered = hung.elapsed();
+    println!(
+        "all replicas hang: a labelled Pod is refused after {first:.1?} ({}), others take {median:.1?}, at most \
+         {longest:.1?}; not called any more after {noticed:.1?}, a labelled Pod after {recovered:.1?}",
+        refused.outcome.unwrap_err(),
+    );
+    assert!(longest < NORMAL);
+    assert!(recovered < Duration::from_mins(1));
+}
+
 /// Without replicas the protection holds, says so where it applies, and slows nobody else down.
 pub(crate) async fn scaled_to_zero(cluster: Arc<Cluster>) {
     const COUNT: usize = 30;
