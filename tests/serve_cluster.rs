@@ -12,6 +12,7 @@ mod common;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -34,7 +35,8 @@ fn namespace(name: &str) -> Value {
     json!({"metadata": metadata})
 }
 
-/// An API server with one Namespace, `web`, until it is told that the Namespace is deleted.
+/// An API server with one Namespace, `web`, until it is told that the Namespace is deleted; and with `default`,
+/// which is about to be.
 struct ApiServer {
     address: SocketAddr,
     deleted: watch::Sender<bool>,
@@ -74,6 +76,9 @@ async fn serve(mut stream: TcpStream, mut deleted: watch::Receiver<bool>) {
     }
     let (status, body) = if head.starts_with("GET /api/v1/namespaces?") {
         (200, json!({"metadata": {"resourceVersion": "5"}, "items": [namespace("web")]}))
+    } else if head.starts_with("GET /api/v1/namespaces/default ") {
+        let metadata = json!({"name": "default", "deletionTimestamp": "2030-01-01T00:00:00Z"});
+        (200, json!({"metadata": metadata}))
     } else {
         (404, json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"}))
     };
@@ -137,6 +142,23 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
     }
     let audiences = lines.iter().find(|line| line.contains("--api-audiences")).unwrap();
     assert!(audiences.contains("\"audiences\":\"https://issuer.example\""), "{audiences}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_being_uninstalled_waits_for_no_idle_connection() {
+    let api_server = ApiServer::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let kubeconfig = kubeconfig(&directory, api_server.address);
+    let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &[]);
+    let mut idle = server.webhook().await;
+    idle.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    server.signal(Signal::TERM);
+    // The whole delay is 15 s, and an idle connection alone would take until the deadline, 110 s.
+    let began = Instant::now();
+    let (code, lines) = server.end();
+    assert!(began.elapsed().as_secs() < 15, "{lines:#?}");
+    assert_eq!(code, Some(0), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("this install is being removed")), "{lines:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

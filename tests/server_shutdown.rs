@@ -113,6 +113,22 @@ async fn without_connections_the_delay_is_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_not_needed_waits_for_no_idle_connection() {
+    let server = start(no_namespaces(), 512);
+    let mut idle = server.connect().await;
+    idle.get("/").await;
+    let mut busy = server.connect().await;
+    busy.send(head("/mutate", "application/json", 2)).await;
+    signal(&server).await;
+    let began = Instant::now();
+    server.unneeded.cancel();
+    busy.send("{}").await;
+    assert_eq!(busy.answer().await.unwrap().status, 400);
+    assert_eq!(server.end.await.unwrap(), End::Unneeded);
+    assert_eq!(began.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_that_nobody_accepted_yet_are_served() {
     let server = start(Arc::new(Slow), 1);
     let mut first = server.connect().await;

@@ -17,6 +17,9 @@ pub const WRITE: Duration = Duration::from_secs(10);
 /// A whole answer, from the end of the handler to its last byte. No API server waits longer for one.
 pub const ANSWER: Duration = Duration::from_secs(30);
 
+/// For the answers under way of a server that nobody will call any more.
+pub const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// A connection without a request. It must exceed the 90 s of the API server, which does not
 /// repeat a POST that meets a closing connection. A new connection counts as idle, because
 /// Go keeps connections in its pool that it dialled and did not need.

@@ -3,7 +3,8 @@
 //! It ends in four steps. A first signal makes `/readyz` fail and every answer the last one of
 //! its connection, while serving goes on. After `shutdown_delay`, when nobody sends new
 //! connections any more, accepting stops. When the last connection has ended, or at
-//! `shutdown_deadline`, [`Server::run`] returns. A second signal returns at once.
+//! `shutdown_deadline`, [`Server::run`] returns. A second signal returns at once. Whoever is not
+//! needed any more waits for the answers under way only.
 
 pub mod accept;
 pub mod admin;
@@ -27,7 +28,7 @@ use axum::Router;
 use rustls::ServerConfig;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,6 +48,8 @@ pub enum End {
     Deadline,
     /// Every connection had ended.
     Drained,
+    /// Nobody will call any more.
+    Unneeded,
 }
 
 /// What a server serves, and how it ends.
@@ -68,6 +71,8 @@ pub struct Server {
     pub shutdown_deadline: Duration,
     /// Cancelled at the first signal.
     pub draining: CancellationToken,
+    /// Cancelled during a shutdown when nobody will call any more.
+    pub unneeded: CancellationToken,
 }
 
 impl Server {
@@ -88,8 +93,15 @@ impl Server {
         );
         tokio::select! {
             end = self.drain(began, stop, accepting, &connections) => end,
+            () = self.last_answers() => End::Unneeded,
             () = next(&mut signals) => End::Aborted,
         }
+    }
+
+    /// The time for the answers under way, once nobody will call any more.
+    async fn last_answers(&self) {
+        self.unneeded.cancelled().await;
+        sleep(limits::LAST_ANSWERS).await;
     }
 
     async fn drain(

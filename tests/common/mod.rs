@@ -53,6 +53,7 @@ pub(crate) struct Running {
     pub(crate) webhook: mpsc::UnboundedSender<io::Result<DuplexStream>>,
     pub(crate) admin: mpsc::UnboundedSender<io::Result<DuplexStream>>,
     pub(crate) signals: mpsc::Sender<()>,
+    pub(crate) unneeded: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) certificate: Arc<ServingCertificate>,
     pub(crate) end: JoinHandle<End>,
@@ -72,7 +73,7 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
     let certificate = Arc::new(ServingCertificate::new(ensured.leaf));
     let metrics: Arc<Metrics> = Arc::default();
     let draining = CancellationToken::new();
-    let drains = draining.clone();
+    let (drains, unneeded) = (draining.clone(), CancellationToken::new());
     let readiness = Readiness::default().with("namespaces", || Ok(())).with("shutdown", move || {
         if drains.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
     });
@@ -85,12 +86,13 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
         shutdown_delay: Duration::from_secs(15),
         shutdown_deadline: Duration::from_secs(110),
         draining,
+        unneeded: unneeded.clone(),
     };
     let (webhook, webhook_listener) = mpsc::unbounded_channel();
     let (admin, admin_listener) = mpsc::unbounded_channel();
     let (signals, receiver) = mpsc::channel(2);
     let end = tokio::spawn(server.run(Injected(webhook_listener), Injected(admin_listener), receiver));
-    Running { webhook, admin, signals, metrics, certificate, end, directory }
+    Running { webhook, admin, signals, unneeded, metrics, certificate, end, directory }
 }
 
 impl Running {

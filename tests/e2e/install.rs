@@ -1,41 +1,94 @@
-//! boundtoken as a user installs it.
+//! boundtoken as a user installs it, and how it is seen to be there.
 
+use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
+use crate::cluster::Cluster;
 use crate::control_plane::eventually;
-use crate::node::{Cluster, run};
+use crate::node::run;
 
 /// The image of the manifests, as containerd calls it.
 const IMAGE: &str = "docker.io/library/boundtoken:0.1.0";
 
+/// Most bytes of the image.
+const LIMIT: u64 = 12_000_000;
+
+/// Where the API has the Deployment.
+pub(crate) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/boundtoken/deployments/boundtoken";
+
+/// Where the API has the webhook configuration.
+pub(crate) const CONFIGURATION: &str =
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/boundtoken";
+
 /// Gives the node the image that `make image` built.
 pub(crate) fn import_image(cluster: &Cluster) {
-    let archive = cluster.plane.subdirectory().join("boundtoken.tar");
+    let archive = cluster.node().subdirectory().join("boundtoken.tar");
     let target = format!("docker-archive:{}:{IMAGE}", archive.display());
     run(Command::new("buildah").args(["push", "localhost/boundtoken:0.1.0", &target]));
-    cluster.containerd.import(&archive);
+    let size = archive.metadata().unwrap().len();
+    println!("image: {size} bytes, at most {LIMIT}");
+    assert!(size <= LIMIT);
+    cluster.node().containerd.import(&archive);
 }
 
-/// `kubectl apply`, and the wait for a ready Deployment.
-pub(crate) async fn apply(cluster: &Cluster) {
-    kubectl(cluster, &["apply", "-k", concat!(env!("CARGO_MANIFEST_DIR"), "/manifests")]);
-    wait_until_ready(cluster).await;
+/// Names another image where the manifests name theirs.
+pub(crate) fn name_image(workplace: &Path, image: &str) {
+    let (name, tag) = image.rsplit_once(':').unwrap();
+    replace(
+        &workplace.join("manifests/base/kustomization.yaml"),
+        &[("newName: boundtoken", &format!("newName: {name}")), ("newTag: 0.1.0", &format!("newTag: {tag}"))],
+    );
+    replace(
+        &workplace.join("manifests/install.yaml"),
+        &[("image: boundtoken:0.1.0", &format!("image: {image}"))],
+    );
 }
 
-/// Until both replicas are ready, and the API server knows whom to call and whom to trust.
-pub(crate) async fn wait_until_ready(cluster: &Cluster) {
-    let path = "/apis/apps/v1/namespaces/boundtoken/deployments/boundtoken";
-    eventually("two ready replicas", async || {
-        let status = &cluster.plane.api.get(path).await.unwrap()["status"];
-        (status["readyReplicas"] == 2 && status["updatedReplicas"] == 2 && status["replicas"] == 2)
-            .then_some(())
+fn replace(file: &Path, words: &[(&str, &str)]) {
+    let mut text = std::fs::read_to_string(file).unwrap();
+    for (from, to) in words {
+        assert!(text.contains(from), "{}: {from}", file.display());
+        text = text.replace(from, to);
+    }
+    std::fs::write(file, text).unwrap();
+}
+
+/// The default install, with both replicas ready.
+pub(crate) async fn install(cluster: &Cluster) {
+    cluster.kubectl(&["apply", "-k", "manifests"]);
+    wait_until_ready(cluster, 2).await;
+}
+
+/// Until so many replicas are ready, none of an older kind is left, and the API server calls just these.
+pub(crate) async fn wait_until_ready(cluster: &Cluster, replicas: usize) {
+    eventually("ready replicas", async || {
+        let Ok(deployment) = cluster.api.get(DEPLOYMENT).await else { return Err(Value::Null) };
+        let status = &deployment["status"];
+        let counts = |field: &str, count: usize| status[field].as_u64() == Some(count as u64);
+        let generation = status["observedGeneration"] == deployment["metadata"]["generation"];
+        let ready = counts("readyReplicas", replicas)
+            && status["updatedReplicas"] == status["replicas"]
+            && generation
+            && called(cluster).await == replicas;
+        if ready { Ok(()) } else { Err(status.clone()) }
     })
     .await;
 }
 
-/// Runs kubectl, which must succeed; its stdout.
-pub(crate) fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
-    let output = cluster.plane.kubectl(arguments, "");
-    assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+/// How many replicas the API server may call.
+pub(crate) async fn called(cluster: &Cluster) -> usize {
+    let slices = "/apis/discovery.k8s.io/v1/namespaces/boundtoken/endpointslices";
+    let slices = cluster.api.list(slices).await;
+    let endpoints = slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+    endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count()
+}
+
+/// The Pods of boundtoken that are not about to end.
+pub(crate) async fn replicas(cluster: &Cluster) -> Vec<Value> {
+    let selector = "labelSelector=app.kubernetes.io/name=boundtoken";
+    let mut pods = cluster.api.list(&format!("/api/v1/namespaces/boundtoken/pods?{selector}")).await;
+    pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    pods
 }

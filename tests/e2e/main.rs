@@ -9,41 +9,83 @@
     reason = "a test fails by panicking"
 )]
 
+mod applied;
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../cluster/control_plane/mod.rs"]
 mod control_plane;
+mod existing;
 mod install;
+mod memory;
 mod node;
+mod outage;
+mod pages;
 mod pods;
+mod rights;
 mod tokens;
+mod traffic;
 #[path = "../common/trials.rs"]
 mod trials;
+mod uninstall;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Conclusion};
+use libtest_mimic::{Arguments, Conclusion, Trial};
 use tokio::runtime::Runtime;
 
-use node::Cluster;
+use cluster::Cluster;
+use control_plane::interrupted;
 use trials::trials;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(4);
+    let arguments = Arguments::from_args();
     let runtime = Runtime::new().unwrap();
-    match runtime.block_on(Cluster::start()) {
-        Ok(cluster) => run(&runtime, &arguments, cluster).exit_code(),
-        Err(code) => code,
-    }
+    let cluster = match runtime.block_on(Cluster::start()) {
+        Ok(cluster) => Arc::new(cluster),
+        Err(code) => return code,
+    };
+    stop_on_signal(&runtime, &cluster);
+    let conclusion = catch_unwind(AssertUnwindSafe(|| run(&runtime, &arguments, &cluster)));
+    runtime.block_on(cluster.stop());
+    conclusion.map_or(ExitCode::FAILURE, |conclusion| conclusion.exit_code())
 }
 
-fn run(runtime: &Runtime, arguments: &Arguments, cluster: Cluster) -> Conclusion {
-    let cluster = Arc::new(cluster);
-    install::import_image(&cluster);
-    runtime.block_on(install::apply(&cluster));
-    let trials = trials![
+/// Leaves nothing behind when somebody interrupts the tests.
+fn stop_on_signal(runtime: &Runtime, cluster: &Arc<Cluster>) {
+    let (handle, cluster) = (runtime.handle().clone(), Arc::downgrade(cluster));
+    std::thread::spawn(move || {
+        let code = handle.block_on(interrupted());
+        if let Some(cluster) = cluster.upgrade() {
+            handle.block_on(cluster.stop());
+        }
+        std::process::exit(code.into());
+    });
+}
+
+/// Runs the tests of tokens beside each other, and one by one those that change the install or the node.
+fn run(runtime: &Runtime, arguments: &Arguments, cluster: &Arc<Cluster>) -> Conclusion {
+    runtime.block_on(install::install(cluster));
+    let threads = |count| Arguments { test_threads: Some(count), ..arguments.clone() };
+    let together = libtest_mimic::run(&threads(4), of_tokens(runtime, cluster));
+    let mut trials = of_the_install(runtime, cluster);
+    if cluster.own_node().is_some() {
+        trials.extend(of_the_node(runtime, cluster));
+        // The last one: it judges what all the others caused.
+        trials.extend(trials![runtime, cluster, rights::are_the_least]);
+    } else {
+        let left_out: Vec<_> =
+            of_the_node(runtime, cluster).iter().map(|trial| trial.name().to_owned()).collect();
+        println!("left out, since these need a node of their own: {}", left_out.join(", "));
+    }
+    let alone = libtest_mimic::run(&threads(1), trials);
+    if together.has_failed() { together } else { alone }
+}
+
+fn of_tokens(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
+    trials![
         runtime,
         cluster,
         tokens::a_deleted_pod_takes_its_token_along,
@@ -51,11 +93,35 @@ fn run(runtime: &Runtime, arguments: &Arguments, cluster: Cluster) -> Conclusion
         tokens::a_legacy_secret,
         tokens::a_token_for_vault,
         tokens::no_token,
-    ];
-    let together = libtest_mimic::run(arguments, trials);
-    // While a kubelet starts, no Pod of its node is ready, boundtoken's included.
-    let alone =
-        libtest_mimic::run(arguments, trials![runtime, cluster, tokens::clients_of_the_api_server_work_on]);
-    runtime.block_on(cluster.stop());
-    if together.has_failed() { together } else { alone }
+    ]
+}
+
+fn of_the_install(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
+    trials![
+        runtime,
+        cluster,
+        applied::again,
+        applied::after_a_rotation,
+        outage::scaled_to_zero,
+        uninstall::by_kustomization,
+        uninstall::by_file,
+        uninstall::by_namespace,
+        uninstall::with_certificates_of_ones_own,
+    ]
+}
+
+fn of_the_node(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
+    trials![
+        runtime,
+        cluster,
+        uninstall::on_the_network_of_the_host,
+        pages::the_install_of_the_readme,
+        memory::of_an_idle_replica,
+        // While a kubelet starts, no Pod of its node is ready, boundtoken's included.
+        tokens::clients_of_the_api_server_work_on,
+        outage::an_api_server_away_for_a_minute,
+        outage::all_replicas_killed,
+        outage::all_replicas_hang,
+        existing::by_its_kubeconfig,
+    ]
 }

@@ -6,46 +6,31 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::cluster::{Cluster, annotations};
 use crate::control_plane::eventually;
-use crate::node::Cluster;
-use crate::node::images::DEBIAN;
 
 /// Where the ServiceAccount plugin mounts the default token.
 pub(crate) const DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Makes a Namespace; with settings, one that opted in.
-pub(crate) async fn namespace(cluster: &Cluster, name: &str, settings: Option<&[(&str, &str)]>) {
-    let labels = settings.map(|_| json!({"boundtoken.dev/webhook": "enabled"}));
-    let metadata =
-        json!({"name": name, "labels": labels, "annotations": annotations(settings.unwrap_or_default())});
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
-    cluster.plane.api.create(&namespace).await.unwrap();
-    cluster.plane.wait_for_service_account(name).await;
-}
-
-fn annotations(settings: &[(&str, &str)]) -> Value {
-    settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
-}
-
-/// A Pod that waits, with one container `app` in Debian.
-pub(crate) fn pod(namespace: &str, name: &str, settings: &[(&str, &str)]) -> Value {
+/// A Pod that waits, with one container `app`.
+pub(crate) fn pod(cluster: &Cluster, namespace: &str, name: &str, settings: &[(&str, &str)]) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "annotations": annotations(settings)},
         "spec": {
             "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "app", "image": DEBIAN, "command": ["sleep", "infinity"]}],
+            "containers": [{"name": "app", "image": cluster.pod_image, "command": ["sleep", "infinity"]}],
         },
     })
 }
 
 /// Creates a Pod and waits until it runs.
 pub(crate) async fn start(cluster: &Cluster, pod: &Value) {
-    cluster.plane.api.create(pod).await.unwrap();
+    cluster.api.create(pod).await.unwrap();
     let path = path_of(pod);
     eventually(&format!("{path} runs"), async || {
-        let pod = cluster.plane.api.get(&path).await.unwrap();
+        let pod = cluster.api.get(&path).await.unwrap();
         let containers = pod["status"]["containerStatuses"].as_array()?;
         containers.iter().all(|container| container["ready"] == true).then_some(())
     })
@@ -62,7 +47,7 @@ pub(crate) fn path_of(pod: &Value) -> String {
 pub(crate) fn exec(cluster: &Cluster, pod: &Value, command: &[&str]) -> Output {
     let name = |field: &str| pod["metadata"][field].as_str().unwrap();
     let arguments = ["exec", "-n", name("namespace"), name("name"), "-c", "app", "--"];
-    cluster.plane.kubectl(&[&arguments[..], command].concat(), "")
+    cluster.try_kubectl(&[&arguments[..], command].concat())
 }
 
 /// What a command prints that must succeed.
@@ -96,5 +81,5 @@ pub(crate) async fn review(cluster: &Cluster, token: &str, audience: &str) -> Va
         "kind": "TokenReview",
         "spec": {"token": token, "audiences": [audience]},
     });
-    cluster.plane.api.create(&review).await.unwrap()["status"].take()
+    cluster.api.create(&review).await.unwrap()["status"].take()
 }

@@ -1,6 +1,7 @@
 //! `boundtoken serve`: the webhook server.
 
 mod kept;
+mod removal;
 mod shutdown;
 mod source;
 mod tls;
@@ -104,7 +105,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let mut watchers = Watchers::default();
     let source = Source::open(namespaces, cluster, defaults, &metrics, &mut watchers).await?;
     let Source { store, defaults, readiness, client } = source;
-    let Tls { certificate, check } = tls.start(client, &metrics, &mut watchers)?;
+    let Tls { certificate, check } = tls.start(client.clone(), &metrics, &mut watchers)?;
     let webhook = Webhook { namespaces: store, defaults, metrics };
     // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
     let signal = signals::listen()?;
@@ -112,7 +113,10 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let admin_listener = bind("--admin-listen", admin_listen).await?;
     log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
-    let draining = CancellationToken::new();
+    let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
+    if let Some(client) = client {
+        tokio::spawn(removal::notice(client, draining.clone(), unneeded.clone()));
+    }
     let readiness = ready(readiness.with("certificate", check), watchers, draining.clone());
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
@@ -123,6 +127,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
         shutdown_delay: shutdown.shutdown_delay,
         shutdown_deadline: shutdown.shutdown_deadline,
         draining,
+        unneeded,
     };
     let end = server.run(webhook_listener, admin_listener, signal).await;
     Ok(ended(end))
@@ -156,6 +161,7 @@ fn ended(end: End) -> Exit {
             tracing::warn!("connections were still open at the deadline");
             Exit::Done
         }
+        End::Unneeded => Exit::Done,
         End::Aborted => {
             tracing::warn!("a second signal ended the shutdown");
             Exit::Failed

@@ -180,6 +180,11 @@ impl ControlPlane {
     pub(crate) fn follow_audit_log(&self, text: &str) -> audit::Follower {
         audit::Follower::from_now_on(&self.directory.join(audit::LOG), text)
     }
+
+    /// What was asked of the API server and answered, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        audit::requests(&self.directory.join(audit::LOG))
+    }
 }
 
 /// What is asked for, or perhaps what there is instead.

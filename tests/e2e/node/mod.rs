@@ -5,29 +5,36 @@
 
 pub(crate) mod images;
 mod network;
+pub(crate) mod processes;
+mod remains;
 mod runtime;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::control_plane::{ControlPlane, PROGRAMS, eventually, programs};
 use network::Network;
+use remains::Remains;
 use runtime::Containerd;
 
 /// The address of Service `kubernetes`, and of the node.
 const ADDRESS: &str = "10.96.0.1";
 
 /// A control plane with a node that runs Pods.
-pub(crate) struct Cluster {
-    pub(crate) plane: ControlPlane,
+pub(crate) struct Node {
+    plane: ControlPlane,
     pub(crate) containerd: Containerd,
-    _network: Network,
+    programs: PathBuf,
+    /// Dropped after the processes above, whatever ends them.
+    remains: Remains,
+    network: Network,
 }
 
-impl Cluster {
+impl Node {
     /// Starts everything, and waits until the node is ready.
     pub(crate) async fn start() -> Result<Self, ExitCode> {
         let all = [&PROGRAMS[..], &["kubelet", "kube-scheduler"]].concat();
@@ -35,13 +42,53 @@ impl Cluster {
         let network = Network::set_up(ADDRESS);
         let address = SocketAddr::new(ADDRESS.parse().unwrap(), 443);
         let plane = ControlPlane::start_at(&programs, || address).await;
-        let containerd = Containerd::start(&plane).await;
-        images::make(&containerd, &plane.subdirectory());
-        start_kubelet(&plane, &programs, &containerd);
-        start_scheduler(&plane, &programs);
-        let cluster = Self { plane, containerd, _network: network };
-        cluster.wait_until_ready().await;
-        Ok(cluster)
+        let (containerd, remains) = (Containerd::of(plane.directory()), Remains::of(plane.directory()));
+        let node = Self { plane, containerd, programs, remains, network };
+        node.containerd.start(&node.plane).await;
+        images::make(&node.containerd, &node.subdirectory());
+        start_kubelet(&node);
+        start_scheduler(&node);
+        node.wait_until_ready().await;
+        Ok(node)
+    }
+
+    /// Where kubectl is.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// The administrator's.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
+    }
+
+    /// A directory that goes with the node.
+    pub(crate) fn subdirectory(&self) -> PathBuf {
+        self.plane.subdirectory()
+    }
+
+    /// What was asked of the API server and answered, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        self.plane.requests()
+    }
+
+    /// Kills a process and starts it once more.
+    pub(crate) fn restart(&self, name: &str) {
+        self.plane.restart(name);
+    }
+
+    /// Kills the API server, which writes [`LEAVING`] into its audit log before.
+    ///
+    /// It starts once more when the guard is dropped.
+    pub(crate) async fn without_api_server(&self) -> impl Drop {
+        self.plane.api.get(LEAVING).await.unwrap();
+        self.plane.kill(API_SERVER);
+        Away(self)
+    }
+
+    /// Until the API server knows everything again, which it says in [`READY`].
+    pub(crate) async fn wait_until_api_server_ready(&self) {
+        eventually("a ready API server", async || self.plane.api.get(READY).await).await;
     }
 
     /// The node says that it can run Pods.
@@ -55,27 +102,53 @@ impl Cluster {
         .await;
     }
 
-    /// The kubelet took down what it had.
-    async fn wait_until_empty(&self) {
-        eventually("a node without Pods", async || {
-            self.plane.api.list("/api/v1/pods").await.is_empty().then_some(())
-        })
-        .await;
-    }
-
     /// Removes every Pod, stops every process, takes back what the machine got.
     pub(crate) async fn stop(&self) {
         // Nobody makes new ones.
         self.plane.kill("kube-controller-manager");
-        for namespace in self.plane.api.list("/api/v1/namespaces").await {
-            let name = namespace["metadata"]["name"].as_str().unwrap();
-            self.plane.api.delete(&format!("/api/v1/namespaces/{name}/pods?gracePeriodSeconds=0")).await;
+        if tokio::time::timeout(PATIENCE, self.remove_pods()).await.is_err() {
+            eprintln!("Pods were left on the node after {PATIENCE:?}");
         }
-        self.wait_until_empty().await;
-        self.containerd.stop_containers();
         self.plane.stop_processes();
-        unmount(self.plane.directory());
-        self.plane.stop();
+        self.remains.clear();
+        self.network.tear_down();
+    }
+
+    /// Until the kubelet took down what it had.
+    async fn remove_pods(&self) {
+        while let Ok(pods) = self.plane.api.get("/api/v1/pods?fieldSelector=spec.nodeName=node").await {
+            let mut left = list(&pods["items"]).peekable();
+            if left.peek().is_none() {
+                return;
+            }
+            for pod in left {
+                let name = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+                let path = format!("/api/v1/namespaces/{}/pods/{}", name("namespace"), name("name"));
+                self.plane.api.delete(&format!("{path}?gracePeriodSeconds=1")).await;
+            }
+            // Those that take their time to leave would go on doing so.
+            self.containerd.stop_containers();
+        }
+    }
+}
+
+/// How long a kubelet may take to end its Pods.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const API_SERVER: &str = "kube-apiserver";
+
+/// What the API server is asked last before it is killed.
+pub(crate) const LEAVING: &str = "/livez?before=restart";
+
+/// Answered with 200 by an API server that has everything in its caches.
+pub(crate) const READY: &str = "/readyz";
+
+/// A time without API server.
+struct Away<'a>(&'a Node);
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.0.restart(API_SERVER);
     }
 }
 
@@ -84,12 +157,12 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn start_kubelet(plane: &ControlPlane, programs: &Path, containerd: &Containerd) {
-    let directory = plane.directory();
+fn start_kubelet(node: &Node) {
+    let directory = node.plane.directory();
     let config = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "containerRuntimeEndpoint": format!("unix://{}", containerd.socket().display()),
+        "containerRuntimeEndpoint": format!("unix://{}", node.containerd.socket().display()),
         "cgroupDriver": "cgroupfs",
         "enforceNodeAllocatable": [],
         "failCgroupV1": false,
@@ -104,8 +177,8 @@ fn start_kubelet(plane: &ControlPlane, programs: &Path, containerd: &Containerd)
     });
     let path = directory.join("kubelet.json");
     std::fs::write(&path, config.to_string()).unwrap();
-    plane.add(
-        &programs.join("kubelet"),
+    node.plane.add(
+        &node.programs.join("kubelet"),
         &[
             format!("--kubeconfig={}", directory.join("node.kubeconfig").display()),
             format!("--config={}", path.display()),
@@ -117,11 +190,11 @@ fn start_kubelet(plane: &ControlPlane, programs: &Path, containerd: &Containerd)
     );
 }
 
-fn start_scheduler(plane: &ControlPlane, programs: &Path) {
-    let kubeconfig = plane.directory().join("scheduler.kubeconfig");
+fn start_scheduler(node: &Node) {
+    let kubeconfig = node.plane.directory().join("scheduler.kubeconfig");
     let kubeconfig = kubeconfig.display();
-    plane.add(
-        &programs.join("kube-scheduler"),
+    node.plane.add(
+        &node.programs.join("kube-scheduler"),
         &[
             format!("--kubeconfig={kubeconfig}"),
             format!("--authentication-kubeconfig={kubeconfig}"),
@@ -130,15 +203,6 @@ fn start_scheduler(plane: &ControlPlane, programs: &Path) {
             "--secure-port=0".to_owned(),
         ],
     );
-}
-
-/// Whatever a killed kubelet and its containers left mounted, the innermost first.
-fn unmount(directory: &Path) {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    let points = mounts.lines().rev().filter_map(|line| line.split(' ').nth(1));
-    for point in points.filter(|point| Path::new(point).starts_with(directory)) {
-        run(Command::new("umount").args(["--lazy", point]));
-    }
 }
 
 /// Runs a program that must succeed; its stdout.

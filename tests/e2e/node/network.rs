@@ -25,7 +25,8 @@ impl Network {
         network
     }
 
-    fn tear_down(&self) {
+    /// Gives everything back.
+    pub(super) fn tear_down(&self) {
         let _ = Command::new("ip").args(["address", "delete", &self.address, "dev", "lo"]).output();
         let _ = Command::new("ip").args(["link", "delete", BRIDGE]).output();
     }

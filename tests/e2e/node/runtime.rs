@@ -22,23 +22,26 @@ pub(crate) struct Containerd {
 }
 
 impl Containerd {
-    /// Starts it with a configuration of its own.
-    pub(super) async fn start(plane: &ControlPlane) -> Self {
-        let directory = plane.directory();
+    /// The one that keeps everything in a directory.
+    pub(super) fn of(directory: &Path) -> Self {
         // Sockets have short names, and this one must fit below it.
         let state = directory.join("run");
-        let containerd = Self { socket: state.join("containerd.sock"), state };
+        Self { socket: state.join("containerd.sock"), state }
+    }
+
+    /// Starts it with a configuration of its own.
+    pub(super) async fn start(&self, plane: &ControlPlane) {
+        let directory = plane.directory();
         std::fs::create_dir_all(directory.join("cni")).unwrap();
         std::fs::write(directory.join("cni/10-bridge.conflist"), network(&directory.join("cni-leases")))
             .unwrap();
         let config = directory.join("containerd.toml");
-        std::fs::write(&config, containerd.config(directory)).unwrap();
+        std::fs::write(&config, self.config(directory)).unwrap();
         plane.add(Path::new("containerd"), &[format!("--config={}", config.display())]);
         eventually("a running containerd", async || {
-            containerd.ctr(&["version"]).output().unwrap().status.success().then_some(())
+            self.ctr(&["version"]).output().unwrap().status.success().then_some(())
         })
         .await;
-        containerd
     }
 
     fn config(&self, directory: &Path) -> String {
@@ -73,7 +76,8 @@ conf_dir = "{directory}/cni"
 
     /// Ends every container; containerd itself is one of the cluster's processes.
     pub(super) fn stop_containers(&self) {
-        for task in run(&mut self.ctr(&["tasks", "list", "--quiet"])).lines() {
+        let tasks = self.ctr(&["tasks", "list", "--quiet"]).output().unwrap().stdout;
+        for task in String::from_utf8_lossy(&tasks).lines() {
             let _ = self.ctr(&["tasks", "delete", "--force", task]).output();
         }
     }

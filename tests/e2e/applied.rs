@@ -1,0 +1,65 @@
+//! Applying once more changes nothing, whatever boundtoken wrote meanwhile.
+
+use std::sync::Arc;
+
+use crate::cluster::Cluster;
+use crate::control_plane::eventually;
+use crate::install::{CONFIGURATION, install, wait_until_ready};
+use crate::pages;
+use crate::traffic::Traffic;
+
+const SECRET: &str = "/api/v1/namespaces/boundtoken/secrets/boundtoken-certificates";
+
+/// The manifests, as they are, and as one file.
+pub(crate) async fn again(cluster: Arc<Cluster>) {
+    install(&cluster).await;
+    for manifests in ["-k manifests", "-f manifests/install.yaml"] {
+        assert_unchanged(&cluster, manifests);
+    }
+}
+
+/// With a new key and a new authority, and no Pod refused on the way there.
+pub(crate) async fn after_a_rotation(cluster: Arc<Cluster>) {
+    let overlay = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/impatient");
+    cluster.shell(&format!("cp -r {overlay} ."));
+    cluster.shell("kubectl apply -k impatient");
+    wait_until_ready(&cluster, 2).await;
+    let namespace = cluster.namespace("rotation", Some(&[])).await;
+    let [serving, bundle] = [certificate(&cluster).await, bundle(&cluster).await];
+    let traffic = Traffic::start(&cluster.api, &namespace);
+    cluster.shell(&pages::block("docs/certificates.md", "kubectl annotate secret boundtoken-certificates"));
+    eventually("another serving certificate", async || {
+        (certificate(&cluster).await != serving).then_some(())
+    })
+    .await;
+    assert_ne!(self::bundle(&cluster).await, bundle);
+    assert_unchanged(&cluster, "-k impatient");
+    // It ends with 1 and what it would change, if anything.
+    assert_eq!(cluster.kubectl(&["diff", "-k", "impatient"]), "");
+    let creates = traffic.end().await;
+    let refused: Vec<_> = creates.iter().filter_map(|create| create.outcome.as_ref().err()).collect();
+    println!("new key: {} of {} Pods refused", refused.len(), creates.len());
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// Applies manifests that are applied: kubectl says so, and every object stays as it is.
+fn assert_unchanged(cluster: &Cluster, manifests: &str) {
+    let objects = format!("kubectl get {manifests} -o yaml");
+    let before = cluster.shell(&objects);
+    let printed = cluster.shell(&format!("kubectl apply {manifests}"));
+    assert!(printed.lines().count() > 10, "{printed}");
+    // Its selector, kubectl sends each time, whatever is there: the API has it replaced, not merged.
+    let budget = "poddisruptionbudget.policy/boundtoken configured";
+    let changed: Vec<_> =
+        printed.lines().filter(|line| !line.ends_with(" unchanged") && *line != budget).collect();
+    assert!(changed.is_empty(), "{changed:?}");
+    assert_eq!(before, cluster.shell(&objects));
+}
+
+async fn certificate(cluster: &Cluster) -> String {
+    cluster.api.get(SECRET).await.unwrap()["data"]["tls.crt"].to_string()
+}
+
+async fn bundle(cluster: &Cluster) -> String {
+    cluster.api.get(CONFIGURATION).await.unwrap()["webhooks"][0]["clientConfig"]["caBundle"].to_string()
+}

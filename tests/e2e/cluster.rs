@@ -1,0 +1,168 @@
+//! The cluster of the tests: on a node of its own, or the one that `KUBECONFIG` names.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::control_plane::Api;
+use crate::install;
+use crate::node::{Node, images, run};
+
+/// What Namespaces of the tests are called before their own names, in somebody's cluster.
+const PREFIX: &str = "boundtoken-e2e-";
+
+/// A cluster, and the way to it.
+pub(crate) struct Cluster {
+    pub(crate) api: Api,
+    /// Has the manifests where a clone of the repository has them.
+    workplace: TempDir,
+    kubeconfig: PathBuf,
+    /// Where shells look for programs.
+    path: String,
+    /// Debian, or what else has `sh`, `cat` and `sleep`.
+    pub(crate) pod_image: String,
+    node: Option<Node>,
+}
+
+impl Cluster {
+    /// Starts a node, unless `E2E_CLUSTER` is `existing`.
+    pub(crate) async fn start() -> Result<Self, ExitCode> {
+        match std::env::var("E2E_CLUSTER").as_deref() {
+            Ok("existing") => Self::existing().await,
+            Ok(other) => Err(refuse(&format!("E2E_CLUSTER is {other:?}: \"existing\", or not set"))),
+            Err(_) => Self::on_a_node().await,
+        }
+    }
+
+    async fn on_a_node() -> Result<Self, ExitCode> {
+        let node = Node::start().await?;
+        let path = format!("{}:{}", node.programs().display(), path());
+        let image = images::DEBIAN.to_owned();
+        let cluster = Self::of(node.kubeconfig(), path, image, Some(node)).await;
+        install::import_image(&cluster);
+        Ok(cluster)
+    }
+
+    /// The cluster of `KUBECONFIG`, with the image `IMAGE` for boundtoken and `POD_IMAGE` for Pods.
+    async fn existing() -> Result<Self, ExitCode> {
+        let Some(kubeconfig) = std::env::var_os("KUBECONFIG") else {
+            return Err(refuse("E2E_CLUSTER=existing needs KUBECONFIG, a file"));
+        };
+        let image = std::env::var("POD_IMAGE").unwrap_or_else(|_| "debian:bookworm-slim".to_owned());
+        let cluster = Self::of(kubeconfig.into(), path(), image, None).await;
+        if let Ok(image) = std::env::var("IMAGE") {
+            install::name_image(cluster.workplace(), &image);
+        }
+        if cluster.api.get("/api/v1/namespaces/boundtoken").await.is_ok() {
+            return Err(refuse("the cluster has a Namespace boundtoken, and the tests would remove it"));
+        }
+        Ok(cluster)
+    }
+
+    async fn of(kubeconfig: PathBuf, path: String, pod_image: String, node: Option<Node>) -> Self {
+        let workplace = tempfile::tempdir().unwrap();
+        let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
+        run(Command::new("cp").args(["-r", manifests]).arg(workplace.path()));
+        let config = Kubeconfig::read_from(&kubeconfig).unwrap();
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        let api = Api::new(kube::Client::try_from(config).unwrap());
+        Self { api, workplace, kubeconfig, path, pod_image, node }
+    }
+
+    /// The node, if it is one of its own.
+    pub(crate) fn own_node(&self) -> Option<&Node> {
+        self.node.as_ref()
+    }
+
+    /// The node of a test that runs nowhere else.
+    pub(crate) fn node(&self) -> &Node {
+        self.own_node().unwrap()
+    }
+
+    /// The directory in which shells run.
+    pub(crate) fn workplace(&self) -> &Path {
+        self.workplace.path()
+    }
+
+    /// The full name of a Namespace of the tests.
+    pub(crate) fn name(&self, name: &str) -> String {
+        format!("{}{name}", if self.node.is_some() { "" } else { PREFIX })
+    }
+
+    /// A program of the user's, who has `kubectl` and `boundtoken` and stands in a clone of the repository.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.workplace()).env("PATH", &self.path).env("KUBECONFIG", &self.kubeconfig);
+        command.env("KUBECACHEDIR", self.workplace().join("cache"));
+        command
+    }
+
+    /// What becomes of a command line of kubectl.
+    pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Output {
+        self.command("kubectl").args(arguments).output().unwrap()
+    }
+
+    /// What kubectl prints, which must succeed.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        run(self.command("kubectl").args(arguments))
+    }
+
+    /// What a script prints, whose commands must all succeed.
+    pub(crate) fn shell(&self, script: &str) -> String {
+        run(self.command("sh").args(["-e", "-c", script]))
+    }
+
+    /// Takes everything down.
+    pub(crate) async fn stop(&self) {
+        match &self.node {
+            Some(node) => node.stop().await,
+            None => self.leave().await,
+        }
+        // When somebody interrupts the tests, nothing is dropped.
+        let _ = std::fs::remove_dir_all(self.workplace());
+    }
+
+    /// Removes what the tests made in somebody's cluster.
+    async fn leave(&self) {
+        self.kubectl(&["delete", "--ignore-not-found", "-k", "manifests"]);
+        for namespace in self.api.list("/api/v1/namespaces").await {
+            let name = namespace["metadata"]["name"].as_str().unwrap();
+            if name.starts_with(PREFIX) {
+                self.api.delete(&format!("/api/v1/namespaces/{name}")).await;
+            }
+        }
+    }
+
+    /// Makes a Namespace of the tests; with settings, one that opted in. Its full name.
+    pub(crate) async fn namespace(&self, name: &str, settings: Option<&[(&str, &str)]>) -> String {
+        let name = self.name(name);
+        let labels = settings.map(|_| json!({"boundtoken.dev/webhook": "enabled"}));
+        let annotations = annotations(settings.unwrap_or_default());
+        let namespace = json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": name, "labels": labels, "annotations": annotations},
+        });
+        self.api.create(&namespace).await.unwrap();
+        self.api.wait_for_service_account(&name).await;
+        name
+    }
+}
+
+/// Annotations of ours.
+pub(crate) fn annotations(settings: &[(&str, &str)]) -> Value {
+    settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
+}
+
+/// The search path, with `boundtoken` first.
+fn path() -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_boundtoken")).parent().unwrap();
+    format!("{}:{}", program.display(), std::env::var("PATH").unwrap())
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::FAILURE
+}

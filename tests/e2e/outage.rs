@@ -1,0 +1,192 @@
+//! What goes on without boundtoken, and without the API server.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Signal, kill_process};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::control_plane::eventually;
+use crate::install::{CONFIGURATION, called, install, replicas, wait_until_ready};
+use crate::node::processes;
+use crate::traffic::{create, creations};
+
+/// How long the API server is away.
+const AWAY: Duration = Duration::from_mins(1);
+
+/// How long no creation takes where nobody asks a webhook; one that is asked in vain takes 5 s.
+const NORMAL: Duration = Duration::from_secs(1);
+
+/// Replicas live on, answer from what they know, and learn what they missed.
+pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
+    install(&cluster).await;
+    // The Namespace of the captured review.
+    let shop = "/api/v1/namespaces/shop";
+    cluster.shell("kubectl create namespace shop");
+    cluster.shell("kubectl label namespace shop boundtoken.dev/webhook=enabled");
+    cluster.shell("kubectl annotate namespace shop boundtoken.dev/ttl=2h");
+    cluster.api.wait_for_service_account("shop").await;
+    let pods = replicas(&cluster).await;
+    let authority = authority(&cluster).await;
+    for pod in &pods {
+        eventually("the settings of shop", async || patches_to(pod, &authority, 7200).then_some(())).await;
+    }
+    let away = cluster.node().without_api_server().await;
+    let (began, mut rounds) = (Instant::now(), 0);
+    while began.elapsed() < AWAY {
+        for pod in &pods {
+            for path in ["livez", "readyz"] {
+                let output = curl(&[&format!("http://{}:8080/{path}", address(pod))]);
+                assert!(output.status.success(), "{path} after {:.1?}: {output:?}", began.elapsed());
+            }
+            assert!(patches_to(pod, &authority, 7200), "after {:.1?}", began.elapsed());
+        }
+        rounds += 1;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    drop(away);
+    let back = Instant::now();
+    cluster.node().wait_until_api_server_ready().await;
+    let answering = back.elapsed();
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, "shop").await.outcome).await;
+    let created = back.elapsed();
+    let change = serde_json::json!({"metadata": {"annotations": {"boundtoken.dev/ttl": "3h"}}});
+    cluster.api.patch(shop, &change).await.ok().unwrap();
+    for pod in &pods {
+        eventually("the new settings of shop", async || patches_to(pod, &authority, 10800).then_some(()))
+            .await;
+    }
+    println!(
+        "API server away for {AWAY:?}: each replica answered {rounds} times; back after {answering:.1?}, \
+         a labelled Pod after {created:.1?}, new settings seen after {:.1?}",
+        back.elapsed(),
+    );
+    wait_until_ready(&cluster, 2).await;
+    for (before, after) in pods.iter().zip(replicas(&cluster).await) {
+        assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
+        assert_eq!(after["status"]["containerStatuses"][0]["restartCount"], 0);
+    }
+}
+
+/// Killed replicas come back by themselves.
+pub(crate) async fn all_replicas_killed(cluster: Arc<Cluster>) {
+    install(&cluster).await;
+    let namespace = cluster.namespace("killed", Some(&[])).await;
+    for pid in processes::of_pods(&replicas(&cluster).await) {
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+    let killed = Instant::now();
+    eventually("containers that started again", async || {
+        let pods = replicas(&cluster).await;
+        pods.iter().all(|pod| pod["status"]["containerStatuses"][0]["restartCount"] == 1).then_some(())
+    })
+    .await;
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &namespace).await.outcome)
+        .await;
+    println!("all replicas killed: a labelled Pod after {:.1?}", killed.elapsed());
+}
+
+/// Replicas that hang are no longer called after seconds, and started again by the kubelet.
+pub(crate) async fn all_replicas_hang(cluster: Arc<Cluster>) {
+    const COUNT: usize = 30;
+    install(&cluster).await;
+    let labelled = cluster.namespace("hanging-set", Some(&[])).await;
+    let unlabelled = cluster.namespace("hanging-not-set", None).await;
+    for pid in processes::of_pods(&replicas(&cluster).await) {
+        kill_process(pid, Signal::STOP).unwrap();
+    }
+    let hung = Instant::now();
+    let (median, longest) = creations(&cluster.api, &unlabelled, COUNT).await;
+    let refused = create(&cluster.api, &labelled).await;
+    let first = refused.took;
+    eventually("nobody to call", async || (called(&cluster).await == 0).then_some(())).await;
+    let noticed = hung.elapsed();
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &labelled).await.outcome).await;
+    let recovered = hung.elapsed();
+    println!(
+        "all replicas hang: a labelled Pod is refused after {first:.1?} ({}), others take {median:.1?}, at most \
+         {longest:.1?}; not called any more after {noticed:.1?}, a labelled Pod after {recovered:.1?}",
+        refused.outcome.unwrap_err(),
+    );
+    assert!(longest < NORMAL);
+    assert!(recovered < Duration::from_mins(1));
+}
+
+/// Without replicas the protection holds, says so where it applies, and slows nobody else down.
+pub(crate) async fn scaled_to_zero(cluster: Arc<Cluster>) {
+    const COUNT: usize = 30;
+    install(&cluster).await;
+    let labelled = cluster.namespace("scaled-set", Some(&[])).await;
+    let unlabelled = cluster.namespace("scaled-not-set", None).await;
+    let others = [&unlabelled, "kube-system", "boundtoken"];
+    let mut before = Vec::new();
+    for namespace in others {
+        before.push(creations(&cluster.api, namespace, COUNT).await);
+    }
+    cluster.shell("kubectl -n boundtoken scale deployment boundtoken --replicas 0");
+    eventually("nobody to call", async || (called(&cluster).await == 0).then_some(())).await;
+    let refusal = eventually("a refusal", async || create(&cluster.api, &labelled).await.outcome.err()).await;
+    println!("scaled to zero, labelled: {refusal}");
+    assert!(refusal.contains(r#"failed calling webhook "pods.boundtoken.dev""#), "{refusal}");
+    assert!(refusal.contains(r#"no endpoints available for service "boundtoken""#), "{refusal}");
+    for (namespace, (usual, slowest)) in others.into_iter().zip(before) {
+        let (median, longest) = creations(&cluster.api, namespace, COUNT).await;
+        println!(
+            "{COUNT} Pods in {namespace}: median {median:.1?}, longest {longest:.1?}; with boundtoken {usual:.1?}, {slowest:.1?}"
+        );
+        assert!(longest < NORMAL, "{namespace}");
+    }
+    assert!(create(&cluster.api, &labelled).await.outcome.is_err());
+    cluster.shell("kubectl -n boundtoken scale deployment boundtoken --replicas 2");
+    let scaled = Instant::now();
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &labelled).await.outcome).await;
+    println!("scaled up again: a labelled Pod after {:.1?}", scaled.elapsed());
+}
+
+/// Sends a captured review to a replica; whether its patch sets these seconds.
+fn patches_to(pod: &Value, authority: &std::path::Path, seconds: u64) -> bool {
+    const REVIEW: &str = concat!("@", env!("CARGO_MANIFEST_DIR"), "/tests/reviews/pod-plain.json");
+    let host = "boundtoken.boundtoken.svc";
+    let output = curl(&[
+        "--cacert",
+        authority.to_str().unwrap(),
+        "--resolve",
+        &format!("{host}:10250:{}", address(pod)),
+        "--header",
+        "Content-Type: application/json",
+        "--data",
+        REVIEW,
+        &format!("https://{host}:10250/mutate"),
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let patch = answer["response"]["patch"].as_str().unwrap();
+    let patch = String::from_utf8(STANDARD.decode(patch).unwrap()).unwrap();
+    patch.contains(&format!(r#""value":{seconds}"#))
+}
+
+fn curl(arguments: &[&str]) -> Output {
+    Command::new("curl")
+        .args(["--silent", "--show-error", "--fail", "--max-time", "5"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn address(pod: &Value) -> &str {
+    pod["status"]["podIP"].as_str().unwrap()
+}
+
+/// A file with the `caBundle`.
+async fn authority(cluster: &Cluster) -> PathBuf {
+    let configuration = cluster.api.get(CONFIGURATION).await.unwrap();
+    let bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap();
+    let file = cluster.workplace().join("bundle.crt");
+    std::fs::write(&file, STANDARD.decode(bundle).unwrap()).unwrap();
+    file
+}

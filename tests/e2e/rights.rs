@@ -1,0 +1,93 @@
+//! The rights that the manifests grant, beside what boundtoken asked for in all that happened before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::node::{LEAVING, READY};
+
+const USER: &str = "system:serviceaccount:boundtoken:boundtoken";
+
+/// A verb and a resource.
+type Right = (String, String);
+
+/// Each right was used, and none was missed.
+///
+/// Who uninstalls takes the rights from replicas that still run, and an API server that starts does not know the
+/// rights yet; so refusals count only while they are granted and known.
+pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
+    let (mut used, mut missed, mut away) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for event in cluster.node().requests() {
+        note_removal(&event, &mut away);
+        note_restart(&event, &mut away);
+        if event["user"]["username"] != USER || event["objectRef"].is_null() {
+            continue;
+        }
+        let right = (text(&event["verb"]), text(&event["objectRef"]["resource"]));
+        if event["responseStatus"]["code"] != 403 {
+            used.insert(right);
+        } else if granting(&right.1).iter().all(|grant| !away.contains(*grant)) {
+            missed.push((right, event["annotations"].clone()));
+        }
+    }
+    println!("rights used: {used:?}");
+    assert_eq!(missed, Vec::new());
+    assert_eq!(granted(), used);
+}
+
+/// The kinds of objects that grant something to boundtoken, and the API server that knows them.
+fn granting(resource: &str) -> [&'static str; 3] {
+    if resource == "secrets" {
+        ["roles", "rolebindings", LEAVING]
+    } else {
+        ["clusterroles", "clusterrolebindings", LEAVING]
+    }
+}
+
+/// Keeps [`LEAVING`] while the API server is away or does not know everything.
+fn note_restart(event: &Value, away: &mut BTreeSet<String>) {
+    if event["requestURI"] == LEAVING {
+        away.insert(LEAVING.to_owned());
+    } else if event["requestURI"] == READY && event["responseStatus"]["code"] == 200 {
+        away.remove(LEAVING);
+    }
+}
+
+/// Keeps those kinds of which ours is deleted at this point of the log.
+fn note_removal(event: &Value, away: &mut BTreeSet<String>) {
+    let object = &event["objectRef"];
+    if object["name"] != "boundtoken" && object["namespace"] != "boundtoken" {
+        return;
+    }
+    match event["verb"].as_str() {
+        Some("delete" | "deletecollection") => away.insert(text(&object["resource"])),
+        Some("create") => away.remove(&text(&object["resource"])),
+        _ => false,
+    };
+}
+
+/// What the shipped roles say.
+fn granted() -> BTreeSet<Right> {
+    let text = include_str!("../../manifests/base/rbac.yaml");
+    let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+    let rules = documents.flat_map(|document| list(&document["rules"]));
+    rules
+        .flat_map(|rule| {
+            let (verbs, resources) = (list(&rule["verbs"]), list(&rule["resources"]));
+            let of = move |resource: Value| {
+                verbs.clone().into_iter().map(move |verb| (self::text(&verb), self::text(&resource)))
+            };
+            resources.into_iter().flat_map(of).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

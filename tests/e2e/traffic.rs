@@ -1,0 +1,82 @@
+//! Pods created one after another, to see when that works and how long it takes.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::control_plane::Api;
+
+/// The pause between two creations.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One answer to the creation of a Pod.
+pub(crate) struct Create {
+    pub(crate) asked: Instant,
+    pub(crate) took: Duration,
+    /// What was stored, or what the API server said.
+    pub(crate) outcome: Result<Value, String>,
+}
+
+/// Creates a Pod that nobody schedules, which Pod Security allows everywhere.
+pub(crate) async fn create(api: &Api, namespace: &str) -> Create {
+    let restricted = json!({
+        "allowPrivilegeEscalation": false, "runAsNonRoot": true, "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"generateName": "nowhere-", "namespace": namespace},
+        "spec": {
+            "schedulerName": "nobody",
+            "containers": [{"name": "app", "image": "none", "securityContext": restricted}],
+        },
+    });
+    let asked = Instant::now();
+    let outcome = api.create(&pod).await;
+    Create { asked, took: asked.elapsed(), outcome }
+}
+
+/// How long so many creations take in a Namespace, all of which must succeed: the median, and the longest.
+pub(crate) async fn creations(api: &Api, namespace: &str, count: usize) -> (Duration, Duration) {
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let create = create(api, namespace).await;
+        let pod = create.outcome.unwrap_or_else(|error| panic!("{namespace}: {error}"));
+        times.push(create.took);
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        api.delete(&format!("/api/v1/namespaces/{namespace}/pods/{name}")).await;
+    }
+    times.sort();
+    (times[count / 2], times[count - 1])
+}
+
+/// Creations that go on until they are ended.
+pub(crate) struct Traffic {
+    end: CancellationToken,
+    creates: JoinHandle<Vec<Create>>,
+}
+
+impl Traffic {
+    /// Begins in a Namespace.
+    pub(crate) fn start(api: &Api, namespace: &str) -> Self {
+        let (end, api, namespace) = (CancellationToken::new(), api.clone(), namespace.to_owned());
+        let ended = end.clone();
+        let creates = tokio::spawn(async move {
+            let mut creates = Vec::new();
+            while !ended.is_cancelled() {
+                creates.push(create(&api, &namespace).await);
+                tokio::time::sleep(PAUSE).await;
+            }
+            creates
+        });
+        Self { end, creates }
+    }
+
+    /// Ends it; every answer, oldest first.
+    pub(crate) async fn end(self) -> Vec<Create> {
+        self.end.cancel();
+        self.creates.await.unwrap()
+    }
+}

@@ -1,0 +1,86 @@
+//! Each way to install, and each way out: nothing of boundtoken may stand in the way of Pods afterwards.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cluster::Cluster;
+use crate::control_plane::eventually;
+use crate::install::{self, CONFIGURATION, DEPLOYMENT, wait_until_ready};
+use crate::pages;
+use crate::tokens::assert_a_label_matters;
+use crate::traffic::{Create, Traffic, create};
+
+/// The longest time for which Pods may be refused where the webhook was asked for.
+const SECONDS: Duration = Duration::from_secs(30);
+
+/// `kubectl apply -k manifests`, and the same out.
+pub(crate) async fn by_kustomization(cluster: Arc<Cluster>) {
+    install::install(&cluster).await;
+    assert_a_label_matters(&cluster, "kustomization").await;
+    assert_leaves_nothing(&cluster, "kustomization", "kubectl delete -k manifests").await;
+}
+
+/// One file, in and out.
+pub(crate) async fn by_file(cluster: Arc<Cluster>) {
+    cluster.shell("kubectl apply -f manifests/install.yaml");
+    wait_until_ready(&cluster, 2).await;
+    assert_a_label_matters(&cluster, "file").await;
+    assert_leaves_nothing(&cluster, "file", "kubectl delete -f manifests/install.yaml").await;
+}
+
+/// Only the Namespace is deleted; the webhook configuration, which is in none, goes with it.
+pub(crate) async fn by_namespace(cluster: Arc<Cluster>) {
+    install::install(&cluster).await;
+    assert_a_label_matters(&cluster, "namespace").await;
+    assert_leaves_nothing(&cluster, "namespace", "kubectl delete namespace boundtoken").await;
+}
+
+/// The overlay for API servers that reach no Pods. Of two replicas, one node has room for one.
+pub(crate) async fn on_the_network_of_the_host(cluster: Arc<Cluster>) {
+    cluster.shell("kubectl apply -k manifests/hostnetwork");
+    wait_until_ready(&cluster, 1).await;
+    assert_a_label_matters(&cluster, "host").await;
+    assert_leaves_nothing(&cluster, "host", "kubectl delete -k manifests/hostnetwork").await;
+}
+
+/// The overlay for certificates of one's own, step by step as its page says.
+pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
+    let page = |words| pages::block("certs/README.md", words);
+    cluster.shell(&page("kubectl apply -f manifests/base/namespace.yaml"));
+    wait_until_ready(&cluster, 2).await;
+    assert_a_label_matters(&cluster, "static").await;
+    cluster.shell(&page("boundtoken certs"));
+    assert_leaves_nothing(&cluster, "static", &page("kubectl delete -k manifests/static-tls")).await;
+}
+
+/// Uninstalls while Pods are created with and without the label.
+async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
+    let [labelled, unlabelled] = ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
+    let [with, without] = [&labelled, &unlabelled].map(|namespace| Traffic::start(&cluster.api, namespace));
+    let began = Instant::now();
+    cluster.shell(uninstall);
+    let uninstalled = began.elapsed();
+    eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &labelled).await.outcome).await;
+    eventually("nothing left", async || {
+        let left = cluster.api.get(CONFIGURATION).await.is_ok() || cluster.api.get(DEPLOYMENT).await.is_ok();
+        (!left).then_some(())
+    })
+    .await;
+    let (with, without) = (with.end().await, without.end().await);
+    let last = with.iter().filter(|create| create.outcome.is_err()).map(|create| create.asked + create.took);
+    let last = last.max().map_or(Duration::ZERO, |last| last - began);
+    println!(
+        "{uninstall}: took {uninstalled:.1?}; labelled: {} of {} Pods refused, the last one after {last:.1?}; \
+         not labelled: {} of {}",
+        refused(&with),
+        with.len(),
+        refused(&without),
+        without.len(),
+    );
+    assert_eq!(refused(&without), 0);
+    assert!(last <= SECONDS, "{last:?}");
+}
+
+fn refused(creates: &[Create]) -> usize {
+    creates.iter().filter(|create| create.outcome.is_err()).count()
+}
