@@ -128,20 +128,33 @@ async fn make_service_account(plane: &ControlPlane, namespace: &str) {
 
 async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -> Stored {
     let name = format!("{namespace}-{number}");
-    let stored: Value = plane.api.create(&pod(namespace, &name, &[])).await.unwrap();
+    // A busy machine may answer too late: then no Pod is stored, and whoever wants one tries again.
+    let stored: Value = eventually("a Pod that is stored", async || {
+        let created = plane.api.create(&pod(namespace, &name, &[])).await;
+        assert!(
+            created.as_ref().err().is_none_or(|error| error.contains("deadline exceeded")),
+            "{created:?}"
+        );
+        created
+    })
+    .await;
     Stored { namespace: namespace.to_owned(), pod: name, held: held(&stored), ttl }
 }
 
 /// The Pods for which the API server called a webhook of ours, as its audit log says.
 async fn called(log: &mut Follower, stored: &[Stored]) -> BTreeSet<String> {
     eventually("every Pod in the audit log", async || {
-        let events = log.read().iter().filter(|event| is_creation_in(event, |_| true));
-        let logged: BTreeSet<_> = events.map(pod_of).collect();
+        let logged: BTreeSet<_> = stored_pods(log).map(pod_of).collect();
         let missing = stored.iter().find(|stored| !logged.contains(&stored.pod));
         missing.map_or(Ok(()), |missing| Err(missing.pod.clone()))
     })
     .await;
-    log.read().iter().filter(|event| is_called(event)).map(pod_of).collect()
+    stored_pods(log).filter(|event| is_called(event)).map(pod_of).collect()
+}
+
+fn stored_pods(log: &mut Follower) -> impl Iterator<Item = &Value> {
+    let events = log.read().iter().filter(|event| is_creation_in(event, |_| true));
+    events.filter(|event| event["responseStatus"]["code"] == 201)
 }
 
 fn pod_of(event: &Value) -> String {
