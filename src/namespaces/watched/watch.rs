@@ -22,8 +22,8 @@ pub(super) const LONGEST: Duration = WATCH.saturating_add(Duration::from_secs(5)
 /// A watch that ends before counts as failed, so that nobody is asked without end.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Waiting time where the back-off names none; it always does.
-const LAST_RESORT: Duration = Duration::from_secs(30);
+/// Longest time between two attempts: after an outage, settings are not old for longer.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Keeps the settings of a cluster's Namespaces up to date while [`Watch::run`] runs.
 pub struct Watch {
@@ -43,7 +43,7 @@ impl Watch {
         move || status.check()
     }
 
-    /// Watches without end. Whatever fails is tried again, later and later up to a minute.
+    /// Watches without end. Whatever fails is tried again, later and later up to [`LONGEST_PAUSE`].
     pub async fn run(mut self) {
         self.metrics.watch_lives();
         let mut backoff = DefaultBackoff::default();
@@ -58,7 +58,7 @@ impl Watch {
                     continue;
                 }
             }
-            sleep(backoff.next().unwrap_or(LAST_RESORT)).await;
+            sleep(backoff.next().unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE)).await;
         }
     }
 
