@@ -101,7 +101,8 @@ impl Installed {
     /// Starts a replica with whatever certificate the arguments name.
     pub(crate) async fn start(&self, kubeconfig: &Path, arguments: &[&str]) -> Replica {
         let listen = SocketAddr::new(machine_address().unwrap(), 0);
-        let serving = Serving::start_with(listen, &self.directory, kubeconfig, arguments);
+        let start = || Serving::start_with(listen, &self.directory, kubeconfig, arguments);
+        let serving = tokio::task::block_in_place(start);
         let endpoint = Endpoint::follow(self, &serving).await;
         Replica::new(serving, endpoint)
     }
