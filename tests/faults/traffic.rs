@@ -72,7 +72,7 @@ impl Creator {
         let created = answer(api, Method::POST, &self.pods, Some(&pod())).await;
         let took = began.elapsed();
         let outcome = match created {
-            Ok(pod) => self.delete(api, &pod).await.and(is_bounded(&pod)),
+            Ok(pod) => self.delete(api, &pod).await.and_then(|()| is_bounded(&pod)),
             Err(error) => Err(error),
         };
         let mut tally = self.tally.lock().unwrap();
