@@ -66,6 +66,7 @@ pub(crate) struct Faults {
 impl Faults {
     async fn start() -> Result<Self, ExitCode> {
         let plane = Arc::new(ControlPlane::start().await?);
+        tokio::spawn(stop_on_signal(Arc::clone(&plane)));
         let late = Late::start(plane.etcd()).await;
         let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
         let flags = [
@@ -105,11 +106,8 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(16);
     if installed::machine_address().is_none() {
         eprintln!("left out: the tests of faults; they need an address of this machine beside loopback");
-        return if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
-            2.into()
-        } else {
-            ExitCode::SUCCESS
-        };
+        let is_mistake = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        return if is_mistake { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(Faults::start()) {
@@ -120,7 +118,6 @@ fn main() -> ExitCode {
 
 fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let faults = Arc::new(faults);
-    runtime.spawn(stop_on_signal(Arc::clone(&faults)));
     let trials = trials![
         runtime,
         faults,
@@ -165,8 +162,8 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
 }
 
 /// Leaves nothing behind when somebody interrupts the tests.
-async fn stop_on_signal(faults: Arc<Faults>) {
+async fn stop_on_signal(plane: Arc<ControlPlane>) {
     let code = interrupted().await;
-    faults.plane.stop();
+    plane.stop();
     std::process::exit(code.into());
 }

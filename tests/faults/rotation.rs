@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -41,13 +40,18 @@ impl Seen {
         for (key, seen) in
             [("tls.crt", &mut self.serving), ("ca.crt", &mut self.authorities), ("ca.key", &mut self.keys)]
         {
-            seen.extend(data[key].as_str().map(str::to_owned));
+            seen.insert(data[key].as_str().unwrap().to_owned());
         }
     }
 
-    /// How often each was replaced.
-    fn rotations(&self) -> [usize; 3] {
-        [&self.serving, &self.authorities, &self.keys].map(|seen| seen.len().saturating_sub(1))
+    /// How often the serving certificate and the authority were replaced.
+    fn rotations(&self) -> [usize; 2] {
+        [&self.serving, &self.authorities].map(|seen| seen.len() - 1)
+    }
+
+    fn reached(&self, [serving, authorities]: [usize; 2]) -> bool {
+        let [renewed, of_authority] = self.rotations();
+        renewed >= serving && of_authority >= authorities
     }
 }
 
@@ -62,25 +66,20 @@ async fn renewals_of(faults: &Faults, number: usize) {
     let wanted = [faults.size.serving_certificates, faults.size.authorities];
     rotate(faults, &name, &RENEWED, async |installed, creator| {
         let mut seen = Seen::default();
-        loop {
+        seen.look(installed).await;
+        while !seen.reached(wanted) {
             let before = seen.rotations();
-            seen.look(installed).await;
-            let [serving, authorities, keys] = seen.rotations();
-            assert_eq!(keys, 0, "a renewal keeps the key");
-            if serving >= wanted[0] && authorities >= wanted[1] {
-                return;
-            }
-            if seen.rotations() != before {
-                shake_hands(installed, creator).await;
-            }
-            tokio::time::sleep(POLL).await;
+            eventually("a renewal", async || {
+                seen.look(installed).await;
+                (seen.rotations() != before).then_some(())
+            })
+            .await;
+            shake_hands(installed, creator).await;
         }
+        assert_eq!(seen.keys.len(), 1, "a renewal keeps the key");
     })
     .await;
 }
-
-/// Nothing in the Secret changes more often than that.
-const POLL: Duration = Duration::from_millis(250);
 
 /// A new key is forced, again as soon as it signs.
 pub(crate) async fn new_keys(faults: Arc<Faults>) {

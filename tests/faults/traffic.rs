@@ -1,8 +1,7 @@
 //! Pods that are really created, one after the other and many at once, each checked for its bounded token.
 
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -71,7 +70,7 @@ impl Creator {
     /// Has one API server create a Pod without storing it.
     pub(crate) async fn dry_run(&self, api: &Api) -> Result<(), String> {
         let path = format!("{}?dryRun=All", self.pods);
-        is_bounded(&api.send(Method::POST, &path, Some(&pod())).await?.ok()?)
+        is_bounded(&answer(api, Method::POST, &path, Some(&pod())).await?)
     }
 
     /// Creates one Pod, and deletes it.
@@ -79,26 +78,22 @@ impl Creator {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let api = &self.apis[next % self.apis.len()];
         let began = Instant::now();
-        let created = created(api, &self.pods).await;
+        let created = answer(api, Method::POST, &self.pods, Some(&pod())).await;
         let took = began.elapsed();
-        let deleted = match &created {
-            Ok(pod) => {
-                let path = format!(
-                    "{}/{}?gracePeriodSeconds=0",
-                    self.pods,
-                    pod["metadata"]["name"].as_str().unwrap()
-                );
-                api.send(Method::DELETE, &path, None)
-                    .await
-                    .and_then(crate::control_plane::api::Answer::ok)
-                    .map(drop)
-            }
-            Err(_) => Ok(()),
+        let outcome = match created {
+            Ok(pod) => self.delete(api, &pod).await.and_then(|()| is_bounded(&pod)),
+            Err(error) => Err(error),
         };
         let mut tally = self.tally.lock().unwrap();
         tally.creates += 1;
         tally.worst = tally.worst.max(took);
-        tally.failures.extend(created.and_then(|pod| is_bounded(&pod)).and(deleted).err());
+        tally.failures.extend(outcome.err());
+    }
+
+    async fn delete(&self, api: &Api, pod: &Value) -> Result<(), String> {
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        let path = format!("{}/{name}?gracePeriodSeconds=0", self.pods);
+        answer(api, Method::DELETE, &path, None).await.map(drop)
     }
 
     /// Creates so many Pods at the same time, when no other burst is under way.
@@ -168,9 +163,9 @@ async fn run(creator: Creator, rate: Rate, stop: CancellationToken) {
     creates.join_all().await;
 }
 
-/// The stored Pod, or why there is none.
-async fn created(api: &Api, pods: &str) -> Result<Value, String> {
-    api.send(Method::POST, pods, Some(&pod())).await?.ok()
+/// The object of an answer, or why there is none.
+async fn answer(api: &Api, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    api.send(method, path, body).await?.ok()
 }
 
 fn pod() -> Value {
