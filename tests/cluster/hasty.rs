@@ -92,18 +92,22 @@ fn name_of(number: usize) -> String {
     format!("hasty-{number}")
 }
 
-/// Makes a Namespace, half of them with its label at once, and Pods in it until one of them is changed.
+/// Makes a Namespace, with label and annotation at once, or afterwards, together or one by one, and Pods in
+/// it until one of them is changed.
 async fn first_pods(plane: &ControlPlane, number: usize) -> Vec<Stored> {
     let (name, ttl) = (name_of(number), 10_000 + number as u64);
     let opted_in = namespace_of("hasty", &name, &[("ttl", &ttl.to_string())]);
-    if number.is_multiple_of(2) {
-        plane.api.create(&opted_in).await.unwrap();
-        make_service_account(plane, &name).await;
-    } else {
-        let bare = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        plane.api.create(&bare).await.unwrap();
-        make_service_account(plane, &name).await;
-        annotate(plane, &name, &opted_in["metadata"]).await;
+    let metadata = &opted_in["metadata"];
+    let bare = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    plane.api.create(if number.is_multiple_of(3) { &opted_in } else { &bare }).await.unwrap();
+    make_service_account(plane, &name).await;
+    match number % 3 {
+        0 => {}
+        1 => annotate(plane, &name, metadata).await,
+        _ => {
+            annotate(plane, &name, &json!({"labels": metadata["labels"]})).await;
+            annotate(plane, &name, &json!({"annotations": metadata["annotations"]})).await;
+        }
     }
     // The API server itself may not have heard of the label at first.
     let mut all = Vec::new();

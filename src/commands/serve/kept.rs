@@ -26,7 +26,8 @@ pub(super) struct KeptArgs {
         value_name = "NAME",
         env = "BOUNDTOKEN_WEBHOOK_CONFIGURATION",
         hide_env_values = true,
-        default_value = "boundtoken"
+        default_value = "boundtoken",
+        requires = "secret"
     )]
     webhook_configuration: String,
     /// Service through which API servers call
@@ -35,7 +36,8 @@ pub(super) struct KeptArgs {
         value_name = "NAME",
         env = "BOUNDTOKEN_SERVICE",
         hide_env_values = true,
-        default_value = "boundtoken"
+        default_value = "boundtoken",
+        requires = "secret"
     )]
     service: String,
     /// Namespace of the Secret and the Service; that of this Pod, or of the kubeconfig's context
@@ -48,21 +50,26 @@ pub(super) struct KeptArgs {
 /// Times that only tests want shorter.
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct LifeArgs {
-    #[arg(long, hide = true, env = "BOUNDTOKEN_AUTHORITY_LIFE", value_parser = seconds)]
-    authority_life: Option<Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_SERVING_LIFE", value_parser = seconds)]
-    serving_life: Option<Duration>,
+    #[arg(long, hide = true, env = "BOUNDTOKEN_AUTHORITY_LIFE", value_parser = life)]
+    authority_life: Option<time::Duration>,
+    #[arg(long, hide = true, env = "BOUNDTOKEN_SERVING_LIFE", value_parser = life)]
+    serving_life: Option<time::Duration>,
     #[arg(long, hide = true, env = "BOUNDTOKEN_DWELL", value_parser = seconds)]
     dwell: Option<Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_TICK", value_parser = seconds)]
+    #[arg(long, hide = true, env = "BOUNDTOKEN_TICK", value_parser = at_least_one)]
     tick: Option<Duration>,
 }
 
 impl KeptArgs {
+    /// The Namespace of the Secret and the Service.
+    pub(super) fn namespace(&self, client: &Client) -> String {
+        self.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned())
+    }
+
     /// The place and the times, if certificates are to be kept in the cluster.
     pub(super) fn resolve(self, client: &Client) -> Option<(Place, Settings)> {
-        let Self { secret, webhook_configuration, service, namespace, lives } = self;
-        let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
+        let namespace = self.namespace(client);
+        let Self { secret, webhook_configuration, service, lives, .. } = self;
         let names = vec![Place::service_name(&service, &namespace)];
         let place =
             Place { namespace, secret: secret?, configuration: webhook_configuration, service, names };
@@ -73,13 +80,22 @@ impl KeptArgs {
 impl LifeArgs {
     fn settings(self) -> Settings {
         let known = Settings::default();
-        let life = |given: Option<Duration>| given.and_then(|given| given.try_into().ok());
         Settings {
-            authority_life: life(self.authority_life).unwrap_or(known.authority_life),
-            serving_life: life(self.serving_life).unwrap_or(known.serving_life),
+            authority_life: self.authority_life.unwrap_or(known.authority_life),
+            serving_life: self.serving_life.unwrap_or(known.serving_life),
             dwell: self.dwell.unwrap_or(known.dwell),
             tick: self.tick.unwrap_or(known.tick),
             ..known
         }
     }
+}
+
+fn life(text: &str) -> Result<time::Duration, String> {
+    let life = seconds(text).map_err(|error| error.to_string())?;
+    life.try_into().map_err(|_| "is too long".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<Duration, String> {
+    let time = seconds(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("is no time at all".to_owned()) } else { Ok(time) }
 }

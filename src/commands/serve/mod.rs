@@ -105,6 +105,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let mut watchers = Watchers::default();
     let source = Source::open(namespaces, cluster, defaults, &metrics, &mut watchers).await?;
     let Source { store, defaults, readiness, client } = source;
+    let namespace = tls.namespace(client.as_ref());
     let Tls { certificate, check } = tls.start(client.clone(), &metrics, &mut watchers)?;
     let webhook = Webhook { namespaces: store, defaults, metrics };
     // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
@@ -114,8 +115,9 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
     let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
-    if let Some(client) = client {
-        tokio::spawn(removal::notice(client, draining.clone(), unneeded.clone()));
+    if let Some((client, namespace)) = client.zip(namespace) {
+        let uninstall = removal::watch_for_uninstall(client, namespace, draining.clone(), unneeded.clone());
+        tokio::spawn(uninstall);
     }
     let readiness = ready(readiness.with("certificate", check), watchers, draining.clone());
     let server = Server {

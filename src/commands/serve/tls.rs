@@ -82,6 +82,11 @@ impl Tls {
 }
 
 impl TlsArgs {
+    /// The Namespace of this install, if there is a cluster.
+    pub(super) fn namespace(&self, client: Option<&Client>) -> Option<String> {
+        client.map(|client| self.kept.namespace(client))
+    }
+
     /// Loads or makes the certificate and keeps looking after it.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The live look-up of a Namespace that the watch did not tell of.
 //!
-//! Those who ask for the same Namespace share one answer. A denial counts only for those who asked before
-//! its question was sent: a Namespace may have been labelled since.
+//! Those who ask for the same Namespace share one answer. It counts only for those who asked before its
+//! question was sent: a Namespace may have been labelled or annotated since.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +50,7 @@ struct Answer {
 impl Answer {
     /// Whether it holds for somebody who asked at that moment.
     fn holds(&self, asked: Instant) -> bool {
-        self.sent >= asked || matches!(self.lookup, Lookup::Settings(_))
+        self.sent >= asked
     }
 }
 

@@ -1,10 +1,11 @@
-//! The Namespaces of a cluster: watched, and looked up live where the watch did not tell of them.
+//! The Namespaces of a cluster: watched, and looked up live where the watch did not tell of them, or just did.
 
 mod api;
 mod cache;
 mod live;
 mod metadata;
 mod page;
+mod recent;
 mod status;
 mod watch;
 
@@ -20,12 +21,15 @@ use crate::telemetry::metrics::Metrics;
 use api::Api;
 use cache::Cache;
 use live::Live;
+use recent::Recent;
 
 pub use watch::Watch;
 
-/// What requests look up. A Namespace that the watch told of costs no call to the API server.
+/// What requests look up. A Namespace that the watch told of costs no call to the API server, but for the
+/// few seconds after a change.
 pub struct Watched {
     namespaces: Arc<Namespaces>,
+    recent: Arc<Recent>,
     live: Live,
 }
 
@@ -37,7 +41,10 @@ impl Watched {
         let namespaces: Arc<Namespaces> = Arc::default();
         let cache = Cache::new(Arc::clone(&namespaces), Arc::clone(defaults));
         let live = Live::new(api.clone(), Arc::clone(defaults));
-        (Self { namespaces, live }, Watch { api, cache, metrics, status: Arc::default(), listed: None })
+        let recent: Arc<Recent> = Arc::default();
+        let (status, listed) = Default::default();
+        let watch = Watch { api, cache, recent: Arc::clone(&recent), metrics, status, listed };
+        (Self { namespaces, recent, live }, watch)
     }
 }
 
@@ -50,8 +57,8 @@ impl fmt::Debug for Watched {
 impl NamespaceStore for Watched {
     async fn get(&self, name: &str) -> Lookup {
         match self.namespaces.find(name) {
-            Some(settings) => Lookup::Settings(settings),
-            None => self.live.look_up(name).await,
+            Some(settings) if !self.recent.holds(name) => Lookup::Settings(settings),
+            _ => self.live.look_up(name).await,
         }
     }
 }

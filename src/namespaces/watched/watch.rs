@@ -12,6 +12,7 @@ use super::api::{Api, ApiError, Event, WATCH};
 use super::cache::{Cache, Change};
 use super::metadata::Item;
 use super::page::Next;
+use super::recent::Recent;
 use super::status::Status;
 use crate::namespaces::known;
 use crate::telemetry::metrics::Metrics;
@@ -29,6 +30,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub struct Watch {
     pub(super) api: Api,
     pub(super) cache: Cache,
+    pub(super) recent: Arc<Recent>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: Arc<Status>,
     /// When the last list began.
@@ -119,7 +121,11 @@ impl Watch {
             Event::Version(version) => Some(version),
             Event::Applied(item) => {
                 let reached = reached(&item)?;
-                report(self.cache.apply(item));
+                let change = self.cache.apply(item);
+                if let Change::Settings(name, _) = &change {
+                    self.recent.note(name);
+                }
+                report(change);
                 reached
             }
             Event::Deleted(item) => {

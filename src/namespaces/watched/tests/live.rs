@@ -7,11 +7,33 @@ use tokio::time::Instant;
 
 use super::fake::{Fake, Logs, namespace, unlabelled};
 use crate::namespaces::watched::live::{BUDGET, LOOKUPS, QUESTIONS};
+use crate::namespaces::watched::recent::RECENT;
 use crate::namespaces::{Lookup, NamespaceStore};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_watch_told_of_costs_no_question() {
     let (mut fake, _events) = Fake::watching(&[namespace("a", "1", "2h")]).await;
+    assert!(matches!(fake.watched.get("a").await, Lookup::Settings(_)));
+    assert!(fake.calls().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_change_the_next_one_is_looked_for() {
+    let (mut fake, events) = Fake::watching(&[namespace("a", "1", "2h")]).await;
+    for version in ["6", "7"] {
+        events.send("MODIFIED", &namespace("a", version, &format!("{version}h"))).await;
+        let lookup = fake.ask("a");
+        fake.call().await.answer(200, &namespace("a", "8", "9h").to_string());
+        let Lookup::Settings(settings) = lookup.await.unwrap() else { panic!("it carries the label") };
+        assert!(format!("{settings:?}").contains("\"9h\""), "{settings:?}");
+        tokio::time::advance(RECENT / 2).await;
+        let lookup = fake.ask("a");
+        fake.call().await.status(403, "Forbidden");
+        assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable), "a guess would be worse");
+    }
+    tokio::time::advance(RECENT / 2).await;
+    // One that says the same again is no change.
+    events.send("MODIFIED", &namespace("a", "9", "7h")).await;
     assert!(matches!(fake.watched.get("a").await, Lookup::Settings(_)));
     assert!(fake.calls().await.is_empty());
 }
