@@ -10,6 +10,8 @@ use boundtoken::server::routes::{Webhook, routes};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
+use tokio::time::sleep;
+
 use crate::common::between::Between;
 use crate::control_plane::audit::{Follower, is_creation_in};
 use crate::control_plane::{ControlPlane, eventually};
@@ -23,6 +25,13 @@ const HASTY: usize = 1_000;
 
 /// How many of them at a time.
 const AT_A_TIME: usize = 16;
+
+/// Pods made after an annotation that came after the label, and the time between them.
+const LATER: usize = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the label alone asks for.
+const LABEL_ALONE: u64 = 3600;
 
 /// What the ServiceAccount plugin asks for.
 const UNTOUCHED: u64 = 3607;
@@ -93,7 +102,7 @@ fn name_of(number: usize) -> String {
 }
 
 /// Makes a Namespace, with label and annotation at once, or afterwards, together or one by one, and Pods in
-/// it until one of them is changed.
+/// it until one of them is changed, or until the annotation has been in force for a while.
 async fn first_pods(plane: &ControlPlane, number: usize) -> Vec<Stored> {
     let (name, ttl) = (name_of(number), 10_000 + number as u64);
     let opted_in = namespace_of("hasty", &name, &[("ttl", &ttl.to_string())]);
@@ -106,13 +115,24 @@ async fn first_pods(plane: &ControlPlane, number: usize) -> Vec<Stored> {
         1 => annotate(plane, &name, metadata).await,
         _ => {
             annotate(plane, &name, &json!({"labels": metadata["labels"]})).await;
+            let mut all = until_changed(plane, &name, LABEL_ALONE).await;
             annotate(plane, &name, &json!({"annotations": metadata["annotations"]})).await;
+            for _ in 0..LATER {
+                all.push(store(plane, &name, all.len(), ttl).await);
+                sleep(PAUSE).await;
+            }
+            return all;
         }
     }
+    until_changed(plane, &name, ttl).await
+}
+
+/// Makes Pods until one of them is changed.
+async fn until_changed(plane: &ControlPlane, name: &str, ttl: u64) -> Vec<Stored> {
     // The API server itself may not have heard of the label at first.
     let mut all = Vec::new();
     eventually("a Pod that is changed", async || {
-        let stored = store(plane, &name, all.len(), ttl).await;
+        let stored = store(plane, name, all.len(), ttl).await;
         let is_changed = !stored.has(UNTOUCHED);
         all.push(stored);
         is_changed.then_some(())
