@@ -100,7 +100,7 @@ fn a_new_key_is_served_after_the_dwell_time_and_the_old_one_forgotten_after_its_
 }
 
 #[test]
-fn a_second_writer_is_answered_a_few_times_and_then_once_a_minute() {
+fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
     let mut world = World::new();
     world.advance(600);
     world.configuration_writes.clear();

@@ -176,7 +176,7 @@ impl World {
             serving: replica.serving.as_ref(),
             names: &names,
             steady: Duration::from_secs(steady),
-            may_publish: replica.damper.may_write(now),
+            may_publish: replica.damper.held_until(now).is_none(),
         };
         plan(&state, &settings(), wall(self.second) + replica.ahead)
     }

@@ -51,13 +51,14 @@ pub(crate) async fn fought_over(faults: Arc<Faults>) {
     let (outage, took) = Outage::during(&scene.creator, async {
         let _ = tokio::time::timeout(fight, keep_writing(&scene.installed)).await;
         let fought = scene.writes.configuration();
-        // Three at once, and one for each minute.
-        let most = 4 + usize::try_from(fight.as_secs() / 60).unwrap();
+        // Three at once, and one every ten seconds.
+        let most = 4 + usize::try_from(fight.as_secs() / 10).unwrap();
         assert!((1..=most).contains(&fought), "{}", scene.writes);
         repair("a bundle that is left alone", async || scene.settled().await).await
     })
     .await;
-    assert!(took < Duration::from_secs(75), "{took:?}");
+    // Ten seconds, and what a busy machine takes.
+    assert!(took < Duration::from_secs(20), "{took:?}");
     let ready = async || scene.replicas.iter().all(Replica::is_ready).then_some(());
     eventually("two ready replicas", ready).await;
     eventually("a create through each API server", async || {

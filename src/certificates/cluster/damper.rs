@@ -10,9 +10,12 @@ use std::time::Duration;
 /// How often the configuration is put right at once within [`WINDOW`].
 pub const AT_ONCE: usize = 3;
 
-/// The window of [`AT_ONCE`]. Beyond it, the configuration is written once in this time, until it has
-/// been left alone for as long.
+/// The window of [`AT_ONCE`]. Beyond it, the configuration is written once in a [`PAUSE`], until it has
+/// been left alone for as long as this.
 pub const WINDOW: Duration = Duration::from_mins(1);
+
+/// The time between two writes during a fight, and so the longest time that a fight outlives itself.
+pub const PAUSE: Duration = Duration::from_secs(10);
 
 /// What has been seen of late. Moments are durations since any fixed one, by a clock that only runs.
 #[derive(Clone, Debug, Default)]
@@ -70,10 +73,11 @@ impl Damper {
         self.right = Some(now);
     }
 
-    /// Whether the configuration may be written.
+    /// Until when the configuration may not be written, if it may not be written now.
     #[must_use]
-    pub fn may_write(&self, now: Duration) -> bool {
-        !self.damped || self.right.is_none_or(|right| now.saturating_sub(right) >= WINDOW)
+    pub fn held_until(&self, now: Duration) -> Option<Duration> {
+        let until = self.right.filter(|_| self.damped)?.saturating_add(PAUSE);
+        (now < until).then_some(until)
     }
 }
 
@@ -110,7 +114,7 @@ mod tests {
             let now = Duration::from_secs(second);
             step(&mut damper, now);
             damper.saw_wrong(&version.to_string(), now);
-            if damper.may_write(now) {
+            if damper.held_until(now).is_none() {
                 damper.wrote(now);
                 wrote.push(second);
                 version += 1;
@@ -122,13 +126,14 @@ mod tests {
     #[test]
     fn a_fight_is_bounded() {
         let wrote = fight(300, |_, _| {});
-        assert_eq!(wrote, [0, 1, 2, 62, 122, 182, 242]);
+        let later = (0..30).map(|pause| 2 + 10 * pause);
+        assert_eq!(wrote, [0, 1].into_iter().chain(later).collect::<Vec<_>>());
     }
 
     #[test]
     fn what_another_replica_writes_counts_as_well() {
         let wrote = fight(300, |damper, now| {
-            if now.as_secs() % 60 == 50 {
+            if now.as_secs() % 10 == 5 {
                 damper.saw_right(now);
             }
         });
@@ -146,7 +151,7 @@ mod tests {
             damper.saw_right(Duration::from_secs(second));
         }
         damper.saw_wrong("5", Duration::from_secs(67));
-        assert!(damper.may_write(Duration::from_secs(67)));
+        assert_eq!(damper.held_until(Duration::from_secs(67)), None);
     }
 
     #[test]
@@ -155,17 +160,17 @@ mod tests {
         for minute in 0..10 {
             let now = Duration::from_secs(60 * minute);
             damper.saw_wrong(&minute.to_string(), now);
-            assert!(damper.may_write(now));
+            assert_eq!(damper.held_until(now), None);
             damper.saw_right(now);
         }
     }
 
     #[test]
     fn another_object_is_put_right_at_once_but_not_each_of_many() {
-        let wrote = fight(300, |damper, now| damper.saw_object(&(now.as_secs() / 100).to_string(), now));
-        assert_eq!(wrote, [0, 1, 2, 62, 100, 101, 102, 162, 200, 201, 202, 262]);
-        let wrote = fight(300, |damper, now| damper.saw_object(&now.as_secs().to_string(), now));
-        assert_eq!(wrote, [0, 1, 2, 62, 122, 182, 242]);
+        let wrote = fight(120, |damper, now| damper.saw_object(&(now.as_secs() / 65).to_string(), now));
+        assert_eq!(wrote, [0, 1, 2, 12, 22, 32, 42, 52, 62, 65, 66, 67, 77, 87, 97, 107, 117]);
+        let wrote = fight(60, |damper, now| damper.saw_object(&now.as_secs().to_string(), now));
+        assert_eq!(wrote, [0, 1, 2, 12, 22, 32, 42, 52]);
     }
 
     #[test]

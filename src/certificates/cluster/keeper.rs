@@ -13,7 +13,7 @@ use super::action::{Action, Waiting};
 use super::damper::{Budget, Damper};
 use super::patience::patient;
 use super::plan::plan;
-use super::replica::Replica;
+use super::replica::{Contents, Replica};
 use super::schedule::Settings;
 use super::state::State;
 use super::views::{self, Change, View};
@@ -56,7 +56,7 @@ pub struct Keeper {
     settings: Settings,
     clock: Clock,
     started: Instant,
-    steady: Option<(String, Instant)>,
+    steady: Option<(Contents, Instant)>,
     /// When what is seen now will have been the same for as long as the plan asks for.
     ripe: Option<Instant>,
     damper: Damper,
@@ -189,28 +189,28 @@ impl Keeper {
 
     fn decide(&mut self) -> Action {
         let now = self.started.elapsed();
-        let version = self.replica.version();
-        if self.steady.as_ref().is_none_or(|(seen, _)| *seen != version) {
-            self.steady = Some((version, Instant::now()));
+        let contents = self.replica.contents();
+        if self.steady.as_ref().is_none_or(|(seen, _)| *seen != contents) {
+            self.steady = Some((contents, Instant::now()));
         }
         let since = self.steady.as_ref().map_or_else(Instant::now, |(_, since)| *since);
         let steady = since.elapsed();
-        self.ripe = [1, 2]
-            .map(|ticks| since + self.settings.tick * ticks)
-            .into_iter()
-            .find(|at| *at > Instant::now());
         let (secret, live) = (self.replica.held(), self.replica.live());
         if let Some(uid) = self.configuration.seen.object().and_then(|object| object.metadata.uid.as_deref())
         {
             self.damper.saw_object(uid, now);
         }
-        if let (Some(held), Some(live)) = (secret, live) {
-            if live.trusts_exactly(&held.trusted()) && live.owned {
-                self.damper.saw_right(now);
-            } else {
-                self.damper.saw_wrong(&live.version, now);
+        if let Some(live) = live {
+            match self.replica.is_right(live) {
+                Some(true) => self.damper.saw_right(now),
+                Some(false) => self.damper.saw_wrong(&live.version, now),
+                None => {}
             }
         }
+        let held_until = self.damper.held_until(now);
+        let ticks = [1, 2].map(|ticks| since + self.settings.tick * ticks);
+        let moments = ticks.into_iter().chain(held_until.map(|until| self.started + until));
+        self.ripe = moments.filter(|at| *at > Instant::now()).min();
         let state = State {
             secret,
             configuration: live,
@@ -218,7 +218,7 @@ impl Keeper {
             serving: self.replica.leaf(),
             names: self.replica.names(),
             steady,
-            may_publish: self.damper.may_write(now),
+            may_publish: held_until.is_none(),
         };
         plan(&state, &self.settings, (self.clock)())
     }

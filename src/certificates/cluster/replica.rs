@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use time::OffsetDateTime;
 
 use super::adopt::{Choice, Trusted, adopts};
+use super::bundle;
 use super::configuration::Published;
 use super::keeper::Place;
 use super::secret::Stored;
@@ -18,6 +19,9 @@ use crate::certificates::serving::Checked;
 use crate::certificates::{ServingCertificate, trust};
 use crate::clock;
 use crate::telemetry::metrics::{Attempt, Metrics};
+
+/// What the plan looks at: the Secret, and the version of the configuration.
+pub(super) type Contents = (Option<Held>, Option<String>);
 
 /// What one replica knows and serves.
 pub(super) struct Replica {
@@ -94,11 +98,19 @@ impl Replica {
         &self.place.names
     }
 
-    /// Changes with everything that the plan looks at.
-    pub(super) fn version(&self) -> String {
-        let secret = self.stored.as_ref().map(|stored| stored.resource_version.as_str());
-        let live = self.live().map(|live| live.version.as_str());
-        format!("{} {}", secret.unwrap_or_default(), live.unwrap_or_default())
+    /// Whether the configuration is as it should be, if this replica can tell.
+    pub(super) fn is_right(&self, live: &Live) -> Option<bool> {
+        match (self.held(), &self.memory) {
+            (Some(held), _) => Some(live.trusts_exactly(&held.trusted()) && live.owned),
+            (None, Some(memory)) => Some(!bundle::lacks(live, &memory.held.trusted())),
+            (None, None) => None,
+        }
+    }
+
+    /// What the plan looks at. Somebody who merely touches the Secret changes nothing of it.
+    pub(super) fn contents(&self) -> Contents {
+        let untouched = |held: &Held| Held { written: None, ..held.clone() };
+        (self.held().map(untouched), self.live().map(|live| live.version.clone()))
     }
 
     /// Takes in both objects, and serves what is to be served.

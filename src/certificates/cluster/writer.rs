@@ -190,7 +190,7 @@ impl Writer {
             )),
             Waiting::HeldBack => Some(format!(
                 "somebody else writes the caBundle of MutatingWebhookConfiguration {configuration} as well, so \
-                 it is put right once a minute only: `kubectl get mutatingwebhookconfiguration \
+                 it is put right every ten seconds only: `kubectl get mutatingwebhookconfiguration \
                  {configuration} --show-managed-fields -o yaml` says who"
             )),
         }
