@@ -279,7 +279,7 @@ async fn somebody_who_merely_touches_the_secret_stops_nothing() {
     api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "x".into());
     for second in 0..600 {
         api.edit(Kind::Secret, |object| {
-            object["metadata"]["annotations"]["touched"] = second.to_string().into()
+            object["metadata"]["annotations"]["touched"] = second.to_string().into();
         });
         pass(1).await;
     }

@@ -15,6 +15,12 @@ use super::values;
 /// Most tokens in one list.
 const MAX_TOKENS: usize = 16;
 
+/// Longest text, in bytes: a replica remembers it for each Namespace.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Most mistakes that are told one by one.
+const MAX_FAULTS: usize = 32;
+
 /// Most nodes of the YAML text: what a full list needs, several times over.
 const MAX_NODES: usize = 4096;
 
@@ -45,6 +51,11 @@ pub(super) fn tokens(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<Fa
             Err(found) => faults.extend(found),
         }
     }
+    let more = faults.len().saturating_sub(MAX_FAULTS);
+    if more > 0 {
+        faults.truncate(MAX_FAULTS);
+        faults.push(Fault::new(Code::Tokens, format!("has {more} more mistakes")));
+    }
     if faults.is_empty() { Ok(items) } else { Err(faults) }
 }
 
@@ -52,6 +63,9 @@ fn maps(text: &str) -> Result<Vec<Map<String, Value>>, Fault> {
     let fault = |sentence: String| Err(Fault::new(Code::Tokens, sentence));
     if text.is_empty() {
         return fault("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
+    }
+    if text.len() > MAX_BYTES {
+        return fault(format!("has {} bytes: allowed are {MAX_BYTES}", text.len()));
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
@@ -191,6 +205,16 @@ mod tests {
             ("[2].containers", "{}", Code::Tokens),
         ];
         assert_eq!(items, expected.map(|(item, value, code)| (item.to_owned(), value.to_owned(), code)));
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_bad_list_is_bounded() {
+        let fields: Vec<_> = (0..100).map(|field| format!("k{field}: 1")).collect();
+        let faults = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many mistakes");
+        assert_eq!(faults.len(), MAX_FAULTS + 1);
+        assert_eq!(faults.last().map(|fault| fault.sentence.as_str()), Some("has 68 more mistakes"));
+        let long = format!("[{{path: /t/a}}] #{}", " ".repeat(MAX_BYTES));
+        assert_eq!(read(&long).expect_err("too long").len(), 1);
     }
 
     #[test]

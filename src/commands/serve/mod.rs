@@ -116,8 +116,8 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     log_addresses(&webhook_listener, &admin_listener)?;
     let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
     if let Some((client, namespace)) = client.zip(namespace) {
-        let uninstall = removal::watch_for_uninstall(client, namespace, draining.clone(), unneeded.clone());
-        tokio::spawn(uninstall);
+        let (delay, ended) = (shutdown.shutdown_delay, unneeded.clone());
+        tokio::spawn(removal::watch_for_uninstall(client, namespace, delay, draining.clone(), ended));
     }
     let readiness = ready(readiness.with("certificate", check), watchers, draining.clone());
     let server = Server {
