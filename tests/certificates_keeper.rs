@@ -69,7 +69,11 @@ async fn pass(seconds: u64) {
 }
 
 fn text(object: &Value, key: &str) -> String {
-    String::from_utf8(STANDARD.decode(object["data"][key].as_str().unwrap()).unwrap()).unwrap()
+    text_of(&object["data"], key)
+}
+
+fn text_of(data: &Value, key: &str) -> String {
+    String::from_utf8(STANDARD.decode(data[key].as_str().unwrap()).unwrap()).unwrap()
 }
 
 fn authority(api: &FakeApi) -> String {
@@ -398,6 +402,54 @@ async fn an_authority_of_another_program_signs_until_it_is_due() {
         assert_eq!((replica.ready)(), Ok(()));
     }
     assert_ne!(same(&authority(&api)), same(&theirs));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_certificate_restored_from_a_backup_is_served_by_nobody() {
+    let api = FakeApi::new();
+    let serving_life = time::Duration::hours(1);
+    let settings = Settings { serving_life, ..Settings::default() };
+    let replicas = [
+        start_with(&api, usize::MAX, settings),
+        // Whether a clock is right makes no difference.
+        start_ahead(&api, usize::MAX, settings, time::Duration::days(3)),
+        start_ahead(&api, usize::MAX, settings, time::Duration::days(-3)),
+    ];
+    pass(60).await;
+    let backup = api.get(Kind::Secret).unwrap()["data"].take();
+    api.skip(time::Duration::days(5));
+    pass(300).await;
+    // Nobody can renew it for now.
+    api.fail_next(&[500; 1000]);
+    api.edit(Kind::Secret, |object| object["data"] = backup.clone());
+    pass(30).await;
+    for (number, replica) in replicas.iter().enumerate() {
+        assert_eq!(replica.serving.check(api.now()), Ok(()), "{number}");
+        assert_eq!((replica.ready)(), Ok(()), "{number}");
+    }
+    assert!(text(&api.get(Kind::Secret).unwrap(), "tls.crt") == text_of(&backup, "tls.crt"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_authority_restored_from_a_backup_is_not_published() {
+    let api = FakeApi::new();
+    let steady = start(&api);
+    pass(60).await;
+    let backup = api.get(Kind::Secret).unwrap()["data"].take();
+    for _ in 0..20 {
+        api.skip(time::Duration::days(20));
+        pass(120).await;
+    }
+    drop(steady);
+    let published = bundle(&api);
+    api.edit(Kind::Secret, |object| object["data"] = backup.clone());
+    let _first_write = start_for(&api, 1);
+    pass(5).await;
+    assert_eq!(bundle(&api), published);
+    let replica = start(&api);
+    pass(5).await;
+    assert_eq!((replica.serving.check(api.now()), (replica.ready)()), (Ok(()), Ok(())));
+    assert_eq!(bundle(&api), same(&authority(&api)));
 }
 
 #[tokio::test(start_paused = true)]
