@@ -7,12 +7,15 @@ mod fake_api;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::certificates::ServingCertificate;
 use boundtoken::certificates::cluster::{Keeper, Place, Settings};
 use boundtoken::telemetry::metrics::Metrics;
 use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use kube::Client;
+use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -52,8 +55,12 @@ fn start_with(api: &Arc<FakeApi>, writes: usize, settings: Settings) -> Running 
 
 /// A replica whose clock is wrong.
 fn start_ahead(api: &Arc<FakeApi>, writes: usize, settings: Settings, ahead: time::Duration) -> Running {
+    start_on(api.client(writes), api, settings, ahead)
+}
+
+fn start_on(client: Client, api: &Arc<FakeApi>, settings: Settings, ahead: time::Duration) -> Running {
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
-    let keeper = Keeper::new(api.client(writes), place(), settings, Arc::clone(&metrics))
+    let keeper = Keeper::new(client, place(), settings, Arc::clone(&metrics))
         .with_clock(Arc::new(move || clock.now() + ahead));
     let (serving, ready) = (keeper.serving(), Box::new(keeper.readiness()));
     Running { task: tokio::spawn(keeper.run(CancellationToken::new())), ready, serving, metrics }
@@ -494,6 +501,27 @@ async fn an_api_server_that_falls_silent_is_tried_again() {
     api.hush(false);
     pass(60).await;
     assert!(!text(&api.get(Kind::Secret).unwrap(), "tls.crt").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_seen_is_served_before_anything_else_is_asked_for() {
+    let api = FakeApi::new();
+    let _steady = start(&api);
+    pass(60).await;
+    let client = api.client(usize::MAX);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            if request.uri().path().ends_with(&format!("/namespaces/{NAMESPACE}")) {
+                std::future::pending::<()>().await;
+            }
+            client.send(request).await
+        }
+    });
+    let client = Client::new(service, NAMESPACE);
+    let late = start_on(client, &api, Settings::default(), time::Duration::ZERO);
+    pass(1).await;
+    assert_eq!((late.serving.check(api.now()), (late.ready)()), (Ok(()), Ok(())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -168,14 +168,16 @@ impl Keeper {
         if !self.secret.seen.is_known() || !self.configuration.seen.is_known() {
             return;
         }
-        if self.paused.is_some() {
-            return self.look();
-        }
-        if let Err(error) = self.writer.find_owner().await {
-            self.look();
-            return self.failed(&error);
-        }
         self.look();
+        if self.paused.is_some() {
+            return;
+        }
+        if self.writer.owner().is_empty() {
+            if let Err(error) = self.writer.find_owner().await {
+                return self.failed(&error);
+            }
+            self.look();
+        }
         let action = self.decide();
         self.carry_out(action).await;
     }
