@@ -72,7 +72,7 @@ pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
 /// Whether one lacks a name, or is outside its validity and further so than the other: a Secret restored
 /// from a backup may hold what has expired, until somebody has renewed it.
 ///
-/// Nothing is called expired by a clock alone: what is kept is valid for longer by any clock.
+/// No clock has to be right for this: by any of them, what is kept ends later or began earlier.
 fn is_worse(one: &Leaf, other: &Leaf, names: &[String], now: OffsetDateTime) -> bool {
     let (validity, others) = (one.validity, other.validity);
     let expired = validity.not_after <= now && validity.not_after < others.not_after;
@@ -128,6 +128,38 @@ mod tests {
             (2, &[], 300, false),
         ] {
             assert_eq!(adopted(issuer, bundle, seconds), expected, "{issuer} {bundle:?} {seconds}");
+        }
+    }
+
+    #[test]
+    fn what_has_expired_or_lacks_a_name_takes_the_place_of_nothing_better() {
+        let certificate = |from: i64, to: i64, names: &[&str]| {
+            let validity = Validity { not_before: NOW + Life::days(from), not_after: NOW + Life::days(to) };
+            Leaf { validity, names: names.iter().map(ToString::to_string).collect(), ..leaf(1, 1) }
+        };
+        let good = || certificate(-1, 1, &["a"]);
+        for (serving, candidate, expected) in [
+            (good(), certificate(-2, 0, &["a"]), false),
+            (good(), certificate(1, 2, &["a"]), false),
+            (good(), certificate(-1, 1, &["b"]), false),
+            (good(), certificate(-2, 2, &["b", "A"]), true),
+            // What is valid now is taken, though it ends earlier: the plan renews it.
+            (certificate(-1, 9, &["a"]), good(), true),
+            // A clock that is ahead takes both for expired.
+            (certificate(-9, -2, &["a"]), certificate(-9, -1, &["a"]), true),
+            (certificate(-9, -1, &["a"]), certificate(-9, -2, &["a"]), false),
+            (certificate(-1, 1, &["b"]), certificate(-1, 1, &["b"]), true),
+        ] {
+            let candidate = Leaf { der: der(2), ..candidate };
+            let choice = Choice {
+                serving: Some(&serving),
+                candidate: &candidate,
+                names: &["a".to_owned()],
+                configuration: None,
+                trusted_for: Duration::ZERO,
+                dwell: Duration::from_mins(5),
+            };
+            assert_eq!(adopts(&choice, NOW), expected, "{serving:?} {candidate:?}");
         }
     }
 
