@@ -7,12 +7,15 @@ mod fake_api;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::certificates::ServingCertificate;
 use boundtoken::certificates::cluster::{Keeper, Place, Settings};
 use boundtoken::telemetry::metrics::Metrics;
 use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use kube::Client;
+use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -52,8 +55,12 @@ fn start_with(api: &Arc<FakeApi>, writes: usize, settings: Settings) -> Running 
 
 /// A replica whose clock is wrong.
 fn start_ahead(api: &Arc<FakeApi>, writes: usize, settings: Settings, ahead: time::Duration) -> Running {
+    start_on(api.client(writes), api, settings, ahead)
+}
+
+fn start_on(client: Client, api: &Arc<FakeApi>, settings: Settings, ahead: time::Duration) -> Running {
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
-    let keeper = Keeper::new(api.client(writes), place(), settings, Arc::clone(&metrics))
+    let keeper = Keeper::new(client, place(), settings, Arc::clone(&metrics))
         .with_clock(Arc::new(move || clock.now() + ahead));
     let (serving, ready) = (keeper.serving(), Box::new(keeper.readiness()));
     Running { task: tokio::spawn(keeper.run(CancellationToken::new())), ready, serving, metrics }
@@ -69,7 +76,11 @@ async fn pass(seconds: u64) {
 }
 
 fn text(object: &Value, key: &str) -> String {
-    String::from_utf8(STANDARD.decode(object["data"][key].as_str().unwrap()).unwrap()).unwrap()
+    text_of(&object["data"], key)
+}
+
+fn text_of(data: &Value, key: &str) -> String {
+    String::from_utf8(STANDARD.decode(data[key].as_str().unwrap()).unwrap()).unwrap()
 }
 
 fn authority(api: &FakeApi) -> String {
@@ -439,6 +450,54 @@ async fn an_authority_of_another_program_signs_until_it_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_expired_certificate_restored_from_a_backup_is_served_by_nobody() {
+    let api = FakeApi::new();
+    let serving_life = time::Duration::hours(1);
+    let settings = Settings { serving_life, ..Settings::default() };
+    let replicas = [
+        start_with(&api, usize::MAX, settings),
+        // Whether a clock is right makes no difference.
+        start_ahead(&api, usize::MAX, settings, time::Duration::days(3)),
+        start_ahead(&api, usize::MAX, settings, time::Duration::days(-3)),
+    ];
+    pass(60).await;
+    let backup = api.get(Kind::Secret).unwrap()["data"].take();
+    api.skip(time::Duration::days(5));
+    pass(300).await;
+    // Nobody can renew it for now.
+    api.fail_next(&[500; 1000]);
+    api.edit(Kind::Secret, |object| object["data"] = backup.clone());
+    pass(30).await;
+    for (number, replica) in replicas.iter().enumerate() {
+        assert_eq!(replica.serving.check(api.now()), Ok(()), "{number}");
+        assert_eq!((replica.ready)(), Ok(()), "{number}");
+    }
+    assert!(text(&api.get(Kind::Secret).unwrap(), "tls.crt") == text_of(&backup, "tls.crt"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_authority_restored_from_a_backup_is_not_published() {
+    let api = FakeApi::new();
+    let steady = start(&api);
+    pass(60).await;
+    let backup = api.get(Kind::Secret).unwrap()["data"].take();
+    for _ in 0..20 {
+        api.skip(time::Duration::days(20));
+        pass(120).await;
+    }
+    drop(steady);
+    let published = bundle(&api);
+    api.edit(Kind::Secret, |object| object["data"] = backup.clone());
+    let _first_write = start_for(&api, 1);
+    pass(5).await;
+    assert_eq!(bundle(&api), published);
+    let replica = start(&api);
+    pass(5).await;
+    assert_eq!((replica.serving.check(api.now()), (replica.ready)()), (Ok(()), Ok(())));
+    assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_that_comes_back_empty_gets_what_is_remembered() {
     let api = FakeApi::new();
     let replica = start(&api);
@@ -480,6 +539,27 @@ async fn an_api_server_that_falls_silent_is_tried_again() {
     api.hush(false);
     pass(60).await;
     assert!(!text(&api.get(Kind::Secret).unwrap(), "tls.crt").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_seen_is_served_before_anything_else_is_asked_for() {
+    let api = FakeApi::new();
+    let _steady = start(&api);
+    pass(60).await;
+    let client = api.client(usize::MAX);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            if request.uri().path().ends_with(&format!("/namespaces/{NAMESPACE}")) {
+                std::future::pending::<()>().await;
+            }
+            client.send(request).await
+        }
+    });
+    let client = Client::new(service, NAMESPACE);
+    let late = start_on(client, &api, Settings::default(), time::Duration::ZERO);
+    pass(1).await;
+    assert_eq!((late.serving.check(api.now()), (late.ready)()), (Ok(()), Ok(())));
 }
 
 #[tokio::test(start_paused = true)]

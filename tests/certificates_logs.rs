@@ -1,6 +1,6 @@
-//! What the keeper of certificates writes into the log: no key, at any level.
+//! What the keeper of certificates writes into the log: no key, at any level, and each outage once.
 //!
-//! Alone in its program: what a thread of another test does decides which lines a subscriber sees.
+//! One test after the other: what a thread of another test does decides which lines a subscriber sees.
 #![allow(
     clippy::indexing_slicing,
     clippy::string_slice,
@@ -19,8 +19,10 @@ use boundtoken::certificates::cluster::{Keeper, Place, Settings};
 use boundtoken::telemetry::metrics::Metrics;
 use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
 use serde_json::Value;
+use tokio::sync::Mutex as Turn;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -66,14 +68,33 @@ impl std::io::Write for Lines {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_key_shows_in_logs_or_metrics() {
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn count(&self, words: &str) -> usize {
+        self.text().matches(words).count()
+    }
+}
+
+/// Whose turn it is.
+static TURN: Turn<()> = Turn::const_new(());
+
+/// Takes in what this thread logs.
+fn capture() -> (Lines, DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
     let levels = Targets::new().with_default(Level::TRACE).with_target("kube_client", Level::ERROR);
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(levels));
-    let _guard = tracing::subscriber::set_default(subscriber);
+    (lines, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_shows_in_logs_or_metrics() {
+    let _turn = TURN.lock().await;
+    let (lines, _guard) = capture();
     let api = FakeApi::new();
     api.fail_next(&[500, 422]);
     let metrics = start(&api);
@@ -83,12 +104,31 @@ async fn no_key_shows_in_logs_or_metrics() {
     let secret = api.get(Kind::Secret).unwrap();
     api.edit(Kind::Secret, |object| object["data"]["tls.key"] = object["data"]["ca.key"].clone());
     pass(600).await;
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap() + &metrics.text();
+    let log = lines.text() + &metrics.text();
     assert!(log.contains("wrote the Secret") && log.contains("the test says so"), "{log}");
     assert!(!log.contains("PRIVATE"), "{log}");
     for key in ["tls.key", "ca.key", "next-ca.key"] {
         let encoded = secret["data"][key].as_str().unwrap();
         let body = text(&secret, key).lines().nth(1).unwrap().to_owned();
         assert!(!log.contains(&encoded[..60]) && !log.contains(&body), "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_outage_is_told_once_and_so_is_its_end() {
+    let _turn = TURN.lock().await;
+    let (lines, _guard) = capture();
+    let api = FakeApi::new();
+    start(&api);
+    pass(60).await;
+    for outage in 1..=3 {
+        api.hush(true);
+        pass(3600).await;
+        assert_eq!(lines.count("cannot watch: "), outage);
+        assert_eq!(lines.count("as they should be again"), outage - 1);
+        api.hush(false);
+        // The watches go on where they were: nothing has changed meanwhile.
+        pass(300).await;
+        assert_eq!(lines.count("as they should be again"), outage);
     }
 }

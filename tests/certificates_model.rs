@@ -100,6 +100,24 @@ fn a_new_key_is_served_after_the_dwell_time_and_the_old_one_forgotten_after_its_
 }
 
 #[test]
+fn a_secret_restored_after_its_certificates_expired_takes_nothing_from_anybody() {
+    // The serving certificate alone, and its authority as well.
+    for seconds in [4 * 3600, 13 * 3600] {
+        let mut world = World::new();
+        world.advance(600 + seconds);
+        world.happen(&Event::RestoreSecret(seconds));
+        let restored = world.held().unwrap().serving.clone();
+        assert!(!restored.as_ref().unwrap().validity.holds(wall(world.second)), "{seconds}");
+        // A replica sees it before anybody has renewed it.
+        world.happen(&Event::See(0, 1000, 1000));
+        // Three writes, each of which is seen late.
+        world.advance(4 * TICK);
+        assert_ne!(world.held().unwrap().serving, restored, "{seconds}");
+        assert!(world.all_serve_the_same(), "{seconds}");
+    }
+}
+
+#[test]
 fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
     let mut world = World::new();
     world.advance(600);

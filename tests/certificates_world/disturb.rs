@@ -1,11 +1,11 @@
 //! What happens to the cluster of the model: everything that people, programs and clocks do to it.
 
-use boundtoken::certificates::cluster::state::{Held, Validity};
+use boundtoken::certificates::cluster::state::{Held, Leaf, Validity, has_key};
 use proptest::prelude::*;
 use time::Duration as Life;
 
-use super::replica::Fate;
-use super::{World, wall};
+use super::replica::{Fate, newest};
+use super::{LONGEST_ABSENCE, World, wall};
 
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -23,6 +23,8 @@ pub enum Event {
     ForeignAuthority,
     DeleteSecret,
     ApplySecret,
+    /// Somebody restores the Secret from a backup that is so many seconds old.
+    RestoreSecret(u64),
     WipeBundle,
     WipeOneBundle,
     ForeignBundle,
@@ -60,6 +62,7 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => Just(Event::WipeBundle),
         1 => Just(Event::WipeOneBundle),
         1 => Just(Event::ForeignBundle),
+        2 => (60_u64..20_000).prop_map(Event::RestoreSecret),
         1 => (0_usize..5).prop_map(Event::RevertBundle),
         1 => Just(Event::DeleteConfiguration),
         2 => Just(Event::ApplyConfiguration),
@@ -73,13 +76,19 @@ impl World {
         // To lose both at once is to install anew, and whoever comes up first makes the authority.
         let lost = self.held().is_none_or(|held| held.usable().is_none());
         let unpublished = self.live().is_none_or(|live| !live.owned);
+        // An authority in use that is in neither is lost.
+        let (in_secret, in_bundles) = (self.secret_trusts_all(), self.bundles_trust_all());
         match *event {
             Event::DeleteConfiguration if lost => {}
+            Event::RestoreSecret(_) if !in_bundles => {}
+            Event::WipeBundle | Event::WipeOneBundle | Event::ForeignBundle if !in_secret => {}
+            Event::RevertBundle(_) | Event::Fight(_) | Event::DeleteConfiguration if !in_secret => {}
             Event::DeleteSecret
             | Event::EmptySecret
             | Event::LoseServing
             | Event::LoseAuthority
             | Event::ForeignAuthority
+            | Event::RestoreSecret(_)
                 if unpublished => {}
             Event::Advance(seconds) => self.advance(seconds),
             Event::See(replica, secret, configuration) => self.see_some(replica, secret, configuration),
@@ -95,10 +104,11 @@ impl World {
             Event::ForeignAuthority => self.replace_authority(),
             Event::DeleteSecret => self.put_secret(None, false),
             Event::ApplySecret => self.apply_secret(),
+            Event::RestoreSecret(seconds) => self.restore_secret(seconds),
             Event::WipeBundle => self.spoil(|bundles| bundles.iter_mut().for_each(Vec::clear)),
             Event::WipeOneBundle => self.spoil(|bundles| bundles[0].clear()),
             Event::ForeignBundle => self.replace_bundle(),
-            Event::RevertBundle(back) => self.revert(back),
+            Event::RevertBundle(back) => self.revert_bundle(back),
             Event::DeleteConfiguration => self.put_bundles(None, false),
             Event::ApplyConfiguration => self.apply_configuration(),
             Event::Fight(seconds) => self.fight_until = self.second + seconds,
@@ -116,6 +126,31 @@ impl World {
     pub fn apply_secret(&mut self) {
         if self.held().is_none() {
             self.put_secret(Some(Held::default()), false);
+        }
+    }
+
+    fn in_use(&self) -> impl Iterator<Item = &Leaf> {
+        self.replicas.iter().filter_map(|replica| replica.serving.as_ref())
+    }
+
+    fn secret_trusts_all(&self) -> bool {
+        let trusted = self.held().map(Held::trusted).unwrap_or_default();
+        self.in_use().all(|leaf| has_key(&trusted, leaf.issuer.as_ref().unwrap()))
+    }
+
+    fn bundles_trust_all(&self) -> bool {
+        let live = self.live().filter(|_| self.fight_until <= self.second);
+        live.is_some_and(|live| self.in_use().all(|leaf| live.trusts_issuer_of(leaf)))
+    }
+
+    fn restore_secret(&mut self, seconds: u64) {
+        let backup = newest(&self.secret, self.second.saturating_sub(seconds));
+        let Some(held) = self.secret[backup].object.clone() else { return };
+        // What ends within a few minutes cannot outlast what may happen next, if its authority is lost.
+        let (now, soon) = (wall(self.second), wall(self.second + 2 * LONGEST_ABSENCE));
+        let ends = held.serving.as_ref().map_or(soon, |leaf| leaf.validity.not_after);
+        if self.held().is_some() && (ends <= now || soon <= ends) {
+            self.put_secret(Some(held), false);
         }
     }
 
@@ -144,7 +179,7 @@ impl World {
         self.spoil(|bundles| bundles.fill(vec![authority]));
     }
 
-    fn revert(&mut self, back: usize) {
+    fn revert_bundle(&mut self, back: usize) {
         let index = self.configuration.len().saturating_sub(back + 1);
         let bundles = self.configuration[index].object.as_ref().map(|live| live.bundles.clone());
         if self.live().is_some() && bundles.is_some() {

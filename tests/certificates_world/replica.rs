@@ -53,7 +53,8 @@ pub struct Replica {
     pub ahead: Life,
 }
 
-fn newest<T>(versions: &[Version<T>], second: u64) -> usize {
+/// The version that was there at that moment.
+pub fn newest<T>(versions: &[Version<T>], second: u64) -> usize {
     versions.iter().rposition(|version| version.since <= second).unwrap_or(0)
 }
 
@@ -103,17 +104,19 @@ impl World {
             replica.memory = Some(held.clone());
         }
         if let Some(candidate) = secret.and_then(|held| held.serving.as_ref()) {
+            let names = [NAME.to_owned()];
             let choice = Choice {
                 serving: replica.serving.as_ref(),
                 candidate,
+                names: &names,
                 configuration: live,
                 trusted_for: replica.trusted.since(candidate, Duration::from_secs(self.second)),
                 dwell: Duration::from_secs(DWELL),
             };
             if adopts(&choice, now) {
                 replica.had_no_choice = replica.serving.is_none() || !replica.was_ready;
+                // API servers go on calling for a while whoever was ready.
                 replica.serving = Some(candidate.clone());
-                replica.was_ready = false;
             }
         }
         let accepts = |leaf: &Leaf| live.is_some_and(|live: &Live| live.accepts(leaf, now));

@@ -39,6 +39,8 @@ pub struct Choice<'a> {
     pub serving: Option<&'a Leaf>,
     /// What the Secret holds.
     pub candidate: &'a Leaf,
+    /// The names that it has to speak for.
+    pub names: &'a [String],
     /// The webhook configuration, if it exists.
     pub configuration: Option<&'a Live>,
     /// How long the configuration has trusted the candidate's authority: see [`Trusted`].
@@ -54,9 +56,9 @@ pub struct Choice<'a> {
 /// of this machine is no reason: that clock may be ahead.
 #[must_use]
 pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
-    let Choice { serving, candidate, configuration, trusted_for, dwell } = *choice;
+    let Choice { serving, candidate, names, configuration, trusted_for, dwell } = *choice;
     let Some(serving) = serving else { return true };
-    if serving.der == candidate.der {
+    if serving.der == candidate.der || is_worse(candidate, serving, names, now) {
         return false;
     }
     let accepts = |leaf: &Leaf| configuration.is_some_and(|live| live.accepts(leaf, now));
@@ -65,6 +67,17 @@ pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
     }
     let trusts = |leaf: &Leaf| configuration.is_some_and(|live| live.trusts_issuer_of(leaf));
     accepts(candidate) && (trusted_for >= dwell || !trusts(serving))
+}
+
+/// Whether one lacks a name, or is outside its validity and further so than the other: a Secret restored
+/// from a backup may hold what has expired, until somebody has renewed it.
+///
+/// No clock has to be right for this: by any of them, what is kept ends later or began earlier.
+fn is_worse(one: &Leaf, other: &Leaf, names: &[String], now: OffsetDateTime) -> bool {
+    let (validity, others) = (one.validity, other.validity);
+    let expired = validity.not_after <= now && validity.not_after < others.not_after;
+    let early = now < validity.not_before && others.not_before < validity.not_before;
+    expired || early || (other.covers(names) && !one.covers(names))
 }
 
 #[cfg(test)]
@@ -96,6 +109,7 @@ mod tests {
         let choice = Choice {
             serving: Some(&leaf(1, 1)),
             candidate: &leaf(2, issuer),
+            names: &[],
             configuration: Some(&live),
             trusted_for: Duration::from_secs(seconds),
             dwell: Duration::from_mins(5),
@@ -114,6 +128,38 @@ mod tests {
             (2, &[], 300, false),
         ] {
             assert_eq!(adopted(issuer, bundle, seconds), expected, "{issuer} {bundle:?} {seconds}");
+        }
+    }
+
+    #[test]
+    fn what_has_expired_or_lacks_a_name_takes_the_place_of_nothing_better() {
+        let certificate = |from: i64, to: i64, names: &[&str]| {
+            let validity = Validity { not_before: NOW + Life::days(from), not_after: NOW + Life::days(to) };
+            Leaf { validity, names: names.iter().map(ToString::to_string).collect(), ..leaf(1, 1) }
+        };
+        let good = || certificate(-1, 1, &["a"]);
+        for (serving, candidate, expected) in [
+            (good(), certificate(-2, 0, &["a"]), false),
+            (good(), certificate(1, 2, &["a"]), false),
+            (good(), certificate(-1, 1, &["b"]), false),
+            (good(), certificate(-2, 2, &["b", "A"]), true),
+            // What is valid now is taken, though it ends earlier: the plan renews it.
+            (certificate(-1, 9, &["a"]), good(), true),
+            // A clock that is ahead takes both for expired.
+            (certificate(-9, -2, &["a"]), certificate(-9, -1, &["a"]), true),
+            (certificate(-9, -1, &["a"]), certificate(-9, -2, &["a"]), false),
+            (certificate(-1, 1, &["b"]), certificate(-1, 1, &["b"]), true),
+        ] {
+            let candidate = Leaf { der: der(2), ..candidate };
+            let choice = Choice {
+                serving: Some(&serving),
+                candidate: &candidate,
+                names: &["a".to_owned()],
+                configuration: None,
+                trusted_for: Duration::ZERO,
+                dwell: Duration::from_mins(5),
+            };
+            assert_eq!(adopts(&choice, NOW), expected, "{serving:?} {candidate:?}");
         }
     }
 
@@ -143,6 +189,7 @@ mod tests {
             let choice = Choice {
                 serving,
                 candidate: &other,
+                names: &[],
                 configuration: None,
                 trusted_for: Duration::ZERO,
                 dwell: Duration::from_mins(5),

@@ -16,7 +16,7 @@ use super::plan::plan;
 use super::replica::{Contents, Replica};
 use super::schedule::Settings;
 use super::state::State;
-use super::views::{self, Change, View};
+use super::views::{self, Change, LONGEST_PAUSE, View};
 use super::writer::{Outcome, Writer};
 use crate::certificates::ServingCertificate;
 use crate::telemetry::metrics::{Attempt, Metrics, WriteResult, Written};
@@ -64,8 +64,8 @@ pub struct Keeper {
     backoff: DefaultBackoff,
     /// No write before this moment: the last one failed, or there were too many.
     paused: Option<Instant>,
-    /// The last watch failed.
-    blind: bool,
+    /// When a watch last failed.
+    blind: Option<Instant>,
     told: String,
     metrics: Arc<Metrics>,
 }
@@ -97,7 +97,7 @@ impl Keeper {
             budget: Budget::default(),
             backoff: DefaultBackoff::default(),
             paused: None,
-            blind: false,
+            blind: None,
             told: String::new(),
             metrics,
         }
@@ -150,14 +150,10 @@ impl Keeper {
 
     async fn take(&mut self, change: Change) {
         match change {
-            Change::Changed => {
-                self.blind = false;
-                self.pass().await;
-            }
-            Change::Due => self.pass().await,
+            Change::Changed | Change::Due => self.pass().await,
             Change::Same => {}
             Change::Failed(error) => {
-                self.blind = true;
+                self.blind = Some(Instant::now());
                 self.tell(format!("cannot watch: {error}"));
             }
         }
@@ -168,14 +164,16 @@ impl Keeper {
         if !self.secret.seen.is_known() || !self.configuration.seen.is_known() {
             return;
         }
-        if self.paused.is_some() {
-            return self.look();
-        }
-        if let Err(error) = self.writer.find_owner().await {
-            self.look();
-            return self.failed(&error);
-        }
         self.look();
+        if self.paused.is_some() {
+            return;
+        }
+        if self.writer.owner().is_empty() {
+            if let Err(error) = self.writer.find_owner().await {
+                return self.failed(&error);
+            }
+            self.look();
+        }
         let action = self.decide();
         self.carry_out(action).await;
     }
@@ -263,12 +261,17 @@ impl Keeper {
         }
         match self.writer.advice(waiting) {
             Some(advice) => self.tell(advice),
-            None if self.told.is_empty() || self.blind => {}
+            None if self.told.is_empty() || self.is_blind() => {}
             None => {
                 tracing::info!("the certificates of the cluster are as they should be again");
                 self.told.clear();
             }
         }
+    }
+
+    /// Whether a watch may still be down: one that goes on says nothing before something changes.
+    fn is_blind(&self) -> bool {
+        self.blind.is_some_and(|failed| failed.elapsed() < LONGEST_PAUSE)
     }
 
     /// Once per sentence: everything is looked at again every minute.

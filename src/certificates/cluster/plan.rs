@@ -20,6 +20,7 @@ pub fn plan(state: &State<'_>, settings: &Settings, clock: OffsetDateTime) -> Ac
         Pass::keep,
         Pass::replace_orphan,
         Pass::replace_lost_authority,
+        Pass::renew_authority,
         Pass::publish,
         Pass::renew,
         Pass::prepare,
@@ -165,13 +166,17 @@ impl Pass<'_> {
         (!done && self.state.may_publish).then_some(Action::Publish(bundle))
     }
 
-    /// Renews, first the authority and then the serving certificate.
+    /// Before anything is published: what was restored from a backup may have expired.
+    fn renew_authority(&self) -> Option<Action> {
+        let authority = self.held.authority.as_ref().filter(|authority| self.is_due(authority))?;
+        let renewed = self.settings.renewed(authority, self.now);
+        let changes = !self.held.foreign && renewed != authority.validity;
+        changes.then_some(Action::Write(Change::Renew(renewed)))
+    }
+
+    /// Renews the serving certificate.
     fn renew(&self) -> Option<Action> {
         let authority = self.held.authority.as_ref()?;
-        let renewed = self.settings.renewed(authority, self.now);
-        if self.is_due(authority) && !self.held.foreign && renewed != authority.validity {
-            return Some(Action::Write(Change::Renew(renewed)));
-        }
         let leaf = self.held.usable().filter(|leaf| leaf.issuer.as_ref() == Some(&authority.key))?;
         let mut request = self.request(authority.validity);
         let later = request.validity.not_after > leaf.validity.not_after;
@@ -199,14 +204,11 @@ impl Pass<'_> {
         self.settings.is_authority_due(authority, self.now)
     }
 
-    /// Whether one more authority would fit into what is kept.
-    fn has_room(&self) -> bool {
-        self.held.old.len() < MAX_OLD
-    }
-
+    /// As long as one more authority would fit into what is kept.
     fn prepared(&self) -> Option<Action> {
-        let next = self.settings.new_authority(self.held, self.clock);
-        self.has_room().then(|| Action::Write(Change::Prepare { next, old: Old::of(self.held) }))
+        let (next, has_room) =
+            (self.settings.new_authority(self.held, self.clock), self.held.old.len() < MAX_OLD);
+        has_room.then(|| Action::Write(Change::Prepare { next, old: Old::of(self.held) }))
     }
 
     /// Serves under the next authority, once everybody trusts it or nobody trusts the present one.

@@ -153,6 +153,7 @@ impl Replica {
         let choice = Choice {
             serving: self.served.as_ref().map(|(leaf, _)| leaf),
             candidate,
+            names: &self.place.names,
             configuration: live,
             trusted_for: self.trusted.since(candidate, now),
             dwell: self.dwell,
