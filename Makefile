@@ -4,11 +4,13 @@
 CARGO = cargo
 IMAGE = boundtoken:0.1.0
 IMAGE_TOOLS = docker podman buildah
+FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
+	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi
 TARGET = $$(uname -m)-unknown-linux-gnu
-STATIC = target/$(TARGET)/release
+STATIC = $${CARGO_TARGET_DIR:-target}/$(TARGET)/release
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see it work: real requests of an API server, answered on loopback, no cluster
 	@demo/run.sh
@@ -47,10 +49,12 @@ manifests: ## write manifests/install.yaml from manifests/base
 build: ## build target/release/boundtoken
 	$(CARGO) build --locked --release
 
-image: ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
-	@for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
-	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi; \
-	$(MAKE) static && "$$tool" build --build-arg "BINARY=$(STATIC)/boundtoken" --tag "$(IMAGE)" .
+image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
+	@$(FIND_IMAGE_TOOL); "$$tool" build --file Dockerfile --build-arg BINARY=boundtoken --tag "$(IMAGE)" "$(STATIC)"
+
+# Before minutes are spent on the binary.
+image-tool:
+	@$(FIND_IMAGE_TOOL)
 
 # It runs by itself, or the linker knows the short form of relocations and the C library does not.
 static: ## build the static binary of the image
@@ -79,4 +83,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-faults soak e2e lint doc docs manifests build static image bench bench-cluster bench-namespaces deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-faults soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces deny advisories clean

@@ -33,10 +33,11 @@ trap 'exit 130' INT TERM
 # On a terminal cargo shows how far it is.
 echo "Building boundtoken (a debug build; the first one takes some minutes) …" >&2
 cargo build --locked --bin boundtoken --example show
-show=target/debug/examples/show
+programs=${CARGO_TARGET_DIR:-target}/debug
+show=$programs/examples/show
 
 start() {
-    NO_COLOR=1 target/debug/boundtoken serve --namespaces demo/namespaces.yaml --tls-dir "$work/tls" \
+    NO_COLOR=1 "$programs/boundtoken" serve --namespaces demo/namespaces.yaml --tls-dir "$work/tls" \
         --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --shutdown-delay 0 >"$work/log" 2>&1 &
     server=$!
 }
@@ -100,4 +101,4 @@ expect 'boundtoken.dev/mode.*did you mean "replace"'
 expect 'boundtoken.dev/ttl.*BT[0-9]+'
 
 heading "All five answers are as they should be. Next, for manifests of yours, without a cluster:"
-echo "  target/debug/boundtoken preview -f FILE"
+echo "  $programs/boundtoken preview -f FILE"

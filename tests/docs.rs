@@ -84,6 +84,18 @@ fn files_that_pages_name_exist() {
     assert!(named > 30, "only {named} files are named");
 }
 
+#[test]
+fn the_policy_of_the_comparison_is_the_one_that_is_measured() {
+    let measured = include_str!("../benches/cluster/policy.rs");
+    let expression = measured.split("EXPRESSION: &str = r#\"").nth(1).unwrap().split("\"#;").next().unwrap();
+    let page = unindented(include_str!("../docs/comparison.md"));
+    assert!(page.contains(&unindented(expression)), "docs/comparison.md shows another expression");
+}
+
+fn unindented(text: &str) -> String {
+    text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
 /// `tests/FILE.rs::NAME`: the file has a function of this name.
 #[test]
 fn tests_that_pages_name_exist() {
