@@ -19,6 +19,7 @@ mod existing;
 mod install;
 mod memory;
 mod node;
+mod others;
 mod outage;
 mod pages;
 mod pods;
