@@ -47,7 +47,8 @@ pub(crate) fn assert_unchanged(cluster: &Cluster, manifests: &str) {
     let objects = format!("kubectl get {manifests} -o yaml");
     let before = cluster.shell(&objects);
     let printed = cluster.shell(&format!("kubectl apply {manifests}"));
-    assert!(printed.lines().count() > 10, "{printed}");
+    let named = cluster.shell(&format!("kubectl get {manifests} -o name"));
+    assert_eq!(printed.lines().count(), named.lines().count(), "{printed}{named}");
     // The API says of this selector that it is replaced, not merged; such a field kubectl sends each time, and then
     // it says "configured". That nothing changes by it is what the last line shows.
     let budget = "poddisruptionbudget.policy/boundtoken configured";
