@@ -43,23 +43,14 @@ mod world;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Conclusion, Trial};
+use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
 use control_plane::{ControlPlane, interrupted};
-
-/// The tests, by name and as what runs them.
-macro_rules! tests {
-    ($($module:ident :: $test:ident),* $(,)?) => {
-        const NAMES: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($test))),*];
-
-        fn trials(runtime: &Runtime, plane: &Arc<ControlPlane>) -> Vec<Trial> {
-            trials::trials![runtime, plane, $($module::$test),*]
-        }
-    };
-}
+use trials::{tests, without_start};
 
 tests![
+    NAMES, trials(ControlPlane):
     audit_log::annotations,
     audit_log::dry_run,
     between::an_effect_before_its_answer,
@@ -121,21 +112,14 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They wait for the API server more than they compute.
     arguments.test_threads.get_or_insert(8);
-    if arguments.list || !NAMES.iter().any(|name| is_chosen(&arguments, name)) {
-        let names = NAMES.iter().map(|name| Trial::test(*name, || Ok(())));
-        return libtest_mimic::run(&arguments, names.collect()).exit_code();
+    if let Some(code) = without_start(&arguments, &[NAMES]) {
+        return code;
     }
     let runtime = Runtime::new().unwrap();
     match runtime.block_on(ControlPlane::start()) {
         Ok(plane) => run(&runtime, &arguments, plane).exit_code(),
         Err(code) => code,
     }
-}
-
-/// Whether a test is to run, by the rules of `libtest_mimic`.
-fn is_chosen(arguments: &Arguments, name: &str) -> bool {
-    let matches = |pattern: &String| if arguments.exact { name == pattern } else { name.contains(pattern) };
-    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
 }
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::control_plane::Api;
-use crate::install;
-use crate::node::{Node, images, run};
+use crate::install::{self, CLUSTER_ROLE, CONFIGURATION, NAMESPACE};
+use crate::node::{Node, images, refuse, run};
 
 /// What Namespaces of the tests are called before their own names, in somebody's cluster.
 const PREFIX: &str = "boundtoken-e2e-";
@@ -56,8 +56,11 @@ impl Cluster {
         if let Ok(image) = std::env::var("IMAGE") {
             install::name_image(cluster.workplace(), &image);
         }
-        if cluster.api.get("/api/v1/namespaces/boundtoken").await.is_ok() {
-            return Err(refuse("the cluster has a Namespace boundtoken, and the tests would remove it"));
+        for path in [NAMESPACE, CONFIGURATION, CLUSTER_ROLE] {
+            if let Err(instead) = cluster.api.gone(path).await {
+                let why = "the tests would remove what is there of boundtoken, and nothing may be there";
+                return Err(refuse(&format!("{why}; instead of 404, {instead}")));
+            }
         }
         Ok(cluster)
     }
@@ -66,9 +69,7 @@ impl Cluster {
         let workplace = tempfile::tempdir().unwrap();
         let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
         run(Command::new("cp").args(["-r", manifests]).arg(workplace.path()));
-        let config = Kubeconfig::read_from(&kubeconfig).unwrap();
-        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
-        let api = Api::new(kube::Client::try_from(config).unwrap());
+        let api = Api::new(kube::Client::try_from(config(&kubeconfig).await).unwrap());
         Self { api, workplace, kubeconfig, path, pod_image, node }
     }
 
@@ -85,6 +86,13 @@ impl Cluster {
     /// The directory in which shells run.
     pub(crate) fn workplace(&self) -> &Path {
         self.workplace.path()
+    }
+
+    /// The API as the API server shows it to whoever has nothing but this token.
+    pub(crate) async fn api_by(&self, token: &str) -> Api {
+        let mut config = config(&self.kubeconfig).await;
+        config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
+        Api::new(kube::Client::try_from(config).unwrap())
     }
 
     /// The full name of a Namespace of the tests.
@@ -151,6 +159,11 @@ impl Cluster {
     }
 }
 
+async fn config(kubeconfig: &Path) -> Config {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
+}
+
 /// Annotations of ours.
 pub(crate) fn annotations(settings: &[(&str, &str)]) -> Value {
     settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
@@ -160,9 +173,4 @@ pub(crate) fn annotations(settings: &[(&str, &str)]) -> Value {
 fn path() -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_boundtoken")).parent().unwrap();
     format!("{}:{}", program.display(), std::env::var("PATH").unwrap())
-}
-
-fn refuse(why: &str) -> ExitCode {
-    eprintln!("{why}");
-    ExitCode::FAILURE
 }

@@ -1,21 +1,46 @@
 //! The tests against a cluster that is there already, which for once is that of the node.
 
+use std::process::Output;
 use std::sync::Arc;
 
 use crate::cluster::Cluster;
 use crate::control_plane::eventually;
+use crate::install::{CLUSTER_ROLE, CONFIGURATION, NAMESPACE, install};
 
 /// The program runs once more, with no more than a kubeconfig, and names what it leaves out.
 pub(crate) async fn by_its_kubeconfig(cluster: Arc<Cluster>) {
-    let path = "/api/v1/namespaces/boundtoken";
     cluster.shell("kubectl delete --ignore-not-found -k manifests");
-    eventually("no install", async || cluster.api.get(path).await.is_err().then_some(())).await;
-    let mut again = cluster.command(std::env::current_exe().unwrap().to_str().unwrap());
-    again.env("E2E_CLUSTER", "existing").env("POD_IMAGE", &cluster.pod_image);
-    let output = again.arg("a_label_makes_an_hour_of_a_year").output().unwrap();
+    eventually("no install", async || cluster.api.gone(NAMESPACE).await).await;
+    let output = run_again(&cluster);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("test tokens::a_label_makes_an_hour_of_a_year ... ok"), "{text}");
     assert!(text.contains("left out, since these need a node of their own: "), "{text}");
-    assert!(cluster.api.get(path).await.is_err(), "it leaves nothing behind");
+    cluster.api.gone(NAMESPACE).await.expect("it leaves nothing behind");
+}
+
+/// Where anything is left of boundtoken, the program takes nothing of it away.
+pub(crate) async fn not_where_boundtoken_is(cluster: Arc<Cluster>) {
+    install(&cluster).await;
+    assert_refuses(&cluster, NAMESPACE).await;
+    cluster.shell("kubectl delete namespace boundtoken");
+    eventually("no configuration", async || cluster.api.gone(CONFIGURATION).await).await;
+    assert_refuses(&cluster, CLUSTER_ROLE).await;
+}
+
+/// It names what is there, which stays.
+async fn assert_refuses(cluster: &Cluster, path: &str) {
+    let before = cluster.api.get(path).await.unwrap();
+    let output = run_again(cluster);
+    assert!(!output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.ends_with(&format!("instead of 404, {path} answers 200 \n")), "{said}");
+    assert_eq!(cluster.api.get(path).await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+}
+
+/// The tests once more in this cluster, as if it were somebody's.
+fn run_again(cluster: &Cluster) -> Output {
+    let mut again = cluster.command(std::env::current_exe().unwrap().to_str().unwrap());
+    again.env("E2E_CLUSTER", "existing").env("POD_IMAGE", &cluster.pod_image);
+    again.arg("a_label_makes_an_hour_of_a_year").output().unwrap()
 }

@@ -15,6 +15,12 @@ const IMAGE: &str = "docker.io/library/boundtoken:0.1.0";
 /// Most bytes of the image.
 const LIMIT: u64 = 12_000_000;
 
+/// Where the API has the Namespace.
+pub(crate) const NAMESPACE: &str = "/api/v1/namespaces/boundtoken";
+
+/// Where the API has the rights that go beyond the Namespace.
+pub(crate) const CLUSTER_ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/boundtoken";
+
 /// Where the API has the Deployment.
 pub(crate) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/boundtoken/deployments/boundtoken";
 

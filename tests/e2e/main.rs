@@ -19,6 +19,7 @@ mod existing;
 mod install;
 mod memory;
 mod node;
+mod others;
 mod outage;
 mod pages;
 mod pods;
@@ -33,17 +34,58 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Conclusion, Trial};
+use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
 use cluster::Cluster;
 use control_plane::interrupted;
-use trials::trials;
+use trials::{tests, without_start};
+
+tests![
+    OF_TOKENS, of_tokens(Cluster):
+    tokens::a_deleted_pod_takes_its_token_along,
+    tokens::a_label_makes_an_hour_of_a_year,
+    tokens::a_legacy_secret,
+    tokens::a_token_for_vault,
+    tokens::no_token,
+];
+
+tests![
+    OF_THE_INSTALL, of_the_install(Cluster):
+    applied::again,
+    applied::after_a_rotation,
+    outage::scaled_to_zero,
+    uninstall::by_kustomization,
+    uninstall::by_file,
+    uninstall::by_namespace,
+    uninstall::with_certificates_of_ones_own,
+];
+
+tests![
+    OF_THE_NODE, of_the_node(Cluster):
+    uninstall::on_the_network_of_the_host,
+    uninstall::on_the_network_of_the_host_by_namespace,
+    pages::the_install_of_the_readme,
+    memory::of_an_idle_replica,
+    // While a kubelet starts, no Pod of its node is ready, boundtoken's included.
+    tokens::clients_of_the_api_server_work_on,
+    outage::an_api_server_away_for_a_minute,
+    outage::all_replicas_killed,
+    outage::all_replicas_hang,
+    existing::not_where_boundtoken_is,
+    existing::by_its_kubeconfig,
+];
+
+// It judges what all the others caused.
+tests![OF_ALL, of_all(Cluster): rights::are_the_least];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if let Some(code) = without_start(&arguments, &[OF_TOKENS, OF_THE_INSTALL, OF_THE_NODE, OF_ALL]) {
+        return code;
+    }
     let runtime = Runtime::new().unwrap();
-    let cluster = match runtime.block_on(Cluster::start()) {
+    let cluster = match runtime.block_on(start()) {
         Ok(cluster) => Arc::new(cluster),
         Err(code) => return code,
     };
@@ -51,6 +93,15 @@ fn main() -> ExitCode {
     let conclusion = catch_unwind(AssertUnwindSafe(|| run(&runtime, &arguments, &cluster)));
     runtime.block_on(cluster.stop());
     conclusion.map_or(ExitCode::FAILURE, |conclusion| conclusion.exit_code())
+}
+
+/// Interrupted meanwhile, it leaves nothing behind.
+async fn start() -> Result<Cluster, ExitCode> {
+    tokio::select! {
+        biased;
+        code = interrupted() => Err(code.into()),
+        cluster = Cluster::start() => cluster,
+    }
 }
 
 /// Leaves nothing behind when somebody interrupts the tests.
@@ -73,55 +124,10 @@ fn run(runtime: &Runtime, arguments: &Arguments, cluster: &Arc<Cluster>) -> Conc
     let mut trials = of_the_install(runtime, cluster);
     if cluster.own_node().is_some() {
         trials.extend(of_the_node(runtime, cluster));
-        // The last one: it judges what all the others caused.
-        trials.extend(trials![runtime, cluster, rights::are_the_least]);
+        trials.extend(of_all(runtime, cluster));
     } else {
-        let left_out: Vec<_> =
-            of_the_node(runtime, cluster).iter().map(|trial| trial.name().to_owned()).collect();
-        println!("left out, since these need a node of their own: {}", left_out.join(", "));
+        println!("left out, since these need a node of their own: {}", OF_THE_NODE.join(", "));
     }
     let alone = libtest_mimic::run(&threads(1), trials);
     if together.has_failed() { together } else { alone }
-}
-
-fn of_tokens(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
-    trials![
-        runtime,
-        cluster,
-        tokens::a_deleted_pod_takes_its_token_along,
-        tokens::a_label_makes_an_hour_of_a_year,
-        tokens::a_legacy_secret,
-        tokens::a_token_for_vault,
-        tokens::no_token,
-    ]
-}
-
-fn of_the_install(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
-    trials![
-        runtime,
-        cluster,
-        applied::again,
-        applied::after_a_rotation,
-        outage::scaled_to_zero,
-        uninstall::by_kustomization,
-        uninstall::by_file,
-        uninstall::by_namespace,
-        uninstall::with_certificates_of_ones_own,
-    ]
-}
-
-fn of_the_node(runtime: &Runtime, cluster: &Arc<Cluster>) -> Vec<Trial> {
-    trials![
-        runtime,
-        cluster,
-        uninstall::on_the_network_of_the_host,
-        pages::the_install_of_the_readme,
-        memory::of_an_idle_replica,
-        // While a kubelet starts, no Pod of its node is ready, boundtoken's included.
-        tokens::clients_of_the_api_server_work_on,
-        outage::an_api_server_away_for_a_minute,
-        outage::all_replicas_killed,
-        outage::all_replicas_hang,
-        existing::by_its_kubeconfig,
-    ]
 }

@@ -43,16 +43,25 @@ pub(crate) fn path_of(pod: &Value) -> String {
     format!("/api/v1/namespaces/{}/pods/{}", name("namespace"), name("name"))
 }
 
-/// Runs a command in a Pod's first container.
+/// Runs a command in the container `app` of a Pod.
 pub(crate) fn exec(cluster: &Cluster, pod: &Value, command: &[&str]) -> Output {
+    exec_in(cluster, pod, "app", command)
+}
+
+fn exec_in(cluster: &Cluster, pod: &Value, container: &str, command: &[&str]) -> Output {
     let name = |field: &str| pod["metadata"][field].as_str().unwrap();
-    let arguments = ["exec", "-n", name("namespace"), name("name"), "-c", "app", "--"];
+    let arguments = ["exec", "-n", name("namespace"), name("name"), "-c", container, "--"];
     cluster.try_kubectl(&[&arguments[..], command].concat())
 }
 
-/// What a command prints that must succeed.
+/// What a command prints in `app`, which must succeed.
 pub(crate) fn read(cluster: &Cluster, pod: &Value, command: &[&str]) -> String {
-    let output = exec(cluster, pod, command);
+    read_in(cluster, pod, "app", command)
+}
+
+/// What a command prints in a container, which must succeed.
+pub(crate) fn read_in(cluster: &Cluster, pod: &Value, container: &str, command: &[&str]) -> String {
+    let output = exec_in(cluster, pod, container, command);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -26,9 +26,9 @@ pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
             continue;
         }
         let right = (text(&event["verb"]), text(&event["objectRef"]["resource"]));
-        if event["responseStatus"]["code"] != 403 {
+        if succeeded(&event) {
             used.insert(right);
-        } else if granting(&right.1).iter().all(|grant| !away.contains(*grant)) {
+        } else if is_refusal(&event) && granting(&right.1).iter().all(|grant| !away.contains(*grant)) {
             missed.push((right, event["annotations"].clone()));
         }
     }
@@ -55,10 +55,20 @@ fn note_restart(event: &Value, away: &mut BTreeSet<String>) {
     }
 }
 
+fn succeeded(event: &Value) -> bool {
+    event["responseStatus"]["code"].as_u64().is_some_and(|code| (200..300).contains(&code))
+}
+
+fn is_refusal(event: &Value) -> bool {
+    event["responseStatus"]["code"] == 403
+}
+
 /// Keeps those kinds of which ours is deleted at this point of the log.
 fn note_removal(event: &Value, away: &mut BTreeSet<String>) {
     let object = &event["objectRef"];
-    if object["name"] != "boundtoken" && object["namespace"] != "boundtoken" {
+    let is_ours = object["name"] == "boundtoken" || object["namespace"] == "boundtoken";
+    let is_trial = text(&event["requestURI"]).contains("dryRun=");
+    if !is_ours || is_trial || !succeeded(event) {
         return;
     }
     match event["verb"].as_str() {

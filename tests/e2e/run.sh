@@ -2,13 +2,13 @@
 # Installs boundtoken on a node of its own and reads the tokens of running Pods (`make e2e`).
 # With E2E_CLUSTER=existing it does so in the cluster of KUBECONFIG, where IMAGE names the image of boundtoken and
 # POD_IMAGE one with sh, cat and sleep; neither root nor Debian is needed then.
-# `run.sh packages` prints the packages of Debian that are missing, one a line.
+# Arguments are those of the tests: a part of a name runs these. `run.sh packages` prints the packages of Debian that are missing, one a line.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 # program:package, as Debian has them.
 needed="buildah:buildah cc:build-essential containerd:containerd curl:curl diff:diffutils ip:iproute2
-iptables:iptables mmdebstrap:mmdebstrap runc:runc setpriv:util-linux tar:tar umount:mount"
+iptables:iptables make:make mmdebstrap:mmdebstrap runc:runc setpriv:util-linux tar:tar umount:mount"
 
 packages() {
     local pair
@@ -41,4 +41,4 @@ if [ "${E2E_CLUSTER:-}" != existing ]; then
     # Whatever IMAGE says, these tests import the image of the manifests.
     make image IMAGE_TOOLS=buildah IMAGE=boundtoken:0.1.0
 fi
-cargo test --locked --test e2e
+cargo test --locked --test e2e -- "$@"

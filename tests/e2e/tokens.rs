@@ -1,12 +1,14 @@
 //! The tokens in running Pods, and the programs that use them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::control_plane::eventually;
-use crate::pods::{self, DEFAULT, claims, exec, lifetime, pod, read, review, start, token};
+use crate::control_plane::{eventually, eventually_within};
+use crate::pods::{self, DEFAULT, claims, exec, lifetime, path_of, pod, read, read_in, review, start, token};
 
 /// 365 days.
 const A_YEAR: i64 = 31_536_000;
@@ -37,6 +39,8 @@ async fn started_token(cluster: &Cluster, pod: &Value) -> String {
 }
 
 /// The official Python client and curl, unchanged, before and after a kubelet made a new token.
+///
+/// A kubelet that starts does so at once; `BOUNDTOKEN_SOAK` waits until one does it in its own time.
 pub(crate) async fn clients_of_the_api_server_work_on(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("clients", Some(&[("ttl", "10m")])).await;
     let binding = json!({
@@ -52,8 +56,13 @@ pub(crate) async fn clients_of_the_api_server_work_on(cluster: Arc<Cluster>) {
     let first = token(&cluster, &pod, &file);
     assert_eq!(lifetime(&first), 600);
     assert_lists_pods(&cluster, &pod);
-    cluster.node().restart("kubelet");
-    let second = eventually("a new token", async || {
+    let soak = std::env::var_os("BOUNDTOKEN_SOAK").is_some();
+    if !soak {
+        cluster.node().restart("kubelet");
+    }
+    // At 80 % of the lifetime, and then the files once a minute or so.
+    let patience = Duration::from_mins(if soak { 12 } else { 3 });
+    let second = eventually_within(patience, "a new token", async || {
         // There is no way into the Pod while its kubelet starts.
         let output = exec(&cluster, &pod, &["cat", &file]);
         let token = String::from_utf8(output.stdout).unwrap();
@@ -106,7 +115,15 @@ pub(crate) async fn a_token_for_vault(cluster: Arc<Cluster>) {
         let api_server = claims(&default)["aud"][0].clone();
         assert_ne!(review(&cluster, &token, api_server.as_str().unwrap()).await["authenticated"], true);
         assert_eq!(lifetime(&default), 3600);
+        // The API server knows whoever shows it the one, and nobody by the other.
+        assert_eq!(answer_to(&cluster, &default).await, 200);
+        assert_eq!(answer_to(&cluster, &token).await, 401);
     }
+}
+
+/// The status of what everybody may ask whom the API server knows.
+async fn answer_to(cluster: &Cluster, token: &str) -> u16 {
+    cluster.api_by(token).await.send(Method::GET, "/api", None).await.unwrap().code
 }
 
 /// No token file where the ServiceAccount, the Pod or the mode says so.
@@ -122,13 +139,26 @@ pub(crate) async fn no_token(cluster: Arc<Cluster>) {
     let mut silent = pod(&cluster, &namespace, "by-pod", &[]);
     silent["spec"]["automountServiceAccountToken"] = false.into();
     for pod in [of_quiet, silent, pod(&cluster, &namespace, "by-mode", &[("mode", "disable")])] {
-        start(&cluster, &pod).await;
-        assert!(!exec(&cluster, &pod, &["test", "-e", DEFAULT]).status.success(), "{pod}");
+        assert_eq!(found_in_each_container(&cluster, pod.clone()).await, ["none"; 3], "{pod}");
     }
     // The question can be answered otherwise.
     let plain = pod(&cluster, &namespace, "plain", &[]);
-    start(&cluster, &plain).await;
-    assert!(exec(&cluster, &plain, &["test", "-e", DEFAULT]).status.success());
+    assert_eq!(found_in_each_container(&cluster, plain).await, ["some"; 3]);
+}
+
+/// Whether there are files of a token in an init container, a sidecar and `app`, as each of them says.
+async fn found_in_each_container(cluster: &Cluster, mut pod: Value) -> [String; 3] {
+    let look = format!("if test -e {DEFAULT}; then printf some; else printf none; fi");
+    let image = &cluster.pod_image;
+    pod["spec"]["initContainers"] = json!([
+        {"name": "before", "image": image, "command": ["sh", "-c", format!("({look}) >/dev/termination-log")]},
+        {"name": "beside", "image": image, "command": ["sleep", "infinity"], "restartPolicy": "Always"},
+    ]);
+    start(cluster, &pod).await;
+    let started = cluster.api.get(&path_of(&pod)).await.unwrap();
+    let before = &started["status"]["initContainerStatuses"][0]["state"]["terminated"]["message"];
+    let found = |container| read_in(cluster, &pod, container, &["sh", "-c", &look]);
+    [before.as_str().unwrap().to_owned(), found("beside"), found("app")]
 }
 
 /// A Secret that never expires, mounted as clusters before 1.21 did, becomes a token of an hour.
@@ -160,7 +190,7 @@ pub(crate) async fn a_deleted_pod_takes_its_token_along(cluster: Arc<Cluster>) {
     start(&cluster, &pod).await;
     let token = token(&cluster, &pod, &format!("{DEFAULT}/token"));
     assert_eq!(review(&cluster, &token, "vault").await["authenticated"], true);
-    cluster.api.delete(&pods::path_of(&pod)).await.ok().unwrap();
+    cluster.api.delete(&path_of(&pod)).await.ok().unwrap();
     eventually("an invalid token", async || {
         let status = review(&cluster, &token, "vault").await;
         (status["authenticated"] != true).then_some(())

@@ -3,15 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use crate::applied::assert_unchanged;
 use crate::cluster::Cluster;
+use crate::control_plane::api::collection;
 use crate::control_plane::eventually;
-use crate::install::{self, CONFIGURATION, DEPLOYMENT, wait_until_ready};
+use crate::install::{self, wait_until_ready};
 use crate::pages;
 use crate::tokens::assert_a_label_matters;
 use crate::traffic::{Create, Traffic, create};
 
 /// The longest time for which Pods may be refused where the webhook was asked for.
 const SECONDS: Duration = Duration::from_secs(30);
+
+/// The short way out.
+const BY_NAMESPACE: &str = "kubectl delete namespace boundtoken";
+
+/// What is in no Namespace and calls nobody, as docs/upgrade-and-uninstall.md says.
+const LEFT_BY_NAMESPACE: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
 /// `kubectl apply -k manifests`, and the same out.
 pub(crate) async fn by_kustomization(cluster: Arc<Cluster>) {
@@ -32,15 +42,24 @@ pub(crate) async fn by_file(cluster: Arc<Cluster>) {
 pub(crate) async fn by_namespace(cluster: Arc<Cluster>) {
     install::install(&cluster).await;
     assert_a_label_matters(&cluster, "namespace").await;
-    assert_leaves_nothing(&cluster, "namespace", "kubectl delete namespace boundtoken").await;
+    assert_leaves(&cluster, "namespace", BY_NAMESPACE, &LEFT_BY_NAMESPACE).await;
 }
 
 /// The overlay for API servers that reach no Pods. Of two replicas, one node has room for one.
 pub(crate) async fn on_the_network_of_the_host(cluster: Arc<Cluster>) {
     cluster.shell("kubectl apply -k manifests/hostnetwork");
     wait_until_ready(&cluster, 1).await;
+    assert_unchanged(&cluster, "-k manifests/hostnetwork");
     assert_a_label_matters(&cluster, "host").await;
     assert_leaves_nothing(&cluster, "host", "kubectl delete -k manifests/hostnetwork").await;
+}
+
+/// The same, and only the Namespace is deleted.
+pub(crate) async fn on_the_network_of_the_host_by_namespace(cluster: Arc<Cluster>) {
+    cluster.shell("kubectl apply -k manifests/hostnetwork");
+    wait_until_ready(&cluster, 1).await;
+    assert_a_label_matters(&cluster, "host-namespace").await;
+    assert_leaves(&cluster, "host-namespace", BY_NAMESPACE, &LEFT_BY_NAMESPACE).await;
 }
 
 /// The overlay for certificates of one's own, step by step as its page says.
@@ -48,24 +67,33 @@ pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
     let page = |words| pages::block("certs/README.md", words);
     cluster.shell(&page("kubectl apply -f manifests/base/namespace.yaml"));
     wait_until_ready(&cluster, 2).await;
+    assert_unchanged(&cluster, "-k manifests/static-tls");
     assert_a_label_matters(&cluster, "static").await;
     cluster.shell(&page("boundtoken certs"));
     assert_leaves_nothing(&cluster, "static", &page("kubectl delete -k manifests/static-tls")).await;
 }
 
-/// Uninstalls while Pods are created with and without the label.
 async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
+    assert_leaves(cluster, name, uninstall, &[]).await;
+}
+
+/// Uninstalls while Pods are created with and without the label; of the manifests, only such kinds are left.
+async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[&str]) {
     let [labelled, unlabelled] = ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
     let [with, without] = [&labelled, &unlabelled].map(|namespace| Traffic::start(&cluster.api, namespace));
     let began = Instant::now();
     cluster.shell(uninstall);
     let uninstalled = began.elapsed();
     eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &labelled).await.outcome).await;
-    eventually("nothing left", async || {
-        let left = cluster.api.get(CONFIGURATION).await.is_ok() || cluster.api.get(DEPLOYMENT).await.is_ok();
-        (!left).then_some(())
-    })
-    .await;
+    let (left, gone): (Vec<_>, Vec<_>) =
+        objects(cluster).into_iter().partition(|object| kinds.iter().any(|kind| object["kind"] == *kind));
+    for path in gone.iter().map(path_of) {
+        eventually("nothing left", async || cluster.api.gone(&path).await).await;
+    }
+    assert_eq!(left.len(), kinds.len());
+    for path in left.iter().map(path_of) {
+        cluster.api.get(&path).await.unwrap();
+    }
     let (with, without) = (with.end().await, without.end().await);
     let last = with.iter().filter(|create| create.outcome.is_err()).map(|create| create.asked + create.took);
     let last = last.max().map_or(Duration::ZERO, |last| last - began);
@@ -79,6 +107,16 @@ async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
     );
     assert_eq!(refused(&without), 0);
     assert!(last <= SECONDS, "{last:?}");
+}
+
+/// What the manifests consist of; the overlays add no kind.
+fn objects(cluster: &Cluster) -> Vec<Value> {
+    let text = std::fs::read_to_string(cluster.workplace().join("manifests/install.yaml")).unwrap();
+    text.split("\n---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect()
+}
+
+fn path_of(object: &Value) -> String {
+    format!("{}/{}", collection(object), object["metadata"]["name"].as_str().unwrap())
 }
 
 fn refused(creates: &[Create]) -> usize {

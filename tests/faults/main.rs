@@ -48,7 +48,7 @@ use control_plane::{Api, ControlPlane, interrupted};
 use late::Late;
 use size::Size;
 use table::Row;
-use trials::trials;
+use trials::{tests, without_start};
 
 /// What all scenarios share.
 pub(crate) struct Faults {
@@ -100,10 +100,50 @@ impl Faults {
     }
 }
 
+tests![
+    TOGETHER, together(Faults):
+    idle::kept_connections,
+    idle::control_without_a_shutdown,
+    rolling::restarts_with_endpoints_at_once,
+    rolling::restarts_with_endpoints_after_a_second,
+    rolling::restarts_with_endpoints_after_five_seconds,
+    rolling::control_without_a_shutdown,
+    rotation::renewals,
+    rotation::new_keys,
+    rotation::control_without_an_order,
+    killed::at_first_start,
+    killed::at_a_renewal_of_the_certificate,
+    killed::at_a_renewal_of_the_authority,
+    killed::at_a_new_key,
+    killed::control_certificate_before_bundle,
+    many::started_at_once,
+    many::told_at_once,
+    damage::emptied,
+    damage::truncated,
+    damage::mismatched,
+    damage::mismatched_authority,
+    damage::foreign_authority,
+    damage::all_foreign,
+    damage::deleted,
+    bundle::wiped,
+    bundle::garbage,
+    bundle::foreign_authority,
+    bundle::fought_over,
+    bundle::configuration_deleted,
+    applied::again_by_kubectl,
+    applied::again_by_the_api_server,
+    applied::replaced,
+];
+
+tests![ALONE, alone(Faults): lagging::new_key];
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They wait more than they compute.
     arguments.test_threads.get_or_insert(16);
+    if let Some(code) = without_start(&arguments, &[TOGETHER, ALONE]) {
+        return code;
+    }
     if installed::machine_address().is_none() {
         eprintln!("left out: the tests of faults; they need an address of this machine beside loopback");
         let is_mistake = std::env::var_os("CI").is_some_and(|ci| ci == "true");
@@ -118,44 +158,9 @@ fn main() -> ExitCode {
 
 fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let faults = Arc::new(faults);
-    let trials = trials![
-        runtime,
-        faults,
-        idle::kept_connections,
-        idle::control_without_a_shutdown,
-        rolling::restarts_with_endpoints_at_once,
-        rolling::restarts_with_endpoints_after_a_second,
-        rolling::restarts_with_endpoints_after_five_seconds,
-        rolling::control_without_a_shutdown,
-        rotation::renewals,
-        rotation::new_keys,
-        rotation::control_without_an_order,
-        killed::at_first_start,
-        killed::at_a_renewal_of_the_certificate,
-        killed::at_a_renewal_of_the_authority,
-        killed::at_a_new_key,
-        killed::control_certificate_before_bundle,
-        many::started_at_once,
-        many::told_at_once,
-        damage::emptied,
-        damage::truncated,
-        damage::mismatched,
-        damage::mismatched_authority,
-        damage::foreign_authority,
-        damage::all_foreign,
-        damage::deleted,
-        bundle::wiped,
-        bundle::garbage,
-        bundle::foreign_authority,
-        bundle::fought_over,
-        bundle::configuration_deleted,
-        applied::again_by_kubectl,
-        applied::again_by_the_api_server,
-        applied::replaced,
-    ];
-    let together = libtest_mimic::run(arguments, trials);
+    let together = libtest_mimic::run(arguments, together(runtime, &faults));
     // It holds back what the other API server hears, which the others wait for.
-    let alone = libtest_mimic::run(arguments, trials![runtime, faults, lagging::new_key]);
+    let alone = libtest_mimic::run(arguments, alone(runtime, &faults));
     faults.print();
     faults.plane.stop();
     if together.has_failed() { together } else { alone }

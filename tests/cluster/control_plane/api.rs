@@ -41,6 +41,16 @@ impl Api {
         self.send(Method::GET, path, None).await?.ok()
     }
 
+    /// Whether there is nothing at a path, as the API server says; whatever else it says is no answer.
+    pub(crate) async fn gone(&self, path: &str) -> Result<(), String> {
+        let answer = self.send(Method::GET, path, None).await?;
+        if answer.code == 404 {
+            Ok(())
+        } else {
+            Err(format!("{path} answers {} {}", answer.code, answer.message()))
+        }
+    }
+
     /// The text at a path: `/metrics`.
     pub(crate) async fn text(&self, path: &str) -> String {
         self.0.request_text(Request::get(path).body(Vec::new()).unwrap()).await.unwrap()

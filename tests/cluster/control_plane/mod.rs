@@ -215,7 +215,15 @@ impl<T, E: Debug> Asked for Result<T, E> {
 
 /// Asks again and again, for as long as anything may take on a busy machine.
 pub(crate) async fn eventually<A: Asked>(what: &str, mut ask: impl AsyncFnMut() -> A) -> A::Wanted {
-    const PATIENCE: Duration = Duration::from_mins(3);
+    eventually_within(Duration::from_mins(3), what, &mut ask).await
+}
+
+/// The same, with another patience.
+pub(crate) async fn eventually_within<A: Asked>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> A,
+) -> A::Wanted {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
     let mut last = None;
     let asking = async {
@@ -227,8 +235,8 @@ pub(crate) async fn eventually<A: Asked>(what: &str, mut ask: impl AsyncFnMut() 
             }
         }
     };
-    let answer = tokio::time::timeout(PATIENCE, asking).await;
-    answer.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}; at last {last:?}"))
+    let answer = tokio::time::timeout(patience, asking).await;
+    answer.unwrap_or_else(|_| panic!("{what}: not within {patience:?}; at last {last:?}"))
 }
 
 /// Whether the API server gets ready; `false` when somebody else took a port meanwhile.

@@ -39,8 +39,8 @@ impl Node {
     pub(crate) async fn start() -> Result<Self, ExitCode> {
         let all = [&PROGRAMS[..], &["kubelet", "kube-scheduler"]].concat();
         let programs = programs::find(&all)?;
-        let network = Network::set_up(ADDRESS);
         let address = SocketAddr::new(ADDRESS.parse().unwrap(), 443);
+        let network = Network::set_up(address).map_err(|why| refuse(&why))?;
         let plane = ControlPlane::start_at(&programs, || address).await;
         let (containerd, remains) = (Containerd::of(plane.directory()), Remains::of(plane.directory()));
         let node = Self { plane, containerd, programs, remains, network };
@@ -203,6 +203,12 @@ fn start_scheduler(node: &Node) {
             "--secure-port=0".to_owned(),
         ],
     );
+}
+
+/// Says why nothing is run; the code to end with.
+pub(crate) fn refuse(why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::FAILURE
 }
 
 /// Runs a program that must succeed; its stdout.

@@ -1,8 +1,14 @@
 //! What the machine's network gets for the time of a cluster.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::run;
+
+/// Whether this machine forwards packets.
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// The bridge of the Pods.
 pub(super) const BRIDGE: &str = "boundtoken0";
@@ -10,23 +16,31 @@ pub(super) const BRIDGE: &str = "boundtoken0";
 /// The addresses of the Pods.
 pub(super) const PODS: &str = "10.244.0.0/24";
 
-/// An address on `lo`, given back when this is dropped.
+/// An address on `lo`, and forwarding: both as they were when this is dropped.
 pub(super) struct Network {
     address: String,
+    forwarding: String,
 }
 
 impl Network {
     /// Adds the address; one that an interrupted run left behind is used again.
-    pub(super) fn set_up(address: &str) -> Self {
-        let network = Self { address: format!("{address}/32") };
+    ///
+    /// Where it is somebody else's, a line that says so: taking it would part this machine from that API server.
+    pub(super) fn set_up(address: SocketAddr) -> Result<Self, String> {
+        if let Some(other) = other_at(address) {
+            return Err(format!("{} is taken on this machine: {other}", address.ip()));
+        }
+        let forwarding = std::fs::read_to_string(FORWARDING).unwrap();
+        let network = Self { address: format!("{}/32", address.ip()), forwarding };
         network.tear_down();
         run(Command::new("ip").args(["address", "add", &network.address, "dev", "lo"]));
-        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
-        network
+        std::fs::write(FORWARDING, "1").unwrap();
+        Ok(network)
     }
 
     /// Gives everything back.
     pub(super) fn tear_down(&self) {
+        let _ = std::fs::write(FORWARDING, &self.forwarding);
         let _ = Command::new("ip").args(["address", "delete", &self.address, "dev", "lo"]).output();
         let _ = Command::new("ip").args(["link", "delete", BRIDGE]).output();
     }
@@ -36,4 +50,25 @@ impl Drop for Network {
     fn drop(&mut self) {
         self.tear_down();
     }
+}
+
+/// Who has the address: an interface, a route that is not for everything, or an API server that answers there.
+fn other_at(address: SocketAddr) -> Option<String> {
+    let ip = address.ip().to_string();
+    let lines_of = |arguments: &[&str]| run(Command::new("ip").arg("-oneline").args(arguments).arg(&ip));
+    let interfaces = lines_of(&["-4", "address", "show", "to"]);
+    let routes = lines_of(&["-4", "route", "show", "match"]);
+    let interfaces = interfaces.lines().filter(|line| line.split_whitespace().nth(1) != Some("lo"));
+    let routes = routes.lines().filter(|line| !line.starts_with("default "));
+    let api_server = is_api_server(address).then(|| format!("an API server answers at {address}"));
+    interfaces.chain(routes).map(|line| line.trim().to_owned()).next().or(api_server)
+}
+
+/// By its words: there are networks in which something accepts whatever connection.
+fn is_api_server(address: SocketAddr) -> bool {
+    let url = format!("https://{address}/version");
+    let answer =
+        Command::new("curl").args(["--silent", "--insecure", "--max-time", "2", &url]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
+    answer["gitVersion"].is_string() || answer["kind"] == "Status"
 }
