@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use time::Duration as Life;
 
 use super::replica::{Fate, newest};
-use super::{LONGEST_ABSENCE, World, wall};
+use super::{LONGEST_ABSENCE, REPLICA_LAG, World, wall};
 
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -76,13 +76,18 @@ impl World {
         // To lose both at once is to install anew, and whoever comes up first makes the authority.
         let lost = self.held().is_none_or(|held| held.usable().is_none());
         let unpublished = self.live().is_none_or(|live| !live.owned);
-        // An authority in use that is in neither is lost.
+        // An authority in use that is in neither, because a backup took its place, is lost.
         let (in_secret, in_bundles) = (self.secret_trusts_all(), self.bundles_trust_all());
         match *event {
             Event::DeleteConfiguration if lost => {}
             Event::RestoreSecret(_) if !in_bundles => {}
-            Event::WipeBundle | Event::WipeOneBundle | Event::ForeignBundle if !in_secret => {}
-            Event::RevertBundle(_) | Event::Fight(_) | Event::DeleteConfiguration if !in_secret => {}
+            Event::WipeBundle
+            | Event::WipeOneBundle
+            | Event::ForeignBundle
+            | Event::RevertBundle(_)
+            | Event::Fight(_)
+            | Event::DeleteConfiguration
+                if !in_secret => {}
             Event::DeleteSecret
             | Event::EmptySecret
             | Event::LoseServing
@@ -129,13 +134,19 @@ impl World {
         }
     }
 
+    /// What replicas serve, or will when they see what has happened.
     fn in_use(&self) -> impl Iterator<Item = &Leaf> {
-        self.replicas.iter().filter_map(|replica| replica.serving.as_ref())
+        let seen = newest(&self.secret, self.second.saturating_sub(REPLICA_LAG));
+        let unseen =
+            self.secret[seen..].iter().filter_map(|version| version.object.as_ref()?.serving.as_ref());
+        self.replicas.iter().filter_map(|replica| replica.serving.as_ref()).chain(unseen)
     }
 
+    /// Else replicas have forgotten what they served; they remember it while nothing else can be served.
     fn secret_trusts_all(&self) -> bool {
-        let trusted = self.held().map(Held::trusted).unwrap_or_default();
-        self.in_use().all(|leaf| has_key(&trusted, leaf.issuer.as_ref().unwrap()))
+        let Some(held) = self.held().filter(|held| held.usable().is_some()) else { return true };
+        let trusted = held.trusted();
+        self.in_use().all(|leaf| leaf.issuer.as_ref().is_none_or(|issuer| has_key(&trusted, issuer)))
     }
 
     fn bundles_trust_all(&self) -> bool {

@@ -114,7 +114,9 @@ impl World {
                 dwell: Duration::from_secs(DWELL),
             };
             if adopts(&choice, now) {
-                replica.had_no_choice = replica.serving.is_none() || !replica.was_ready;
+                let before = replica.serving.as_ref().filter(|_| replica.was_ready);
+                replica.had_no_choice =
+                    before.is_none_or(|leaf| replica.had_no_choice && leaf.issuer == candidate.issuer);
                 // API servers go on calling for a while whoever was ready.
                 replica.serving = Some(candidate.clone());
             }
