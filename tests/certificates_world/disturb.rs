@@ -160,7 +160,11 @@ impl World {
         // What ends within a few minutes cannot outlast what may happen next, if its authority is lost.
         let (now, soon) = (wall(self.second), wall(self.second + 2 * LONGEST_ABSENCE));
         let ends = held.serving.as_ref().map_or(soon, |leaf| leaf.validity.not_after);
-        if self.held().is_some() && (ends <= now || soon <= ends) {
+        // An authority that was forgotten comes back, and API servers that are late do not know it.
+        let trusted = self
+            .live()
+            .is_some_and(|live| held.serving.as_ref().is_none_or(|leaf| live.trusts_issuer_of(leaf)));
+        if self.held().is_some() && trusted && (ends <= now || soon <= ends) {
             self.put_secret(Some(held), false);
         }
     }

@@ -45,7 +45,7 @@ impl Watch {
         move || status.check()
     }
 
-    /// Watches without end. Whatever fails is tried again, later and later up to [`LONGEST_PAUSE`].
+    /// Watches without end. Whatever fails is tried again, later and later up to ten seconds.
     pub async fn run(mut self) {
         self.metrics.watch_lives();
         let mut backoff = DefaultBackoff::default();
