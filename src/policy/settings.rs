@@ -98,6 +98,7 @@ impl Settings {
     }
 
     fn read(&mut self, key: Key, text: &str, origin: &Origin, api: &ApiAudiences) {
+        let read_tokens = if *origin == Origin::Pod { tokens::tokens } else { tokens::remembered };
         match key {
             Key::Mode => self.mode = self.parsed(key, text, origin, values::mode(text)),
             Key::Audience => self.audience = self.parsed(key, text, origin, values::audience(text, api)),
@@ -109,7 +110,7 @@ impl Settings {
             Key::Env => self.env = self.parsed(key, text, origin, values::env(text)),
             Key::Containers => self.read_list(key, text, origin, Containers::Only),
             Key::SkipContainers => self.read_list(key, text, origin, Containers::Except),
-            Key::Tokens => match tokens::tokens(text, api) {
+            Key::Tokens => match read_tokens(text, api) {
                 Ok(value) => {
                     self.tokens = Some(Setting { value, origin: origin.clone() });
                 }

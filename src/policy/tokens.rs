@@ -15,7 +15,7 @@ use super::values;
 /// Most tokens in one list.
 const MAX_TOKENS: usize = 16;
 
-/// Longest text, in bytes: a replica remembers it for each Namespace.
+/// Longest text on a Namespace, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// Most mistakes that are told one by one.
@@ -40,7 +40,16 @@ pub(super) struct Item {
     pub(super) env: Option<Arc<str>>,
 }
 
-/// Reads the list, with every mistake in it.
+/// Reads the list of a Namespace, which a replica remembers.
+pub(super) fn remembered(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<Fault>> {
+    if text.len() > MAX_BYTES {
+        let sentence = format!("has {} bytes: allowed are {MAX_BYTES} on a Namespace", text.len());
+        return Err(vec![Fault::new(Code::Tokens, sentence)]);
+    }
+    tokens(text, api)
+}
+
+/// Reads the list, with every mistake in it, or the first [`MAX_FAULTS`].
 pub(super) fn tokens(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<Fault>> {
     let maps = maps(text).map_err(|fault| vec![fault])?;
     let mut items = Vec::new();
@@ -63,9 +72,6 @@ fn maps(text: &str) -> Result<Vec<Map<String, Value>>, Fault> {
     let fault = |sentence: String| Err(Fault::new(Code::Tokens, sentence));
     if text.is_empty() {
         return fault("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
-    }
-    if text.len() > MAX_BYTES {
-        return fault(format!("has {} bytes: allowed are {MAX_BYTES}", text.len()));
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
@@ -214,7 +220,8 @@ mod tests {
         assert_eq!(faults.len(), MAX_FAULTS + 1);
         assert_eq!(faults.last().map(|fault| fault.sentence.as_str()), Some("has 68 more mistakes"));
         let long = format!("[{{path: /t/a}}] #{}", " ".repeat(MAX_BYTES));
-        assert_eq!(read(&long).expect_err("too long").len(), 1);
+        assert_eq!(read(&long).map(|items| items.len()), Ok(1));
+        assert_eq!(remembered(&long, &ApiAudiences::default()).expect_err("too long").len(), 1);
     }
 
     #[test]
