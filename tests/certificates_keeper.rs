@@ -537,7 +537,8 @@ async fn an_api_server_that_falls_silent_is_tried_again() {
     pass(300).await;
     assert_eq!((replica.ready)(), Ok(()));
     api.hush(false);
-    pass(60).await;
+    // The longest pause is half a minute, and as much again by its jitter.
+    pass(90).await;
     assert!(!text(&api.get(Kind::Secret).unwrap(), "tls.crt").is_empty());
 }
 
