@@ -41,8 +41,8 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
     creator.burst(BURST).await;
     let row = measuring.finish(&creator).await;
     row.assert_none_failed();
-    // At 90 seconds the API server itself leaves a connection.
-    if gap <= 85 {
+    // At 90 seconds the API server itself leaves a connection, and the burst may have to wait for its turn.
+    if gap <= 75 {
         assert!(admissions(&new).await < BURST as u64, "no idle connection was used: {row}");
     }
     for replica in old {
