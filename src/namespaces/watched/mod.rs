@@ -56,9 +56,14 @@ impl fmt::Debug for Watched {
 
 impl NamespaceStore for Watched {
     async fn get(&self, name: &str) -> Lookup {
-        match self.namespaces.find(name) {
-            Some(settings) if !self.recent.holds(name) => Lookup::Settings(settings),
-            _ => self.live.look_up(name).await,
+        let known = self.namespaces.find(name).map(Lookup::Settings);
+        match (known, self.recent.holds(name)) {
+            (Some(known), false) => known,
+            (Some(known), true) => match self.live.look_up(name).await {
+                Lookup::Unavailable => known,
+                told => told,
+            },
+            (None, _) => self.live.look_up(name).await,
         }
     }
 }
