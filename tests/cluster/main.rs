@@ -46,7 +46,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
-use control_plane::{ControlPlane, interrupted};
+use control_plane::ControlPlane;
 use trials::{tests, without_start};
 
 tests![
@@ -124,15 +124,8 @@ fn main() -> ExitCode {
 
 fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclusion {
     let plane = Arc::new(plane);
-    runtime.spawn(stop_on_signal(Arc::clone(&plane)));
+    runtime.spawn(Arc::clone(&plane).stop_on_signal());
     let conclusion = libtest_mimic::run(arguments, trials(runtime, &plane));
     plane.stop();
     conclusion
-}
-
-/// Leaves nothing behind when somebody interrupts the tests.
-async fn stop_on_signal(plane: Arc<ControlPlane>) {
-    let code = interrupted().await;
-    plane.stop();
-    std::process::exit(code.into());
 }

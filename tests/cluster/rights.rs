@@ -157,14 +157,7 @@ impl Install {
     /// Starts a replica as the ServiceAccount.
     async fn start(&self) -> Serving {
         let directory = self.plane.subdirectory();
-        let path = format!("/api/v1/namespaces/{}/serviceaccounts/boundtoken/token", self.name);
-        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-        let granted = self.plane.api.post(&path, &request).await.ok().unwrap();
-        let administrator = std::fs::read_to_string(self.plane.kubeconfig()).unwrap();
-        let mut config: Value = serde_json::from_str(&administrator).unwrap();
-        config["users"][0]["user"] = json!({"token": granted["status"]["token"]});
-        let kubeconfig = directory.join("kubeconfig");
-        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        let kubeconfig = self.plane.kubeconfig_of_boundtoken(&self.name, &directory).await;
         let configuration = format!("--webhook-configuration={}", self.name);
         let namespace = format!("--namespace={}", self.name);
         let arguments = ["--tls-secret=boundtoken-certificates", &configuration, &namespace];

@@ -44,7 +44,7 @@ use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use control_plane::{Api, ControlPlane, interrupted};
+use control_plane::{Api, ControlPlane};
 use late::Late;
 use size::Size;
 use table::Row;
@@ -66,7 +66,7 @@ pub(crate) struct Faults {
 impl Faults {
     async fn start() -> Result<Self, ExitCode> {
         let plane = Arc::new(ControlPlane::start().await?);
-        tokio::spawn(stop_on_signal(Arc::clone(&plane)));
+        tokio::spawn(Arc::clone(&plane).stop_on_signal());
         let late = Late::start(plane.etcd()).await;
         let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
         let flags = [
@@ -164,11 +164,4 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     faults.print();
     faults.plane.stop();
     if together.has_failed() { together } else { alone }
-}
-
-/// Leaves nothing behind when somebody interrupts the tests.
-async fn stop_on_signal(plane: Arc<ControlPlane>) {
-    let code = interrupted().await;
-    plane.stop();
-    std::process::exit(code.into());
 }

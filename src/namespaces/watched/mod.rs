@@ -56,14 +56,13 @@ impl fmt::Debug for Watched {
 
 impl NamespaceStore for Watched {
     async fn get(&self, name: &str) -> Lookup {
-        let known = self.namespaces.find(name).map(Lookup::Settings);
-        match (known, self.recent.holds(name)) {
-            (Some(known), false) => known,
-            (Some(known), true) => match self.live.look_up(name).await {
-                Lookup::Unavailable => known,
-                told => told,
-            },
-            (None, _) => self.live.look_up(name).await,
+        let known = self.namespaces.find(name);
+        if let Some(settings) = known.as_ref().filter(|_| !self.recent.holds(name)) {
+            return Lookup::Settings(Arc::clone(settings));
+        }
+        match self.live.look_up(name).await {
+            Lookup::Unavailable => known.map_or(Lookup::Unavailable, Lookup::Settings),
+            told => told,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -133,6 +133,13 @@ impl ControlPlane {
         }
     }
 
+    /// Leaves nothing behind when somebody interrupts the tests.
+    pub(crate) async fn stop_on_signal(self: Arc<Self>) {
+        let code = interrupted().await;
+        self.stop();
+        std::process::exit(code.into());
+    }
+
     /// Where everything of this cluster stands.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
@@ -169,6 +176,25 @@ impl ControlPlane {
     /// The administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.directory.join("admin.kubeconfig")
+    }
+
+    /// A kubeconfig, in this directory, of the ServiceAccount `boundtoken` in a Namespace.
+    pub(crate) async fn kubeconfig_of_boundtoken(&self, namespace: &str, directory: &Path) -> PathBuf {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/boundtoken/token");
+        let request = json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 86400},
+        });
+        let granted = self.api.post(&path, &request).await.ok().unwrap();
+        let token = directory.join("token");
+        std::fs::write(&token, granted["status"]["token"].as_str().unwrap()).unwrap();
+        let administrator = std::fs::read(self.kubeconfig()).unwrap();
+        let mut config: Value = serde_json::from_slice(&administrator).unwrap();
+        config["users"][0]["user"] = json!({"tokenFile": token});
+        let kubeconfig = directory.join("kubeconfig");
+        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        kubeconfig
     }
 
     /// What the API server wrote into its audit log about Pods of a Namespace.

@@ -57,7 +57,7 @@ impl Installed {
             connections: Connections::default(),
             own_connections: AtomicU64::default(),
         };
-        installed.log_in().await;
+        plane.kubeconfig_of_boundtoken(name, &installed.directory).await;
         installed
     }
 
@@ -81,23 +81,6 @@ impl Installed {
     /// One of these objects.
     pub(crate) fn manifest_of(&self, kind: &str) -> Value {
         objects::of(&self.name).find(|object| object["kind"] == kind).unwrap()
-    }
-
-    /// The ServiceAccount's token, and a kubeconfig that names it.
-    async fn log_in(&self) {
-        let path = format!("/api/v1/namespaces/{}/serviceaccounts/boundtoken/token", self.name);
-        let request = json!({
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": 86400},
-        });
-        let granted = self.plane.api.post(&path, &request).await.ok().unwrap();
-        let token = self.directory.join("token");
-        std::fs::write(&token, granted["status"]["token"].as_str().unwrap()).unwrap();
-        let administrator = std::fs::read(self.plane.kubeconfig()).unwrap();
-        let mut config: Value = serde_json::from_slice(&administrator).unwrap();
-        config["users"][0]["user"] = json!({"tokenFile": token});
-        std::fs::write(self.kubeconfig(), config.to_string()).unwrap();
     }
 
     /// With it a client is boundtoken's ServiceAccount.
