@@ -1,7 +1,8 @@
-//! What boundtoken adds to the creation of a Pod, beside a policy in the API server that does the same.
+//! What boundtoken adds to the creation of a Pod, beside policies in the API server that do the same.
 //!
 //! A real API server creates Pods as a server-side dry run: without admission of ours, with boundtoken, and
-//! with a `MutatingAdmissionPolicy`. The three take turns, so that a slower minute slows all of them.
+//! with a `MutatingAdmissionPolicy` that reads no annotations, and one that does. They take turns, so that a
+//! slower minute slows all of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,7 +37,7 @@ use run::{load, run};
 use world::World;
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
-const ARMS: [(&str, u64); 3] = [("without", 3607), ("webhook", 3600), ("policy", 3600)];
+const ARMS: [(&str, u64); 4] = [("without", 3607), ("webhook", 3600), ("policy", 3600), ("annotated", 3600)];
 /// Clients that create Pods at the same time, and how many each creates in a turn.
 const CLIENTS: [(usize, usize); 2] = [(1, 100), (16, 20)];
 /// Rounds; every second one goes through the arms backwards.
@@ -57,10 +58,10 @@ async fn measure(plane: &Arc<ControlPlane>) {
         "arm", "p50", "p99", "added p50", "added p99", "n"
     );
     for (clients, each) in CLIENTS {
-        let mut times: [Vec<Duration>; 3] = Default::default();
+        let mut times: [Vec<Duration>; ARMS.len()] = Default::default();
         // The first round warms up.
         for round in 0..=ROUNDS {
-            let order = if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] };
+            let order = if round % 2 == 0 { [0, 1, 2, 3] } else { [3, 2, 1, 0] };
             for arm in order {
                 let turn = turn(plane, ARMS[arm], clients, each).await;
                 if round > 0 {
@@ -79,10 +80,10 @@ async fn measure(plane: &Arc<ControlPlane>) {
     );
 }
 
-/// Makes the three Namespaces and what acts in them.
+/// Makes the Namespaces and what acts in them.
 async fn prepare(plane: &Arc<ControlPlane>) -> World {
-    for (name, labels) in [("without", json!({})), ("policy", json!({"arm": "policy"}))] {
-        let metadata = json!({"name": name, "labels": labels});
+    for name in ["without", "policy", "annotated"] {
+        let metadata = json!({"name": name, "labels": {"arm": name}});
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         plane.api.create(&namespace).await.unwrap();
         plane.wait_for_service_account(name).await;
@@ -91,15 +92,31 @@ async fn prepare(plane: &Arc<ControlPlane>) -> World {
         plane.api.create(&object).await.unwrap();
     }
     let world = World::start(plane, "latency", &[("webhook", &[])]).await;
-    eventually("a policy in force", async || (create(plane, "policy").await == 3600).then_some(())).await;
-    let [webhook, policy] = [sources(plane, "webhook").await, sources(plane, "policy").await];
-    assert_eq!(webhook, policy, "both do the same");
-    assert_ne!(webhook, sources(plane, "without").await, "and something");
+    for policy in ["policy", "annotated"] {
+        eventually("a policy in force", async || (create(plane, policy).await == 3600).then_some(())).await;
+        let [of_webhook, of_policy] =
+            [sources(plane, "webhook", &json!({})).await, sources(plane, policy, &json!({})).await];
+        assert_eq!(of_webhook, of_policy, "both do the same");
+    }
+    let annotations = [
+        json!({}),
+        json!({"boundtoken.dev/audience": "vault", "boundtoken.dev/ttl": "2h"}),
+        json!({"boundtoken.dev/audience": " ", "boundtoken.dev/ttl": " 5400 "}),
+    ];
+    let mut all = Vec::new();
+    for annotations in &annotations {
+        let [of_webhook, of_policy] =
+            [sources(plane, "webhook", annotations).await, sources(plane, "annotated", annotations).await];
+        assert_eq!(of_webhook, of_policy, "both do the same with {annotations}");
+        assert!(!all.contains(&of_policy), "{annotations} changes something");
+        all.push(of_policy);
+    }
+    assert!(!all.contains(&sources(plane, "without", &json!({})).await), "they do something");
     world
 }
 
 /// Each volume's sources in a Pod with tokens of many kinds.
-async fn sources(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
+async fn sources(plane: &ControlPlane, namespace: &str, annotations: &Value) -> Vec<Value> {
     const API_SERVER: &str = "https://kubernetes.default.svc";
     let token = |path: &str, audience: &str, seconds: u64| json!({"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": seconds}});
     let volume = |name: &str, sources: &[Value]| json!({"name": name, "projected": {"sources": sources}});
@@ -108,7 +125,7 @@ async fn sources(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
     let pod = json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"generateName": "many-", "namespace": namespace},
+        "metadata": {"generateName": "many-", "namespace": namespace, "annotations": annotations},
         "spec": {
             "containers": [{"name": "web", "image": "nginx", "volumeMounts": [mount]}],
             "volumes": [
@@ -165,7 +182,7 @@ async fn create(plane: &ControlPlane, namespace: &str) -> u64 {
         .unwrap()
 }
 
-fn print(clients: usize, times: &mut [Vec<Duration>; 3]) {
+fn print(clients: usize, times: &mut [Vec<Duration>; ARMS.len()]) {
     for times in &mut *times {
         times.sort();
     }

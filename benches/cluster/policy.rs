@@ -1,5 +1,5 @@
-//! What the label alone does, as a `MutatingAdmissionPolicy`; only legacy Secrets, which a policy could not
-//! look up, are left out.
+//! Two `MutatingAdmissionPolicy`: what the label alone does, and the same with the annotations `audience` and
+//! `ttl`. Only legacy Secrets, which a policy could not look up, are left out.
 
 use serde_json::{Value, json};
 
@@ -32,35 +32,89 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
 ).flatten().flatten()
 "#;
 
+/// The default token with the audience and lifetime of the annotations, in place; and no other token that becomes
+/// a year.
+const ANNOTATED: &str = r#"
+object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume.projected.sources),
+  volume.projected.sources.transformList(j, source, has(source.serviceAccountToken),
+    volume.name.startsWith("kube-api-access-")
+      && (volume.projected.sources.exists(s, has(s.serviceAccountToken) && s.serviceAccountToken.path == "token")
+        ? source.serviceAccountToken.path == "token"
+        : source == volume.projected.sources.filter(s, has(s.serviceAccountToken))[0])
+    ? (source.serviceAccountToken.expirationSeconds == variables.ttl ? [] : [JSONPatch{
+        op: "replace",
+        path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j)
+          + "/serviceAccountToken/expirationSeconds",
+        value: variables.ttl
+      }]) + (source.serviceAccountToken.?audience.orValue("") == variables.audience
+        || variables.audience == "" && source.serviceAccountToken.audience in variables.apiServer
+      ? [] : [variables.audience == ""
+        ? JSONPatch{
+          op: "remove",
+          path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j) + "/serviceAccountToken/audience"
+        }
+        : JSONPatch{
+          op: "add",
+          path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j) + "/serviceAccountToken/audience",
+          value: variables.audience
+        }])
+    : (source.serviceAccountToken.expirationSeconds == 3607
+        && source.serviceAccountToken.?audience.orValue("") in variables.apiServer
+      ? [JSONPatch{
+        op: "replace",
+        path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j)
+          + "/serviceAccountToken/expirationSeconds",
+        value: 3600
+      }] : [])
+  )
+).flatten().flatten()
+"#;
+
 /// No audience, and the API server's names, by default.
 const API_SERVER: &str =
     r#"["", "https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]"#;
+const AUDIENCE: &str = r#"
+object.metadata.?annotations[?"boundtoken.dev/audience"].orValue(
+  namespaceObject.metadata.?annotations[?"boundtoken.dev/audience"].orValue("")).trim()"#;
+const TTL_TEXT: &str = r#"
+object.metadata.?annotations[?"boundtoken.dev/ttl"].orValue(
+  namespaceObject.metadata.?annotations[?"boundtoken.dev/ttl"].orValue("1h")).trim()"#;
+const TTL: &str = r#"
+variables.ttlText.matches("^[0-9]+$") ? int(variables.ttlText) : duration(variables.ttlText).getSeconds()"#;
 
-/// The policy and its binding, for Namespaces with the label `arm=policy`.
-pub(crate) fn objects() -> [Value; 2] {
+/// Both policies with their bindings, each for the Namespaces whose label `arm` is its name.
+pub(crate) fn objects() -> Vec<Value> {
+    let api_server = json!({"name": "apiServer", "expression": API_SERVER});
+    let annotated = [("audience", AUDIENCE), ("ttlText", TTL_TEXT), ("ttl", TTL)]
+        .map(|(name, expression)| json!({"name": name, "expression": expression}));
+    let annotated = [vec![api_server.clone()], annotated.into()].concat();
+    [policy("policy", EXPRESSION, vec![api_server]), policy("annotated", ANNOTATED, annotated)].concat()
+}
+
+fn policy(name: &str, expression: &str, variables: Vec<Value>) -> Vec<Value> {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": "an-hour"},
+        "metadata": {"name": name},
         "spec": {
             "failurePolicy": "Fail",
             "reinvocationPolicy": "IfNeeded",
             "matchConstraints": {
-                "namespaceSelector": {"matchLabels": {"arm": "policy"}},
+                "namespaceSelector": {"matchLabels": {"arm": name}},
                 "resourceRules": [{
                     "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"],
                 }],
             },
             "matchConditions": [{"name": "volumes", "expression": "has(object.spec.volumes)"}],
-            "variables": [{"name": "apiServer", "expression": API_SERVER}],
-            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": EXPRESSION}}],
+            "variables": variables,
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
         },
     });
     let binding = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": "an-hour"},
-        "spec": {"policyName": "an-hour"},
+        "metadata": {"name": name},
+        "spec": {"policyName": name},
     });
-    [policy, binding]
+    vec![policy, binding]
 }
