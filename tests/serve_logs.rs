@@ -52,6 +52,28 @@ async fn log_lines_name_the_decision_and_never_the_object() {
     }
 }
 
+/// As the API server asks about a Pod of a ReplicaSet.
+#[tokio::test]
+async fn a_refused_pod_without_a_name_is_logged_by_how_its_name_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=0"]);
+    let mut client = server.webhook().await;
+    let mut review: Value =
+        serde_json::from_str(&reviews::pod(&json!({"boundtoken.dev/ttl": "5m"}))).unwrap();
+    review["request"].as_object_mut().unwrap().remove("name").unwrap();
+    let metadata = review["request"]["object"]["metadata"].as_object_mut().unwrap();
+    metadata.remove("name");
+    metadata.insert("generateName".to_owned(), json!("web-7d4b9c-"));
+    client.post("/mutate", JSON, review.to_string()).await;
+    drop(client);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let names: Vec<_> =
+        lines.filter(|line| line["message"] == "answered").map(|line| line["name"].clone()).collect();
+    assert_eq!(names, ["web-7d4b9c-"]);
+}
+
 #[tokio::test]
 async fn a_log_line_has_a_bounded_length() {
     let directory = tempfile::tempdir().unwrap();

@@ -194,6 +194,26 @@ fn each_warning_is_given_for_what_it_is_about() {
 }
 
 #[test]
+fn a_slip_in_the_prefix_is_warned_about_on_pods_and_namespaces() {
+    let slip = |prefix: &str| {
+        let mut pod = pod(&["app"]);
+        pod["metadata"]["annotations"] =
+            json!({format!("{prefix}/mode"): "disable", "example.com/mode": "x"});
+        pod
+    };
+    let answer = decide(&slip("bountoken.dev"), &namespace(&[("pod-overrides", "deny")]));
+    assert_eq!(
+        answer.warnings(),
+        ["\"bountoken.dev/mode\" on the Pod is unknown; did you mean boundtoken.dev/mode? (BT050)"]
+    );
+    let answer = decide(&pod(&["app"]), &namespace(&[("boundtoken.io/ttl", "2h")]));
+    assert_eq!(
+        answer.warnings(),
+        ["\"boundtoken.io/ttl\" on Namespace shop is unknown; did you mean boundtoken.dev/ttl? (BT050)"]
+    );
+}
+
+#[test]
 fn nothing_is_warned_about_where_nothing_needs_fixing() {
     let quiet: [(Value, Pairs<'_>, Pairs<'_>); 9] = [
         (pod(&["app"]), &[], &[]),

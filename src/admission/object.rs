@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use crate::pod::text::{Text, nullable, object};
 use crate::pod::view::PodSpec;
-use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
+use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, is_ours};
 
 /// What a request may be about.
 pub trait Object {
@@ -17,12 +17,19 @@ pub trait Object {
     const RESOURCE: &'static str;
     /// The operations that matter.
     const OPERATIONS: &'static [&'static str];
+
+    /// Its metadata.
+    fn metadata(&self) -> &ObjectMeta<'_>;
 }
 
 impl Object for Pod<'_> {
     const KIND: &'static str = "Pod";
     const RESOURCE: &'static str = "pods";
     const OPERATIONS: &'static [&'static str] = &["CREATE"];
+
+    fn metadata(&self) -> &ObjectMeta<'_> {
+        &self.metadata
+    }
 }
 
 /// A Pod as far as its tokens are concerned.
@@ -46,7 +53,11 @@ impl Pod<'_> {
 
 /// Metadata as far as settings are concerned.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ObjectMeta<'a> {
+    /// `generateName`: how the name begins where the API server makes it up.
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    pub generate_name: Text<'a>,
     /// `annotations`.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub annotations: Entries<'a>,
@@ -79,6 +90,10 @@ impl Object for Namespace<'_> {
     const KIND: &'static str = "Namespace";
     const RESOURCE: &'static str = "namespaces";
     const OPERATIONS: &'static [&'static str] = &["CREATE", "UPDATE"];
+
+    fn metadata(&self) -> &ObjectMeta<'_> {
+        &self.metadata
+    }
 }
 
 /// Annotation of Pods that a kubelet made from a file
@@ -92,7 +107,7 @@ pub struct Entries<'a>(Vec<(Text<'a>, Text<'a>)>);
 impl Entries<'_> {
     /// Whether a key is kept.
     fn keeps(key: &str) -> bool {
-        key.starts_with(PREFIX) || key == MIRROR_POD
+        is_ours(key) || key == MIRROR_POD
     }
 
     /// The value of a key.
@@ -101,12 +116,9 @@ impl Entries<'_> {
         self.0.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value.as_str())
     }
 
-    /// The entries with our prefix, in the order of the document.
+    /// The entries that are ours, or meant to be, in the order of the document.
     pub fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .filter(|(key, _)| key.starts_with(PREFIX))
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).filter(|(key, _)| *key != MIRROR_POD)
     }
 
     /// A key that occurs twice. Sorted, because whoever creates Pods chooses how many there are.

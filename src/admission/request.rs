@@ -121,6 +121,13 @@ impl<'a, O> Request<'a, O> {
 }
 
 impl<O: Object> Request<'_, O> {
+    /// Name of the object, or how it will begin, such as `web-7d4b9c-` for a Pod of a ReplicaSet.
+    #[must_use]
+    pub fn name_or_prefix(&self) -> &str {
+        let object = self.object().filter(|_| self.name().is_empty());
+        object.map_or_else(|| self.name(), |object| object.metadata().generate_name.as_str())
+    }
+
     /// The object, if the request is about one that matters; anything else is allowed untouched.
     #[must_use]
     pub fn object(&self) -> Option<&O> {

@@ -1,4 +1,4 @@
-//! The entries of a map whose keys carry our prefix.
+//! The entries of a map whose keys are ours, or meant to be.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::policy::keys::PREFIX;
+use crate::policy::keys::is_ours;
 
 /// The entries of ours; the values of others may be anything.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for OursVisitor<V> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ours<V>, A::Error> {
         let mut ours = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
-            if key.starts_with(PREFIX) {
+            if is_ours(&key) {
                 ours.push((key, map.next_value()?));
             } else {
                 map.next_value::<IgnoredAny>()?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::nearest::nearest;
+
 /// Prefix of every annotation and label of ours.
 pub const PREFIX: &str = "boundtoken.dev/";
 
@@ -190,6 +192,21 @@ pub const KEYS: [Entry; 12] = [
     },
 ];
 
+/// Whether a key is ours, or meant to be.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    name.starts_with(PREFIX) || meant(name).is_some()
+}
+
+/// The key that somebody meant who wrote its prefix nearly right: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
+#[must_use]
+pub fn meant(name: &str) -> Option<&'static str> {
+    let (domain, bare) = name.split_once('/')?;
+    let key = KEYS.iter().map(|entry| entry.name).find(|key| key.strip_prefix(PREFIX) == Some(bare))?;
+    let slip = !name.starts_with(PREFIX) && nearest(domain, [PREFIX.trim_end_matches('/')]).is_some();
+    slip.then_some(key)
+}
+
 impl Key {
     /// The key whose full name this is.
     #[must_use]
@@ -217,5 +234,35 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_the_prefix_is_told_from_the_keys_of_others() {
+        for (name, expected) in [
+            ("boundtoken.io/ttl", "boundtoken.dev/ttl"),
+            ("bountoken.dev/mode", "boundtoken.dev/mode"),
+            ("Bound-Token.dev/skip-containers", "boundtoken.dev/skip-containers"),
+        ] {
+            assert_eq!(meant(name), Some(expected), "{name}");
+            assert!(is_ours(name), "{name}");
+        }
+        for name in [
+            "ttl",
+            "boundtoken.io/tll",
+            "boundtoken.io/ttl/x",
+            "vault.hashicorp.com/mode",
+            "token.dev/audience",
+            "kubernetes.io/config.mirror",
+        ] {
+            assert!(!is_ours(name), "{name}");
+        }
+        for entry in &KEYS {
+            assert!(meant(entry.name).is_none() && is_ours(entry.name), "{}", entry.name);
+        }
     }
 }

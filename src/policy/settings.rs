@@ -6,7 +6,7 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 
 use super::Mode;
 use super::diagnostics::Code;
-use super::keys::{Key, PREFIX, Scope};
+use super::keys::{Key, Scope, is_ours};
 use super::mistake::{Fault, Field, Mistake, Origin};
 use super::tokens::{self, Item};
 use super::{duration, values};
@@ -47,11 +47,11 @@ pub(super) struct Settings {
     pub(super) mistakes: Vec<Mistake>,
 }
 
-/// The annotations with our prefix.
+/// The annotations that are ours, or meant to be.
 pub(super) fn ours<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
-    annotations.into_iter().filter(|(name, _)| name.starts_with(PREFIX))
+    annotations.into_iter().filter(|(name, _)| is_ours(name))
 }
 
 /// Most unknown keys that are remembered: each becomes a warning.

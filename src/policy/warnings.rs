@@ -3,7 +3,7 @@
 use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
-use super::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX};
+use super::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX, meant};
 use super::mistake::{Mistake, Origin, did_you_mean, printable};
 use super::nearest::nearest;
 
@@ -55,9 +55,7 @@ impl Warnings {
             );
             return;
         }
-        let known = KEYS.iter().filter_map(|entry| entry.name.strip_prefix(PREFIX));
-        let guess = name.strip_prefix(PREFIX).and_then(|bare| nearest(bare, known));
-        let guess = did_you_mean(guess.map(|guess| format!("{PREFIX}{guess}")));
+        let guess = did_you_mean(meant(name).or_else(|| nearest_key(name)));
         self.push(Code::UnknownKey, &format!("{} on {origin} is unknown{guess}", quoted(name)));
     }
 
@@ -107,6 +105,13 @@ impl Warnings {
             self.push(Code::NoEffect, &text);
         }
     }
+}
+
+/// The key that somebody meant who wrote its prefix right.
+fn nearest_key(name: &str) -> Option<&'static str> {
+    let bare = |name| str::strip_prefix(name, PREFIX);
+    let guess = nearest(bare(name)?, KEYS.iter().filter_map(|entry| bare(entry.name)))?;
+    KEYS.iter().map(|entry| entry.name).find(|known| bare(known) == Some(guess))
 }
 
 fn has_effect(key: Key, mode: Mode) -> bool {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::body::{self, Budget};
 use super::refusal::Refusal;
-use crate::admission::{self, Outcome, Verdict};
+use crate::admission::{self, Object, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
 use crate::policy::{Defaults, printable};
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
@@ -125,10 +125,10 @@ impl<S: NamespaceStore> Webhook<S> {
 }
 
 /// Names and the decision, never the object. The names come from the request, at any length.
-fn log<O>(request: &admission::Request<'_, O>, verdict: &Verdict, duration: Duration) {
+fn log<O: Object>(request: &admission::Request<'_, O>, verdict: &Verdict, duration: Duration) {
     let uid = || shown(request.uid(), MAX_UID);
     let namespace = || shown(request.namespace(), MAX_NAMESPACE);
-    let name = || shown(request.name(), MAX_NAME);
+    let name = || shown(request.name_or_prefix(), MAX_NAME);
     let (mode, outcome) = (mode_name(verdict.mode), verdict.outcome.as_str());
     // Only what is logged is made fit to be shown.
     if verdict.outcome == Outcome::Refused {

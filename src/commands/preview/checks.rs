@@ -27,6 +27,19 @@ pub(super) fn check_astray(workload: &Workload<'_>, report: &mut Report) {
     }
 }
 
+/// Notes an object with a Pod template that is none of Kubernetes' own workloads.
+pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
+    let containers = object.value.pointer("/spec/template/spec/containers");
+    if containers.is_some_and(Value::is_array) {
+        let text = format_args!(
+            "{} of {} is no kind that preview knows; its Pods are not shown",
+            object.kind(),
+            object.group()
+        );
+        report.add(Severity::Note, object, Pointer::root(), text);
+    }
+}
+
 /// Reports a Pod that no API server would take; tells whether plugin and webhook can read it.
 pub(super) fn check_pod(workload: &Workload<'_>, report: &mut Report) -> bool {
     let Some((place, expected)) = pod_fault(workload) else { return true };
@@ -55,7 +68,7 @@ fn is_container(value: &Value) -> bool {
 
 /// The place of the setting that a sentence of the webhook is about, if it can be told.
 pub(super) fn place_of(sentence: &str, object: &Object<'_>, annotations: &Pointer) -> Option<PointerBuf> {
-    let start = sentence.find(PREFIX)?;
+    let start = if sentence.starts_with('"') { 1 } else { sentence.find(PREFIX)? };
     let (_, rest) = sentence.split_at_checked(start)?;
     let end = rest.find([':', ' ', '=', ',', ']', '"']).unwrap_or(rest.len());
     let (key, _) = rest.split_at_checked(end)?;

@@ -44,6 +44,8 @@ pub(super) fn preview<'a>(
         } else if fault.is_none() && object.is_core("Namespace") {
             let name = object.text("/metadata/name").unwrap_or_default();
             said.extend(judge_namespace(object, cluster, trial, report).map(|answer| (name, answer)));
+        } else {
+            checks::check_kind(object, report);
         }
     }
     let unknown = workloads.len();

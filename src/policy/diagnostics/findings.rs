@@ -46,7 +46,7 @@ pub(super) const FINDINGS: &[Diagnostic] = &[
         Warning,
         [
             "unknown key",
-            "Nobody knows this key, so it changes nothing.",
+            "Nobody knows this key, or its prefix is nearly ours, so it changes nothing.",
             "Correct the key; `boundtoken explain` lists them.",
         ],
     ),
