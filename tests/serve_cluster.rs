@@ -200,11 +200,11 @@ async fn a_page_of_large_namespaces_takes_the_memory_of_one() {
     let directory = tempfile::tempdir().unwrap();
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig(&directory, address), &[]);
     let mut admin = server.admin().await;
-    let before = peak(&server);
+    let before = server.peak_memory();
     began.send_replace(true);
     while admin.get("/readyz").await.status != 200 {}
     assert!(admin.get("/metrics").await.body.contains(&format!("boundtoken_namespaces {LARGE}\n")));
-    let grown = peak(&server) - before;
+    let grown = server.peak_memory() - before;
     assert!(grown < LARGE * LARGEST / 2, "{grown} bytes for a page of {}", LARGE * LARGEST);
 }
 
@@ -229,11 +229,4 @@ async fn serve_large(mut stream: TcpStream, mut began: watch::Receiver<bool>) {
         stream.write_all(format!(",{large}").as_bytes()).await.unwrap();
     }
     stream.write_all(b"]}").await.unwrap();
-}
-
-/// The most memory that a process ever held, in bytes.
-fn peak(server: &Serving) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }

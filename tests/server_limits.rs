@@ -10,10 +10,14 @@
 mod common;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use boundtoken::namespaces::Namespaces;
+use boundtoken::policy::NamespaceSettings;
 use boundtoken::server::limits;
-use common::{Client, Running, head, no_namespaces, settle, start};
+use common::{Client, Running, head, no_namespaces, reviews, settle, start};
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, advance, sleep};
@@ -142,6 +146,37 @@ async fn begin_large(server: &Running) -> Client<impl AsyncRead + AsyncWrite + U
     client.send(head("/mutate", "application/json", limits::BODY_BYTES)).await;
     client.send(" ".repeat(limits::SMALL_BODY_BYTES + 1)).await;
     client
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_answers_count_until_the_client_has_taken_them() {
+    let settings = NamespaceSettings::parse("web", [("boundtoken.dev/mode", "add")], &Arc::default());
+    let server = start(Arc::new(Namespaces::new([("web".into(), Arc::new(settings))].into())), 512);
+    let review = review_with_a_large_answer();
+    assert!(review.len() < limits::SMALL_BODY_BYTES);
+    let answer = server.connect().await.post("/mutate", "application/json", review.clone()).await;
+    let mut silent = Vec::new();
+    for _ in 0..limits::BUFFERED_BYTES / answer.body.len() {
+        let mut client = server.connect().await;
+        client.send(head("/mutate", "application/json", review.len())).await;
+        client.send(&review).await;
+        silent.push(client);
+    }
+    sleep(seconds(1)).await;
+    let began = Instant::now();
+    let mut late = server.connect().await;
+    let told = late.post("/mutate", "application/json", review).await;
+    assert_eq!((told.status, told.body == answer.body), (200, true));
+    // Those before it have run out of time.
+    assert_eq!(elapsed(began), limits::WRITE.as_secs() - 1);
+}
+
+/// A small Pod with many containers.
+fn review_with_a_large_answer() -> String {
+    let mut review: Value = serde_json::from_str(&reviews::pod(&json!({}))).unwrap();
+    let containers = review["request"]["object"]["spec"]["containers"].as_array_mut().unwrap();
+    containers.extend((0..4000).map(|number| json!({"name": format!("{number}")})));
+    review.to_string()
 }
 
 #[tokio::test(start_paused = true)]

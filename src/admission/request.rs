@@ -156,8 +156,8 @@ fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadRev
     Ok(request)
 }
 
-/// Most objects in a body. A Pod that fits into etcd has far fewer; each costs memory many times its text.
-const MAX_OBJECTS: usize = 200_000;
+/// Most objects in a body: many more than in any Pod that runs. Each costs memory many times its text.
+const MAX_OBJECTS: usize = 100_000;
 
 /// The one JSON object that a body is. UTF-8 is checked once here, and not string by string.
 fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {

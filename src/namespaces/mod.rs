@@ -41,6 +41,19 @@ impl From<&Lookup> for LookupResult {
 
 /// Whoever knows the settings of Namespaces.
 pub trait NamespaceStore: Send + Sync + 'static {
+    /// What is known about a Namespace; `None` if somebody has to be asked.
+    fn known(&self, name: &str) -> Option<Lookup>;
+
+    /// Asks about a Namespace of which nothing is known.
+    fn ask(&self, name: &str) -> impl Future<Output = Lookup> + Send;
+
     /// Finds the settings of a Namespace.
-    fn get(&self, name: &str) -> impl Future<Output = Lookup> + Send;
+    fn get(&self, name: &str) -> impl Future<Output = Lookup> + Send {
+        async {
+            match self.known(name) {
+                Some(lookup) => lookup,
+                None => self.ask(name).await,
+            }
+        }
+    }
 }

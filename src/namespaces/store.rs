@@ -81,8 +81,13 @@ fn place(name: &str) -> usize {
 }
 
 impl NamespaceStore for Namespaces {
-    async fn get(&self, name: &str) -> Lookup {
-        self.find(name).map_or(Lookup::NotOptedIn, Lookup::Settings)
+    fn known(&self, name: &str) -> Option<Lookup> {
+        Some(self.find(name).map_or(Lookup::NotOptedIn, Lookup::Settings))
+    }
+
+    /// There is nobody to ask.
+    async fn ask(&self, _name: &str) -> Lookup {
+        Lookup::Unavailable
     }
 }
 

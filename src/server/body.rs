@@ -1,9 +1,10 @@
-//! Reads a request's body within its limits of size, time and memory.
+//! Reads a request's body, and holds an answer's, within the limits of size, time and memory.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
@@ -11,27 +12,47 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{BODY, BODY_BYTES, BUFFERED_BYTES, DRAINED_BYTES, SMALL_BODY_BYTES};
+use super::limits::{ANSWER_FRAME_BYTES, BODY, BODY_BYTES, BUFFERED_BYTES, DRAINED_BYTES, SMALL_BODY_BYTES};
 use super::refusal::Refusal;
 
 /// The memory that all large bodies share; small ones are not counted.
-#[derive(Clone, Debug)]
-pub(super) struct Budget(Arc<Semaphore>);
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: Arc<Semaphore>,
+    /// What is parsed takes many times the memory of its text, so large bodies are parsed one at a time.
+    parser: Semaphore,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUFFERED_BYTES)))
+        Self { bytes: Arc::new(Semaphore::new(BUFFERED_BYTES)), parser: Semaphore::new(1) }
     }
 }
 
 impl Budget {
+    /// The turn of a body to be parsed; a small one has it at once.
+    pub(super) async fn turn(&self, body: &Buffered) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes this semaphore.
+        if body.memory.is_some() { self.parser.acquire().await.ok() } else { None }
+    }
+
+    /// An answer that counts until the client has taken it, if it is large.
+    pub(super) async fn hold(&self, answer: Vec<u8>, deadline: Instant) -> Result<Body, Refusal> {
+        if answer.len() <= SMALL_BODY_BYTES {
+            return Ok(answer.into());
+        }
+        let memory = self.reserve(answer.len(), deadline).await?;
+        Ok(Body::new(Held { rest: answer.into(), _memory: memory }))
+    }
+
     /// Waits for memory. All of a body at once: bodies that wait for each other's rest would wait forever.
     async fn reserve(&self, bytes: usize, deadline: Instant) -> Result<OwnedSemaphorePermit, Refusal> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let reserved = timeout_at(deadline, Arc::clone(&self.0).acquire_many_owned(bytes)).await;
+        let reserved = timeout_at(deadline, Arc::clone(&self.bytes).acquire_many_owned(bytes)).await;
         // Neither late nor closed: nobody closes this semaphore.
         reserved.ok().and_then(Result::ok).ok_or(Refusal::NoMemory)
     }
@@ -42,7 +63,35 @@ impl Budget {
 pub(super) struct Buffered {
     /// The body.
     pub(super) bytes: Bytes,
-    _memory: Option<OwnedSemaphorePermit>,
+    memory: Option<OwnedSemaphorePermit>,
+}
+
+/// A large answer. Its frames are copies: a frame that waits to be written keeps nothing else in memory.
+struct Held {
+    rest: Bytes,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let size = self.rest.len().min(ANSWER_FRAME_BYTES);
+        let frame = Bytes::copy_from_slice(&self.rest.split_to(size));
+        Poll::Ready((!frame.is_empty()).then(|| Ok(Frame::data(frame))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
+    }
 }
 
 /// Reads the body of a request that says it is JSON.
@@ -56,9 +105,10 @@ pub(super) async fn read(request: Request, budget: &Budget) -> Result<Buffered, 
     let mut memory = None;
     if let Some(bytes) = arriving.wanted() {
         memory = Some(budget.reserve(bytes, deadline).await?);
+        arriving.make_room(bytes);
     }
     within(deadline, arriving.read_beyond(DRAINED_BYTES)).await?;
-    Ok(Buffered { bytes: arriving.finish()?, _memory: memory })
+    Ok(Buffered { bytes: arriving.finish()?, memory })
 }
 
 /// Asks a future twice before it is worth a timer: arming one wakes another thread.
@@ -138,6 +188,11 @@ impl Arriving {
         }
     }
 
+    /// Makes room for the whole body at once: growing would take up to twice its size.
+    fn make_room(&mut self, bytes: usize) {
+        self.rest.reserve(bytes.saturating_sub(self.rest.len()));
+    }
+
     /// How much memory the whole body takes at most; `None` if it is already there.
     fn wanted(&self) -> Option<usize> {
         let rest = self.body.size_hint().upper().and_then(|rest| usize::try_from(rest).ok());
@@ -156,10 +211,6 @@ impl Arriving {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Context;
-
-    use hyper::body::Frame;
-
     use super::*;
 
     fn request(size: usize) -> Request {
@@ -181,9 +232,9 @@ mod tests {
         assert_eq!(read_size(SMALL_BODY_BYTES, &budget).await.unwrap(), SMALL_BODY_BYTES);
         drop(all);
         let body = read_pieces(&budget).await.unwrap();
-        assert_eq!(budget.0.available_permits(), BUFFERED_BYTES - BODY_BYTES);
+        assert_eq!(budget.bytes.available_permits(), BUFFERED_BYTES - BODY_BYTES);
         drop(body);
-        assert_eq!(budget.0.available_permits(), BUFFERED_BYTES);
+        assert_eq!(budget.bytes.available_permits(), BUFFERED_BYTES);
     }
 
     /// Reads a large body of unknown length, in pieces.
@@ -196,7 +247,7 @@ mod tests {
 
     impl HttpBody for Pieces {
         type Data = Bytes;
-        type Error = std::convert::Infallible;
+        type Error = Infallible;
 
         fn poll_frame(
             mut self: Pin<&mut Self>,

@@ -42,12 +42,15 @@ pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);
 /// A request's body. The API server takes objects of 3 MiB, as protobuf, which grow as JSON.
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// All bodies in memory together, without the small ones; a large one waits until it fits.
-pub const BUFFERED_BYTES: usize = 8 * BODY_BYTES;
+/// All bodies of requests and answers in memory together, without the small ones; a large one waits until it fits.
+pub const BUFFERED_BYTES: usize = 4 * BODY_BYTES;
 
 /// A body that counts as small: nearly every Pod. It never waits for memory, so that nobody who
 /// sends large bodies can hold it up.
 pub const SMALL_BODY_BYTES: usize = 64 * 1024;
+
+/// What of a large answer is handed over at a time.
+pub const ANSWER_FRAME_BYTES: usize = 16 * 1024;
 
 /// What of a body that is too large is still read (and dropped), so that the client sees the answer.
 pub const DRAINED_BYTES: usize = 8 * BODY_BYTES;

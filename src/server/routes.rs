@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::time::Instant;
 
-use super::body::{self, Budget};
+use super::body::{self, Budget, Buffered};
+use super::limits::BODY;
 use super::refusal::Refusal;
 use crate::admission::{self, Object, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
-use crate::policy::{Defaults, printable};
+use crate::policy::{Defaults, Mode, printable};
 use crate::telemetry::metrics::{Answer, Metrics, mode_name};
 
 /// What the routes need.
@@ -66,23 +68,67 @@ async fn answer<S: NamespaceStore>(
 ) -> Response {
     let Service { webhook, budget } = &*service;
     let started = Instant::now();
-    let verdict = async {
+    let answer = async {
         let body = body::read(request, budget).await?;
-        match question {
-            Question::Mutate => webhook.mutate(&body.bytes, started).await,
-            Question::Validate => webhook.validate(&body.bytes, started),
-        }
+        let verdict = webhook.judge(question, body, budget, started).await?;
+        let (mode, outcome) = (verdict.mode, verdict.outcome);
+        Ok(Answered { mode, outcome, body: budget.hold(verdict.into_body(), started + BODY).await? })
     };
-    webhook.respond(verdict.await, started)
+    webhook.respond(answer.await, started)
+}
+
+/// An answer and what it says.
+struct Answered {
+    mode: Option<Mode>,
+    outcome: Outcome,
+    body: Body,
+}
+
+/// What becomes of a Pod.
+enum Decision {
+    Verdict(Verdict),
+    /// Nothing is known about the Namespace of this name.
+    Unknown(String),
 }
 
 impl<S: NamespaceStore> Webhook<S> {
-    async fn mutate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
+    /// Takes the body: its memory is free before the answer needs some.
+    async fn judge(
+        &self,
+        question: Question,
+        body: Buffered,
+        budget: &Budget,
+        started: Instant,
+    ) -> Result<Verdict, Refusal> {
+        let mut told = None;
+        loop {
+            let decision = {
+                let _turn = budget.turn(&body).await;
+                match question {
+                    Question::Mutate => self.mutate(&body.bytes, told, started)?,
+                    Question::Validate => Decision::Verdict(self.validate(&body.bytes, started)?),
+                }
+            };
+            match decision {
+                Decision::Verdict(verdict) => return Ok(verdict),
+                // Meanwhile the object, many times its text, is not in memory.
+                Decision::Unknown(namespace) => told = Some(self.namespaces.ask(&namespace).await),
+            }
+        }
+    }
+
+    fn mutate(&self, body: &[u8], told: Option<Lookup>, started: Instant) -> Result<Decision, Refusal> {
         let body = admission::readable(body);
         let request = admission::Request::parse(body.as_bytes())?;
-        let verdict = self.decide(&request).await?;
+        let verdict = match request.object() {
+            None => admission::allow(&request),
+            Some(_) => match told.or_else(|| self.namespaces.known(request.namespace())) {
+                None => return Ok(Decision::Unknown(request.namespace().to_owned())),
+                Some(lookup) => self.decide(&request, &lookup)?,
+            },
+        };
         log(&request, &verdict, started.elapsed());
-        Ok(verdict)
+        Ok(Decision::Verdict(verdict))
     }
 
     fn validate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
@@ -93,25 +139,25 @@ impl<S: NamespaceStore> Webhook<S> {
         Ok(verdict)
     }
 
-    async fn decide(&self, request: &admission::Request<'_, admission::Pod<'_>>) -> Result<Verdict, Refusal> {
-        if request.object().is_none() {
-            return Ok(admission::allow(request));
-        }
-        let lookup = self.namespaces.get(request.namespace()).await;
-        self.metrics.looked_up((&lookup).into());
+    fn decide(
+        &self,
+        request: &admission::Request<'_, admission::Pod<'_>>,
+        lookup: &Lookup,
+    ) -> Result<Verdict, Refusal> {
+        self.metrics.looked_up(lookup.into());
         match lookup {
             Lookup::NotOptedIn => Ok(admission::allow(request)),
-            Lookup::Settings(settings) => Ok(admission::mutate(request, &settings)),
+            Lookup::Settings(settings) => Ok(admission::mutate(request, settings)),
             Lookup::Unavailable => Err(Refusal::Unavailable),
         }
     }
 
-    fn respond(&self, verdict: Result<Verdict, Refusal>, started: Instant) -> Response {
+    fn respond(&self, answer: Result<Answered, Refusal>, started: Instant) -> Response {
         let took = started.elapsed();
-        match verdict {
-            Ok(verdict) => {
-                self.metrics.answered(verdict.mode, Answer::Outcome(verdict.outcome), took);
-                ([(CONTENT_TYPE, "application/json")], verdict.into_body()).into_response()
+        match answer {
+            Ok(Answered { mode, outcome, body }) => {
+                self.metrics.answered(mode, Answer::Outcome(outcome), took);
+                ([(CONTENT_TYPE, "application/json")], body).into_response()
             }
             Err(refusal) => {
                 let answer = if refusal.is_temporary() { Answer::Unavailable } else { Answer::BadRequest };

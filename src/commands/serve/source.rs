@@ -25,10 +25,17 @@ pub(super) enum Store {
 }
 
 impl NamespaceStore for Store {
-    async fn get(&self, name: &str) -> Lookup {
+    fn known(&self, name: &str) -> Option<Lookup> {
         match self {
-            Self::File(namespaces) => namespaces.get(name).await,
-            Self::Watched(watched) => watched.get(name).await,
+            Self::File(namespaces) => namespaces.known(name),
+            Self::Watched(watched) => watched.known(name),
+        }
+    }
+
+    async fn ask(&self, name: &str) -> Lookup {
+        match self {
+            Self::File(namespaces) => namespaces.ask(name).await,
+            Self::Watched(watched) => watched.ask(name).await,
         }
     }
 }

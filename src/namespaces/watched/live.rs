@@ -4,7 +4,6 @@
 //! question was sent: a Namespace may have been labelled or annotated since.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +24,9 @@ pub(super) const QUESTIONS: usize = 16;
 /// Namespaces that are looked up at a time, with those that wait. Beyond it there is no answer.
 pub(super) const LOOKUPS: usize = 1024;
 
+/// How long none may fail before that is said to be over: those that do and those that do not may take turns.
+const CALM: Duration = Duration::from_secs(10);
+
 /// After a first failure, doubled after each.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -36,8 +38,8 @@ struct Shared {
     defaults: Arc<Defaults>,
     running: Mutex<HashMap<Arc<str>, watch::Receiver<Option<Answer>>>>,
     places: Semaphore,
-    /// Whether the last question had no answer.
-    failing: AtomicBool,
+    /// When a question last had no answer, until that was said to be over.
+    failed: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone)]
@@ -56,8 +58,8 @@ impl Answer {
 
 impl Live {
     pub(super) fn new(api: Api, defaults: Arc<Defaults>) -> Self {
-        let (running, failing) = Default::default();
-        Self(Arc::new(Shared { api, defaults, running, places: Semaphore::new(QUESTIONS), failing }))
+        let (running, failed) = Default::default();
+        Self(Arc::new(Shared { api, defaults, running, places: Semaphore::new(QUESTIONS), failed }))
     }
 
     /// What the API server says about a Namespace, within [`BUDGET`].
@@ -133,19 +135,29 @@ impl Shared {
         });
         let lookup = match asked.await.unwrap_or(Err(ApiError::Silent(BUDGET))) {
             Ok(lookup) => {
-                if self.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!("the API server answers live look-ups of Namespaces again");
-                }
+                self.answered();
                 lookup
             }
             Err(error) => {
-                if !self.failing.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "a live look-up of a Namespace failed; who needs one gets 503");
-                }
+                self.unanswered(&error);
                 Lookup::Unavailable
             }
         };
         Answer { sent, lookup }
+    }
+
+    fn answered(&self) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.take_if(|failed| failed.elapsed() >= CALM).is_some() {
+            tracing::info!("the API server answers live look-ups of Namespaces again");
+        }
+    }
+
+    fn unanswered(&self, error: &ApiError) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.replace(Instant::now()).is_none() {
+            tracing::warn!(%error, "a live look-up of a Namespace failed; without known settings its Pods get 503");
+        }
     }
 
     /// Asks until there is an answer, or no time for one more question.

@@ -55,13 +55,13 @@ impl fmt::Debug for Watched {
 }
 
 impl NamespaceStore for Watched {
-    async fn get(&self, name: &str) -> Lookup {
-        let known = self.namespaces.find(name);
-        if let Some(settings) = known.as_ref().filter(|_| !self.recent.holds(name)) {
-            return Lookup::Settings(Arc::clone(settings));
-        }
+    fn known(&self, name: &str) -> Option<Lookup> {
+        self.namespaces.find(name).filter(|_| !self.recent.holds(name)).map(Lookup::Settings)
+    }
+
+    async fn ask(&self, name: &str) -> Lookup {
         match self.live.look_up(name).await {
-            Lookup::Unavailable => known.map_or(Lookup::Unavailable, Lookup::Settings),
+            Lookup::Unavailable => self.namespaces.find(name).map_or(Lookup::Unavailable, Lookup::Settings),
             told => told,
         }
     }

@@ -19,8 +19,11 @@ pub(super) struct Status {
 impl Status {
     /// A list is complete.
     pub(super) fn listed(&self, namespaces: usize) {
-        self.listed.store(true, Ordering::Relaxed);
-        tracing::info!(namespaces, "listed the Namespaces that opted in");
+        if self.listed.swap(true, Ordering::Relaxed) {
+            tracing::debug!(namespaces, "listed the Namespaces that opted in again");
+        } else {
+            tracing::info!(namespaces, "listed the Namespaces that opted in");
+        }
     }
 
     /// A watch told something, or lasted. That it was accepted is not enough: it may be cut short again.

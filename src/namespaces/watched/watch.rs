@@ -23,6 +23,10 @@ pub(super) const LONGEST: Duration = WATCH.saturating_add(Duration::from_secs(5)
 /// A watch that ends before counts as failed, so that nobody is asked without end.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// After a list comes the next one, though nothing failed. A watch from a version that the API server has not
+/// reached, since its etcd was restored, tells of nothing and fails never.
+pub(super) const RELIST: Duration = Duration::from_mins(30);
+
 /// Longest time between two attempts: after an outage, settings are not old for longer.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -51,7 +55,10 @@ impl Watch {
         let mut backoff = DefaultBackoff::default();
         let mut version = None;
         loop {
-            let Err(error) = self.turn(&mut version).await else { continue };
+            let Err(error) = self.turn(&mut version).await else {
+                version.take_if(|_| self.listed.is_some_and(|listed| listed.elapsed() >= RELIST));
+                continue;
+            };
             self.status.failed(&error);
             if error.needs_list() {
                 version = None;

@@ -116,10 +116,25 @@ async fn an_answer_that_is_none_is_never_taken_for_a_denial() {
     fake.call().await.status(403, "Forbidden");
     assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
     assert_eq!(logs.count("a live look-up of a Namespace failed"), 1);
+    tokio::time::advance(Duration::from_secs(10)).await;
     let lookup = fake.ask("a");
     fake.call().await.answer(200, &unlabelled("a").to_string());
     assert!(matches!(lookup.await.unwrap(), Lookup::NotOptedIn));
     assert_eq!(logs.count("answers live look-ups of Namespaces again"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_cannot_be_looked_up_beside_others_is_told_of_once() {
+    let logs = Logs::capture();
+    let (mut fake, _events) = Fake::watching(&[]).await;
+    for _ in 0..10 {
+        for (name, body) in [("a", "{}"), ("b", unlabelled("b").to_string().as_str())] {
+            let lookup = fake.ask(name);
+            fake.call().await.answer(200, body);
+            lookup.await.unwrap();
+        }
+    }
+    assert_eq!(logs.count("live look-up"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +155,10 @@ async fn what_may_pass_is_tried_again_within_the_budget() {
     }
     assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
     assert_eq!(asked, 5);
-    assert_eq!(logs.count("failed; who needs one gets 503 error=the API server cannot be asked"), 1);
+    assert_eq!(
+        logs.count("failed; without known settings its Pods get 503 error=the API server cannot be asked"),
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::fake::{Fake, Logs, namespace, settle, status, unlabelled};
 use crate::namespaces::Lookup;
-use crate::namespaces::watched::watch::{LONGEST, LONGEST_PAUSE};
+use crate::namespaces::watched::api::WATCH;
+use crate::namespaces::watched::watch::{LONGEST, LONGEST_PAUSE, RELIST};
 
 #[tokio::test(start_paused = true)]
 async fn a_list_is_followed_by_what_happens_next() {
@@ -104,6 +105,26 @@ async fn a_new_list_waits_only_if_the_last_one_was_a_moment_ago() {
     events.send("ERROR", &status(410, "Expired")).await;
     assert!(fake.calls().await.is_empty());
     fake.call().await.list(&[], "30");
+}
+
+/// An API server whose etcd was restored tells a watch from before nothing, and ends it in time.
+#[tokio::test(start_paused = true)]
+async fn a_list_comes_again_though_no_watch_fails() {
+    let (mut fake, mut events) = Fake::watching(&[namespace("a", "1000", "2h")]).await;
+    let began = Instant::now();
+    let call = loop {
+        tokio::time::advance(WATCH).await;
+        drop(events);
+        let call = fake.call().await;
+        if !call.uri.contains("watch=true") {
+            break call;
+        }
+        events = call.watch();
+    };
+    assert_eq!(began.elapsed(), RELIST);
+    call.list(&[namespace("a", "3", "1h")], "4");
+    assert!(fake.call().await.uri.contains("&resourceVersion=4"));
+    assert!(fake.known("a").unwrap().contains("1h"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,57 @@
+//! The memory that `boundtoken serve` takes for requests that are made to take much.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod common;
+
+use std::fs;
+
+use common::binary::Serving;
+use common::reviews;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+const JSON: &str = "application/json";
+
+/// What an object takes in memory at most, beside its text.
+const PARSED: usize = 32 << 20;
+
+/// Nobody knows their Namespace, and whoever is asked says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_wait_for_a_look_up_hold_their_text_alone() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let kubeconfig = directory.path().join("kubeconfig");
+    let config = json!({
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{}", silent.local_addr().unwrap())}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    });
+    fs::write(&kubeconfig, config.to_string()).unwrap();
+    let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &[]);
+    let before = server.peak_memory();
+    let (small, large) = (review(2_500), review(12_000));
+    assert!(small.len() < 64 * 1024, "{}", small.len());
+    let reviews = (0..128).map(|number| if number % 8 == 0 { &large } else { &small });
+    let text: usize = reviews.clone().map(String::len).sum();
+    let answers =
+        reviews.map(async |review| server.webhook().await.post("/mutate", JSON, review.clone()).await.status);
+    // A body may be too late for a machine that has to read so many.
+    assert!(join_all(answers).await.iter().all(|status| [408, 503].contains(status)));
+    let grown = server.peak_memory() - before;
+    assert!(grown < 3 * text + PARSED, "{grown} bytes for {text} bytes of requests");
+}
+
+/// A Pod whose containers take many times their text.
+fn review(containers: usize) -> String {
+    let mut review: Value = serde_json::from_str(&reviews::pod(&json!({}))).unwrap();
+    review["request"]["object"]["spec"]["containers"] =
+        vec![json!({"volumeMounts": [{}]}); containers].into();
+    review.to_string()
+}
