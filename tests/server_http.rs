@@ -29,7 +29,11 @@ fn web() -> Arc<Namespaces> {
 struct Down;
 
 impl NamespaceStore for Down {
-    async fn get(&self, _name: &str) -> Lookup {
+    fn known(&self, _name: &str) -> Option<Lookup> {
+        None
+    }
+
+    async fn ask(&self, _name: &str) -> Lookup {
         Lookup::Unavailable
     }
 }

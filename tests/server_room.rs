@@ -76,7 +76,11 @@ async fn who_was_never_served_goes_first_then_who_is_idle_longest() {
 struct Slow;
 
 impl NamespaceStore for Slow {
-    async fn get(&self, _name: &str) -> Lookup {
+    fn known(&self, _name: &str) -> Option<Lookup> {
+        None
+    }
+
+    async fn ask(&self, _name: &str) -> Lookup {
         sleep(seconds(5)).await;
         Lookup::Unavailable
     }

@@ -27,7 +27,11 @@ fn seconds(seconds: u64) -> Duration {
 struct Slow;
 
 impl NamespaceStore for Slow {
-    async fn get(&self, _name: &str) -> Lookup {
+    fn known(&self, _name: &str) -> Option<Lookup> {
+        None
+    }
+
+    async fn ask(&self, _name: &str) -> Lookup {
         sleep(seconds(60)).await;
         Lookup::Unavailable
     }

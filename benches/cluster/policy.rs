@@ -88,10 +88,10 @@ pub(crate) fn objects() -> Vec<Value> {
     let annotated = [("audience", AUDIENCE), ("ttlText", TTL_TEXT), ("ttl", TTL)]
         .map(|(name, expression)| json!({"name": name, "expression": expression}));
     let annotated = [vec![api_server.clone()], annotated.into()].concat();
-    [policy("policy", EXPRESSION, vec![api_server]), policy("annotated", ANNOTATED, annotated)].concat()
+    [policy("policy", EXPRESSION, &[api_server]), policy("annotated", ANNOTATED, &annotated)].concat()
 }
 
-fn policy(name: &str, expression: &str, variables: Vec<Value>) -> Vec<Value> {
+fn policy(name: &str, expression: &str, variables: &[Value]) -> Vec<Value> {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicy",

@@ -18,7 +18,11 @@ use crate::world::World;
 struct Late(Arc<AtomicUsize>);
 
 impl NamespaceStore for Late {
-    async fn get(&self, name: &str) -> Lookup {
+    fn known(&self, _name: &str) -> Option<Lookup> {
+        None
+    }
+
+    async fn ask(&self, name: &str) -> Lookup {
         // The probe's call counts as well: it is the first.
         match self.0.fetch_add(1, Ordering::SeqCst) {
             0 | 2 | 3 => Lookup::Unavailable,
