@@ -10,6 +10,8 @@
 )]
 
 mod applied;
+#[path = "../common/blocks.rs"]
+mod blocks;
 mod cluster;
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,23 +1,14 @@
 //! What the pages tell users to type, typed.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::blocks::block;
 use crate::cluster::Cluster;
 use crate::control_plane::eventually;
 use crate::install::wait_until_ready;
 use crate::pods::{self, DEFAULT, lifetime, pod};
-
-/// The one block `sh cluster` of a page that begins with these words.
-pub(crate) fn block(page: &str, words: &str) -> String {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
-    let blocks = text.split("\n```sh cluster\n").skip(1).map(|block| block.split("\n```").next().unwrap());
-    let blocks: Vec<&str> = blocks.filter(|block| block.starts_with(words)).collect();
-    let [block] = blocks[..] else { panic!("{page}: not one block that begins with {words:?}: {blocks:?}") };
-    block.to_owned()
-}
 
 /// From zero to the first bounded token, in a Namespace `shop` with a Deployment.
 pub(crate) async fn the_install_of_the_readme(cluster: Arc<Cluster>) {
@@ -31,7 +22,7 @@ pub(crate) async fn the_install_of_the_readme(cluster: Arc<Cluster>) {
     });
     cluster.api.create(&deployment).await.unwrap();
     assert_eq!(lifetime(&token_of_web(&cluster).await), 31_536_000);
-    cluster.shell(&block("README.md", "kubectl apply -k manifests\n"));
+    cluster.shell(&block("install"));
     wait_until_ready(&cluster, 2).await;
     cluster.shell("kubectl -n shop rollout status deployment web");
     assert_eq!(lifetime(&token_of_web(&cluster).await), 3600);

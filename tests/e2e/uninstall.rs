@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::applied::assert_unchanged;
+use crate::blocks::block;
 use crate::cluster::Cluster;
 use crate::control_plane::api::collection;
 use crate::control_plane::eventually;
 use crate::install::{self, wait_until_ready};
-use crate::pages;
 use crate::tokens::assert_a_label_matters;
 use crate::traffic::{Create, Traffic, create};
 
@@ -64,13 +64,12 @@ pub(crate) async fn on_the_network_of_the_host_by_namespace(cluster: Arc<Cluster
 
 /// The overlay for certificates of one's own, step by step as its page says.
 pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
-    let page = |words| pages::block("certs/README.md", words);
-    cluster.shell(&page("kubectl apply -f manifests/base/namespace.yaml"));
+    cluster.shell(&block("own-certificates"));
     wait_until_ready(&cluster, 2).await;
     assert_unchanged(&cluster, "-k manifests/static-tls");
     assert_a_label_matters(&cluster, "static").await;
-    cluster.shell(&page("boundtoken certs"));
-    assert_leaves_nothing(&cluster, "static", &page("kubectl delete -k manifests/static-tls")).await;
+    cluster.shell(&block("own-certificates-renewed"));
+    assert_leaves_nothing(&cluster, "static", &block("own-certificates-undone")).await;
 }
 
 async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
