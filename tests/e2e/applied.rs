@@ -62,6 +62,7 @@ async fn certificate(cluster: &Cluster) -> String {
     cluster.api.get(SECRET).await.unwrap()["data"]["tls.crt"].to_string()
 }
 
-async fn bundle(cluster: &Cluster) -> String {
+/// What API servers trust.
+pub(crate) async fn bundle(cluster: &Cluster) -> String {
     cluster.api.get(CONFIGURATION).await.unwrap()["webhooks"][0]["clientConfig"]["caBundle"].to_string()
 }

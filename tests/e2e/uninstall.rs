@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::applied::assert_unchanged;
@@ -68,8 +70,26 @@ pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
     wait_until_ready(&cluster, 2).await;
     assert_unchanged(&cluster, "-k manifests/static-tls");
     assert_a_label_matters(&cluster, "static").await;
-    cluster.shell(&block("own-certificates-renewed"));
+    renew(&cluster).await;
     assert_leaves_nothing(&cluster, "static", &block("own-certificates-undone")).await;
+}
+
+/// What is due is replaced in the Secret, under the same authority; what is not, stays.
+async fn renew(cluster: &Cluster) {
+    let files = || {
+        let tls = cluster.workplace().join("tls");
+        ["ca.crt", "tls.crt"].map(|file| std::fs::read(tls.join(file)).unwrap())
+    };
+    let [authority, serving] = files();
+    cluster.shell(&block("own-certificates-renewed"));
+    assert_eq!(files(), [authority.clone(), serving.clone()]);
+    std::fs::remove_file(cluster.workplace().join("tls/tls.crt")).unwrap();
+    cluster.shell(&block("own-certificates-renewed"));
+    let [still, renewed] = files();
+    assert_eq!(still, authority);
+    assert_ne!(renewed, serving);
+    let secret = cluster.api.get("/api/v1/namespaces/boundtoken/secrets/boundtoken-tls").await.unwrap();
+    assert_eq!(secret["data"]["tls.crt"], STANDARD.encode(renewed));
 }
 
 async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
@@ -77,7 +97,9 @@ async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
 }
 
 /// Uninstalls while Pods are created with and without the label; of the manifests, only such kinds are left.
-async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[&str]) {
+///
+/// How many Pods were refused that have the label.
+pub(crate) async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[&str]) -> usize {
     let [labelled, unlabelled] = ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
     let [with, without] = [&labelled, &unlabelled].map(|namespace| Traffic::start(&cluster.api, namespace));
     let began = Instant::now();
@@ -106,6 +128,7 @@ async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[
     );
     assert_eq!(refused(&without), 0);
     assert!(last <= SECONDS, "{last:?}");
+    refused(&with)
 }
 
 /// What the manifests consist of; the overlays add no kind.
