@@ -4,7 +4,8 @@
 //!
 //! - `sh` runs in a directory that holds `demo/` and `tests/reviews/`.
 //! - `sh cluster=NAME` is typed by a test with a cluster: one in `tests/cluster` or, where Pods have to run, in
-//!   `tests/e2e` calls `block("NAME")`, runs what it gets, and asserts what the page promises.
+//!   `tests/e2e` calls `block("NAME")`, runs what it gets, and asserts what the page promises. Here it fails if none
+//!   does.
 //! - `sh repo` names targets of the Makefile.
 //! - `sh parsed` is run by nobody, since it does not end, or needs what no test has.
 //! - `console` is compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
@@ -17,6 +18,7 @@
 mod blocks;
 mod common;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -43,6 +45,39 @@ fn shell_blocks_are_true() {
     }
     assert!(checked > 10, "only {checked} blocks found");
     assert!(failures.is_empty(), "{failures}");
+}
+
+/// Each `sh cluster` has a name of its own, and a test that calls `block("NAME")`; no test asks for another.
+#[test]
+fn blocks_for_a_cluster_are_typed_by_tests() {
+    let pages: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
+    let mut named = BTreeSet::new();
+    for block in &pages {
+        assert!(!block.is("cluster"), "{}: say `sh cluster=NAME`, and type it in a test", block.place);
+        if let Some(name) = block.named("cluster") {
+            assert!(named.insert(name.to_owned()), "{}: another block has this name", block.place);
+        }
+    }
+    let typed: BTreeSet<String> = sources_with_a_cluster().iter().flat_map(|text| typed_in(text)).collect();
+    let untyped: Vec<_> = named.difference(&typed).collect();
+    assert!(untyped.is_empty(), "no test in tests/cluster or tests/e2e calls block(NAME) for {untyped:?}");
+    let unknown: Vec<_> = typed.difference(&named).collect();
+    assert!(unknown.is_empty(), "tests type {unknown:?}, and no page has such blocks");
+    assert!(named.len() > 25, "only {} blocks for a cluster", named.len());
+}
+
+/// The names of the blocks that a test types.
+fn typed_in(source: &str) -> Vec<String> {
+    let calls = source.split("block(\"").skip(1);
+    calls.filter_map(|call| Some(call.split_once("\")")?.0.to_owned())).collect()
+}
+
+/// The tests of both kinds of clusters.
+fn sources_with_a_cluster() -> Vec<String> {
+    let rooms = ["tests/cluster", "tests/e2e"].map(|room| Path::new(ROOT).join(room));
+    let files = rooms.iter().flat_map(|room| fs::read_dir(room).unwrap()).map(|entry| entry.unwrap().path());
+    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    sources.map(|file| fs::read_to_string(file).unwrap()).collect()
 }
 
 #[test]
