@@ -1,37 +1,34 @@
 //! README.md and docs/ are true: shell blocks run and say what they are said to say, and what is named exists.
 //!
-//! The fence tells what a block needs: `sh` runs in a directory that holds `demo/` and `tests/reviews/`;
-//! `sh cluster` and `sh server` are only parsed; `sh repo` names targets of the Makefile; `console` is
-//! compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
-//! server runs; `yaml file=NAME` writes a file for later blocks.
+//! The fence tells what becomes of a block:
+//!
+//! - `sh` runs in a directory that holds `demo/` and `tests/reviews/`.
+//! - `sh cluster=NAME` is typed by a test with a cluster: one in `tests/cluster` or, where Pods have to run, in
+//!   `tests/e2e` calls `block("NAME")`, runs what it gets, and asserts what the page promises. Here it fails if none
+//!   does.
+//! - `sh repo` names targets of the Makefile.
+//! - `sh parsed` is run by nobody, since it does not end, or needs what no test has.
+//! - `console` is compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
+//!   server runs.
+//! - `yaml file=NAME` writes a file for later blocks.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panic")]
 
+#[path = "common/blocks.rs"]
+mod blocks;
 mod common;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use blocks::{Block, blocks, pages};
 use common::binary::Serving;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_boundtoken");
-
-/// A fenced block.
-struct Block {
-    /// `file:line` of the opening fence.
-    place: String,
-    info: Vec<String>,
-    text: String,
-}
-
-impl Block {
-    fn is(&self, word: &str) -> bool {
-        self.info.iter().any(|w| w == word)
-    }
-}
 
 #[test]
 fn shell_blocks_are_true() {
@@ -48,6 +45,39 @@ fn shell_blocks_are_true() {
     }
     assert!(checked > 10, "only {checked} blocks found");
     assert!(failures.is_empty(), "{failures}");
+}
+
+/// Each `sh cluster` has a name of its own, and a test that calls `block("NAME")`; no test asks for another.
+#[test]
+fn blocks_for_a_cluster_are_typed_by_tests() {
+    let pages: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
+    let mut named = BTreeSet::new();
+    for block in &pages {
+        assert!(!block.is("cluster"), "{}: say `sh cluster=NAME`, and type it in a test", block.place);
+        if let Some(name) = block.named("cluster") {
+            assert!(named.insert(name.to_owned()), "{}: another block has this name", block.place);
+        }
+    }
+    let typed: BTreeSet<String> = sources_with_a_cluster().iter().flat_map(|text| typed_in(text)).collect();
+    let untyped: Vec<_> = named.difference(&typed).collect();
+    assert!(untyped.is_empty(), "no test in tests/cluster or tests/e2e calls block(NAME) for {untyped:?}");
+    let unknown: Vec<_> = typed.difference(&named).collect();
+    assert!(unknown.is_empty(), "tests type {unknown:?}, and no page has such blocks");
+    assert!(named.len() > 25, "only {} blocks for a cluster", named.len());
+}
+
+/// The names of the blocks that a test types.
+fn typed_in(source: &str) -> Vec<String> {
+    let calls = source.split("block(\"").skip(1);
+    calls.filter_map(|call| Some(call.split_once("\")")?.0.to_owned())).collect()
+}
+
+/// The tests of both kinds of clusters.
+fn sources_with_a_cluster() -> Vec<String> {
+    let rooms = ["tests/cluster", "tests/e2e"].map(|room| Path::new(ROOT).join(room));
+    let files = rooms.iter().flat_map(|room| fs::read_dir(room).unwrap()).map(|entry| entry.unwrap().path());
+    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    sources.map(|file| fs::read_to_string(file).unwrap()).collect()
 }
 
 #[test]
@@ -124,7 +154,7 @@ fn is_of_name(letter: char) -> bool {
 }
 
 fn check(block: &Block, directory: &Path) -> Result<(), String> {
-    if let Some(name) = block.info.iter().find_map(|word| word.strip_prefix("file=")) {
+    if let Some(name) = block.named("file") {
         fs::write(directory.join(name), &block.text).map_err(|error| error.to_string())
     } else if block.is("console") && block.is("server") {
         check_served(&block.text, directory)
@@ -134,8 +164,8 @@ fn check(block: &Block, directory: &Path) -> Result<(), String> {
         Ok(())
     } else if block.is("repo") {
         check_make(&block.text)
-    } else if block.is("cluster") || block.is("server") {
-        commands(&block.text).iter().try_for_each(|line| check_parses(line, directory))
+    } else if block.is("parsed") || block.named("cluster").is_some() {
+        check_parses(&block.text, directory)
     } else {
         accept(&shell(&block.text, directory), &block.text).map(drop)
     }
@@ -195,8 +225,13 @@ fn check_make(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A command line of ours is understood; `--help` keeps it from doing anything.
-fn check_parses(line: &str, directory: &Path) -> Result<(), String> {
+/// A shell understands it, and we our own command lines in it; `--help` keeps these from doing anything.
+fn check_parses(text: &str, directory: &Path) -> Result<(), String> {
+    accept(&shell(&format!("set -n\n{text}"), directory), text)?;
+    commands(text).iter().try_for_each(|line| check_ours(line, directory))
+}
+
+fn check_ours(line: &str, directory: &Path) -> Result<(), String> {
     let line = line.split('|').next().unwrap_or(line).trim_end_matches(['&', ' ']);
     if line.starts_with("boundtoken ") {
         accept(&shell(&format!("{line} --help"), directory), line)?;
@@ -249,37 +284,6 @@ fn workplace() -> tempfile::TempDir {
         }
     }
     directory
-}
-
-fn pages() -> Vec<PathBuf> {
-    let docs = fs::read_dir(Path::new(ROOT).join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let mut pages: Vec<_> = docs.collect();
-    pages.extend(
-        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "certs/README.md"].map(|p| Path::new(ROOT).join(p)),
-    );
-    pages.sort();
-    pages
-}
-
-fn blocks(page: &Path) -> Vec<Block> {
-    let text = fs::read_to_string(page).unwrap();
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut open = false;
-    for (number, line) in text.lines().enumerate() {
-        match (open, line.strip_prefix("```")) {
-            (false, Some(info)) => {
-                let place = format!("{}:{}", page.display(), number + 1);
-                let info = info.split_whitespace().map(str::to_owned).collect();
-                blocks.push(Block { place, info, text: String::new() });
-                open = true;
-            }
-            (true, Some(_)) => open = false,
-            (true, None) => writeln!(blocks.last_mut().unwrap().text, "{line}").unwrap(),
-            (false, None) => {}
-        }
-    }
-    blocks
 }
 
 #[test]

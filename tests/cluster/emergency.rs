@@ -1,50 +1,88 @@
-//! The lines of docs/emergency.md, typed as they stand there, while nobody answers.
+//! The blocks of docs/emergency.md, typed as they stand there, most of them while nobody answers.
 
-use std::process::Output;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::blocks::{block, file};
 use crate::control_plane::{ControlPlane, eventually};
-use crate::world::World;
-
-const CARD: &str = include_str!("../../docs/emergency.md");
-
-/// The Namespace `shop` of the card.
-const NAMESPACE: &str = "emergency";
+use crate::pods::{DEFAULT, all_hold, held, pod};
+use crate::shop::{Shop, Terminal};
+use crate::world::SHOP;
 
 /// Each line lets Pods through or shuts them out, and says so; all of it without the webhook.
 pub(crate) async fn the_card_works_while_nobody_answers(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, NAMESPACE, &[(NAMESPACE, &[])]).await;
-    until(&plane, "3600").await;
-    let world = world
-        .without_webhook(async || {
-            until(&plane, REFUSED).await;
+    let shop = Shop::open(&plane, &[]).await;
+    until(&shop.terminal, "3600").await;
+    let shop = shop
+        .without_webhook(async |terminal| {
+            until(terminal, REFUSED).await;
             for (opens, closes) in [
-                (
-                    "label namespace shop boundtoken.dev/webhook-",
-                    "label namespace shop boundtoken.dev/webhook=enabled",
-                ),
-                (r#""op":"add""#, r#""op":"remove""#),
-                (r#""value":"Ignore""#, r#""value":"Fail""#),
+                (block("pause-one"), block("resume-one")),
+                (block("pause-all"), block("resume-all")),
+                (block("open"), block("close")),
             ] {
-                run(&plane, line(opens));
-                until(&plane, "3607").await;
-                run(&plane, line(closes));
-                until(&plane, REFUSED).await;
+                terminal.type_in(&opens);
+                until(terminal, "3607").await;
+                terminal.type_in(&closes);
+                until(terminal, REFUSED).await;
             }
+            let again = terminal.try_in(&block("resume-all"));
+            let said = String::from_utf8(again.stderr).unwrap();
+            assert!(
+                said.contains("the server rejected our request due to an error in our request"),
+                "{said}"
+            );
         })
         .await;
-    until(&plane, "3600").await;
-    drop(world);
+    until(&shop.terminal, "3600").await;
+}
+
+/// One Pod passes while nobody answers, and the Namespace is closed again.
+pub(crate) async fn one_pod_while_nobody_answers(plane: Arc<ControlPlane>) {
+    let shop = Shop::open(&plane, &[]).await;
+    shop.terminal.write("pod.yaml", &pod(SHOP, "urgent", &[]).to_string());
+    let shop = shop
+        .without_webhook(async |terminal| {
+            until(terminal, REFUSED).await;
+            terminal.type_in(&block("one-pod"));
+            until(terminal, REFUSED).await;
+        })
+        .await;
+    let stored = plane.api.get("/api/v1/namespaces/shop/pods/urgent").await.unwrap();
+    assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3607"]));
+    until(&shop.terminal, "3600").await;
+}
+
+/// The Pods that a pause left are listed, and made anew.
+pub(crate) async fn what_a_pause_leaves(plane: Arc<ControlPlane>) {
+    let Shop { world, terminal, .. } = &Shop::open(&plane, &[]).await;
+    terminal.type_in(&block("pause-one"));
+    until(terminal, "3607").await;
+    terminal.write("deploy.yaml", &file("deploy.yaml"));
+    terminal.type_in("kubectl apply -f deploy.yaml");
+    let paused = world.pods_of(SHOP, "web", 1).await;
+    let name = paused[0]["metadata"]["name"].as_str().unwrap();
+    terminal.type_in(&block("resume-one"));
+    until(terminal, "3600").await;
+    let printed = terminal.type_in(&block("after-a-pause"));
+    assert_eq!(printed, format!("{name} 3607\ndeployment.apps/web restarted\n"));
+    eventually("a Pod made anew", async || {
+        let pods = world.pods_of(SHOP, "web", 1).await;
+        let bounded = BTreeSet::from([format!("{DEFAULT}/token - 3600")]);
+        pods.iter().any(|pod| held(pod)["web"] == bounded).then_some(())
+    })
+    .await;
 }
 
 /// What the API server says of a webhook that it cannot ask.
 const REFUSED: &str = "failed calling webhook";
 
 /// Until the card's probe says this.
-async fn until(plane: &ControlPlane, expected: &str) {
+async fn until(terminal: &Terminal, expected: &str) {
+    let probe = block("probe");
     eventually(&format!("{expected:?} from the probe"), async || {
-        let Output { stdout, stderr, .. } = type_in(plane, line("kubectl run probe"));
-        let told = String::from_utf8([stdout, stderr].concat()).unwrap();
+        let output = terminal.try_in(&probe);
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         if told.trim() == expected || expected == REFUSED && told.contains(REFUSED) {
             Ok(())
         } else {
@@ -52,35 +90,4 @@ async fn until(plane: &ControlPlane, expected: &str) {
         }
     })
     .await;
-}
-
-/// The first line of the card with these words.
-fn line(words: &str) -> &'static str {
-    CARD.lines().find(|line| line.starts_with("kubectl ") && line.contains(words)).unwrap()
-}
-
-fn run(plane: &ControlPlane, line: &str) {
-    let output = type_in(plane, line);
-    assert!(output.status.success(), "{line}: {output:?}");
-}
-
-/// Types a line, with the names of this test.
-fn type_in(plane: &ControlPlane, line: &str) -> Output {
-    let line = line.replace("configuration boundtoken ", &format!("configuration boundtoken-{NAMESPACE} "));
-    let arguments = arguments(&line.replace(" shop ", &format!(" {NAMESPACE} ")));
-    let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
-    plane.kubectl(&arguments, "")
-}
-
-/// Takes a line apart as a shell does that knows nothing but spaces and single quotes.
-fn arguments(line: &str) -> Vec<String> {
-    let (mut arguments, mut quoted) = (vec![String::new()], false);
-    for letter in line.chars() {
-        match (letter, quoted) {
-            ('\'', _) => quoted = !quoted,
-            (' ', false) => arguments.push(String::new()),
-            _ => arguments.last_mut().unwrap().push(letter),
-        }
-    }
-    arguments
 }

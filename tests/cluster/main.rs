@@ -14,6 +14,8 @@
 
 mod audit_log;
 mod between;
+#[path = "../common/blocks.rs"]
+mod blocks;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;
@@ -25,13 +27,17 @@ mod issued;
 mod load;
 mod manifests;
 mod modes;
+mod new_keys;
 mod other;
 mod outage;
 mod owners;
+mod pages;
 mod pods;
 mod predict;
 mod reinvocation;
 mod rights;
+mod shop;
+mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;
@@ -63,7 +69,9 @@ tests![
     edge::an_ephemeral_container,
     edge::automount_of_the_service_account,
     edge::tokens_that_the_user_projects,
+    emergency::one_pod_while_nobody_answers,
     emergency::the_card_works_while_nobody_answers,
+    emergency::what_a_pause_leaves,
     halves::both_halves_leave_none,
     halves::removal_alone_leaves_the_token,
     halves::the_field_alone_leaves_the_token,
@@ -77,9 +85,12 @@ tests![
     manifests::rights_of_the_service_account,
     modes::every_mode_for_every_owner,
     modes::lists_of_containers,
+    new_keys::as_the_pages_ask_for_them,
     outage::a_webhook_that_is_away,
     outage::unavailable_is_asked_again,
     owners::refused_replicas,
+    pages::the_previews_of_the_readme,
+    pages::where_a_refusal_shows,
     predict::cases_of_peers,
     predict::generated_pods,
     predict::manifests,
@@ -90,6 +101,7 @@ tests![
     reinvocation::a_volume_appended_before_us,
     rights::all_are_enough,
     rights::each_is_needed,
+    stale::a_token_that_is_used_too_long,
     texts::dry_run_of_the_namespace,
     texts::dry_run_of_the_server,
     texts::every_code_has_a_text,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 
 use crate::control_plane::{ControlPlane, eventually};
+use crate::shop::alone;
 
 /// Those that need no other product.
 const KUSTOMIZATIONS: [&str; 3] = ["manifests", "manifests/hostnetwork", "manifests/static-tls"];
@@ -105,8 +106,7 @@ async fn may(plane: &ControlPlane, verb: &str, object: &str) -> bool {
 
 /// The Namespace of the install, for one test at a time: kubectl asks what is there, and then acts.
 async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
-    static INSTALL: Mutex<()> = Mutex::const_new(());
-    let alone = INSTALL.lock().await;
+    let alone = alone(plane).await;
     let labels = json!({"pod-security.kubernetes.io/warn": "restricted"});
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "boundtoken", "labels": labels}});
     let answer = plane.api.post("/api/v1/namespaces", &namespace).await;

@@ -27,7 +27,7 @@ const REFUSALS: usize = 3;
 
 /// A verb of a rule, and what the rule is about.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Right {
+pub(crate) struct Right {
     verb: String,
     resource: String,
 }
@@ -80,7 +80,7 @@ async fn without(plane: &Arc<ControlPlane>, number: usize, right: Right) {
 }
 
 /// Whether a replica is ready, or why not.
-async fn ready(replica: &Serving) -> Result<String, String> {
+pub(crate) async fn ready(replica: &Serving) -> Result<String, String> {
     let answer = replica.admin().await.get("/readyz?verbose").await;
     if answer.status == 200 { Ok(answer.body) } else { Err(answer.body) }
 }
@@ -107,7 +107,7 @@ fn user(install: &str) -> String {
 }
 
 /// What the manifests hold, renamed, and perhaps without one of the rights.
-struct Install {
+pub(crate) struct Install {
     plane: Arc<ControlPlane>,
     name: String,
     rules: Vec<Value>,
@@ -116,7 +116,7 @@ struct Install {
 }
 
 impl Install {
-    async fn new(plane: &Arc<ControlPlane>, name: &str, without: Option<&Right>) -> Self {
+    pub(crate) async fn new(plane: &Arc<ControlPlane>, name: &str, without: Option<&Right>) -> Self {
         let mut objects: Vec<Value> = objects::of(name).collect();
         for rule in objects.iter_mut().filter_map(|object| object["rules"].as_array_mut()).flatten() {
             let kept = rights(rule).filter(|right| Some(right) != without);
@@ -156,12 +156,17 @@ impl Install {
 
     /// Starts a replica as the ServiceAccount.
     async fn start(&self) -> Serving {
+        self.start_with(&[]).await
+    }
+
+    /// The same with more arguments.
+    pub(crate) async fn start_with(&self, more: &[&str]) -> Serving {
         let directory = self.plane.subdirectory();
         let kubeconfig = self.plane.kubeconfig_of_boundtoken(&self.name, &directory).await;
         let configuration = format!("--webhook-configuration={}", self.name);
         let namespace = format!("--namespace={}", self.name);
         let arguments = ["--tls-secret=boundtoken-certificates", &configuration, &namespace];
-        Serving::start_with(ANYWHERE, &directory, &kubeconfig, &arguments)
+        Serving::start_with(ANYWHERE, &directory, &kubeconfig, &[&arguments, more].concat())
     }
 
     /// Empties the Secret and the caBundle.
@@ -180,11 +185,11 @@ impl Install {
             && configuration["webhooks"][0]["clientConfig"]["caBundle"].is_string()
     }
 
-    fn secret(&self) -> String {
+    pub(crate) fn secret(&self) -> String {
         format!("/api/v1/namespaces/{}/secrets/boundtoken-certificates", self.name)
     }
 
-    fn configuration(&self) -> String {
+    pub(crate) fn configuration(&self) -> String {
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
     }
 

@@ -14,6 +14,9 @@ use crate::control_plane::{ControlPlane, eventually};
 /// Annotations as pairs, keys without our prefix.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 
+/// The Namespace of the pages, and the name of its world, whose webhook configuration is called as it is shipped.
+pub(crate) const SHOP: &str = "shop";
+
 /// A running `boundtoken serve`, called for the Namespaces of one test.
 pub(crate) struct World {
     pub(crate) plane: Arc<ControlPlane>,
@@ -105,8 +108,7 @@ impl World {
         let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/mutate", self.serving.listen.port());
         let selector = json!({"boundtoken.dev/webhook": "enabled", "world": name});
-        let configuration =
-            configuration(&format!("boundtoken-{name}"), webhook, &selector, &url, &authority);
+        let configuration = configuration(&configuration_of(name), webhook, &selector, &url, &authority);
         self.plane.api.create(&configuration).await.unwrap();
     }
 
@@ -115,8 +117,7 @@ impl World {
         let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/validate", self.serving.listen.port());
         let webhook = "namespaces.boundtoken.dev";
-        let mut configuration =
-            configuration(&format!("boundtoken-{name}"), webhook, &json!({}), &url, &authority);
+        let mut configuration = configuration(&configuration_of(name), webhook, &json!({}), &url, &authority);
         configuration["kind"] = "ValidatingWebhookConfiguration".into();
         let webhook = configuration["webhooks"][0].as_object_mut().unwrap();
         webhook.remove("reinvocationPolicy");
@@ -190,6 +191,11 @@ pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
         "spec": {"containers": [{"name": "probe", "image": "probe"}]},
     });
     plane.api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).await
+}
+
+/// The name of the webhook configuration.
+fn configuration_of(world: &str) -> String {
+    if world == SHOP { "boundtoken".to_owned() } else { format!("boundtoken-{world}") }
 }
 
 fn namespaces_of(world: &str, namespaces: &[(&str, Settings<'_>)]) -> Vec<Value> {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::blocks::block;
 use crate::cluster::Cluster;
 use crate::control_plane::eventually;
 use crate::install::{CONFIGURATION, install, wait_until_ready};
-use crate::pages;
 use crate::traffic::Traffic;
 
 const SECRET: &str = "/api/v1/namespaces/boundtoken/secrets/boundtoken-certificates";
@@ -27,7 +27,7 @@ pub(crate) async fn after_a_rotation(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("rotation", Some(&[])).await;
     let [serving, bundle] = [certificate(&cluster).await, bundle(&cluster).await];
     let traffic = Traffic::start(&cluster.api, &namespace);
-    cluster.shell(&pages::block("docs/certificates.md", "kubectl annotate secret boundtoken-certificates"));
+    cluster.shell(&block("new-key"));
     eventually("another serving certificate", async || {
         (certificate(&cluster).await != serving).then_some(())
     })
@@ -62,6 +62,7 @@ async fn certificate(cluster: &Cluster) -> String {
     cluster.api.get(SECRET).await.unwrap()["data"]["tls.crt"].to_string()
 }
 
-async fn bundle(cluster: &Cluster) -> String {
+/// What API servers trust.
+pub(crate) async fn bundle(cluster: &Cluster) -> String {
     cluster.api.get(CONFIGURATION).await.unwrap()["webhooks"][0]["clientConfig"]["caBundle"].to_string()
 }

@@ -67,8 +67,7 @@ impl Cluster {
 
     async fn of(kubeconfig: PathBuf, path: String, pod_image: String, node: Option<Node>) -> Self {
         let workplace = tempfile::tempdir().unwrap();
-        let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
-        run(Command::new("cp").args(["-r", manifests]).arg(workplace.path()));
+        copy_manifests(workplace.path());
         let api = Api::new(kube::Client::try_from(config(&kubeconfig).await).unwrap());
         Self { api, workplace, kubeconfig, path, pod_image, node }
     }
@@ -123,6 +122,11 @@ impl Cluster {
         run(self.command("sh").args(["-e", "-c", script]))
     }
 
+    /// What a terminal shows of a script: it goes on after a command that fails, but for the last.
+    pub(crate) fn type_in(&self, script: &str) -> String {
+        run(self.command("sh").args(["-c", script]))
+    }
+
     /// Takes everything down.
     pub(crate) async fn stop(&self) {
         match &self.node {
@@ -157,6 +161,12 @@ impl Cluster {
         self.api.wait_for_service_account(&name).await;
         name
     }
+}
+
+/// The manifests as they are shipped.
+pub(crate) fn copy_manifests(workplace: &Path) {
+    let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
+    run(Command::new("cp").args(["-r", manifests]).arg(workplace));
 }
 
 async fn config(kubeconfig: &Path) -> Config {

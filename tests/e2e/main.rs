@@ -10,6 +10,8 @@
 )]
 
 mod applied;
+#[path = "../common/blocks.rs"]
+mod blocks;
 mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
@@ -65,7 +67,10 @@ tests![
     OF_THE_NODE, of_the_node(Cluster):
     uninstall::on_the_network_of_the_host,
     uninstall::on_the_network_of_the_host_by_namespace,
+    // One after the other, they install once.
     pages::the_install_of_the_readme,
+    pages::the_looks_of_troubleshooting,
+    pages::upgrade_and_uninstall,
     memory::of_an_idle_replica,
     // While a kubelet starts, no Pod of its node is ready, boundtoken's included.
     tokens::clients_of_the_api_server_work_on,

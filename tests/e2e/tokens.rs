@@ -11,7 +11,7 @@ use crate::control_plane::{eventually, eventually_within};
 use crate::pods::{self, DEFAULT, claims, exec, lifetime, path_of, pod, read, read_in, review, start, token};
 
 /// 365 days.
-const A_YEAR: i64 = 31_536_000;
+pub(crate) const A_YEAR: i64 = 31_536_000;
 
 /// The label is the difference between a year and an hour.
 pub(crate) async fn a_label_makes_an_hour_of_a_year(cluster: Arc<Cluster>) {

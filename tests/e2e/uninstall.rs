@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::applied::assert_unchanged;
+use crate::blocks::block;
 use crate::cluster::Cluster;
 use crate::control_plane::api::collection;
 use crate::control_plane::eventually;
 use crate::install::{self, wait_until_ready};
-use crate::pages;
 use crate::tokens::assert_a_label_matters;
 use crate::traffic::{Create, Traffic, create};
 
@@ -64,13 +66,30 @@ pub(crate) async fn on_the_network_of_the_host_by_namespace(cluster: Arc<Cluster
 
 /// The overlay for certificates of one's own, step by step as its page says.
 pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
-    let page = |words| pages::block("certs/README.md", words);
-    cluster.shell(&page("kubectl apply -f manifests/base/namespace.yaml"));
+    cluster.shell(&block("own-certificates"));
     wait_until_ready(&cluster, 2).await;
     assert_unchanged(&cluster, "-k manifests/static-tls");
     assert_a_label_matters(&cluster, "static").await;
-    cluster.shell(&page("boundtoken certs"));
-    assert_leaves_nothing(&cluster, "static", &page("kubectl delete -k manifests/static-tls")).await;
+    renew(&cluster).await;
+    assert_leaves_nothing(&cluster, "static", &block("own-certificates-undone")).await;
+}
+
+/// What is due is replaced in the Secret, under the same authority; what is not, stays.
+async fn renew(cluster: &Cluster) {
+    let files = || {
+        let tls = cluster.workplace().join("tls");
+        ["ca.crt", "tls.crt"].map(|file| std::fs::read(tls.join(file)).unwrap())
+    };
+    let [authority, serving] = files();
+    cluster.shell(&block("own-certificates-renewed"));
+    assert_eq!(files(), [authority.clone(), serving.clone()]);
+    std::fs::remove_file(cluster.workplace().join("tls/tls.crt")).unwrap();
+    cluster.shell(&block("own-certificates-renewed"));
+    let [still, renewed] = files();
+    assert_eq!(still, authority);
+    assert_ne!(renewed, serving);
+    let secret = cluster.api.get("/api/v1/namespaces/boundtoken/secrets/boundtoken-tls").await.unwrap();
+    assert_eq!(secret["data"]["tls.crt"], STANDARD.encode(renewed));
 }
 
 async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
@@ -78,7 +97,9 @@ async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
 }
 
 /// Uninstalls while Pods are created with and without the label; of the manifests, only such kinds are left.
-async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[&str]) {
+///
+/// How many Pods were refused that have the label.
+pub(crate) async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[&str]) -> usize {
     let [labelled, unlabelled] = ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
     let [with, without] = [&labelled, &unlabelled].map(|namespace| Traffic::start(&cluster.api, namespace));
     let began = Instant::now();
@@ -107,6 +128,7 @@ async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[
     );
     assert_eq!(refused(&without), 0);
     assert!(last <= SECONDS, "{last:?}");
+    refused(&with)
 }
 
 /// What the manifests consist of; the overlays add no kind.

@@ -163,6 +163,11 @@ impl ControlPlane {
             .unwrap();
     }
 
+    /// Where kubectl is.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// Runs kubectl as the administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Output {
         let mut command = Command::new(self.programs.join("kubectl"));

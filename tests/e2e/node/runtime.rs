@@ -74,6 +74,12 @@ conf_dir = "{directory}/cni"
         run(self.ctr(&["images", "import"]).arg(archive));
     }
 
+    /// Gives an image of Docker's library another name of that kind.
+    pub(crate) fn tag(&self, image: &str, name: &str) {
+        let [image, name] = [image, name].map(|name| format!("docker.io/library/{name}"));
+        run(&mut self.ctr(&["images", "tag", "--force", &image, &name]));
+    }
+
     /// Ends every container; containerd itself is one of the cluster's processes.
     pub(super) fn stop_containers(&self) {
         let tasks = self.ctr(&["tasks", "list", "--quiet"]).output().unwrap().stdout;

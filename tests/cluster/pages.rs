@@ -1,0 +1,62 @@
+//! What the pages tell users to type, typed where no Pod has to run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::blocks::{block, file};
+use crate::control_plane::{ControlPlane, eventually};
+use crate::pods::{held, owner, pod};
+use crate::shop::Shop;
+use crate::world::SHOP;
+
+/// How `preview` ends where something would change or be refused.
+const FOUND: Option<i32> = Some(1);
+
+/// README: the program is found, sees the settings of the Namespace, and writes what `kubectl` applies.
+pub(crate) async fn the_previews_of_the_readme(plane: Arc<ControlPlane>) {
+    let Shop { world, terminal, .. } = &Shop::open(&plane, &[("ttl", "2h")]).await;
+    let found = terminal.type_in(&(block("path") + "command -v boundtoken"));
+    assert_eq!(found, format!("{}/target/release/boundtoken\n", terminal.directory().display()));
+    terminal.write("deploy.yaml", &file("deploy.yaml"));
+    let output = terminal.try_in(&(block("path") + &block("preview-with-namespace")));
+    let difference = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), FOUND);
+    assert!(difference.contains("\n+          expirationSeconds: 7200\n"), "{difference}");
+    let applied = terminal.type_in(&(block("path") + &block("preview-applied")));
+    assert_eq!(applied, "deployment.apps/web created\n");
+    for pod in world.pods_of(SHOP, "web", 1).await {
+        assert!(held(&pod).values().all(BTreeSet::is_empty), "{pod}");
+    }
+}
+
+/// What is said of a token of two hours in a Namespace that allows one.
+const SENTENCE: &str = "boundtoken.dev/max-ttl: a token of 7200 s in the default token volume is not allowed: \
+                        Namespace shop allows 3600 s (1h) (BT032)\n";
+
+/// how-it-works.md, troubleshooting.md: `preview` foretells what events and a condition say.
+pub(crate) async fn where_a_refusal_shows(plane: Arc<ControlPlane>) {
+    let terminal = &Shop::open(&plane, &[("max-ttl", "1h")]).await.terminal;
+    let settings = [("ttl", "2h")];
+    for (page, workload) in [
+        (block("refusals-foretold"), owner("Deployment", SHOP, "web", &settings)),
+        (block("refusal-of-a-pod-foretold"), pod(SHOP, "web", &settings)),
+    ] {
+        let file = page.rsplit(' ').next().unwrap().trim_end();
+        terminal.write(file, &workload.to_string());
+        let output = terminal.try_in(&(block("path") + &page));
+        let told = format!("{file}:1: refused: {SENTENCE}Pods: 1 would be refused\n");
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (FOUND, told));
+    }
+    terminal.type_in("kubectl apply -f deploy.yaml");
+    let denied = format!("admission webhook \"pods.boundtoken.dev\" denied the request: {SENTENCE}");
+    eventually("an event and a condition", async || {
+        // The last line is the condition.
+        let told = terminal.type_in(&block("refusals"));
+        let both = told.contains(&format!("Error creating: {denied}{denied}"));
+        if both { Ok(()) } else { Err(told) }
+    })
+    .await;
+    let everywhere = terminal.type_in(&block("refusals-everywhere"));
+    let ours = everywhere.lines().find(|line| line.starts_with("shop "));
+    assert!(ours.is_some_and(|line| line.ends_with(denied.trim_end())), "{everywhere}");
+}

@@ -1,0 +1,98 @@
+//! The Namespace `shop` of the pages, and a terminal beside it, in which their blocks are typed.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::control_plane::{ControlPlane, eventually};
+use crate::world::{SHOP, Settings, World};
+
+/// The Namespace, with a webhook for it.
+pub(crate) struct Shop {
+    pub(crate) world: World,
+    pub(crate) terminal: Terminal,
+    /// Until the webhook is gone.
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Shop {
+    /// Opens it anew, with the label and these settings.
+    pub(crate) async fn open(plane: &Arc<ControlPlane>, settings: Settings<'_>) -> Self {
+        let alone = alone(plane).await;
+        let world = World::start(plane, SHOP, &[(SHOP, settings)]).await;
+        Self { world, terminal: Terminal::of(plane), _alone: alone }
+    }
+
+    /// Has nobody answer meanwhile.
+    pub(crate) async fn without_webhook(self, meanwhile: impl AsyncFnOnce(&Terminal)) -> Self {
+        let world = self.world.without_webhook(async || meanwhile(&self.terminal).await).await;
+        Self { world, ..self }
+    }
+}
+
+/// What holds everything that has a name of the pages or of an install.
+const NAMED: [&str; 5] = [
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/boundtoken",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/boundtoken",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/boundtoken",
+    "/api/v1/namespaces/boundtoken",
+    "/api/v1/namespaces/shop",
+];
+
+/// What has a name of the pages or of an install is one test's at a time, and the one before left nothing of it.
+pub(crate) async fn alone(plane: &ControlPlane) -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    let alone = ALONE.lock().await;
+    for path in NAMED {
+        plane.api.delete(path).await;
+    }
+    for path in NAMED {
+        eventually("nothing left", async || plane.api.gone(path).await).await;
+    }
+    alone
+}
+
+/// A user's, who has `kubectl`, and stands in a clone of the repository after `make build`.
+pub(crate) struct Terminal {
+    directory: PathBuf,
+    kubeconfig: PathBuf,
+    path: String,
+}
+
+impl Terminal {
+    pub(crate) fn of(plane: &ControlPlane) -> Self {
+        let directory = plane.subdirectory();
+        std::fs::create_dir_all(directory.join("target/release")).unwrap();
+        symlink(env!("CARGO_BIN_EXE_boundtoken"), directory.join("target/release/boundtoken")).unwrap();
+        let path = format!("{}:{}", plane.programs().display(), std::env::var("PATH").unwrap());
+        Self { directory, kubeconfig: plane.kubeconfig(), path }
+    }
+
+    /// Where it stands.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Leaves a file there.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.join(name), text).unwrap();
+    }
+
+    /// Types commands, all of which must succeed; what they print on stdout.
+    pub(crate) fn type_in(&self, script: &str) -> String {
+        let output = self.try_in(script);
+        assert!(output.status.success(), "{script}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Types commands until one fails.
+    pub(crate) fn try_in(&self, script: &str) -> Output {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", script]).current_dir(&self.directory).env("PATH", &self.path);
+        shell.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", self.directory.join("cache"));
+        shell.env("NO_COLOR", "1").output().unwrap()
+    }
+}

@@ -1,0 +1,79 @@
+//! A year-long token that is still used after 3607 seconds: what tells of it before a Namespace is labelled.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{KeyPair, SigningKey};
+use serde_json::{Value, json};
+
+use crate::blocks::block;
+use crate::control_plane::{ControlPlane, eventually};
+use crate::pods::pod;
+use crate::shop::Terminal;
+
+const NAMESPACE: &str = "stale";
+
+/// It is accepted, counted, and noted in the audit log.
+pub(crate) async fn a_token_that_is_used_too_long(plane: Arc<ControlPlane>) {
+    let terminal = Terminal::of(&plane);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    plane.api.create(&namespace).await.unwrap();
+    plane.wait_for_service_account(NAMESPACE).await;
+    let mut log = plane.follow_audit_log("authentication.k8s.io/stale-token");
+    let [fresh, stale] = [issue(&plane).await, aged(&plane, &issue(&plane).await)];
+    let user = "system:serviceaccount:stale:default";
+    for (token, count) in [(fresh, 0), (stale, 1)] {
+        let answer = terminal.type_in(&format!("kubectl --token={token} auth whoami"));
+        assert!(answer.contains(user), "{answer}");
+        let counted = terminal.type_in(&block("stale-tokens"));
+        assert_eq!(
+            counted.lines().last(),
+            Some(format!("serviceaccount_stale_tokens_total {count}").as_str())
+        );
+    }
+    let event = eventually("a note in the audit log", async || log.read().first().cloned()).await;
+    let note = event["annotations"]["authentication.k8s.io/stale-token"].as_str().unwrap();
+    assert!(note.starts_with(&format!("subject: {user}, seconds after warning threshold: ")), "{note}");
+    assert_eq!(event["user"]["extra"]["authentication.kubernetes.io/pod-name"], json!(["old"]));
+}
+
+/// The token of a Pod, as the plugin asks for it.
+async fn issue(plane: &ControlPlane) -> String {
+    // The second time it is there.
+    let _ = plane.api.create(&pod(NAMESPACE, "old", &[])).await;
+    let pod = plane.api.get("/api/v1/namespaces/stale/pods/old").await.unwrap();
+    let uid = &pod["metadata"]["uid"];
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {
+        "expirationSeconds": 3607,
+        "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": "old", "uid": uid},
+    }});
+    let answer = plane.api.post("/api/v1/namespaces/stale/serviceaccounts/default/token", &request).await;
+    answer.ok().unwrap()["status"]["token"].as_str().unwrap().to_owned()
+}
+
+/// The same token, as if it had been issued two hours ago.
+fn aged(plane: &ControlPlane, token: &str) -> String {
+    let [head, payload, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
+    let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    for claim in ["/iat", "/nbf", "/kubernetes.io/warnafter"] {
+        let time = claims.pointer_mut(claim).unwrap();
+        *time = (time.as_i64().unwrap() - 7200).into();
+    }
+    let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let key = std::fs::read_to_string(plane.directory().join("service-account.key")).unwrap();
+    let signature = KeyPair::from_pem(&key).unwrap().sign(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bare(&signature)))
+}
+
+/// The two numbers of a signature in DER, as tokens have them: 32 bytes each (RFC 7518, section 3.4).
+fn bare(der: &[u8]) -> Vec<u8> {
+    // A sequence of two integers; each begins with its type and its length, and none is long.
+    let first = usize::from(der[3]);
+    let numbers = [&der[4..4 + first], &der[4 + first + 2..]];
+    let padded = numbers.map(|number| {
+        let digits = &number[number.len().saturating_sub(32)..];
+        [&vec![0; 32 - digits.len()], digits].concat()
+    });
+    padded.concat()
+}

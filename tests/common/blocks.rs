@@ -1,0 +1,77 @@
+//! The fenced blocks of the pages.
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A fenced block.
+pub(crate) struct Block {
+    /// `file:line` of the opening fence.
+    pub(crate) place: String,
+    /// The words behind the fence.
+    info: Vec<String>,
+    pub(crate) text: String,
+}
+
+impl Block {
+    pub(crate) fn is(&self, word: &str) -> bool {
+        self.info.iter().any(|w| w == word)
+    }
+
+    /// The NAME of the word `KEY=NAME`.
+    pub(crate) fn named(&self, key: &str) -> Option<&str> {
+        self.info.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+}
+
+/// What a test types: the block `sh cluster=NAME`, as it stands.
+pub(crate) fn block(name: &str) -> String {
+    the_one("cluster", name)
+}
+
+/// The block `yaml file=NAME`.
+pub(crate) fn file(name: &str) -> String {
+    the_one("file", name)
+}
+
+fn the_one(key: &str, name: &str) -> String {
+    let found: Vec<Block> =
+        pages().iter().flat_map(|page| blocks(page)).filter(|block| block.named(key) == Some(name)).collect();
+    let [block] = &found[..] else { panic!("{} blocks are {key}={name}, not one", found.len()) };
+    block.text.clone()
+}
+
+/// README.md, docs/ and what else speaks to users.
+pub(crate) fn pages() -> Vec<PathBuf> {
+    let docs = fs::read_dir(Path::new(ROOT).join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut pages: Vec<_> = docs.collect();
+    pages.extend(
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "certs/README.md"].map(|p| Path::new(ROOT).join(p)),
+    );
+    pages.sort();
+    pages
+}
+
+pub(crate) fn blocks(page: &Path) -> Vec<Block> {
+    let text = fs::read_to_string(page).unwrap();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.lines().enumerate() {
+        match (open, line.strip_prefix("```")) {
+            (false, Some(info)) => {
+                let place = format!("{}:{}", page.display(), number + 1);
+                let info = info.split_whitespace().map(str::to_owned).collect();
+                blocks.push(Block { place, info, text: String::new() });
+                open = true;
+            }
+            (true, Some(_)) => open = false,
+            (true, None) => writeln!(blocks.last_mut().unwrap().text, "{line}").unwrap(),
+            (false, None) => {}
+        }
+    }
+    blocks
+}
