@@ -214,6 +214,21 @@ async fn a_clock_that_is_ten_years_ahead_writes_no_more_than_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_before_the_beginning_of_the_certificate_makes_a_replica_unready() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(120).await;
+    let wrong = time::Duration::days(-3650);
+    let behind = start_ahead(&api, usize::MAX, Settings::default(), wrong);
+    pass(120).await;
+    // What `/readyz` asks, each by the clock of its replica.
+    assert_eq!(((replica.ready)(), replica.serving.check(api.now())), (Ok(()), Ok(())));
+    assert_eq!((behind.ready)(), Ok(()));
+    let reason = behind.serving.check(api.now() + wrong).unwrap_err();
+    assert!(reason.starts_with("not valid before "), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wiped_bundle_is_put_right_at_once() {
     let api = FakeApi::new();
     let replica = start(&api);

@@ -106,6 +106,7 @@ async fn no_key_shows_in_logs_or_metrics() {
     pass(600).await;
     let log = lines.text() + &metrics.text();
     assert!(log.contains("wrote the Secret") && log.contains("the test says so"), "{log}");
+    assert!(log.contains("serving a new certificate"), "{log}");
     assert!(!log.contains("PRIVATE"), "{log}");
     for key in ["tls.key", "ca.key", "next-ca.key"] {
         let encoded = secret["data"][key].as_str().unwrap();
@@ -131,4 +132,29 @@ async fn each_outage_is_told_once_and_so_is_its_end() {
         pass(300).await;
         assert_eq!(lines.count("as they should be again"), outage);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_people_can_mend_is_told_with_the_command_for_it() {
+    let _turn = TURN.lock().await;
+    let (lines, _guard) = capture();
+    let api = FakeApi::new();
+    start(&api);
+    pass(120).await;
+    for _ in 0..20 {
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+    }
+    assert_eq!(lines.count(&format!("{CONFIGURATION} --show-managed-fields -o yaml` says who")), 1);
+    api.put(Kind::Configuration, None);
+    pass(60).await;
+    let closes = "kubectl apply -k manifests";
+    let open = format!("MutatingWebhookConfiguration {CONFIGURATION} does not exist, so no Pod is changed");
+    assert!(lines.text().contains(&format!("{open}: {closes}")), "{}", lines.text());
+    api.apply_configuration();
+    pass(60).await;
+    api.put(Kind::Secret, None);
+    pass(60).await;
+    let missing = format!("does not exist, and boundtoken may not create it: {closes}");
+    assert!(lines.text().contains(&missing), "{}", lines.text());
 }

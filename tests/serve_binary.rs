@@ -13,6 +13,7 @@ use std::fs;
 use std::net::TcpListener;
 
 use common::binary::{Serving, boundtoken, output, run};
+use common::eventually::eventually;
 use common::reviews;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -70,7 +71,11 @@ async fn a_second_signal_ends_the_process_at_once() {
     let mut client = server.webhook().await;
     client.get("/").await;
     server.signal(Signal::TERM);
-    while server.admin().await.get("/readyz").await.status != 503 {}
+    eventually("a server that is not ready", async || {
+        let status = server.admin().await.get("/readyz").await.status;
+        if status == 503 { Ok(()) } else { Err(status) }
+    })
+    .await;
     server.signal(Signal::INT);
     let (code, lines) = server.end();
     assert_eq!(code, Some(2), "{lines:?}");

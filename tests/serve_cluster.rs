@@ -17,7 +17,8 @@ use std::time::Instant;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use common::binary::Serving;
-use common::reviews;
+use common::eventually::eventually;
+use common::{Client, reviews};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,6 +106,22 @@ fn kubeconfig(directory: &tempfile::TempDir, address: SocketAddr) -> PathBuf {
     path
 }
 
+async fn ready(admin: &mut Client<TcpStream>) {
+    eventually("a ready server", async || {
+        let answer = admin.get("/readyz").await;
+        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
+}
+
+async fn shows(admin: &mut Client<TcpStream>, path: &str, text: &str) {
+    eventually(text, async || {
+        let body = admin.get(path).await.body;
+        if body.contains(text) { Ok(()) } else { Err(body) }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_follows_the_namespaces_of_a_cluster() {
     let api_server = ApiServer::start().await;
@@ -116,7 +133,7 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
         &["--shutdown-delay=0", "--log-level=trace"],
     );
     let mut admin = server.admin().await;
-    while admin.get("/readyz").await.status != 200 {}
+    ready(&mut admin).await;
     assert!(admin.get("/readyz?verbose").await.body.starts_with("[+]namespaces ok\n"));
     let mut client = server.webhook().await;
     let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
@@ -125,7 +142,7 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
     assert!(metrics.contains("boundtoken_namespaces 1\n"));
     assert!(metrics.contains("\nboundtoken_namespace_watch_age_seconds "));
     api_server.deleted.send_replace(true);
-    while !admin.get("/metrics").await.body.contains("boundtoken_namespaces 0\n") {}
+    shows(&mut admin, "/metrics", "boundtoken_namespaces 0\n").await;
     let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
     assert!(
         answer.body.contains("\"allowed\":true") && !answer.body.contains("JSONPatch"),
@@ -170,7 +187,7 @@ async fn without_the_api_server_a_server_is_not_ready_and_guesses_nothing() {
     let kubeconfig = kubeconfig(&directory, address);
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &["--shutdown-delay=0"]);
     let mut admin = server.admin().await;
-    while !admin.get("/readyz").await.body.contains("no complete list yet: the API server cannot be asked") {}
+    shows(&mut admin, "/readyz", "no complete list yet: the API server cannot be asked").await;
     let mut client = server.webhook().await;
     let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
     assert_eq!(answer.status, 503);
@@ -202,7 +219,7 @@ async fn a_page_of_large_namespaces_takes_the_memory_of_one() {
     let mut admin = server.admin().await;
     let before = server.peak_memory();
     began.send_replace(true);
-    while admin.get("/readyz").await.status != 200 {}
+    ready(&mut admin).await;
     assert!(admin.get("/metrics").await.body.contains(&format!("boundtoken_namespaces {LARGE}\n")));
     let grown = server.peak_memory() - before;
     assert!(grown < LARGE * LARGEST / 2, "{grown} bytes for a page of {}", LARGE * LARGEST);

@@ -107,6 +107,17 @@ pub(crate) async fn a_mirror_pod(plane: Arc<ControlPlane>) {
     assert_eq!(held(&stored), all_hold(&[]));
     assert_eq!(list(&stored["spec"]["volumes"]).count(), 0);
     assert_eq!(world.admissions().await, before + 1, "the webhook saw it and left it alone");
+    pod["metadata"]["name"] = "asking".into();
+    for source in [
+        json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
+        json!({"projected": {"sources": [{"secret": {"name": "any"}}]}}),
+        json!({"secret": {"secretName": "any"}}),
+    ] {
+        pod["spec"]["volumes"] = json!([source]);
+        pod["spec"]["volumes"][0]["name"] = "mine".into();
+        let refusal = world.create(&pod).await.unwrap_err();
+        assert!(refusal.contains("a mirror pod may not"), "{source}: {refusal}");
+    }
 }
 
 /// `kubectl debug` adds a container that has nothing, and changes nothing else.

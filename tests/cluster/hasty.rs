@@ -10,7 +10,7 @@ use boundtoken::server::routes::{Webhook, routes};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::common::between::Between;
 use crate::control_plane::audit::{Follower, is_creation_in};
@@ -30,18 +30,26 @@ const AT_A_TIME: usize = 16;
 const LATER: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// For how long after a change that the watch told of a Namespace is looked up, and how long that may take.
+const RECENT: Duration = Duration::from_secs(5);
+const BUDGET: Duration = Duration::from_secs(2);
+
 /// What the label alone asks for.
 const LABEL_ALONE: u64 = 3600;
 
 /// What the ServiceAccount plugin asks for.
 const UNTOUCHED: u64 = 3607;
 
-/// A stored Pod, what its containers hold, and the lifetime that its Namespace asks for.
+/// A stored Pod, what its containers hold, and the lifetimes that they may: that which its Namespace asks for,
+/// and where boundtoken need not know of it yet, also that from before.
 struct Stored {
     namespace: String,
     pod: String,
     held: BTreeMap<String, BTreeSet<String>>,
-    ttl: u64,
+    lifetimes: Vec<u64>,
+    took: Duration,
+    /// Whether the watch had told of its Namespace, but for a change, and it had to be looked up nevertheless.
+    was_owed: bool,
 }
 
 impl Stored {
@@ -51,7 +59,18 @@ impl Stored {
 
     /// Every Pod gets what its own Namespace says, if the API server called for it, and else nothing.
     fn is_right(&self, called: &BTreeSet<String>) -> bool {
-        self.has(if called.contains(&self.pod) { self.ttl } else { UNTOUCHED })
+        let lifetimes = if called.contains(&self.pod) { &*self.lifetimes } else { &[UNTOUCHED] };
+        lifetimes.iter().any(|seconds| self.has(*seconds))
+    }
+
+    /// On a busy machine a look-up may have had no answer, or the change may have been too long ago.
+    fn but_for_delays(mut self, told: Option<Instant>) -> Self {
+        if self.took >= BUDGET || told.is_some_and(|told| told.elapsed() >= RECENT) {
+            self.lifetimes.push(LABEL_ALONE);
+        } else {
+            self.was_owed = told.is_some();
+        }
+        self
     }
 }
 
@@ -65,11 +84,14 @@ pub(crate) async fn a_pod_on_the_heels_of_its_namespace(plane: Arc<ControlPlane>
     between.delay_watches(move || Duration::from_millis(pieces.fetch_add(997, Ordering::Relaxed) % 3_000));
 
     let mut log = plane.follow_audit_log("\"hasty-");
-    let all = stream::iter(0..HASTY).map(|number| first_pods(&plane, number)).buffer_unordered(AT_A_TIME);
+    let all =
+        stream::iter(0..HASTY).map(|number| first_pods(&plane, &between, number)).buffer_unordered(AT_A_TIME);
     let all: Vec<Stored> = all.collect::<Vec<_>>().await.into_iter().flatten().collect();
     let called = called(&mut log, &all).await;
     let wrong: Vec<&Stored> = all.iter().filter(|stored| !stored.is_right(&called)).collect();
     assert_eq!(wrong.len(), 0, "{}: {:?}", wrong[0].pod, wrong[0].held);
+    let owed = all.iter().filter(|stored| stored.was_owed).count();
+    assert!(owed > HASTY / 6 * LATER / 2, "only {owed} Pods show that a look-up follows a change");
     for number in 0..HASTY {
         let pods = all.iter().filter(|stored| stored.namespace == name_of(number));
         assert!(pods.clone().any(|stored| called.contains(&stored.pod)), "{}", name_of(number));
@@ -103,7 +125,7 @@ fn name_of(number: usize) -> String {
 
 /// Makes a Namespace, with label and annotation at once, or afterwards, together or one by one, and Pods in
 /// it until one of them is changed, or until the annotation has been in force for a while.
-async fn first_pods(plane: &ControlPlane, number: usize) -> Vec<Stored> {
+async fn first_pods(plane: &ControlPlane, between: &Between, number: usize) -> Vec<Stored> {
     let (name, ttl) = (name_of(number), 10_000 + number as u64);
     let opted_in = namespace_of("hasty", &name, &[("ttl", &ttl.to_string())]);
     let metadata = &opted_in["metadata"];
@@ -116,9 +138,13 @@ async fn first_pods(plane: &ControlPlane, number: usize) -> Vec<Stored> {
         _ => {
             annotate(plane, &name, &json!({"labels": metadata["labels"]})).await;
             let mut all = until_changed(plane, &name, LABEL_ALONE).await;
+            if number.is_multiple_of(2) {
+                eventually("the label, told", async || between.told(&name)).await;
+            }
             annotate(plane, &name, &json!({"annotations": metadata["annotations"]})).await;
             for _ in 0..LATER {
-                all.push(store(plane, &name, all.len(), ttl).await);
+                let stored = store(plane, &name, all.len(), ttl).await;
+                all.push(stored.but_for_delays(between.told(&name)));
                 sleep(PAUSE).await;
             }
             return all;
@@ -153,7 +179,9 @@ async fn make_service_account(plane: &ControlPlane, namespace: &str) {
 async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -> Stored {
     let name = format!("{namespace}-{number}");
     // A busy machine may answer too late: then no Pod is stored, and whoever wants one tries again.
+    let mut asked = Instant::now();
     let stored: Value = eventually("a Pod that is stored", async || {
+        asked = Instant::now();
         let created = plane.api.create(&pod(namespace, &name, &[])).await;
         assert!(
             created.as_ref().err().is_none_or(|error| error.contains("deadline exceeded")),
@@ -162,7 +190,8 @@ async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -
         created
     })
     .await;
-    Stored { namespace: namespace.to_owned(), pod: name, held: held(&stored), ttl }
+    let (took, held, lifetimes) = (asked.elapsed(), held(&stored), vec![ttl]);
+    Stored { namespace: namespace.to_owned(), pod: name, held, lifetimes, took, was_owed: false }
 }
 
 /// The Pods for which the API server called a webhook of ours, as its audit log says.

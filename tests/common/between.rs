@@ -3,6 +3,7 @@
 //! Towards boundtoken it speaks plain HTTP on loopback, towards the API server TLS. Methods, paths, heads with
 //! their credentials and bodies pass as they are. To tell replicas apart, give each a proxy of its own.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -93,6 +94,11 @@ impl Between {
         asked.iter().filter(|(method, path)| is_meant(method, path)).count()
     }
 
+    /// When a watch first passed on an event of an object of this name.
+    pub(crate) fn told(&self, name: &str) -> Option<Instant> {
+        self.way.told.lock().unwrap().get(name).copied()
+    }
+
     /// Ends every connection, and refuses new ones until [`Self::accept`].
     pub(crate) async fn refuse(&mut self) {
         self.serving.abort();
@@ -137,12 +143,13 @@ struct Way {
     asked: Mutex<Vec<(Method, String)>>,
     delay: Mutex<Box<dyn Fn() -> Duration + Send + Sync>>,
     effects: Mutex<Option<mpsc::UnboundedSender<Effect>>>,
+    told: Mutex<HashMap<String, Instant>>,
 }
 
 impl Way {
     fn to(api_server: Client) -> Self {
-        let (asked, effects) = Default::default();
-        Self { api_server, asked, delay: Mutex::new(Box::new(|| Duration::ZERO)), effects }
+        let (asked, effects, told) = Default::default();
+        Self { api_server, asked, delay: Mutex::new(Box::new(|| Duration::ZERO)), effects, told }
     }
 
     async fn pass(
@@ -178,6 +185,7 @@ impl Way {
     /// The body with its pieces late; they are read on time.
     fn late(self: Arc<Self>, body: kube::client::Body) -> Body {
         let (sender, pieces) = mpsc::unbounded_channel();
+        let way = Arc::clone(&self);
         tokio::spawn(async move {
             let mut body = body.into_data_stream();
             loop {
@@ -190,10 +198,25 @@ impl Way {
                 let _ = sender.send((due, piece));
             }
         });
-        Body::from_stream(stream::unfold(pieces, async |mut pieces| {
-            let (due, piece) = pieces.recv().await?;
-            sleep_until(due).await;
-            Some((piece, pieces))
+        Body::from_stream(stream::unfold((pieces, Vec::new()), move |(mut pieces, mut unfinished)| {
+            let way = Arc::clone(&way);
+            async move {
+                let (due, piece) = pieces.recv().await?;
+                sleep_until(due).await;
+                way.note(&mut unfinished, piece.as_deref().unwrap_or_default());
+                Some((piece, (pieces, unfinished)))
+            }
         }))
+    }
+
+    /// Notes whose events a piece completes. Each is a line; what has no end yet is left.
+    fn note(&self, unfinished: &mut Vec<u8>, piece: &[u8]) {
+        unfinished.extend(piece);
+        while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
+            let event: Value = serde_json::from_slice(&unfinished[..end]).unwrap_or_default();
+            unfinished.drain(..=end);
+            let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            self.told.lock().unwrap().entry(name).or_insert_with(Instant::now);
+        }
     }
 }

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::control_plane::{eventually, eventually_within};
+use crate::common::eventually::{eventually, eventually_within};
 use crate::pods::{self, DEFAULT, claims, exec, lifetime, path_of, pod, read, read_in, review, start, token};
 
 /// 365 days.

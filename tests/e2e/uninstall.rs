@@ -1,11 +1,13 @@
 //! Each way to install, and each way out: nothing of boundtoken may stand in the way of Pods afterwards.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use crate::applied::assert_unchanged;
 use crate::blocks::block;
@@ -51,9 +53,19 @@ pub(crate) async fn by_namespace(cluster: Arc<Cluster>) {
 pub(crate) async fn on_the_network_of_the_host(cluster: Arc<Cluster>) {
     cluster.shell("kubectl apply -k manifests/hostnetwork");
     wait_until_ready(&cluster, 1).await;
+    assert_only_on_loopback(&cluster, 10261).await;
     assert_unchanged(&cluster, "-k manifests/hostnetwork");
     assert_a_label_matters(&cluster, "host").await;
     assert_leaves_nothing(&cluster, "host", "kubectl delete -k manifests/hostnetwork").await;
+}
+
+/// The admin port asks nobody who they are.
+async fn assert_only_on_loopback(cluster: &Cluster, port: u16) {
+    let replicas = install::replicas(cluster).await;
+    let node = replicas.iter().find_map(|pod| pod["status"]["podIP"].as_str()).unwrap();
+    TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let refusal = TcpStream::connect((node, port)).await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::ConnectionRefused);
 }
 
 /// The same, and only the Namespace is deleted.

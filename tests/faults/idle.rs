@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Faults;
 use crate::installed::{Installed, Replica};
@@ -17,6 +17,9 @@ use crate::traffic::Creator;
 
 /// How many Pods come at once.
 const BURST: usize = 40;
+
+/// Far longer than the first call of a burst takes, even on a busy machine.
+const LONG: Duration = Duration::from_mins(3);
 
 /// Every gap, in seconds between two bursts, and how long before the second one the replicas are told to end.
 pub(crate) async fn kept_connections(faults: Arc<Faults>) {
@@ -81,7 +84,9 @@ pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
 /// Ends replicas as soon as one of them has answered once more: others are still to be answered.
 async fn end_at_next_call(replicas: &[Replica]) {
     let before = admissions(replicas).await;
-    while admissions(replicas).await == before {}
+    // Without a pause between two looks: the moment is short.
+    let called = async { while admissions(replicas).await == before {} };
+    timeout(LONG, called).await.unwrap_or_else(|_| panic!("no call within {LONG:?}: still {before} reviews"));
     replicas.iter().for_each(Replica::terminate);
 }
 

@@ -12,12 +12,10 @@ mod interrupt;
 mod process;
 pub(crate) mod programs;
 
-use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -25,6 +23,7 @@ pub(crate) use self::api::Api;
 use self::credentials::Credentials;
 pub(crate) use self::interrupt::interrupted;
 use self::process::Process;
+pub(crate) use crate::common::eventually::eventually;
 
 /// What the control plane consists of.
 pub(crate) const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];
@@ -216,58 +215,6 @@ impl ControlPlane {
     pub(crate) fn requests(&self) -> Vec<Value> {
         audit::requests(&self.directory.join(audit::LOG))
     }
-}
-
-/// What is asked for, or perhaps what there is instead.
-pub(crate) trait Asked {
-    type Wanted;
-    type Instead: Debug;
-
-    fn wanted(self) -> Result<Self::Wanted, Self::Instead>;
-}
-
-impl<T> Asked for Option<T> {
-    type Wanted = T;
-    type Instead = ();
-
-    fn wanted(self) -> Result<T, ()> {
-        self.ok_or(())
-    }
-}
-
-impl<T, E: Debug> Asked for Result<T, E> {
-    type Wanted = T;
-    type Instead = E;
-
-    fn wanted(self) -> Self {
-        self
-    }
-}
-
-/// Asks again and again, for as long as anything may take on a busy machine.
-pub(crate) async fn eventually<A: Asked>(what: &str, mut ask: impl AsyncFnMut() -> A) -> A::Wanted {
-    eventually_within(Duration::from_mins(3), what, &mut ask).await
-}
-
-/// The same, with another patience.
-pub(crate) async fn eventually_within<A: Asked>(
-    patience: Duration,
-    what: &str,
-    mut ask: impl AsyncFnMut() -> A,
-) -> A::Wanted {
-    let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    let mut last = None;
-    let asking = async {
-        loop {
-            ticks.tick().await;
-            match ask().await.wanted() {
-                Ok(answer) => return answer,
-                Err(instead) => last = Some(instead),
-            }
-        }
-    };
-    let answer = tokio::time::timeout(patience, asking).await;
-    answer.unwrap_or_else(|_| panic!("{what}: not within {patience:?}; at last {last:?}"))
 }
 
 /// Whether the API server gets ready; `false` when somebody else took a port meanwhile.
