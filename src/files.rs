@@ -136,6 +136,36 @@ impl Fingerprint {
     }
 }
 
+/// The last look at some files: what need not be loaded again, and what need not be said again.
+#[derive(Debug)]
+pub struct LastLook {
+    done: Option<Fingerprint>,
+    complaint: String,
+}
+
+impl LastLook {
+    /// Files with this fingerprint were loaded.
+    #[must_use]
+    pub fn loaded(fingerprint: Fingerprint) -> Self {
+        Self { done: Some(fingerprint), complaint: String::new() }
+    }
+
+    /// Whether files with this fingerprint are to be loaded.
+    #[must_use]
+    pub fn calls_for(&self, fingerprint: Fingerprint) -> bool {
+        self.done != Some(fingerprint)
+    }
+
+    /// Loading failed. It is tried again at the next look, unless it is due to this `content`, and so
+    /// nothing but another one helps. Returns whether the complaint is new, and so has to be told.
+    pub fn failed(&mut self, content: Option<Fingerprint>, complaint: &str) -> bool {
+        self.done = content;
+        let is_new = self.complaint != complaint;
+        complaint.clone_into(&mut self.complaint);
+        is_new
+    }
+}
+
 fn hash_file(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
     let mut file = Bounded::open(path)?;
     let mut chunk = vec![0; 64 * 1024];
