@@ -10,15 +10,19 @@
 
 mod fake_api;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::{Request, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::certificates::cluster::{Keeper, Place, Settings};
 use boundtoken::telemetry::metrics::Metrics;
 use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
-use serde_json::Value;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
 use tokio::sync::Mutex as Turn;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -29,6 +33,10 @@ use tracing_subscriber::layer::SubscriberExt;
 
 /// Starts a replica that runs to the end of the test.
 fn start(api: &Arc<FakeApi>) -> Arc<Metrics> {
+    start_on(api.client(usize::MAX), api)
+}
+
+fn start_on(client: Client, api: &Arc<FakeApi>) -> Arc<Metrics> {
     let service = "boundtoken".to_owned();
     let place = Place {
         namespace: NAMESPACE.to_owned(),
@@ -38,7 +46,7 @@ fn start(api: &Arc<FakeApi>) -> Arc<Metrics> {
         service,
     };
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
-    let keeper = Keeper::new(api.client(usize::MAX), place, Settings::default(), Arc::clone(&metrics));
+    let keeper = Keeper::new(client, place, Settings::default(), Arc::clone(&metrics));
     let keeper = keeper.with_clock(Arc::new(move || clock.now()));
     tokio::spawn(keeper.run(CancellationToken::new()));
     metrics
@@ -131,4 +139,40 @@ async fn each_outage_is_told_once_and_so_is_its_end() {
         pass(300).await;
         assert_eq!(lines.count("as they should be again"), outage);
     }
+}
+
+/// Refuses to list and to watch, each in words of its own, as long as `refuses` says so.
+fn refusing(api: &Arc<FakeApi>, refuses: &Arc<AtomicBool>) -> Client {
+    let (client, refuses) = (api.client(usize::MAX), Arc::clone(refuses));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, refuses) = (client.clone(), Arc::clone(&refuses));
+        async move {
+            if !refuses.load(Ordering::SeqCst)
+                || !request.uri().query().unwrap_or_default().contains("fieldSelector")
+            {
+                return client.send(request).await;
+            }
+            let message = format!("no right to list {}", request.uri().path());
+            let status = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message});
+            let mut response = Response::new(Body::from(status.to_string().into_bytes()));
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            Ok(response)
+        }
+    });
+    Client::new(service, NAMESPACE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_outages_at_a_time_are_told_once_each() {
+    let _turn = TURN.lock().await;
+    let (lines, _guard) = capture();
+    let (api, refuses) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));
+    start_on(refusing(&api, &refuses), &api);
+    pass(3600).await;
+    for resource in ["secrets", "mutatingwebhookconfigurations"] {
+        assert_eq!(lines.count(&format!("/{resource}\"")), 1, "{}", lines.text());
+    }
+    refuses.store(false, Ordering::SeqCst);
+    pass(300).await;
+    assert_eq!(lines.count("as they should be again"), 1);
 }
