@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,18 +26,18 @@ pub struct Watchers(Vec<(&'static str, JoinHandle<()>)>);
 impl Watchers {
     /// Calls `reload` every [`TICK`] from here on. It logs mistakes itself: nobody waits for an answer.
     pub fn watch<F: Send + 'static>(&mut self, name: &'static str, files: F, reload: fn(&mut F)) {
-        self.0.push((name, tokio::spawn(reload_every_tick(name, files, reload))));
+        self.run(name, reload_every_tick(files, reload));
     }
 
     /// Runs what looks after something else than files, without end.
     pub fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.push((name, tokio::spawn(task)));
+        self.0.push((name, tokio::spawn(tell_end(name, tokio::spawn(task)))));
     }
 
-    /// Whether changes are still seen.
+    /// Whether changes are still seen; once they are not, nothing but a restart helps.
     ///
     /// # Errors
-    /// The reason for `/readyz`.
+    /// The reason for `/readyz` and `/livez`.
     pub fn check(&self) -> Result<(), String> {
         match self.0.iter().find(|(_, task)| task.is_finished()) {
             Some((name, _)) => Err(format!("changes of the {name} are no longer seen; restart")),
@@ -45,8 +46,19 @@ impl Watchers {
     }
 }
 
-/// Reloads on a thread that may block; never returns unless `reload` panics.
-async fn reload_every_tick<F: Send + 'static>(name: &'static str, mut files: F, reload: fn(&mut F)) {
+/// Waits for the end that no task should have.
+async fn tell_end(name: &'static str, task: JoinHandle<()>) {
+    let error = match task.await {
+        Ok(()) => "it ended".to_owned(),
+        // So does the program.
+        Err(error) if error.is_cancelled() => return,
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(name, error, "changes are no longer seen; restart");
+}
+
+/// Reloads on a thread that may block, and panics as `reload` does.
+async fn reload_every_tick<F: Send + 'static>(mut files: F, reload: fn(&mut F)) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -57,7 +69,10 @@ async fn reload_every_tick<F: Send + 'static>(name: &'static str, mut files: F, 
         });
         match reloaded.await {
             Ok(back) => files = back,
-            Err(error) => return tracing::error!(name, %error, "changes are no longer seen; restart"),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => return,
+            },
         }
     }
 }
@@ -136,6 +151,36 @@ impl Fingerprint {
     }
 }
 
+/// The last look at some files: what need not be loaded again, and what need not be said again.
+#[derive(Debug)]
+pub struct LastLook {
+    done: Option<Fingerprint>,
+    complaint: String,
+}
+
+impl LastLook {
+    /// Files with this fingerprint were loaded.
+    #[must_use]
+    pub fn loaded(fingerprint: Fingerprint) -> Self {
+        Self { done: Some(fingerprint), complaint: String::new() }
+    }
+
+    /// Whether files with this fingerprint are to be loaded.
+    #[must_use]
+    pub fn calls_for(&self, fingerprint: Fingerprint) -> bool {
+        self.done != Some(fingerprint)
+    }
+
+    /// Loading failed. It is tried again at the next look, unless it is due to this `content`, and so
+    /// nothing but another one helps. Returns whether the complaint is new, and so has to be told.
+    pub fn failed(&mut self, content: Option<Fingerprint>, complaint: &str) -> bool {
+        self.done = content;
+        let is_new = self.complaint != complaint;
+        complaint.clone_into(&mut self.complaint);
+        is_new
+    }
+}
+
 fn hash_file(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
     let mut file = Bounded::open(path)?;
     let mut chunk = vec![0; 64 * 1024];
@@ -182,6 +227,7 @@ pub fn write_atomically(path: &Path, content: &[u8], access: Access) -> io::Resu
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::{Arc, Mutex};
 
     use rustix::fs::{CWD, Mode, mkfifoat};
 
@@ -236,6 +282,38 @@ mod tests {
         tokio::time::sleep(TICK * 2).await;
         let reason = "changes of the Namespaces are no longer seen; restart".to_owned();
         assert_eq!(watchers.check(), Err(reason));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_ends_is_told() {
+        let (log, mut watchers) = (Log::default(), Watchers::default());
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        watchers.run("certificate", async {});
+        watchers.run("Namespaces", async { panic!("a defect") });
+        watchers.watch("file", (), |()| panic!("a defect of a file"));
+        tokio::time::sleep(TICK).await;
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches("changes are no longer seen; restart").count(), 3, "{text}");
+        for (name, error) in [("certificate", "it ended"), ("Namespaces", "a defect"), ("file", "of a file")]
+        {
+            let told = |line: &str| line.contains(&format!("name=\"{name}\"")) && line.contains(error);
+            assert!(text.lines().any(told), "{text}");
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().map_err(|_| io::ErrorKind::Other)?.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

@@ -4,16 +4,20 @@
 
 mod fake_api;
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::http::Request;
+use axum::body::{Body as AnswerBody, Bytes};
+use axum::http::{Request, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::certificates::ServingCertificate;
 use boundtoken::certificates::cluster::{Keeper, Place, Settings};
 use boundtoken::telemetry::metrics::Metrics;
 use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use futures_util::stream;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -588,4 +592,34 @@ async fn a_bundle_that_does_not_verify_makes_a_replica_unready() {
     pass(1).await;
     let reason = (replica.ready)().unwrap_err();
     assert!(reason.starts_with("the caBundle of boundtoken does not verify"), "{reason}");
+}
+
+/// Answers lists with a head alone, as long as `stalls` says so.
+fn stalling(api: &Arc<FakeApi>, stalls: &Arc<AtomicBool>) -> Client {
+    let (client, stalls) = (api.client(usize::MAX), Arc::clone(stalls));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, stalls) = (client.clone(), Arc::clone(&stalls));
+        async move {
+            let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
+            let answer = client.send(request).await?;
+            let body = if !is_watch && stalls.load(Ordering::SeqCst) {
+                AnswerBody::from_stream(stream::pending::<Result<Bytes, Infallible>>())
+            } else {
+                AnswerBody::new(answer.into_body())
+            };
+            Ok::<_, kube::Error>(Response::new(body))
+        }
+    });
+    Client::new(service, NAMESPACE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stalls_behind_its_head_is_asked_for_again() {
+    let (api, stalls) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));
+    let replica = start_on(stalling(&api, &stalls), &api, Settings::default(), time::Duration::ZERO);
+    pass(60).await;
+    assert!((replica.ready)().is_err());
+    stalls.store(false, Ordering::SeqCst);
+    pass(90).await;
+    assert_eq!((replica.ready)(), Ok(()));
 }

@@ -10,25 +10,34 @@
 
 mod fake_api;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::{Request, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::certificates::cluster::{Keeper, Place, Settings};
+use boundtoken::telemetry::logs::LogArgs;
 use boundtoken::telemetry::metrics::Metrics;
+use clap::{Args, Command, FromArgMatches};
 use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
-use serde_json::Value;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
 use tokio::sync::Mutex as Turn;
 use tokio_util::sync::CancellationToken;
-use tracing::Level;
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Starts a replica that runs to the end of the test.
 fn start(api: &Arc<FakeApi>) -> Arc<Metrics> {
+    start_on(api.client(usize::MAX), api)
+}
+
+fn start_on(client: Client, api: &Arc<FakeApi>) -> Arc<Metrics> {
     let service = "boundtoken".to_owned();
     let place = Place {
         namespace: NAMESPACE.to_owned(),
@@ -38,7 +47,7 @@ fn start(api: &Arc<FakeApi>) -> Arc<Metrics> {
         service,
     };
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
-    let keeper = Keeper::new(api.client(usize::MAX), place, Settings::default(), Arc::clone(&metrics));
+    let keeper = Keeper::new(client, place, Settings::default(), Arc::clone(&metrics));
     let keeper = keeper.with_clock(Arc::new(move || clock.now()));
     tokio::spawn(keeper.run(CancellationToken::new()));
     metrics
@@ -81,14 +90,52 @@ impl Lines {
 /// Whose turn it is.
 static TURN: Turn<()> = Turn::const_new(());
 
-/// Takes in what this thread logs.
+/// Takes in what this thread logs with `--log-level=trace`.
 fn capture() -> (Lines, DefaultGuard) {
+    let command = LogArgs::augment_args(Command::new("serve"));
+    let matches = command.get_matches_from(["serve", "--log-level=trace"]);
+    let (lines, logs) = (Lines::default(), LogArgs::from_arg_matches(&matches).unwrap());
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::registry().with(logs.layer(false, move || writer.clone()));
+    (lines, tracing::subscriber::set_default(subscriber))
+}
+
+/// Takes in all that this thread could log.
+fn capture_all() -> (Lines, DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
-    let levels = Targets::new().with_default(Level::TRACE).with_target("kube_client", Level::ERROR);
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(levels));
-    (lines, tracing::subscriber::set_default(subscriber))
+    let layer = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+    (lines, tracing::subscriber::set_default(tracing_subscriber::registry().with(layer)))
+}
+
+/// Has keys made, refused, lost and replaced, and answers read that are none; returns the metrics.
+async fn go_through_keys(api: &Arc<FakeApi>) -> String {
+    api.fail_next(&[500, 422]);
+    let metrics = start(api);
+    pass(120).await;
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(30).await;
+    let damage = |labels: Value| api.edit(Kind::Secret, |object| object["metadata"]["labels"] = labels);
+    damage(json!("no labels"));
+    start(api);
+    pass(30).await;
+    damage(json!({}));
+    api.edit(Kind::Secret, |object| object["data"]["tls.key"] = object["data"]["ca.key"].clone());
+    pass(600).await;
+    metrics.text()
+}
+
+/// Parts of each key that was ever in the Secret, which nothing else holds: as the API has them, and as PEM text.
+fn parts_of_keys(api: &FakeApi) -> BTreeSet<String> {
+    let mut parts = BTreeSet::new();
+    for secret in api.versions(Kind::Secret) {
+        for name in ["tls.key", "ca.key", "next-ca.key"] {
+            let Some(encoded) = secret["data"][name].as_str() else { continue };
+            parts.insert(encoded[120..180].to_owned());
+            parts.insert(text(&secret, name).lines().nth(2).unwrap().to_owned());
+        }
+    }
+    parts
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,23 +143,24 @@ async fn no_key_shows_in_logs_or_metrics() {
     let _turn = TURN.lock().await;
     let (lines, _guard) = capture();
     let api = FakeApi::new();
-    api.fail_next(&[500, 422]);
-    let metrics = start(&api);
-    pass(120).await;
-    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
-    pass(30).await;
-    let secret = api.get(Kind::Secret).unwrap();
-    api.edit(Kind::Secret, |object| object["data"]["tls.key"] = object["data"]["ca.key"].clone());
-    pass(600).await;
-    let log = lines.text() + &metrics.text();
+    let metrics = go_through_keys(&api).await;
+    let (log, parts) = (lines.text() + &metrics, parts_of_keys(&api));
     assert!(log.contains("wrote the Secret") && log.contains("the test says so"), "{log}");
     assert!(log.contains("serving a new certificate"), "{log}");
     assert!(!log.contains("PRIVATE"), "{log}");
-    for key in ["tls.key", "ca.key", "next-ca.key"] {
-        let encoded = secret["data"][key].as_str().unwrap();
-        let body = text(&secret, key).lines().nth(1).unwrap().to_owned();
-        assert!(!log.contains(&encoded[..60]) && !log.contains(&body), "{key}");
-    }
+    // Two authorities and a serving certificate under each, and one more that replaces the damaged one.
+    assert!(parts.len() >= 2 * 5, "{}", parts.len());
+    assert!(!parts.iter().any(|part| log.contains(part)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_would_show_if_nothing_kept_it_out() {
+    let _turn = TURN.lock().await;
+    let (lines, _guard) = capture_all();
+    let api = FakeApi::new();
+    go_through_keys(&api).await;
+    let log = lines.text();
+    assert!(parts_of_keys(&api).iter().any(|part| log.contains(part)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,4 +205,40 @@ async fn what_only_people_can_mend_is_told_with_the_command_for_it() {
     pass(60).await;
     let missing = format!("does not exist, and boundtoken may not create it: {closes}");
     assert!(lines.text().contains(&missing), "{}", lines.text());
+}
+
+/// Refuses to list and to watch, each in words of its own, as long as `refuses` says so.
+fn refusing(api: &Arc<FakeApi>, refuses: &Arc<AtomicBool>) -> Client {
+    let (client, refuses) = (api.client(usize::MAX), Arc::clone(refuses));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, refuses) = (client.clone(), Arc::clone(&refuses));
+        async move {
+            if !refuses.load(Ordering::SeqCst)
+                || !request.uri().query().unwrap_or_default().contains("fieldSelector")
+            {
+                return client.send(request).await;
+            }
+            let message = format!("no right to list {}", request.uri().path());
+            let status = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message});
+            let mut response = Response::new(Body::from(status.to_string().into_bytes()));
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            Ok(response)
+        }
+    });
+    Client::new(service, NAMESPACE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_outages_at_a_time_are_told_once_each() {
+    let _turn = TURN.lock().await;
+    let (lines, _guard) = capture();
+    let (api, refuses) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));
+    start_on(refusing(&api, &refuses), &api);
+    pass(3600).await;
+    for resource in ["secrets", "mutatingwebhookconfigurations"] {
+        assert_eq!(lines.count(&format!("/{resource}\"")), 1, "{}", lines.text());
+    }
+    refuses.store(false, Ordering::SeqCst);
+    pass(300).await;
+    assert_eq!(lines.count("as they should be again"), 1);
 }

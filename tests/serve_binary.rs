@@ -233,3 +233,21 @@ fn the_program_says_what_it_is() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());
     }
 }
+
+#[test]
+fn times_have_a_range() {
+    for (flag, time, expected) in [
+        ("--shutdown-delay", "18446744073709551615", "0 to 3600 seconds are allowed"),
+        ("--shutdown-deadline", "3601s", "0 to 3600 seconds are allowed"),
+        ("--shutdown-deadline", "1m", "0 to 3600 seconds are allowed"),
+        ("--tick", "0", "1 to 86400 seconds are allowed"),
+        ("--tick", "18446744073709551615", "1 to 86400 seconds are allowed"),
+        ("--dwell", "86401", "0 to 86400 seconds are allowed"),
+        ("--serving-life", "9223372036854775807", "1 to 315360000 seconds are allowed"),
+    ] {
+        let output = run(&["serve", flag, time]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(&format!("'{time}' for '{flag}")) && text.contains(expected), "{text}");
+    }
+}

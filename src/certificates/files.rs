@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::Facts;
 use super::serving::{Checked, ServingCertificate};
 use crate::clock;
-use crate::files::{self, Fingerprint};
+use crate::files::{self, Fingerprint, LastLook};
 use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// Why a pair of files cannot be served: a sentence each.
@@ -138,7 +138,7 @@ fn read(path: &Path) -> Result<Vec<u8>, PairError> {
 pub struct CertificateFiles {
     certificate: PathBuf,
     key: PathBuf,
-    seen: Fingerprint,
+    last: LastLook,
     serving: Arc<ServingCertificate>,
     metrics: Arc<Metrics>,
 }
@@ -157,7 +157,8 @@ impl CertificateFiles {
         let seen = Fingerprint::of([certificate.as_path(), key.as_path()]);
         let first = load(&certificate, &key, now)?;
         metrics.set_serving_expiry(first.facts.not_after);
-        Ok(Self { certificate, key, seen, serving: Arc::new(ServingCertificate::new(first)), metrics })
+        let (last, serving) = (LastLook::loaded(seen), Arc::new(ServingCertificate::new(first)));
+        Ok(Self { certificate, key, last, serving, metrics })
     }
 
     /// What the listener serves.
@@ -169,22 +170,88 @@ impl CertificateFiles {
     /// Serves what the files hold now, if that changed and can be served.
     pub fn reload(&mut self, now: OffsetDateTime) {
         let seen = Fingerprint::of([self.certificate.as_path(), self.key.as_path()]);
-        if seen == self.seen {
+        if !self.last.calls_for(seen) {
             return;
         }
-        self.seen = seen;
         match load(&self.certificate, &self.key, now) {
             Ok(next) => {
+                self.last = LastLook::loaded(seen);
                 tracing::info!(not_after = clock::text(next.facts.not_after), "serving a new certificate");
                 self.metrics.set_serving_expiry(next.facts.not_after);
                 self.metrics.rotated(Attempt::Success);
                 self.serving.swap(next);
             }
-            Err(error) => {
-                let error = crate::telemetry::chain(&error);
-                tracing::warn!(error, "the new certificate cannot be served; the one before stays");
-                self.metrics.rotated(Attempt::Failure);
-            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Files are looked at again whatever the fault is: a clock may be put right, and a read error may pass.
+    fn complain(&mut self, error: &PairError) {
+        let error = crate::telemetry::chain(error);
+        if self.last.failed(None, &error) {
+            tracing::warn!(error, "the new certificate cannot be served; the one before stays");
+            self.metrics.rotated(Attempt::Failure);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use time::Duration;
+
+    use super::super::authority::{Pem, issue, new_authority};
+    use super::*;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::days(20_000));
+
+    fn pem(at: OffsetDateTime) -> Pem {
+        issue(&new_authority(at).unwrap(), &["localhost".to_owned()], at).unwrap()
+    }
+
+    fn write(directory: &Path, pem: &Pem) {
+        fs::write(directory.join("tls.crt"), &pem.certificate).unwrap();
+        fs::write(directory.join("tls.key"), &pem.key).unwrap();
+    }
+
+    fn open(directory: &Path) -> CertificateFiles {
+        write(directory, &pem(NOW - Duration::days(300)));
+        let [certificate, key] = ["tls.crt", "tls.key"].map(|name| directory.join(name));
+        CertificateFiles::open(certificate, key, Arc::default(), NOW).unwrap()
+    }
+
+    fn failures(files: &CertificateFiles) -> String {
+        let text = files.metrics.text();
+        let line = text.lines().find(|line| line.contains("rotations_total{result=\"failure\"}"));
+        line.and_then(|line| line.split(' ').next_back()).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn a_certificate_that_is_too_young_is_served_once_the_clock_is_right() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut files = open(directory.path());
+        write(directory.path(), &pem(NOW));
+        let renewed = load(&files.certificate, &files.key, NOW).unwrap();
+        files.reload(NOW - Duration::days(1));
+        files.reload(NOW - Duration::days(1));
+        assert!(!files.serving.serves(&renewed));
+        assert_eq!(failures(&files), "1");
+        files.reload(NOW);
+        assert!(files.serving.serves(&renewed));
+    }
+
+    #[test]
+    fn the_same_fault_is_told_again_once_it_was_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut files = open(directory.path());
+        for failed in ["1", "2"] {
+            fs::remove_file(&files.key).unwrap();
+            files.reload(NOW);
+            files.reload(NOW);
+            assert_eq!(failures(&files), failed);
+            write(directory.path(), &pem(NOW));
+            files.reload(NOW);
         }
     }
 }

@@ -45,3 +45,10 @@ pub enum Error {
         sentence: String,
     },
 }
+
+impl Error {
+    /// Whether the same content may be readable later.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Manifest(manifest::Error::Io { .. }))
+    }
+}

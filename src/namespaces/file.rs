@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::error::Error;
 use super::read::read;
 use super::{Known, Namespaces, SettingsByName, known};
-use crate::files::Fingerprint;
+use crate::files::{Fingerprint, LastLook};
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Attempt, Metrics};
 
@@ -16,7 +16,7 @@ use crate::telemetry::metrics::{Attempt, Metrics};
 pub struct NamespacesFile {
     path: PathBuf,
     defaults: Arc<Defaults>,
-    seen: Fingerprint,
+    last: LastLook,
     known: Known,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
@@ -33,8 +33,8 @@ impl NamespacesFile {
         let seen = Fingerprint::of([path.as_path()]);
         let (first, known) = read(&path, &defaults, &Known::new())?;
         show(&metrics, &first);
-        let namespaces = Arc::new(Namespaces::new(first));
-        Ok(Self { path, defaults, seen, known, namespaces, metrics, stale: Arc::default() })
+        let (namespaces, last) = (Arc::new(Namespaces::new(first)), LastLook::loaded(seen));
+        Ok(Self { path, defaults, last, known, namespaces, metrics, stale: Arc::default() })
     }
 
     /// What requests look up.
@@ -52,26 +52,34 @@ impl NamespacesFile {
     /// Takes over what the file holds now, if that changed and can be used.
     pub fn reload(&mut self) {
         let seen = Fingerprint::of([self.path.as_path()]);
-        if seen == self.seen {
-            return;
+        if self.last.calls_for(seen) {
+            self.load(seen);
         }
-        self.seen = seen;
-        let attempt = match read(&self.path, &self.defaults, &self.known) {
+    }
+
+    fn load(&mut self, seen: Fingerprint) {
+        let loaded = read(&self.path, &self.defaults, &self.known);
+        self.stale.store(loaded.is_err(), Ordering::Relaxed);
+        match loaded {
             Ok((next, known)) => {
-                self.known = known;
+                (self.last, self.known) = (LastLook::loaded(seen), known);
                 tracing::info!(namespaces = next.len(), "read the Namespaces again");
                 show(&self.metrics, &next);
                 self.namespaces.replace(next);
-                Attempt::Success
+                self.metrics.reloaded_namespaces(Attempt::Success);
             }
-            Err(error) => {
-                let error = crate::telemetry::chain(&error);
-                tracing::warn!(error, "the new manifest of Namespaces cannot be used; the one before stays");
-                Attempt::Failure
-            }
-        };
-        self.stale.store(attempt == Attempt::Failure, Ordering::Relaxed);
-        self.metrics.reloaded_namespaces(attempt);
+            Err(error) => self.complain(seen, &error),
+        }
+    }
+
+    /// A large manifest takes long to read: with a mistake in it, not before it changes.
+    fn complain(&mut self, seen: Fingerprint, error: &Error) {
+        let content = (!error.may_pass()).then_some(seen);
+        let error = crate::telemetry::chain(error);
+        if self.last.failed(content, &error) {
+            tracing::warn!(error, "the new manifest of Namespaces cannot be used; the one before stays");
+            self.metrics.reloaded_namespaces(Attempt::Failure);
+        }
     }
 }
 
@@ -140,5 +148,32 @@ mod tests {
         file.reload();
         assert_eq!(note(), None);
         assert!(file.metrics.text().contains("boundtoken_namespaces_reloads_total{result=\"success\"} 1\n"));
+    }
+
+    #[tokio::test]
+    async fn a_read_error_that_passes_is_forgotten() {
+        let (_directory, mut file) = open(A);
+        let namespaces = file.namespaces();
+        let next = A.replace("name: a", "name: b");
+        fs::write(&file.path, &next).unwrap();
+        let seen = Fingerprint::of([file.path.as_path()]);
+        fs::remove_file(&file.path).unwrap();
+        file.load(seen);
+        assert!(opted_in(&namespaces, "a").await);
+        fs::write(&file.path, &next).unwrap();
+        file.reload();
+        assert!(opted_in(&namespaces, "b").await);
+    }
+
+    #[test]
+    fn a_manifest_with_a_mistake_is_read_once() {
+        let (_directory, mut file) = open(A);
+        fs::write(&file.path, "apiVersion: v1\nkind: Pod\n").unwrap();
+        let seen = Fingerprint::of([file.path.as_path()]);
+        file.reload();
+        assert!(!file.last.calls_for(seen));
+        fs::remove_file(&file.path).unwrap();
+        file.reload();
+        assert!(file.last.calls_for(Fingerprint::of([file.path.as_path()])));
     }
 }

@@ -18,29 +18,45 @@ type Check = Box<dyn Fn() -> Result<Option<&'static str>, String> + Send + Sync>
 
 /// What has to hold before Pods may depend on this replica.
 #[derive(Default)]
-pub struct Readiness(Vec<(&'static str, Check)>);
+pub struct Readiness(Vec<Entry>);
+
+struct Entry {
+    name: &'static str,
+    check: Check,
+    /// Whether `/livez` asks, too.
+    vital: bool,
+}
 
 impl Readiness {
     /// Adds a check; its error is shown to whoever asks `/readyz`.
     #[must_use]
     pub fn with(
+        self,
+        name: &'static str,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.with_check(name, move || check().map(|()| None))
+    }
+
+    /// Adds a check for `/livez`, too: once it fails, nothing but a restart helps.
+    #[must_use]
+    pub fn with_vital(
         mut self,
         name: &'static str,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, Box::new(move || check().map(|()| None))));
+        self.0.push(Entry { name, check: Box::new(move || check().map(|()| None)), vital: true });
         self
     }
 
     /// Adds what holds in any case, with what `/readyz?verbose` has to say about it.
     #[must_use]
     pub fn with_note(
-        mut self,
+        self,
         name: &'static str,
         note: impl Fn() -> Option<&'static str> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, Box::new(move || Ok(note()))));
-        self
+        self.with_check(name, move || Ok(note()))
     }
 
     /// Adds a check whose success may come with a note.
@@ -50,50 +66,68 @@ impl Readiness {
         name: &'static str,
         check: impl Fn() -> Result<Option<&'static str>, String> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, Box::new(check)));
+        self.0.push(Entry { name, check: Box::new(check), vital: false });
         self
     }
 
-    /// Each check on a line, as the API server's `/readyz?verbose` writes them.
-    fn report(&self) -> (bool, String) {
-        let mut ready = true;
-        let mut text = String::new();
-        for (name, check) in &self.0 {
-            let line = match check() {
-                Ok(None) => format!("[+]{name} ok"),
-                Ok(Some(note)) => format!("[+]{name} ok ({note})"),
-                Err(reason) => {
-                    ready = false;
-                    format!("[-]{name} failed: {reason}")
-                }
-            };
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{line}");
-        }
-        let _ = writeln!(text, "readyz check {}", if ready { "passed" } else { "failed" });
-        (ready, text)
+    /// What `/readyz` asks.
+    fn ready(&self) -> (bool, String) {
+        report("readyz", self.0.iter())
     }
+
+    /// What `/livez` asks.
+    fn live(&self) -> (bool, String) {
+        report("livez", self.0.iter().filter(|entry| entry.vital))
+    }
+}
+
+/// Each check on a line, as the API server's `/readyz?verbose` writes them.
+fn report<'e>(probe: &str, entries: impl Iterator<Item = &'e Entry>) -> (bool, String) {
+    let mut passed = true;
+    let mut text = String::new();
+    for Entry { name, check, .. } in entries {
+        let line = match check() {
+            Ok(None) => format!("[+]{name} ok"),
+            Ok(Some(note)) => format!("[+]{name} ok ({note})"),
+            Err(reason) => {
+                passed = false;
+                format!("[-]{name} failed: {reason}")
+            }
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "{probe} check {}", if passed { "passed" } else { "failed" });
+    (passed, text)
 }
 
 impl fmt::Debug for Readiness {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        formatter.debug_list().entries(self.0.iter().map(|entry| entry.name)).finish()
     }
 }
 
 /// The routes of the admin port.
 pub fn routes(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
+    let readiness = Arc::new(readiness);
     Router::new()
-        .route("/livez", get(async || "ok"))
-        .route("/readyz", get(readyz).with_state(Arc::new(readiness)))
+        .route("/livez", get(livez).with_state(Arc::clone(&readiness)))
+        .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(show_metrics).with_state(metrics))
         .fallback(async || (StatusCode::NOT_FOUND, "there is /livez, /readyz and /metrics\n"))
+}
+
+async fn livez(State(readiness): State<Arc<Readiness>>) -> Response {
+    match readiness.live() {
+        (false, text) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
+        (true, _) => "ok".into_response(),
+    }
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let verbose = query.split('&').any(|pair| pair.split('=').next() == Some("verbose"));
-    match readiness.report() {
+    match readiness.ready() {
         (false, text) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
         (true, text) if verbose => text.into_response(),
         (true, _) => "ok".into_response(),
@@ -112,6 +146,19 @@ mod tests {
     #[test]
     fn a_note_stands_behind_what_holds() {
         let readiness = Readiness::default().with_note("a", || Some("note")).with_note("b", || None);
-        assert_eq!(readiness.report(), (true, "[+]a ok (note)\n[+]b ok\nreadyz check passed\n".to_owned()));
+        assert_eq!(readiness.ready(), (true, "[+]a ok (note)\n[+]b ok\nreadyz check passed\n".to_owned()));
+    }
+
+    #[test]
+    fn what_a_restart_does_not_help_leaves_the_replica_alive() {
+        let failing = || Err("away".to_owned());
+        let readiness = Readiness::default().with("a", failing).with_vital("b", || Ok(()));
+        assert_eq!(
+            readiness.ready(),
+            (false, "[-]a failed: away\n[+]b ok\nreadyz check failed\n".to_owned())
+        );
+        assert_eq!(readiness.live(), (true, "[+]b ok\nlivez check passed\n".to_owned()));
+        let readiness = readiness.with_vital("c", failing);
+        assert_eq!(readiness.live(), (false, "[+]b ok\n[-]c failed: away\nlivez check failed\n".to_owned()));
     }
 }

@@ -76,7 +76,9 @@ impl LogArgs {
         let _ = registry.try_init();
     }
 
-    fn layer<S, W>(self, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+    /// What writes log lines, as the flags say.
+    #[must_use]
+    pub fn layer<S, W>(self, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: tracing::Subscriber + for<'l> tracing_subscriber::registry::LookupSpan<'l>,
         W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,

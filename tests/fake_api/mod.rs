@@ -107,6 +107,12 @@ impl FakeApi {
         self.state.lock().unwrap().objects.get(&kind).cloned()
     }
 
+    /// All that an object has ever been.
+    pub fn versions(&self, kind: Kind) -> Vec<Value> {
+        let state = self.state.lock().unwrap();
+        state.events.iter().filter(|(_, of, ..)| *of == kind).map(|(.., object)| object.clone()).collect()
+    }
+
     /// Writes by replicas that were carried out.
     pub fn writes(&self, kind: Kind) -> Vec<Instant> {
         let state = self.state.lock().unwrap();

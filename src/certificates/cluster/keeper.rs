@@ -1,5 +1,6 @@
 //! Keeps the certificates of the cluster: looks, decides, carries out one action, and looks again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,6 +48,19 @@ impl Place {
 /// What tells the time of day.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
+/// Whose sentence it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Source {
+    /// The watch of the Secret.
+    Secret,
+    /// The watch of the configuration.
+    Configuration,
+    /// What is to be done.
+    Plan,
+    /// What was tried.
+    Write,
+}
+
 /// The keeper of one replica.
 pub struct Keeper {
     replica: Replica,
@@ -64,9 +78,10 @@ pub struct Keeper {
     backoff: DefaultBackoff,
     /// No write before this moment: the last one failed, or there were too many.
     paused: Option<Instant>,
-    /// When a watch last failed.
-    blind: Option<Instant>,
-    told: String,
+    /// When something was last told.
+    troubled: Option<Instant>,
+    /// The last sentence of each, until everything is as it should be.
+    told: BTreeMap<Source, String>,
     metrics: Arc<Metrics>,
 }
 
@@ -97,8 +112,8 @@ impl Keeper {
             budget: Budget::default(),
             backoff: DefaultBackoff::default(),
             paused: None,
-            blind: None,
-            told: String::new(),
+            troubled: None,
+            told: BTreeMap::new(),
             metrics,
         }
     }
@@ -127,34 +142,33 @@ impl Keeper {
         loop {
             let pause = self.paused.unwrap_or_else(Instant::now);
             let (ripe, ripens) = (self.ripe.unwrap_or_else(Instant::now), self.ripe.is_some());
-            let change = tokio::select! {
+            let (source, change) = tokio::select! {
                 () = cancelled.cancelled() => return,
-                change = self.secret.next() => change,
-                change = self.configuration.next() => change,
-                _ = ticks.tick() => Change::Due,
+                change = self.secret.next() => (Source::Secret, change),
+                change = self.configuration.next() => (Source::Configuration, change),
+                _ = ticks.tick() => (Source::Plan, Change::Due),
                 () = tokio::time::sleep_until(pause), if self.paused.is_some() => {
                     self.paused = None;
-                    Change::Due
+                    (Source::Plan, Change::Due)
                 }
                 () = tokio::time::sleep_until(ripe), if ripens => {
                     self.ripe = None;
-                    Change::Due
+                    (Source::Plan, Change::Due)
                 }
             };
             tokio::select! {
                 () = cancelled.cancelled() => return,
-                () = self.take(change) => {}
+                () = self.take(source, change) => {}
             }
         }
     }
 
-    async fn take(&mut self, change: Change) {
+    async fn take(&mut self, source: Source, change: Change) {
         match change {
             Change::Changed | Change::Due => self.pass().await,
             Change::Same => {}
             Change::Failed(error) => {
-                self.blind = Some(Instant::now());
-                self.tell(format!("cannot watch: {error}"));
+                self.tell(source, format!("cannot watch: {error}"));
             }
         }
     }
@@ -228,7 +242,7 @@ impl Keeper {
                 let Some(stored) = self.replica.stored() else { return };
                 if let Err(pause) = self.budget.take(self.started.elapsed()) {
                     self.paused = Some(Instant::now() + pause);
-                    return self.tell(self.writer.complaint());
+                    return self.tell(Source::Plan, self.writer.complaint());
                 }
                 self.writer.write(change, stored, self.replica.memory()).await
             }
@@ -252,7 +266,7 @@ impl Keeper {
         self.metrics.rotated(Attempt::Failure);
         let pause = self.backoff.next().unwrap_or(self.settings.tick);
         self.paused = Some(Instant::now() + pause);
-        self.tell(crate::telemetry::chain(error));
+        self.tell(Source::Write, crate::telemetry::chain(error));
     }
 
     fn tell_waiting(&mut self, waiting: Waiting) {
@@ -260,8 +274,8 @@ impl Keeper {
             self.metrics.wrote(Written::Configuration, WriteResult::HeldBack);
         }
         match self.writer.advice(waiting) {
-            Some(advice) => self.tell(advice),
-            None if self.told.is_empty() || self.is_blind() => {}
+            Some(advice) => self.tell(Source::Plan, advice),
+            None if self.told.is_empty() || self.is_troubled() => {}
             None => {
                 tracing::info!("the certificates of the cluster are as they should be again");
                 self.told.clear();
@@ -269,16 +283,18 @@ impl Keeper {
         }
     }
 
-    /// Whether a watch may still be down: one that goes on says nothing before something changes.
-    fn is_blind(&self) -> bool {
-        self.blind.is_some_and(|failed| failed.elapsed() < LONGEST_PAUSE)
+    /// Whether it may not be over yet: a watch that goes on says nothing before something changes, and somebody
+    /// who fights writes again.
+    fn is_troubled(&self) -> bool {
+        self.troubled.is_some_and(|told| told.elapsed() < LONGEST_PAUSE)
     }
 
-    /// Once per sentence: everything is looked at again every minute.
-    fn tell(&mut self, sentence: String) {
-        if sentence != self.told {
+    /// Once per sentence, also if several have the same: everything is looked at again every minute.
+    fn tell(&mut self, source: Source, sentence: String) {
+        if !self.told.values().any(|told| *told == sentence) {
             tracing::warn!(reason = sentence, "the certificates of the cluster are not as they should be");
-            self.told = sentence;
         }
+        self.told.insert(source, sentence);
+        self.troubled = Some(Instant::now());
     }
 }

@@ -14,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::action::Old;
 use super::pem;
-use super::state::{Agreed, Certificate, Held, Leaf, Validity};
+use super::state::{Agreed, Certificate, Held, Leaf, Validity, has_key};
 use crate::certificates::authority::{Pem, can_sign, is_renewable};
 use crate::certificates::serving::Checked;
 use crate::certificates::{files, trust};
@@ -65,8 +65,10 @@ impl Stored {
             serving: None,
         };
         if held.authority.is_none() {
-            // Its key is gone, but what it signed is still served.
-            held.old.extend(pem::authorities(&value(object, "ca.crt").unwrap_or_default()));
+            // Its key is gone, but what it signed is still served: there is always room for it.
+            let lost = pem::authorities(&value(object, "ca.crt").unwrap_or_default());
+            held.old.retain(|one| !has_key(&lost, &one.key));
+            held.old.extend(lost);
         }
         let serving = pair(object, "tls");
         held.serving = serving.as_ref().map(|(_, checked)| leaf(checked, &held, known));
@@ -188,5 +190,38 @@ impl Patch {
         } else {
             json!({"metadata": metadata, "data": data})
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates::authority::new_authority;
+
+    #[test]
+    fn an_authority_that_lost_its_key_is_trusted_once() {
+        let [first, second] = [20_000, 20_001]
+            .map(|day| new_authority(OffsetDateTime::UNIX_EPOCH + Duration::days(day)).unwrap().certificate);
+        let mut object = DynamicObject::new("boundtoken", &super::super::views::secrets());
+        for (old, count) in
+            [(String::new(), 1), (first.clone(), 1), (second.clone(), 2), (second + &first, 2)]
+        {
+            object.data =
+                json!({"data": {"ca.crt": STANDARD.encode(&first), "old-ca.crt": STANDARD.encode(&old)}});
+            let held = Stored::read(&object, &[]).held;
+            assert!(held.authority.is_none());
+            assert_eq!(held.old.len(), count);
+            assert_eq!(held.old.last(), pem::authorities(first.as_bytes()).last());
+        }
+    }
+
+    #[test]
+    fn an_authority_that_lost_its_key_finds_room() {
+        let text = |day| new_authority(OffsetDateTime::UNIX_EPOCH + Duration::days(day)).unwrap().certificate;
+        let old: String = (0..16).map(|day| text(20_000 + day)).collect();
+        let mut object = DynamicObject::new("boundtoken", &super::super::views::secrets());
+        object.data =
+            json!({"data": {"ca.crt": STANDARD.encode(text(20_016)), "old-ca.crt": STANDARD.encode(old)}});
+        assert_eq!(Stored::read(&object, &[]).held.old.len(), 17);
     }
 }

@@ -7,16 +7,15 @@ use time::OffsetDateTime;
 use super::super::ServingCertificate;
 use super::{Directory, DirectoryError, Ensured};
 use crate::clock;
-use crate::files::Fingerprint;
+use crate::files::LastLook;
 use crate::telemetry::metrics::{Attempt, Metrics};
 
 /// `--tls-dir` of a running server: renews what is due, takes over what somebody else wrote.
 #[derive(Debug)]
 pub struct SelfMade {
     directory: Directory,
-    seen: Fingerprint,
+    last: LastLook,
     serving: Arc<ServingCertificate>,
-    complaint: String,
     metrics: Arc<Metrics>,
 }
 
@@ -30,6 +29,7 @@ impl SelfMade {
         metrics: Arc<Metrics>,
         now: OffsetDateTime,
     ) -> Result<Self, DirectoryError> {
+        let last = LastLook::loaded(directory.fingerprint());
         let ensured = directory.ensure(now)?;
         show_expiry(&metrics, &ensured);
         tracing::info!(
@@ -38,7 +38,7 @@ impl SelfMade {
             "serving a self-made certificate",
         );
         let serving = Arc::new(ServingCertificate::new(ensured.leaf));
-        Ok(Self { seen: directory.fingerprint(), directory, serving, complaint: String::new(), metrics })
+        Ok(Self { directory, last, serving, metrics })
     }
 
     /// What the listener serves.
@@ -50,18 +50,19 @@ impl SelfMade {
     /// Renews what is due, and serves what the directory holds now.
     pub fn reload(&mut self, now: OffsetDateTime) {
         let seen = self.directory.fingerprint();
-        if seen == self.seen && !self.serving.is_due(now) {
+        if !self.last.calls_for(seen) && !self.serving.is_due(now) {
             return;
         }
         match self.directory.ensure(now) {
-            Ok(ensured) => self.take_over(ensured),
+            Ok(ensured) => {
+                self.last = LastLook::loaded(seen);
+                self.take_over(ensured);
+            }
             Err(error) => self.complain(&error),
         }
-        self.seen = self.directory.fingerprint();
     }
 
-    fn take_over(&mut self, ensured: Ensured) {
-        self.complaint.clear();
+    fn take_over(&self, ensured: Ensured) {
         show_expiry(&self.metrics, &ensured);
         if self.serving.serves(&ensured.leaf) {
             return;
@@ -71,13 +72,12 @@ impl SelfMade {
         self.serving.swap(ensured.leaf);
     }
 
-    /// Once per complaint: the directory is looked at again every few seconds.
+    /// The directory is looked at again whatever the fault is: a clock may be put right, a disk have room.
     fn complain(&mut self, error: &DirectoryError) {
-        let complaint = crate::telemetry::chain(error);
-        if complaint != self.complaint {
-            tracing::warn!(error = complaint, "the certificate cannot be renewed; the one before stays");
+        let error = crate::telemetry::chain(error);
+        if self.last.failed(None, &error) {
+            tracing::warn!(error, "the certificate cannot be renewed; the one before stays");
             self.metrics.rotated(Attempt::Failure);
-            self.complaint = complaint;
         }
     }
 }
@@ -113,6 +113,34 @@ mod tests {
         files.reload(NOW + LEAF_LIFE * 2 / 3 + Duration::hours(1));
         assert!(!files.serving.serves(&first));
         assert_eq!(files.serving.check(NOW + LEAF_LIFE), Ok(()));
+    }
+
+    #[test]
+    fn a_certificate_that_is_too_young_is_served_once_the_clock_is_right() {
+        let (path, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut files = open(path.path());
+        let later = NOW + Duration::days(2);
+        let other = Directory::new(other.path().to_owned(), vec!["localhost".to_owned()]);
+        let young = other.ensure(later).unwrap().leaf;
+        for name in ["ca.crt", "ca.key", "tls.crt", "tls.key"] {
+            fs::copy(other.file(name), files.directory.file(name)).unwrap();
+        }
+        files.reload(NOW);
+        assert!(!files.serving.serves(&young));
+        files.reload(later);
+        assert!(files.serving.serves(&young));
+    }
+
+    #[test]
+    fn what_is_written_while_it_is_looked_at_is_looked_at_again() {
+        let path = tempfile::tempdir().unwrap();
+        let mut files = open(path.path());
+        let is_new = |files: &SelfMade| files.last.calls_for(files.directory.fingerprint());
+        assert!(is_new(&files));
+        files.reload(NOW);
+        assert!(!is_new(&files));
+        files.reload(NOW + LEAF_LIFE * 3 / 4);
+        assert!(is_new(&files));
     }
 
     #[test]

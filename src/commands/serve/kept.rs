@@ -7,6 +7,8 @@ use kube::Client;
 use super::shutdown::seconds;
 use crate::certificates::cluster::{Place, Settings};
 
+const DAY: u64 = 24 * 60 * 60;
+
 /// Where a cluster keeps the certificates.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Certificate in the cluster")]
@@ -54,9 +56,9 @@ struct LifeArgs {
     authority_life: Option<time::Duration>,
     #[arg(long, hide = true, env = "BOUNDTOKEN_SERVING_LIFE", value_parser = life)]
     serving_life: Option<time::Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_DWELL", value_parser = seconds)]
+    #[arg(long, hide = true, env = "BOUNDTOKEN_DWELL", value_parser = dwell)]
     dwell: Option<Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_TICK", value_parser = at_least_one)]
+    #[arg(long, hide = true, env = "BOUNDTOKEN_TICK", value_parser = tick)]
     tick: Option<Duration>,
 }
 
@@ -90,12 +92,18 @@ impl LifeArgs {
     }
 }
 
+/// At most ten years: the dates that follow from it have to exist.
 fn life(text: &str) -> Result<time::Duration, String> {
-    let life = seconds(text).map_err(|error| error.to_string())?;
+    let life = seconds(text, 1..=10 * 365 * DAY)?;
     life.try_into().map_err(|_| "is too long".to_owned())
 }
 
-fn at_least_one(text: &str) -> Result<Duration, String> {
-    let time = seconds(text).map_err(|error| error.to_string())?;
-    if time.is_zero() { Err("is no time at all".to_owned()) } else { Ok(time) }
+/// At most a day.
+fn dwell(text: &str) -> Result<Duration, String> {
+    seconds(text, 0..=DAY)
+}
+
+/// At most a day, but some time.
+fn tick(text: &str) -> Result<Duration, String> {
+    seconds(text, 1..=DAY)
 }

@@ -137,7 +137,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
 
 /// The listeners are bound before anybody can ask.
 fn ready(sources: Readiness, watchers: Watchers, draining: CancellationToken) -> Readiness {
-    sources.with("watchers", move || watchers.check()).with("shutdown", move || {
+    sources.with_vital("watchers", move || watchers.check()).with("shutdown", move || {
         if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
     })
 }
@@ -168,5 +168,48 @@ fn ended(end: End) -> Exit {
             tracing::warn!("a second signal ended the shutdown");
             Exit::Failed
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(watchers: Watchers, path: &str) -> (u16, String) {
+        let sources = Readiness::default().with("namespaces", || Err("the API server is away".to_owned()));
+        let readiness = ready(sources, watchers, CancellationToken::new());
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let answer = admin::routes(readiness, Arc::default()).oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watcher_that_ended_has_the_replica_restarted() {
+        let mut watchers = Watchers::default();
+        watchers.run("Namespaces", std::future::pending());
+        watchers.run("certificate", async { panic!("a defect") });
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let (status, body) = ask(watchers, "/livez").await;
+        assert_eq!(status, 503);
+        assert!(body.contains("changes of the certificate are no longer seen; restart"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_is_away_restarts_nobody() {
+        let watching = || {
+            let mut watchers = Watchers::default();
+            watchers.run("Namespaces", std::future::pending());
+            watchers
+        };
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(ask(watching(), "/readyz").await.0, 503);
+        assert_eq!(ask(watching(), "/livez").await, (200, "ok".to_owned()));
     }
 }

@@ -1,5 +1,6 @@
 //! How the server ends.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How the server ends.
@@ -13,7 +14,7 @@ pub(super) struct ShutdownArgs {
         env = "BOUNDTOKEN_SHUTDOWN_DELAY",
         hide_env_values = true,
         default_value = "15",
-        value_parser = seconds
+        value_parser = delay
     )]
     pub(super) shutdown_delay: Duration,
     /// Seconds from SIGTERM to the end, even if connections are open
@@ -23,14 +24,23 @@ pub(super) struct ShutdownArgs {
         env = "BOUNDTOKEN_SHUTDOWN_DEADLINE",
         hide_env_values = true,
         default_value = "110",
-        value_parser = seconds
+        value_parser = delay
     )]
     pub(super) shutdown_deadline: Duration,
 }
 
+/// At most an hour: nobody waits longer for a Pod to end.
+fn delay(text: &str) -> Result<Duration, String> {
+    seconds(text, 0..=3600)
+}
+
 /// Whole seconds, with or without the unit `s`.
-pub(super) fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
-    text.strip_suffix('s').unwrap_or(text).parse().map(Duration::from_secs)
+pub(super) fn seconds(text: &str, allowed: RangeInclusive<u64>) -> Result<Duration, String> {
+    let seconds = text.strip_suffix('s').unwrap_or(text).parse().ok();
+    let seconds = seconds.filter(|seconds| allowed.contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("{} to {} seconds are allowed", allowed.start(), allowed.end()))
 }
 
 /// Times that contradict each other.
