@@ -15,7 +15,8 @@
 //! files or in the cluster), [`cluster`] (the way to an API server), [`commands`] (one
 //! file or folder per command) and [`telemetry`] (logs, metrics).
 //! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
-//! read again when it changes) and [`clock`] (the one place that reads the time).
+//! read again when it changes), [`watchers`] (the tasks that do so) and [`clock`] (the one place that
+//! reads the time).
 
 pub mod admission;
 pub mod certificates;
@@ -29,3 +30,4 @@ pub mod pod;
 pub mod policy;
 pub mod server;
 pub mod telemetry;
+pub mod watchers;

@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::ClusterArgs;
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
-use crate::files::Watchers;
 use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::{address, bind};
@@ -25,6 +24,7 @@ use crate::server::tls as server_tls;
 use crate::server::{End, Server, signals};
 use crate::telemetry::logs::LogArgs;
 use crate::telemetry::metrics::Metrics;
+use crate::watchers::Watchers;
 
 use shutdown::ShutdownArgs;
 use source::Source;

@@ -9,13 +9,13 @@ use crate::cluster::Error as ClusterError;
 use crate::commands::CommandError;
 use crate::commands::cluster::{Cluster, ClusterArgs};
 use crate::commands::defaults::DefaultsArgs;
-use crate::files::Watchers;
 use crate::namespaces::file::NamespacesFile;
 use crate::namespaces::watched::Watched;
 use crate::namespaces::{Lookup, NamespaceStore, Namespaces};
 use crate::policy::Defaults;
 use crate::server::admin::Readiness;
 use crate::telemetry::metrics::Metrics;
+use crate::watchers::Watchers;
 
 /// Who knows the settings of Namespaces.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::certificates::cluster::Keeper;
 use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertificate};
 use crate::clock;
 use crate::commands::CommandError;
-use crate::files::Watchers;
 use crate::telemetry::metrics::Metrics;
+use crate::watchers::Watchers;
 
 /// Where the serving certificate comes from.
 #[derive(Debug, clap::Args)]
