@@ -50,6 +50,7 @@ golden! {
     several_mistakes_as_yaml: "preview -f mistakes.yaml -f shop.yaml -n shop -o yaml";
     guardrails: "preview -f guardrails.yaml";
     unquoted_values: "preview -f unquoted.yaml";
+    slips_in_keys: "preview -f slips.yaml";
     namespaces_that_did_not_opt_in: "preview -f untouched.yaml";
     patches: "preview -f shop.yaml -f list.yaml -o patch";
     colours: "preview -f shop.yaml -f mistakes.yaml --color always";

@@ -49,3 +49,23 @@ fn no_constant_of_time_is_a_bare_number() {
         }
     });
 }
+
+/// kustomize before 5.7 panics over several deletions in one file of patches, in kubectl 1.32, for one.
+#[test]
+fn a_patch_that_deletes_stands_alone() {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let mut deletions = 0;
+    for directory in fs::read_dir(manifests).expect("manifests").map(|entry| entry.expect("an entry").path())
+    {
+        for file in
+            fs::read_dir(&directory).into_iter().flatten().map(|entry| entry.expect("an entry").path())
+        {
+            let text = fs::read_to_string(&file).expect("a manifest");
+            if text.contains("\n$patch: delete\n") {
+                assert!(!text.contains("\n---\n"), "{} has several documents", file.display());
+                deletions += 1;
+            }
+        }
+    }
+    assert!(deletions >= 3, "only {deletions} deletions found");
+}

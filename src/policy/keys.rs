@@ -201,10 +201,20 @@ pub fn is_ours(name: &str) -> bool {
 /// The key that somebody meant who wrote its prefix nearly right: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
 #[must_use]
 pub fn meant(name: &str) -> Option<&'static str> {
-    let (domain, bare) = name.split_once('/')?;
-    let key = KEYS.iter().map(|entry| entry.name).find(|key| key.strip_prefix(PREFIX) == Some(bare))?;
-    let slip = !name.starts_with(PREFIX) && nearest(domain, [PREFIX.trim_end_matches('/')]).is_some();
-    slip.then_some(key)
+    KEYS.iter().map(|entry| entry.name).find(|key| is_slip_of_prefix(name, key))
+}
+
+/// Whether somebody meant [`OPT_IN_LABEL`] who wrote its prefix nearly right.
+#[must_use]
+pub fn is_slip_of_label(name: &str) -> bool {
+    is_slip_of_prefix(name, OPT_IN_LABEL)
+}
+
+fn is_slip_of_prefix(name: &str, key: &str) -> bool {
+    let Some((domain, bare)) = name.split_once('/') else { return false };
+    key.strip_prefix(PREFIX) == Some(bare)
+        && !name.starts_with(PREFIX)
+        && nearest(domain, [PREFIX.trim_end_matches('/')]).is_some()
 }
 
 impl Key {
@@ -251,6 +261,8 @@ mod tests {
             assert_eq!(meant(name), Some(expected), "{name}");
             assert!(is_ours(name), "{name}");
         }
+        assert!(is_slip_of_label("boundtoken.io/webhook") && !is_slip_of_label(OPT_IN_LABEL));
+        assert!(!is_slip_of_label("example.com/webhook") && !is_slip_of_label("boundtoken.io/ttl"));
         for name in [
             "ttl",
             "boundtoken.io/tll",

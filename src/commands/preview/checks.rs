@@ -32,7 +32,7 @@ pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
     let containers = object.value.pointer("/spec/template/spec/containers");
     if containers.is_some_and(Value::is_array) {
         let text = format_args!(
-            "{} of {} is no kind that preview knows; its Pods are not shown",
+            "{} of {} is no kind that preview knows; admission treats its Pods as others, but they are not shown",
             object.kind(),
             object.group()
         );

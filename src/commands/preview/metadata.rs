@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::report::{Report, Severity};
 use super::shape;
 use crate::manifest::{NoString, Object, Place};
-use crate::policy::keys::{OPT_IN_LABEL, PREFIX};
+use crate::policy::keys::{Key, OPT_IN_LABEL, OPT_IN_VALUE, is_ours, is_slip_of_label, meant};
 
 /// Where the metadata of an object stands.
 pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
@@ -67,13 +67,23 @@ fn faults_of_entries(object: &Object<'_>, metadata: &Pointer) -> impl Iterator<I
     })
 }
 
-/// Reports settings that are labels.
+/// Reports labels that are ours, or meant to be, but not the one that opts in.
 pub(super) fn check_labels(object: &Object<'_>, metadata: &Pointer, report: &mut Report) {
     for (key, place, _) in entries(object, metadata, "labels") {
-        if key.starts_with(PREFIX) && key != OPT_IN_LABEL {
-            let text = format_args!("{key}: a label has no effect; settings are annotations");
+        if key != OPT_IN_LABEL && (is_ours(key) || is_slip_of_label(key)) {
+            let text = format_args!("{key}: a label has no effect; {}", what_has(key, object));
             report.add(Severity::Warning, object, &place, text);
         }
+    }
+}
+
+/// What somebody meant with a label that has no effect.
+fn what_has(key: &str, object: &Object<'_>) -> String {
+    let is_setting = Key::from_name(key).is_some() || meant(key).is_some();
+    if object.is_core("Namespace") && !is_setting {
+        format!("the one that opts in is {OPT_IN_LABEL}: {OPT_IN_VALUE}")
+    } else {
+        "settings are annotations".to_owned()
     }
 }
 
