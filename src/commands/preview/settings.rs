@@ -51,7 +51,7 @@ fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, String> {
     if pod.is_mirror() {
         return Err("a mirror Pod stays as it is".to_owned());
     }
-    effective(pod.metadata.annotations.ours(), settings).map_err(|_| "those in sight are refused".to_owned())
+    effective(pod.metadata.annotations.ours(), settings).map_err(|_| "they are refused, see above".to_owned())
 }
 
 /// A lifetime as its author wrote it: 3607 s are no `1h7s` to anybody.
