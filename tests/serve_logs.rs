@@ -86,7 +86,7 @@ async fn a_log_line_has_a_bounded_length() {
     {
         let long = review.replace(
             &format!("\"{field}\":\"{value}\""),
-            &format!("\"{field}\":\"{}\"", "\u{e4}\\n".repeat(100_000)),
+            &format!("\"{field}\":\"{}\"", "\u{e4}\\n".repeat(if field == "uid" { 80 } else { 100_000 })),
         );
         assert!(long.len() > review.len());
         assert_eq!(client.post("/mutate", JSON, long).await.status, 200);

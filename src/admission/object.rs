@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use crate::pod::text::{Text, nullable, object};
 use crate::pod::view::PodSpec;
-use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, is_ours};
+use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, is_ours};
 
 /// What a request may be about.
 pub trait Object {
@@ -80,7 +80,8 @@ impl Namespace<'_> {
 
     /// What of the Namespace matters here, sorted.
     pub(super) fn settings(&self) -> (bool, Vec<(&str, &str)>) {
-        let mut annotations: Vec<_> = self.metadata.annotations.ours().collect();
+        let annotations = self.metadata.annotations.ours();
+        let mut annotations: Vec<_> = annotations.filter(|(key, _)| key.starts_with(PREFIX)).collect();
         annotations.sort_unstable();
         (self.is_opted_in(), annotations)
     }

@@ -153,8 +153,14 @@ fn read<'a, O: Deserialize<'a>>(body: &'a [u8]) -> Result<Request<'a, O>, BadRev
     if request.uid.as_str().is_empty() {
         return Err(BadReview::new("the request has no uid: an answer could not be told from another"));
     }
+    if request.uid.as_str().len() > MAX_UID {
+        return Err(BadReview::new("the uid of the request has more than 256 bytes"));
+    }
     Ok(request)
 }
+
+/// Longest uid: the answer repeats it, and that of an API server has 36 bytes.
+const MAX_UID: usize = 256;
 
 /// Most objects in a body: many more than in any Pod that runs. Each costs memory many times its text.
 const MAX_OBJECTS: usize = 100_000;

@@ -14,9 +14,11 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::limits::{ANSWER_FRAME_BYTES, BODY, BODY_BYTES, BUFFERED_BYTES, DRAINED_BYTES, SMALL_BODY_BYTES};
+use super::limits::{
+    ANSWER_FRAME_BYTES, BODY, BODY_BYTES, BUFFERED_BYTES, DRAINED_BYTES, MEMORY, SMALL_BODY_BYTES,
+};
 use super::refusal::Refusal;
 
 /// The memory that all large bodies share; small ones are not counted.
@@ -35,27 +37,34 @@ impl Default for Budget {
 
 impl Budget {
     /// The turn of a body to be parsed; a small one has it at once.
-    pub(super) async fn turn(&self, body: &Buffered) -> Option<SemaphorePermit<'_>> {
-        // Nobody closes this semaphore.
-        if body.memory.is_some() { self.parser.acquire().await.ok() } else { None }
+    pub(super) async fn turn(&self, body: &Buffered) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+        if body.memory.is_none() {
+            return Ok(None);
+        }
+        let turn = timeout(BODY, self.parser.acquire()).await;
+        // Neither late nor closed: nobody closes this semaphore.
+        turn.ok().and_then(Result::ok).map(Some).ok_or(Refusal::NoMemory)
     }
 
-    /// An answer that counts until the client has taken it, if it is large.
-    pub(super) async fn hold(&self, answer: Vec<u8>, deadline: Instant) -> Result<Body, Refusal> {
+    /// An answer that counts until it is written, if it is large. It never waits: it is in memory already.
+    pub(super) fn hold(&self, answer: Vec<u8>) -> Result<Body, Refusal> {
         if answer.len() <= SMALL_BODY_BYTES {
             return Ok(answer.into());
         }
-        let memory = self.reserve(answer.len(), deadline).await?;
+        let reserved = Arc::clone(&self.bytes).try_acquire_many_owned(permits(answer.len()));
+        let memory = reserved.map_err(|_| Refusal::NoMemory)?;
         Ok(Body::new(Held { rest: answer.into(), _memory: memory }))
     }
 
-    /// Waits for memory. All of a body at once: bodies that wait for each other's rest would wait forever.
-    async fn reserve(&self, bytes: usize, deadline: Instant) -> Result<OwnedSemaphorePermit, Refusal> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let reserved = timeout_at(deadline, Arc::clone(&self.bytes).acquire_many_owned(bytes)).await;
-        // Neither late nor closed: nobody closes this semaphore.
+    /// Waits for memory. Whoever has some waits for the rest as shortly: bodies may wait for each other.
+    async fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let reserved = timeout(MEMORY, Arc::clone(&self.bytes).acquire_many_owned(permits(bytes))).await;
         reserved.ok().and_then(Result::ok).ok_or(Refusal::NoMemory)
     }
+}
+
+fn permits(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// A body in memory, with what it holds of the budget.
@@ -102,13 +111,8 @@ pub(super) async fn read(request: Request, budget: &Budget) -> Result<Buffered, 
     let deadline = Instant::now() + BODY;
     let mut arriving = Arriving::new(request.into_body());
     within(deadline, arriving.read_beyond(SMALL_BODY_BYTES)).await?;
-    let mut memory = None;
-    if let Some(bytes) = arriving.wanted() {
-        memory = Some(budget.reserve(bytes, deadline).await?);
-        arriving.make_room(bytes);
-    }
-    within(deadline, arriving.read_beyond(DRAINED_BYTES)).await?;
-    Ok(Buffered { bytes: arriving.finish()?, memory })
+    within(deadline, arriving.read_rest(budget)).await?;
+    arriving.finish()
 }
 
 /// Asks a future twice before it is worth a timer: arming one wakes another thread.
@@ -154,11 +158,44 @@ struct Arriving {
     rest: BytesMut,
     size: usize,
     ended: bool,
+    /// What a large body holds of the budget.
+    memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Arriving {
     fn new(body: Body) -> Self {
-        Self { body, first: Bytes::new(), rest: BytesMut::new(), size: 0, ended: false }
+        Self { body, first: Bytes::new(), rest: BytesMut::new(), size: 0, ended: false, memory: None }
+    }
+
+    /// Reads the rest of a large body. What has arrived counts, not what was announced: that may never come.
+    async fn read_rest(&mut self, budget: &Budget) -> Result<(), Refusal> {
+        if self.ended {
+            return Ok(());
+        }
+        self.make_room();
+        let mut counted = 0;
+        while self.size <= DRAINED_BYTES {
+            self.count(self.size - counted, budget).await?;
+            counted = self.size;
+            if self.ended {
+                break;
+            }
+            self.read_beyond(counted).await?;
+        }
+        Ok(())
+    }
+
+    async fn count(&mut self, bytes: usize, budget: &Budget) -> Result<(), Refusal> {
+        if self.size > BODY_BYTES {
+            self.memory = None;
+            return Ok(());
+        }
+        let more = budget.reserve(bytes).await?;
+        match &mut self.memory {
+            Some(memory) => memory.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
     }
 
     /// Reads to the end of the body, or until it is larger than this.
@@ -188,24 +225,21 @@ impl Arriving {
         }
     }
 
-    /// Makes room for the whole body at once: growing would take up to twice its size.
-    fn make_room(&mut self, bytes: usize) {
-        self.rest.reserve(bytes.saturating_sub(self.rest.len()));
-    }
-
-    /// How much memory the whole body takes at most; `None` if it is already there.
-    fn wanted(&self) -> Option<usize> {
+    /// Makes room for the whole body at once: growing would take up to twice its size. Room that nothing is
+    /// written to takes no memory.
+    fn make_room(&mut self) {
         let rest = self.body.size_hint().upper().and_then(|rest| usize::try_from(rest).ok());
         let whole = rest.map_or(BODY_BYTES, |rest| self.size.saturating_add(rest).min(BODY_BYTES));
-        (!self.ended).then_some(whole)
+        self.rest.reserve(whole.saturating_sub(self.rest.len()));
     }
 
-    fn finish(self) -> Result<Bytes, Refusal> {
-        match self.size {
-            size if size > BODY_BYTES => Err(Refusal::TooLarge),
-            _ if self.rest.is_empty() => Ok(self.first),
-            _ => Ok(self.rest.freeze()),
-        }
+    fn finish(self) -> Result<Buffered, Refusal> {
+        let bytes = match self.size {
+            size if size > BODY_BYTES => return Err(Refusal::TooLarge),
+            _ if self.rest.is_empty() => self.first,
+            _ => self.rest.freeze(),
+        };
+        Ok(Buffered { bytes, memory: self.memory })
     }
 }
 
@@ -223,16 +257,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_body_waits_for_memory_as_long_as_for_its_bytes() {
+    async fn a_large_body_waits_a_second_for_memory() {
         let budget = Budget::default();
-        let all = budget.reserve(BUFFERED_BYTES, Instant::now()).await.unwrap();
+        let all = budget.reserve(BUFFERED_BYTES).await.unwrap();
         let began = Instant::now();
         assert!(matches!(read_pieces(&budget).await, Err(Refusal::NoMemory)));
-        assert_eq!(began.elapsed().as_secs(), BODY.as_secs());
+        assert_eq!(began.elapsed().as_secs(), MEMORY.as_secs());
         assert_eq!(read_size(SMALL_BODY_BYTES, &budget).await.unwrap(), SMALL_BODY_BYTES);
         drop(all);
         let body = read_pieces(&budget).await.unwrap();
-        assert_eq!(budget.bytes.available_permits(), BUFFERED_BYTES - BODY_BYTES);
+        assert_eq!(budget.bytes.available_permits(), BUFFERED_BYTES - 3 * SMALL_BODY_BYTES);
         drop(body);
         assert_eq!(budget.bytes.available_permits(), BUFFERED_BYTES);
     }

@@ -42,7 +42,10 @@ pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);
 /// A request's body. The API server takes objects of 3 MiB, as protobuf, which grow as JSON.
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// All bodies of requests and answers in memory together, without the small ones; a large one waits until it fits.
+/// How long a large body waits for memory. The API server waits 5 s for its answer, and asks again after a 503.
+pub const MEMORY: Duration = Duration::from_secs(1);
+
+/// All bodies of requests and answers in memory together, without the small ones.
 pub const BUFFERED_BYTES: usize = 4 * BODY_BYTES;
 
 /// A body that counts as small: nearly every Pod. It never waits for memory, so that nobody who

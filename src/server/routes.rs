@@ -12,7 +12,6 @@ use axum::routing::post;
 use tokio::time::Instant;
 
 use super::body::{self, Budget, Buffered};
-use super::limits::BODY;
 use super::refusal::Refusal;
 use crate::admission::{self, Object, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
@@ -72,7 +71,7 @@ async fn answer<S: NamespaceStore>(
         let body = body::read(request, budget).await?;
         let verdict = webhook.judge(question, body, budget, started).await?;
         let (mode, outcome) = (verdict.mode, verdict.outcome);
-        Ok(Answered { mode, outcome, body: budget.hold(verdict.into_body(), started + BODY).await? })
+        Ok(Answered { mode, outcome, body: budget.hold(verdict.into_body())? })
     };
     webhook.respond(answer.await, started)
 }
@@ -103,7 +102,7 @@ impl<S: NamespaceStore> Webhook<S> {
         let mut told = None;
         loop {
             let decision = {
-                let _turn = budget.turn(&body).await;
+                let _turn = budget.turn(&body).await?;
                 match question {
                     Question::Mutate => self.mutate(&body.bytes, told, started)?,
                     Question::Validate => Decision::Verdict(self.validate(&body.bytes, started)?),
