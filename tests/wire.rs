@@ -69,7 +69,7 @@ fn the_uid_is_echoed_whatever_it_holds() {
 
 #[test]
 fn an_answer_without_a_uid_is_never_given() {
-    for uid in [json!(""), Value::Null] {
+    for uid in [json!(""), Value::Null, "u".repeat(257).into()] {
         let mut review = review(&pod(&["app"]));
         review["request"]["uid"] = uid;
         assert!(send(&review.to_string()).is_err());
@@ -372,6 +372,12 @@ fn a_namespace_is_refused_for_what_this_request_changes_and_nothing_else() {
         check(enabled.clone(), json!({"boundtoken.dev/ttl": "1d", "team": "a"}), Some(bad.clone()));
     assert_eq!(unchanged["allowed"], true);
     assert!(unchanged["warnings"][0].as_str().unwrap().contains("BT003"), "{unchanged}");
+    let tidied = check(
+        enabled.clone(),
+        bad.clone(),
+        Some(json!({"boundtoken.dev/ttl": "1d", "bountoken.dev/ttl": "2h"})),
+    );
+    assert_eq!(tidied["allowed"], true, "what is only meant to be ours is nothing that this request changes");
     let not_opted_in = check(json!({}), bad, None);
     assert_eq!(not_opted_in["allowed"], true);
     assert!(not_opted_in["warnings"].to_string().contains("BT061"), "{not_opted_in}");
