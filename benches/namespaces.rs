@@ -120,11 +120,7 @@ async fn starts(plane: &ControlPlane, what: &str) -> bool {
 
 /// What a process holds now, and held at most, in MB.
 fn memory(serving: &Serving) -> [f64; 2] {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", serving.id())).unwrap();
-    ["VmRSS:", "VmHWM:"].map(|name| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0 / 1e6
-    })
+    ["VmRSS:", "VmHWM:"].map(|name| f64::from(serving.memory(name)) * 1024.0 / 1e6)
 }
 
 /// From each answer to a change of settings to that of the first Pod that has them.

@@ -140,9 +140,14 @@ impl Serving {
 
     /// The most memory that the process ever held, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
+        usize::try_from(self.memory("VmHWM:")).unwrap() * 1024
+    }
+
+    /// A line about memory in the status of the process, in KiB (`proc_pid_status(5)`).
+    pub(crate) fn memory(&self, name: &str) -> u32 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// The number of the process.
