@@ -4,7 +4,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// The time of day, in whole seconds as certificates count it.
-#[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
@@ -12,7 +11,6 @@ pub fn now() -> OffsetDateTime {
 }
 
 /// A moment as people and logs write it: `2026-11-22T19:00:00Z`.
-#[must_use]
 pub fn text(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }

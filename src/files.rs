@@ -73,7 +73,6 @@ pub struct Fingerprint(u64);
 
 impl Fingerprint {
     /// Reads the files. Take it before the content that it shall stand for: then no change is missed.
-    #[must_use]
     pub fn of<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
         let mut hasher = DefaultHasher::new();
         for path in paths {
@@ -94,13 +93,11 @@ pub struct LastLook {
 
 impl LastLook {
     /// Files with this fingerprint were loaded.
-    #[must_use]
     pub fn loaded(fingerprint: Fingerprint) -> Self {
         Self { done: Some(fingerprint), complaint: String::new() }
     }
 
     /// Whether files with this fingerprint are to be loaded.
-    #[must_use]
     pub fn calls_for(&self, fingerprint: Fingerprint) -> bool {
         self.done != Some(fingerprint)
     }

@@ -5,8 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Longest file, in lines.
+/// Longest file, in lines of code: neither blank lines nor comments count, nor unit tests at the bottom.
 const MAX_LINES: usize = 300;
+
+fn lines_of_code(text: &str) -> usize {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().map(str::trim);
+    code.filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("a directory") {
@@ -32,7 +37,7 @@ fn each_source(check: impl Fn(&str, &str)) {
 fn each_file_says_its_subject_first_and_stays_short() {
     each_source(|path, text| {
         assert!(text.starts_with("//! "), "{path} does not begin with its subject");
-        assert!(text.lines().count() <= MAX_LINES, "{path} is longer than {MAX_LINES} lines");
+        assert!(lines_of_code(text) <= MAX_LINES, "{path} has more than {MAX_LINES} lines of code");
     });
 }
 

@@ -7,7 +7,6 @@ use super::request::Request;
 use super::response::{AuditAnnotations, Outcome, Response, Verdict};
 
 /// Allows a request untouched: no Pod creation, or a Namespace that did not opt in.
-#[must_use]
 pub fn allow<O>(request: &Request<'_, O>) -> Verdict {
     Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()))
 }
@@ -15,7 +14,6 @@ pub fn allow<O>(request: &Request<'_, O>) -> Verdict {
 /// Decides about the creation of a Pod under the settings of its Namespace.
 ///
 /// Mirror Pods are allowed untouched: the ServiceAccount admission plugin keeps tokens out of them.
-#[must_use]
 pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Verdict {
     match request.object() {
         Some(pod) if !pod.is_mirror() => {

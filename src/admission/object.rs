@@ -45,7 +45,6 @@ pub struct Pod<'a> {
 
 impl Pod<'_> {
     /// Whether a kubelet made this Pod from a file.
-    #[must_use]
     pub fn is_mirror(&self) -> bool {
         self.metadata.annotations.get(MIRROR_POD).is_some()
     }
@@ -112,7 +111,6 @@ impl Entries<'_> {
     }
 
     /// The value of a key.
-    #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value.as_str())
     }

@@ -8,7 +8,6 @@ const IGNORED: &[u8] = b"managedFields";
 
 /// A body as text. An API server passes on raw what it keeps in `managedFields`, and that need not
 /// be UTF-8; as in its own decoder, U+FFFD takes the place of what cannot be read.
-#[must_use]
 pub fn readable(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(body)
 }

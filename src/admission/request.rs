@@ -92,19 +92,16 @@ impl<'a, O: Object + Deserialize<'a>> Request<'a, O> {
 
 impl<'a, O> Request<'a, O> {
     /// The uid that the answer echoes.
-    #[must_use]
     pub fn uid(&self) -> &str {
         self.uid.as_str()
     }
 
     /// The Namespace that the object is created in. That of the object itself may be empty.
-    #[must_use]
     pub fn namespace(&self) -> &str {
         self.namespace.as_str()
     }
 
     /// Name of the object, empty when it will be generated.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
@@ -122,14 +119,12 @@ impl<'a, O> Request<'a, O> {
 
 impl<O: Object> Request<'_, O> {
     /// Name of the object, or how it will begin, such as `web-7d4b9c-` for a Pod of a ReplicaSet.
-    #[must_use]
     pub fn name_or_prefix(&self) -> &str {
         let object = self.object().filter(|_| self.name().is_empty());
         object.map_or_else(|| self.name(), |object| object.metadata().generate_name.as_str())
     }
 
     /// The object, if the request is about one that matters; anything else is allowed untouched.
-    #[must_use]
     pub fn object(&self) -> Option<&O> {
         self.object.as_ref().filter(|_| self.concerns_object())
     }

@@ -34,7 +34,6 @@ pub enum Outcome {
 
 impl Outcome {
     /// The outcome as a word.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Patched => "patched",
@@ -75,7 +74,6 @@ impl Verdict {
     }
 
     /// The response as JSON.
-    #[must_use]
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }

@@ -13,7 +13,6 @@ use super::response::{Outcome, Response, Verdict};
 ///
 /// Mistakes are refused only where this very request makes them and the Namespace opts in; else
 /// they are warnings, so that nothing but our own keys is ever held up.
-#[must_use]
 pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) -> Verdict {
     let Some(namespace) = request.object() else { return allow(request) };
     let opted_in = namespace.is_opted_in();

@@ -100,7 +100,6 @@ pub fn renew_authority(
 }
 
 /// Whether [`renew_authority`] can renew it: whether it is one of ours.
-#[must_use]
 pub fn is_renewable(authority: &Pem) -> bool {
     let Ok(certificate) = CertificateDer::from_pem_slice(authority.certificate.as_bytes()) else {
         return false;
@@ -165,7 +164,6 @@ pub fn issue_valid(
 }
 
 /// Whether this is an authority that [`issue`] accepts.
-#[must_use]
 pub fn can_sign(authority: &Pem) -> bool {
     issuer(authority).is_ok()
 }

@@ -22,7 +22,6 @@ pub struct Facts {
 
 impl Facts {
     /// Reads a certificate; `None` when it is not one.
-    #[must_use]
     pub fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         let names = certificate.subject_alternative_name().ok().flatten();
@@ -37,19 +36,16 @@ impl Facts {
     }
 
     /// Whether the certificate is valid at this moment.
-    #[must_use]
     pub fn is_valid(&self, now: OffsetDateTime) -> bool {
         self.not_before <= now && now < self.not_after
     }
 
     /// Whether less than a third of the certificate's life is left.
-    #[must_use]
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
         (self.not_after - now) * 3 < self.not_after - self.not_before
     }
 
     /// Whether the certificate speaks for each of these names.
-    #[must_use]
     pub fn covers(&self, names: &[String]) -> bool {
         names.iter().all(|name| self.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
     }

@@ -97,7 +97,6 @@ fn pair(
 }
 
 /// Checks a pair that is in memory; `None` if it cannot be served. Its validity is not looked at.
-#[must_use]
 pub fn check(chain: Vec<CertificateDer<'static>>, pem: &super::Pem) -> Option<Checked> {
     let key = PrivateKeyDer::from_pem_slice(pem.key.as_bytes()).ok()?;
     pair(chain, key, Path::new("tls.crt"), Path::new("tls.key")).ok()
@@ -162,7 +161,6 @@ impl CertificateFiles {
     }
 
     /// What the listener serves.
-    #[must_use]
     pub fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.serving)
     }

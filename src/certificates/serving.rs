@@ -26,13 +26,11 @@ pub struct ServingCertificate(ArcSwapOption<Checked>);
 
 impl ServingCertificate {
     /// Starts with this certificate.
-    #[must_use]
     pub fn new(first: Checked) -> Self {
         Self(ArcSwapOption::from_pointee(first))
     }
 
     /// Starts without one: until there is one, handshakes fail.
-    #[must_use]
     pub fn absent() -> Self {
         Self(ArcSwapOption::empty())
     }
@@ -43,13 +41,11 @@ impl ServingCertificate {
     }
 
     /// Whether this is the certificate that is served.
-    #[must_use]
     pub fn serves(&self, other: &Checked) -> bool {
         self.0.load().as_ref().is_some_and(|served| served.key.cert == other.key.cert)
     }
 
     /// Whether less than a third of the certificate's life is left.
-    #[must_use]
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
         self.0.load().as_ref().is_none_or(|served| served.facts.is_due(now))
     }

@@ -22,7 +22,6 @@ enum Aud {
 }
 
 /// The audiences of a token; none if it is no JSON Web Token with such.
-#[must_use]
 pub fn audiences(token: &str) -> Vec<String> {
     match payload(token.trim()) {
         Some(Payload { aud: Aud::One(audience) }) => vec![audience],
@@ -32,7 +31,6 @@ pub fn audiences(token: &str) -> Vec<String> {
 }
 
 /// The audiences of the token in a file; none if it cannot be read.
-#[must_use]
 pub fn audiences_of(path: &Path) -> Vec<String> {
     let token = files::read(path).ok().and_then(|token| String::from_utf8(token).ok());
     token.as_deref().map(audiences).unwrap_or_default()

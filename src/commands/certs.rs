@@ -16,17 +16,10 @@ use crate::clock;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Directory of ca.crt, ca.key, tls.crt and tls.key
-    #[arg(long, value_name = "DIR", env = "BOUNDTOKEN_TLS_DIR", hide_env_values = true, default_value = ".")]
+    #[arg(long, value_name = "DIR", default_value = ".")]
     tls_dir: PathBuf,
     /// Names that the certificate speaks for, separated by commas
-    #[arg(
-        long,
-        value_name = "NAMES",
-        env = "BOUNDTOKEN_TLS_DNS",
-        hide_env_values = true,
-        value_delimiter = ',',
-        default_value = "boundtoken.boundtoken.svc"
-    )]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "boundtoken.boundtoken.svc")]
     tls_dns: Vec<String>,
 }
 

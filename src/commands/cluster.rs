@@ -11,10 +11,10 @@ use crate::cluster::{self, Error, token};
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
     /// Kubeconfig of the cluster; without it, KUBECONFIG, the cluster of this Pod, or ~/.kube/config
-    #[arg(long, value_name = "FILE", env = "BOUNDTOKEN_KUBECONFIG", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig
-    #[arg(long, value_name = "NAME", env = "BOUNDTOKEN_CONTEXT", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
 }
 
@@ -35,7 +35,6 @@ impl std::fmt::Debug for Cluster {
 
 impl ClusterArgs {
     /// Whether a flag says which one.
-    #[must_use]
     pub fn is_named(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some()
     }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use clap::{Arg, Command, CommandFactory, ValueEnum, ValueHint};
+use clap::{Arg, Command, ValueEnum, ValueHint};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, CommandError, Exit};
+use super::{CommandError, Exit};
 
 /// Write a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ impl Target {
 pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     match shell.shell() {
-        Some(shell) => generate(shell, &mut Cli::command(), "boundtoken", &mut script),
+        Some(shell) => generate(shell, &mut super::command(), "boundtoken", &mut script),
         None => script = kubectl().into_bytes(),
     }
     io::stdout().write_all(&script)?;
@@ -53,7 +53,7 @@ pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
 /// completed. It expects one candidate per line and a directive of cobra's at the end: `:4` offers no file
 /// names, `:0` does.
 fn kubectl() -> String {
-    let cli = Cli::command();
+    let cli = super::command();
     let commands: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();
     let values: String = cli.get_subcommands().map(|command| values(&cli, command)).collect();
     let words: String = cli.get_subcommands().map(|command| words(&cli, command)).collect();

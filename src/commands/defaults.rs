@@ -9,41 +9,16 @@ use crate::policy::{Defaults, InvalidDefault};
 #[command(next_help_heading = "Defaults of the cluster")]
 pub struct DefaultsArgs {
     /// Mode where none is set: replace, disable, add or off
-    #[arg(
-        long,
-        value_name = "MODE",
-        env = "BOUNDTOKEN_DEFAULT_MODE",
-        hide_env_values = true,
-        default_value = "replace"
-    )]
+    #[arg(long, value_name = "MODE", default_value = "replace")]
     default_mode: String,
     /// Audience where none is set; the empty string means the API server's own
-    #[arg(
-        long,
-        value_name = "AUDIENCE",
-        env = "BOUNDTOKEN_DEFAULT_AUDIENCE",
-        hide_env_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "AUDIENCE", default_value = "", hide_default_value = true)]
     default_audience: String,
     /// Lifetime where none is set, such as 1h or 7200
-    #[arg(
-        long,
-        value_name = "TTL",
-        env = "BOUNDTOKEN_DEFAULT_TTL",
-        hide_env_values = true,
-        default_value = "1h"
-    )]
+    #[arg(long, value_name = "TTL", default_value = "1h")]
     default_ttl: String,
     /// What the API server calls itself, separated by commas; in a Pod by default the audience of its token
-    #[arg(
-        long,
-        value_name = "AUDIENCES",
-        env = "BOUNDTOKEN_API_AUDIENCES",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "AUDIENCES", value_delimiter = ',')]
     api_audiences: Vec<String>,
 }
 

@@ -45,14 +45,7 @@ impl From<Exit> for ExitCode {
 #[command(name = "boundtoken", version, arg_required_else_help = true)]
 pub struct Cli {
     /// When to use colour; `NO_COLOR` is respected as well
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        env = "BOUNDTOKEN_COLOR",
-        hide_env_values = true,
-        default_value = "auto"
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
     #[command(subcommand)]
     command: Command,
@@ -91,7 +84,6 @@ impl Command {
 }
 
 /// Parses the command line of this process and runs it.
-#[must_use]
 pub fn main() -> Exit {
     let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
@@ -108,9 +100,26 @@ pub fn main() -> Exit {
     })
 }
 
+/// The command line, in which every flag `--some-name` can also be set by the variable `BOUNDTOKEN_SOME_NAME`.
+pub(super) fn command() -> clap::Command {
+    with_variables(Cli::command())
+}
+
+fn with_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(with_variable).mut_subcommands(with_variables)
+}
+
+/// The value stays out of `--help`: a variable may hold what others should not see.
+fn with_variable(flag: clap::Arg) -> clap::Arg {
+    match flag.get_long().map(|name| name.replace('-', "_").to_uppercase()) {
+        Some(name) => flag.env(format!("BOUNDTOKEN_{name}")).hide_env_values(true),
+        None => flag,
+    }
+}
+
 /// As a kubectl plugin the program is named as people call it.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
+    let mut command = command();
     if called_as_plugin(arguments.first()) {
         command = command.bin_name("kubectl boundtoken").no_binary_name(true);
         return Cli::from_arg_matches(&command.try_get_matches_from(arguments.into_iter().skip(1))?);
@@ -144,19 +153,20 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
-    fn every_flag_is_an_environment_variable_of_the_same_name() {
-        let root = Cli::command();
-        for command in std::iter::once(&root).chain(root.get_subcommands()) {
-            let flags = command.get_arguments().filter(|flag| flag.get_long().is_some());
-            for flag in flags.filter(|flag| !matches!(flag.get_id().as_str(), "help" | "version")) {
-                let name = flag.get_long().unwrap().replace('-', "_").to_uppercase();
-                let expected = format!("BOUNDTOKEN_{name}");
-                assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(expected.as_str()));
-            }
+    fn a_flag_is_also_an_environment_variable() {
+        let command = command();
+        let serve = command.find_subcommand("serve").unwrap();
+        for (command, flag, variable) in [
+            (&command, "color", "BOUNDTOKEN_COLOR"),
+            (serve, "max_connections", "BOUNDTOKEN_MAX_CONNECTIONS"),
+        ] {
+            let flag = command.get_arguments().find(|argument| argument.get_id() == flag).unwrap();
+            assert_eq!(flag.get_env().and_then(|name| name.to_str()), Some(variable));
+            assert!(flag.is_hide_env_values_set());
         }
     }
 

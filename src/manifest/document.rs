@@ -26,7 +26,6 @@ impl Document {
     }
 
     /// The line in the file where a value stands, counted from 1; that of its parent if it is absent.
-    #[must_use]
     pub fn line(&self, pointer: &Pointer) -> u64 {
         let mut node = &self.root;
         for token in pointer.tokens() {
@@ -39,7 +38,6 @@ impl Document {
     }
 
     /// A scalar as it is written in the file.
-    #[must_use]
     pub fn text(&self, pointer: &Pointer) -> Option<&str> {
         let node = pointer.tokens().try_fold(&self.root, |node, token| node.child(&token.decoded()))?;
         self.text.get(node.text.clone()?)

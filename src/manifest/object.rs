@@ -19,31 +19,26 @@ pub struct Object<'a> {
 
 impl<'a> Object<'a> {
     /// `kind`.
-    #[must_use]
     pub fn kind(&self) -> &'a str {
         self.type_meta.kind
     }
 
     /// The group in `apiVersion`; empty for the core group.
-    #[must_use]
     pub fn group(&self) -> &'a str {
         self.type_meta.group()
     }
 
     /// Whether this is an object of the core group and of this kind.
-    #[must_use]
     pub fn is_core(&self, kind: &str) -> bool {
         self.group().is_empty() && self.kind() == kind
     }
 
     /// The string at a pointer (RFC 6901) into the object.
-    #[must_use]
     pub fn text(&self, pointer: &str) -> Option<&'a str> {
         self.value.pointer(pointer)?.as_str()
     }
 
     /// The line in the file of something in the object.
-    #[must_use]
     pub fn line(&self, within: &Pointer) -> u64 {
         self.document.line(&self.pointer.concat(within))
     }

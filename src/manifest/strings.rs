@@ -19,7 +19,6 @@ pub enum NoString {
 
 impl NoString {
     /// What a value is, unless it can be an annotation.
-    #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         match value {
             Value::Null | Value::String(_) => None,
@@ -31,7 +30,6 @@ impl NoString {
     }
 
     /// What people call it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Boolean => "a boolean",
@@ -45,7 +43,6 @@ impl NoString {
     ///
     /// `written` is the value as it stands in the file (`0644` is no 420 once it is quoted), `read`
     /// what YAML makes of it, for a value that stands elsewhere.
-    #[must_use]
     pub fn sentence(self, place: Place, key: &str, written: Option<&str>, read: &str) -> String {
         let what = self.name();
         let written = written.filter(|text| !text.is_empty() && !text.starts_with('*')).unwrap_or(read);
@@ -73,7 +70,6 @@ pub enum Place {
 
 impl Place {
     /// The name of the field.
-    #[must_use]
     pub fn field(self) -> &'static str {
         match self {
             Self::Annotations => "annotations",

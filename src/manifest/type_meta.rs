@@ -33,13 +33,11 @@ impl<'a> TypeMeta<'a> {
     }
 
     /// The group; empty for the core group.
-    #[must_use]
     pub fn group(self) -> &'a str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
     /// Whether this is the type of a list.
-    #[must_use]
     pub fn is_list(self) -> bool {
         self.kind.ends_with("List")
     }

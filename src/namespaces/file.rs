@@ -38,7 +38,6 @@ impl NamespacesFile {
     }
 
     /// What requests look up.
-    #[must_use]
     pub fn namespaces(&self) -> Arc<Namespaces> {
         Arc::clone(&self.namespaces)
     }

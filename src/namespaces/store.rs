@@ -27,7 +27,6 @@ impl Default for Namespaces {
 
 impl Namespaces {
     /// Starts with these.
-    #[must_use]
     pub fn new(first: SettingsByName) -> Self {
         let namespaces = Self::default();
         namespaces.replace(first);
@@ -58,7 +57,6 @@ impl Namespaces {
     }
 
     /// The settings of a Namespace, if it is among these.
-    #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<NamespaceSettings>> {
         self.0.get(place(name))?.load().get(name).cloned()
     }

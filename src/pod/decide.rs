@@ -47,7 +47,6 @@ pub struct Projection<'p> {
 }
 
 /// Compares a plan with a Pod; without a plan the Pod stays as it is and is only looked at.
-#[must_use]
 pub fn decide<'p>(spec: &'p PodSpec<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Decision<'p> {
     let mut draft = Draft::new(spec, plan, api);
     draft.disable_automount();

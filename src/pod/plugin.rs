@@ -28,7 +28,6 @@ pub struct ServiceAccount {
 
 impl ServiceAccount {
     /// Reads a ServiceAccount object; what it does not say is left out.
-    #[must_use]
     pub fn from_object(object: &Value) -> Self {
         let secrets = object.get("imagePullSecrets").and_then(Value::as_array).into_iter().flatten();
         Self {
@@ -41,7 +40,6 @@ impl ServiceAccount {
 }
 
 /// The name of the Pod's ServiceAccount; `serviceAccount` is the deprecated alias of the field.
-#[must_use]
 pub fn service_account_name(pod: &Value) -> &str {
     ["/spec/serviceAccountName", "/spec/serviceAccount"]
         .iter()

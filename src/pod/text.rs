@@ -15,7 +15,6 @@ pub struct Text<'a>(Cow<'a, str>);
 
 impl Text<'_> {
     /// The string.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -32,7 +32,6 @@ impl Audience {
     pub const MAX_BYTES: usize = 1024;
 
     /// The audience as it stands in `serviceAccountToken.audience`; `None` is the API server's own.
-    #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::ApiServer => None,
@@ -47,19 +46,16 @@ pub struct ApiAudiences(Vec<String>);
 
 impl ApiAudiences {
     /// Takes the names that the API server answers to (`--api-audiences` of kube-apiserver).
-    #[must_use]
     pub fn new(names: Vec<String>) -> Self {
         Self(names)
     }
 
     /// Whether `audience` means the API server: absent, empty, or one of its names.
-    #[must_use]
     pub fn contains(&self, audience: Option<&str>) -> bool {
         audience.is_none_or(|name| name.is_empty() || self.0.iter().any(|own| own == name))
     }
 
     /// The names, in the order given.
-    #[must_use]
     pub fn names(&self) -> &[String] {
         &self.0
     }
@@ -92,14 +88,12 @@ impl Ttl {
     pub const YEAR_LONG_REQUEST: Self = Self(3607);
 
     /// Takes a whole number of seconds from 600 to 2^32; anything else is `None`.
-    #[must_use]
     pub fn from_seconds(seconds: u64) -> Option<Self> {
         let ttl = Self(seconds);
         (Self::MIN..=Self::MAX).contains(&ttl).then_some(ttl)
     }
 
     /// The lifetime in seconds.
-    #[must_use]
     pub fn seconds(self) -> u64 {
         self.0
     }
@@ -120,7 +114,6 @@ impl fmt::Display for Ttl {
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Whether a `serviceAccountToken` source with these fields yields a token that lives up to a year.
-#[must_use]
 pub fn is_year_long(audience: Option<&str>, seconds: u64, api: &ApiAudiences) -> bool {
     seconds == Ttl::YEAR_LONG_REQUEST.seconds() && api.contains(audience)
 }
@@ -136,7 +129,6 @@ pub struct TokenPath {
 
 impl TokenPath {
     /// Whether this is the file of the default token.
-    #[must_use]
     pub fn is_default(&self) -> bool {
         *self.directory == *DEFAULT_DIRECTORY && *self.file == *DEFAULT_FILE
     }
@@ -162,7 +154,6 @@ pub enum Containers {
 
 impl Containers {
     /// Whether the container of this name holds the token.
-    #[must_use]
     pub fn include(&self, name: &str) -> bool {
         match self {
             Self::All => true,
@@ -172,7 +163,6 @@ impl Containers {
     }
 
     /// Whether there is surely no container that both lists include.
-    #[must_use]
     pub fn is_disjoint(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Only(names), list) | (list, Self::Only(names)) => {
@@ -183,7 +173,6 @@ impl Containers {
     }
 
     /// The names that the list spells out.
-    #[must_use]
     pub fn names(&self) -> &[Box<str>] {
         match self {
             Self::All => &[],
@@ -195,7 +184,6 @@ impl Containers {
 /// A path without repeated or trailing slashes and without `.` segments.
 ///
 /// Lexical only: what a symlink in the image means is unknown here.
-#[must_use]
 pub fn normalised(path: &str) -> String {
     let mut clean = String::with_capacity(path.len());
     for segment in segments(path) {
@@ -206,7 +194,6 @@ pub fn normalised(path: &str) -> String {
 }
 
 /// Whether two mount paths are the same when normalised.
-#[must_use]
 pub fn is_same_directory(one: &str, other: &str) -> bool {
     one == other || (is_untidy(one) || is_untidy(other)) && segments(one).eq(segments(other))
 }
@@ -227,7 +214,6 @@ fn has_dot(relative: &str) -> bool {
 }
 
 /// Whether a mount path is inside a directory, and not the directory itself.
-#[must_use]
 pub fn is_below(path: &str, directory: &str) -> bool {
     let mut inner = segments(path);
     segments(directory).all(|segment| inner.next() == Some(segment)) && inner.next().is_some()

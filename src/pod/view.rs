@@ -40,7 +40,6 @@ const CONTAINERS: &Pointer = Pointer::from_static("/spec/containers");
 
 impl PodSpec<'_> {
     /// The name of the service account; the ServiceAccount admission plugin fills in `default`.
-    #[must_use]
     pub fn service_account(&self) -> &str {
         match self.service_account_name.as_str() {
             "" => "default",
@@ -74,7 +73,6 @@ pub struct Volume<'a> {
 
 impl Volume<'_> {
     /// The sources of a projected volume; none for another kind of volume.
-    #[must_use]
     pub fn sources(&self) -> &[VolumeProjection<'_>] {
         self.projected.as_ref().and_then(|projected| projected.sources.as_deref()).unwrap_or_default()
     }
@@ -147,14 +145,12 @@ pub struct ServiceAccountTokenProjection<'a> {
 
 impl ServiceAccountTokenProjection<'_> {
     /// The audience, if it is not empty.
-    #[must_use]
     pub fn audience(&self) -> Option<&str> {
         self.audience.as_ref().map(Text::as_str).filter(|audience| !audience.is_empty())
     }
 
     /// The lifetime that is asked for, in seconds; 3600 when the field is absent
     /// (`SetDefaults_ServiceAccountTokenProjection` in `pkg/apis/core/v1/defaults.go`).
-    #[must_use]
     pub fn seconds(&self) -> u64 {
         match self.expiration_seconds {
             Some(seconds) => u64::try_from(seconds).unwrap_or(0),
@@ -163,7 +159,6 @@ impl ServiceAccountTokenProjection<'_> {
     }
 
     /// Whether the token would live up to a year.
-    #[must_use]
     pub fn is_year_long(&self, api: &ApiAudiences) -> bool {
         is_year_long(self.audience(), self.seconds(), api)
     }
@@ -189,7 +184,6 @@ pub struct Container<'a> {
 
 impl Container<'_> {
     /// The mounts.
-    #[must_use]
     pub fn mounts(&self) -> &[VolumeMount<'_>] {
         self.volume_mounts.as_deref().unwrap_or_default()
     }
@@ -228,13 +222,11 @@ pub struct VolumeMount<'a> {
 
 impl VolumeMount<'_> {
     /// Whether the mount is at this normalised directory.
-    #[must_use]
     pub fn is_at(&self, directory: &str) -> bool {
         is_same_directory(self.mount_path.as_str(), directory)
     }
 
     /// Whether a single file or subdirectory is mounted, which the kubelet never refreshes.
-    #[must_use]
     pub fn has_sub_path(&self) -> bool {
         !self.sub_path.as_str().is_empty() || !self.sub_path_expr.as_str().is_empty()
     }

@@ -63,7 +63,6 @@ pub struct ConfiguredToken {
 }
 
 /// Judges a Pod, by its annotations and its spec, under the settings of its Namespace.
-#[must_use]
 pub fn judge<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     spec: &PodSpec<'_>,

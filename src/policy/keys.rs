@@ -193,19 +193,16 @@ pub const KEYS: [Entry; 12] = [
 ];
 
 /// Whether a key is ours, or meant to be.
-#[must_use]
 pub fn is_ours(name: &str) -> bool {
     name.starts_with(PREFIX) || meant(name).is_some()
 }
 
 /// The key that somebody meant who wrote its prefix nearly right: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
-#[must_use]
 pub fn meant(name: &str) -> Option<&'static str> {
     KEYS.iter().map(|entry| entry.name).find(|key| is_slip_of_prefix(name, key))
 }
 
 /// Whether somebody meant [`OPT_IN_LABEL`] who wrote its prefix nearly right.
-#[must_use]
 pub fn is_slip_of_label(name: &str) -> bool {
     is_slip_of_prefix(name, OPT_IN_LABEL)
 }
@@ -219,19 +216,16 @@ fn is_slip_of_prefix(name: &str, key: &str) -> bool {
 
 impl Key {
     /// The key whose full name this is.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         KEYS.iter().find(|entry| entry.name == name).map(|entry| entry.key)
     }
 
     /// The full name, such as `boundtoken.dev/ttl`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         self.entry().map_or(PREFIX, |entry| entry.name)
     }
 
     /// Where the key may stand.
-    #[must_use]
     pub fn scope(self) -> Scope {
         self.entry().map_or(Scope::Namespace, |entry| entry.scope)
     }

@@ -42,7 +42,6 @@ pub enum Field {
 
 impl Field {
     /// The field as a path, as `details.causes[].field` wants it.
-    #[must_use]
     pub fn path(self) -> String {
         match self {
             Self::Annotation(key) => format!("metadata.annotations[{key}]"),
@@ -89,13 +88,11 @@ impl Mistake {
     }
 
     /// Whether this is a guardrail that somebody set, and not a mistake.
-    #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.code.severity() == Severity::Forbidden
     }
 
     /// The sentence with its code, for a place that names the field already.
-    #[must_use]
     pub fn message(&self) -> String {
         format!("{} ({})", self.text, self.code)
     }
@@ -131,7 +128,6 @@ impl Fault {
 }
 
 /// A value in quotes: shortened, and with every character escaped that a terminal would not print.
-#[must_use]
 pub fn quote(value: &str) -> String {
     match printable(value, MAX_QUOTED) {
         (shown, true) => format!("\"{shown}\""),

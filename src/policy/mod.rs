@@ -52,7 +52,6 @@ impl Mode {
     pub const ALL: [Self; 4] = [Self::Replace, Self::Disable, Self::Add, Self::Off];
 
     /// The word that stands for the mode.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Add => "add",

@@ -30,7 +30,6 @@ pub struct NamespaceSettings {
 
 impl NamespaceSettings {
     /// Parses the annotations of a Namespace; keys without our prefix are passed over.
-    #[must_use]
     pub fn parse<'a>(
         name: &str,
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -55,19 +54,16 @@ impl NamespaceSettings {
     }
 
     /// Every mistake in the annotations.
-    #[must_use]
     pub fn mistakes(&self) -> &[Mistake] {
         self.compiled.as_ref().err().map_or(&[], Vec::as_slice)
     }
 
     /// Whether Pods are allowed as they are, whatever the settings say.
-    #[must_use]
     pub fn is_dry_run(&self) -> bool {
         self.guardrails.dry_run
     }
 
     /// Warnings about the annotations themselves.
-    #[must_use]
     pub fn warnings(&self, opted_in: bool) -> Vec<String> {
         let mut warnings = Warnings::default();
         for name in &self.settings.unknown {

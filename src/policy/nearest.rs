@@ -5,7 +5,6 @@
 const MAX_CHARS: usize = 64;
 
 /// The candidate with the fewest edits from `text`, if they are few enough to be a slip.
-#[must_use]
 pub fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let text: Vec<char> = text.chars().take(MAX_CHARS + 1).flat_map(char::to_lowercase).collect();
     if text.len() > MAX_CHARS {

@@ -153,7 +153,6 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A mistake as a warning, for a place where nothing is refused.
-#[must_use]
 pub fn warning(mistake: &Mistake) -> String {
     fitted(mistake.code, &format!("{}: {}", mistake.field, mistake.text))
 }

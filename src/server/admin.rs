@@ -29,7 +29,6 @@ struct Entry {
 
 impl Readiness {
     /// Adds a check; its error is shown to whoever asks `/readyz`.
-    #[must_use]
     pub fn with(
         self,
         name: &'static str,
@@ -39,7 +38,6 @@ impl Readiness {
     }
 
     /// Adds a check for `/livez`, too: once it fails, nothing but a restart helps.
-    #[must_use]
     pub fn with_vital(
         mut self,
         name: &'static str,
@@ -50,7 +48,6 @@ impl Readiness {
     }
 
     /// Adds what holds in any case, with what `/readyz?verbose` has to say about it.
-    #[must_use]
     pub fn with_note(
         self,
         name: &'static str,
@@ -60,7 +57,6 @@ impl Readiness {
     }
 
     /// Adds a check whose success may come with a note.
-    #[must_use]
     pub fn with_check(
         mut self,
         name: &'static str,

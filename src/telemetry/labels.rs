@@ -16,7 +16,6 @@ pub enum Answer {
 
 impl Answer {
     /// The value of the label `outcome`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad-request",
@@ -38,7 +37,6 @@ pub enum LookupResult {
 }
 
 /// The mode of a request as the value of the label `mode`.
-#[must_use]
 pub fn mode_name(mode: Option<Mode>) -> &'static str {
     mode.map_or("none", Mode::as_str)
 }
@@ -63,7 +61,6 @@ pub enum Written {
 
 impl Written {
     /// The value of the label `object`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "secret",
@@ -87,7 +84,6 @@ pub enum WriteResult {
 
 impl WriteResult {
     /// The value of the label `result`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",

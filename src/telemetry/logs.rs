@@ -32,20 +32,12 @@ pub struct LogArgs {
     #[arg(
         long,
         value_name = "LEVEL",
-        env = "BOUNDTOKEN_LOG_LEVEL",
-        hide_env_values = true,
         default_value = "info",
         value_parser = levels
     )]
     log_level: Targets,
     /// How log lines are written
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "BOUNDTOKEN_LOG_FORMAT",
-        hide_env_values = true,
-        default_value = "text"
-    )]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
 
@@ -77,7 +69,6 @@ impl LogArgs {
     }
 
     /// What writes log lines, as the flags say.
-    #[must_use]
     pub fn layer<S, W>(self, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: tracing::Subscriber + for<'l> tracing_subscriber::registry::LookupSpan<'l>,

@@ -91,7 +91,6 @@ impl Metrics {
     }
 
     /// Counts a connection, and as open until the guard is dropped.
-    #[must_use]
     pub fn connected(&self) -> Connected {
         self.connections_opened.inc();
         self.connections.inc();
@@ -150,7 +149,6 @@ impl Metrics {
     }
 
     /// Everything, in the text format of `OpenMetrics`.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.

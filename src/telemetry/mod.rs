@@ -1,6 +1,7 @@
 //! Logs and metrics.
 
 mod age;
+pub mod incident;
 pub mod labels;
 pub mod logs;
 pub mod metrics;
@@ -12,7 +13,6 @@ use std::error::Error;
 const MAX_MESSAGE: usize = 300;
 
 /// An error with its sources, as one line. Some errors name their source themselves: once is enough.
-#[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     if let Some(kube::Error::Api(status)) = error.downcast_ref() {
         // Its own words hold the whole answer, twice.

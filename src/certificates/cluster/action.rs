@@ -98,7 +98,6 @@ pub struct Old {
 
 impl Old {
     /// What the Secret holds of them.
-    #[must_use]
     pub fn of(held: &Held) -> Self {
         Self { authorities: held.old.clone(), until: held.old_until }
     }
@@ -106,7 +105,6 @@ impl Old {
 
 impl Change {
     /// The change in a word, for logs.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",

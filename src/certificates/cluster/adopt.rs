@@ -25,7 +25,6 @@ impl Trusted {
     }
 
     /// How long the authority of a certificate has been trusted.
-    #[must_use]
     pub fn since(&self, leaf: &Leaf, now: Duration) -> Duration {
         let since = leaf.issuer.as_ref().and_then(|issuer| self.0.get(issuer));
         since.map_or(Duration::ZERO, |since| now.saturating_sub(*since))
@@ -54,7 +53,6 @@ pub struct Choice<'a> {
 /// A certificate under another authority is served only after API servers have had time to learn of
 /// that authority, unless they do not trust what is served now anyway. That it has expired by the clock
 /// of this machine is no reason: that clock may be ahead.
-#[must_use]
 pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
     let Choice { serving, candidate, names, configuration, trusted_for, dwell } = *choice;
     let Some(serving) = serving else { return true };

@@ -24,7 +24,6 @@ pub struct Published {
 impl Published {
     /// Reads the configuration. A webhook is ours if it calls our Service, or a URL at one of our names;
     /// `namespace_uid` is that of our own.
-    #[must_use]
     pub fn read(object: &DynamicObject, place: &Place, namespace_uid: &str) -> Self {
         let webhooks = object.data.get("webhooks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let ours = webhooks.iter().enumerate().filter(|(_, webhook)| is_ours(webhook, place));
@@ -52,7 +51,6 @@ impl Published {
     ///
     /// The version is written rather than tested: the API server then answers 409 if it is no longer
     /// the latest, while a test that fails is a 422 like any mistake.
-    #[must_use]
     pub fn patch(&self, bundle: &[Certificate], place: &Place, uid: &str) -> Value {
         let mut operations = vec![
             json!({"op": "replace", "path": "/metadata/resourceVersion", "value": self.resource_version}),

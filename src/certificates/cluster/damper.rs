@@ -74,7 +74,6 @@ impl Damper {
     }
 
     /// Until when the configuration may not be written, if it may not be written now.
-    #[must_use]
     pub fn held_until(&self, now: Duration) -> Option<Duration> {
         let until = self.right.filter(|_| self.damped)?.saturating_add(PAUSE);
         (now < until).then_some(until)

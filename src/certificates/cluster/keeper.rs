@@ -39,7 +39,6 @@ pub struct Place {
 
 impl Place {
     /// The name under which API servers verify a webhook that is a Service.
-    #[must_use]
     pub fn service_name(service: &str, namespace: &str) -> String {
         format!("{service}.{namespace}.svc")
     }
@@ -93,7 +92,6 @@ impl fmt::Debug for Keeper {
 
 impl Keeper {
     /// Prepares a keeper; it does nothing before [`Keeper::run`].
-    #[must_use]
     pub fn new(client: Client, place: Place, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let client = patient(client);
         let secrets = Api::namespaced_with(client.clone(), &place.namespace, &views::secrets());
@@ -119,13 +117,11 @@ impl Keeper {
     }
 
     /// Takes another clock than that of the machine.
-    #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
     /// What the listener serves; handshakes fail until there is something.
-    #[must_use]
     pub fn serving(&self) -> Arc<ServingCertificate> {
         self.replica.serving()
     }

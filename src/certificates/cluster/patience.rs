@@ -15,7 +15,6 @@ use tower::BoxError;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The client, with [`PATIENCE`] for each answer; of a watch for its head.
-#[must_use]
 pub fn patient(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {

@@ -11,7 +11,6 @@ use super::schedule::{Settings, add};
 use super::state::{Agreed, Certificate, Held, Leaf, Live, State, Validity, has_key};
 
 /// Decides. `clock` is the wall clock of this machine, which may be wrong.
-#[must_use]
 pub fn plan(state: &State<'_>, settings: &Settings, clock: OffsetDateTime) -> Action {
     let Some(held) = state.secret else { return bundle::without_secret(state) };
     let pass = Pass { state, settings, held, clock, now: held.latest(clock) };

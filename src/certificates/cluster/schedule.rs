@@ -37,7 +37,6 @@ impl Default for Settings {
 
 impl Settings {
     /// How many ticks of agreement make a dwell time.
-    #[must_use]
     pub fn dwell_ticks(&self) -> u32 {
         let ticks = self.dwell.as_nanos().div_ceil(self.tick.as_nanos().max(1));
         u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
@@ -47,7 +46,6 @@ impl Settings {
     ///
     /// It begins before the API server last wrote the Secret and ends after, whatever the clock of
     /// this machine says.
-    #[must_use]
     pub fn new_authority(&self, held: &Held, clock: OffsetDateTime) -> Validity {
         Validity {
             not_before: add(held.earliest(clock), -self.backdated),
@@ -56,7 +54,6 @@ impl Settings {
     }
 
     /// The validity of a renewed authority: its beginning stays, its end only moves on.
-    #[must_use]
     pub fn renewed(&self, authority: &Certificate, now: OffsetDateTime) -> Validity {
         let Validity { not_before, not_after } = authority.validity;
         Validity { not_before, not_after: not_after.max(add(now, self.authority_life)) }
@@ -64,7 +61,6 @@ impl Settings {
 
     /// The validity of a serving certificate: from the beginning of its authority, so that no clock
     /// calls it too young, and never beyond the end of its authority.
-    #[must_use]
     pub fn under(&self, authority: Validity, now: OffsetDateTime) -> Validity {
         let not_after = authority.not_after.min(add(now, self.serving_life));
         Validity { not_before: authority.not_before, not_after }
@@ -72,7 +68,6 @@ impl Settings {
 
     /// Whether an authority is to be renewed: a third of its life is left, or too little for a
     /// serving certificate that lives its whole life.
-    #[must_use]
     pub fn is_authority_due(&self, authority: &Certificate, now: OffsetDateTime) -> bool {
         let margin = (self.authority_life / 3_i32).max(self.serving_life);
         let early = jitter(&authority.der, self.authority_life / 20_i32);
@@ -80,7 +75,6 @@ impl Settings {
     }
 
     /// Whether a serving certificate is to be renewed: a third of its life is left.
-    #[must_use]
     pub fn is_serving_due(&self, leaf: &Leaf, now: OffsetDateTime) -> bool {
         let early = jitter(&leaf.der, self.serving_life / 10_i32);
         leaf.validity.not_after < add(now, self.serving_life / 3_i32 + early)
@@ -88,7 +82,6 @@ impl Settings {
 }
 
 /// A moment further on; the end of time if there is no such moment.
-#[must_use]
 pub fn add(moment: OffsetDateTime, life: Life) -> OffsetDateTime {
     moment.saturating_add(life)
 }

@@ -48,7 +48,6 @@ pub struct Stored {
 impl Stored {
     /// Reads the Secret. `known` are authorities that others trust: one of them may have signed what
     /// replicas serve.
-    #[must_use]
     pub fn read(object: &DynamicObject, known: &[Certificate]) -> Self {
         let authority = pair(object, "ca").and_then(usable_authority);
         let next = pair(object, "next-ca").and_then(usable_authority);
@@ -146,7 +145,6 @@ pub struct Patch {
 
 impl Patch {
     /// Changes nothing yet. Every change but a tick of agreement ends the agreement.
-    #[must_use]
     pub fn of(stored: &Stored) -> Self {
         let annotations = Map::from_iter([(AGREED.to_owned(), Value::Null)]);
         Self { data: Map::new(), annotations, resource_version: stored.resource_version.clone() }
@@ -181,7 +179,6 @@ impl Patch {
     }
 
     /// The patch as it is sent.
-    #[must_use]
     pub fn into_json(self) -> Value {
         let Self { data, annotations, resource_version } = self;
         let metadata = json!({"resourceVersion": resource_version, "annotations": annotations});

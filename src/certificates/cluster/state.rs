@@ -27,7 +27,6 @@ pub struct Validity {
 
 impl Validity {
     /// Whether it is valid at this moment.
-    #[must_use]
     pub fn holds(self, now: OffsetDateTime) -> bool {
         self.not_before <= now && now < self.not_after
     }
@@ -59,7 +58,6 @@ pub struct Leaf {
 
 impl Leaf {
     /// Whether it speaks for each of these names.
-    #[must_use]
     pub fn covers(&self, names: &[String]) -> bool {
         names.iter().all(|name| self.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
     }
@@ -99,19 +97,16 @@ pub struct Held {
 
 impl Held {
     /// The latest moment that the clock of this machine and that of the API server vouch for.
-    #[must_use]
     pub fn latest(&self, clock: OffsetDateTime) -> OffsetDateTime {
         self.written.map_or(clock, |written| written.max(clock))
     }
 
     /// The earliest moment that may be now: a clock that runs ahead dates nothing into the future.
-    #[must_use]
     pub fn earliest(&self, clock: OffsetDateTime) -> OffsetDateTime {
         self.written.map_or(clock, |written| written.min(clock))
     }
 
     /// Each authority that somebody may have to trust, once per key.
-    #[must_use]
     pub fn trusted(&self) -> Vec<Certificate> {
         let mut trusted: Vec<Certificate> = Vec::new();
         for certificate in self.authority.iter().chain(&self.next).chain(&self.old) {
@@ -123,13 +118,11 @@ impl Held {
     }
 
     /// Whether this is the key of the authority, or of the next one.
-    #[must_use]
     pub fn signs(&self, key: &Der) -> bool {
         self.authority.iter().chain(&self.next).any(|authority| authority.key == *key)
     }
 
     /// The serving certificate, if it chains to an authority that is here.
-    #[must_use]
     pub fn usable(&self) -> Option<&Leaf> {
         let leaf = self.serving.as_ref()?;
         has_key(&self.trusted(), leaf.issuer.as_ref()?).then_some(leaf)
@@ -137,7 +130,6 @@ impl Held {
 
     /// Whether this is to be remembered instead of `memory`: it can be served, and it does not merely
     /// lack the authority that signed it, which `memory` has.
-    #[must_use]
     pub fn outdates(&self, memory: Option<&Self>) -> bool {
         let Some(leaf) = self.usable() else { return false };
         let signs =
@@ -146,14 +138,12 @@ impl Held {
     }
 
     /// Whether nothing is left that anything could be signed or served with.
-    #[must_use]
     pub fn is_lost(&self) -> bool {
         self.authority.is_none() && self.serving.is_none()
     }
 }
 
 /// Whether one of the certificates has this public key.
-#[must_use]
 pub fn has_key(certificates: &[Certificate], key: &Der) -> bool {
     certificates.iter().any(|certificate| certificate.key == *key)
 }
@@ -171,7 +161,6 @@ pub struct Live {
 
 impl Live {
     /// Whether each of our webhooks trusts these authorities and no other.
-    #[must_use]
     pub fn trusts_exactly(&self, certificates: &[Certificate]) -> bool {
         let is_same = |bundle: &Vec<Certificate>| {
             bundle.len() == certificates.len() && certificates.iter().all(|one| bundle.contains(one))
@@ -180,7 +169,6 @@ impl Live {
     }
 
     /// Whether each of our webhooks, of which there is one at least, accepts this certificate.
-    #[must_use]
     pub fn accepts(&self, leaf: &Leaf, now: OffsetDateTime) -> bool {
         let Some(issuer) = &leaf.issuer else { return false };
         let verifies = |root: &Certificate| root.key == *issuer && root.validity.holds(now);
@@ -189,7 +177,6 @@ impl Live {
     }
 
     /// Whether each of our webhooks trusts the authority of this certificate, whatever the time.
-    #[must_use]
     pub fn trusts_issuer_of(&self, leaf: &Leaf) -> bool {
         leaf.issuer.as_ref().is_some_and(|issuer| self.bundles.iter().all(|bundle| has_key(bundle, issuer)))
     }

@@ -61,13 +61,11 @@ impl Directory {
     pub const LOCAL_NAMES: [&'static str; 3] = ["localhost", "127.0.0.1", "::1"];
 
     /// Takes the directory and the names that the serving certificate shall speak for.
-    #[must_use]
     pub fn new(path: PathBuf, names: Vec<String>) -> Self {
         Self { path, names }
     }
 
     /// A file in the directory.
-    #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -91,7 +89,6 @@ impl Directory {
     }
 
     /// The four files, for comparing them on a tick.
-    #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let files = ["ca.crt", "ca.key", "tls.crt", "tls.key"].map(|name| self.file(name));
         Fingerprint::of(files.iter().map(PathBuf::as_path))

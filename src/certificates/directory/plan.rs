@@ -25,7 +25,6 @@ pub enum Action {
 }
 
 /// Decides. A living authority always stays: its certificate is in the hands of clients.
-#[must_use]
 pub fn plan(found: &Found, names: &[String], now: OffsetDateTime) -> Action {
     let signs = |facts: &Facts| facts.is_authority && facts.is_valid(now);
     if !found.authority.as_ref().is_some_and(signs) {

@@ -42,7 +42,6 @@ impl SelfMade {
     }
 
     /// What the listener serves.
-    #[must_use]
     pub fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.serving)
     }

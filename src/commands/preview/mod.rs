@@ -43,15 +43,7 @@ pub use self::output::{Format, OutputError};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Manifest, directory of manifests, or - for standard input; separated by commas, or repeated
-    #[arg(
-        short,
-        long,
-        value_name = "FILE|DIR|-",
-        env = "BOUNDTOKEN_FILENAME",
-        hide_env_values = true,
-        value_delimiter = ',',
-        required = true
-    )]
+    #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', required = true)]
     filename: Vec<PathBuf>,
     /// Put -f before it
     #[arg(value_name = "STRAY", hide = true, value_parser = stray::StrayParser)]
@@ -60,40 +52,22 @@ pub struct Args {
     #[arg(
         short = 'R',
         long,
-        env = "BOUNDTOKEN_RECURSIVE",
-        hide_env_values = true,
         value_parser = BoolishValueParser::new()
     )]
     recursive: bool,
     /// Namespace of objects that name none
-    #[arg(
-        short,
-        long,
-        value_name = "NAME",
-        env = "BOUNDTOKEN_NAMESPACE",
-        hide_env_values = true,
-        default_value = "default"
-    )]
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
     /// Try a setting: on each Pod, or on each Namespace if only Namespaces have it; may be repeated;
     /// the variable `BOUNDTOKEN_ANNOTATE` holds one per line
-    #[arg(long, value_name = "KEY=VALUE", env = "BOUNDTOKEN_ANNOTATE", hide_env_values = true)]
+    #[arg(long, value_name = "KEY=VALUE")]
     annotate: Vec<Annotations>,
     /// Form of the output
-    #[arg(
-        short,
-        long,
-        value_name = "FORM",
-        env = "BOUNDTOKEN_OUTPUT",
-        hide_env_values = true,
-        default_value = "diff"
-    )]
+    #[arg(short, long, value_name = "FORM", default_value = "diff")]
     output: Format,
     /// Tell for each setting where it comes from
     #[arg(
         long,
-        env = "BOUNDTOKEN_EXPLAIN",
-        hide_env_values = true,
         value_parser = BoolishValueParser::new()
     )]
     explain: bool,

@@ -17,33 +17,17 @@ pub(super) struct KeptArgs {
     #[arg(
         long = "tls-secret",
         value_name = "NAME",
-        env = "BOUNDTOKEN_TLS_SECRET",
-        hide_env_values = true,
         conflicts_with_all = ["namespaces", "cert", "dir"]
     )]
     secret: Option<String>,
     /// Webhook configuration (mutating) whose caBundle is kept with it
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "BOUNDTOKEN_WEBHOOK_CONFIGURATION",
-        hide_env_values = true,
-        default_value = "boundtoken",
-        requires = "secret"
-    )]
+    #[arg(long, value_name = "NAME", default_value = "boundtoken", requires = "secret")]
     webhook_configuration: String,
     /// Service through which API servers call
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "BOUNDTOKEN_SERVICE",
-        hide_env_values = true,
-        default_value = "boundtoken",
-        requires = "secret"
-    )]
+    #[arg(long, value_name = "NAME", default_value = "boundtoken", requires = "secret")]
     service: String,
     /// Namespace of the Secret and the Service; that of this Pod, or of the kubeconfig's context
-    #[arg(long, short, value_name = "NAME", env = "BOUNDTOKEN_NAMESPACE", hide_env_values = true)]
+    #[arg(long, short, value_name = "NAME")]
     namespace: Option<String>,
     #[command(flatten)]
     lives: LifeArgs,
@@ -52,13 +36,13 @@ pub(super) struct KeptArgs {
 /// Times that only tests want shorter.
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct LifeArgs {
-    #[arg(long, hide = true, env = "BOUNDTOKEN_AUTHORITY_LIFE", value_parser = life)]
+    #[arg(long, hide = true, value_parser = life)]
     authority_life: Option<time::Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_SERVING_LIFE", value_parser = life)]
+    #[arg(long, hide = true, value_parser = life)]
     serving_life: Option<time::Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_DWELL", value_parser = dwell)]
+    #[arg(long, hide = true, value_parser = dwell)]
     dwell: Option<Duration>,
-    #[arg(long, hide = true, env = "BOUNDTOKEN_TICK", value_parser = tick)]
+    #[arg(long, hide = true, value_parser = tick)]
     tick: Option<Duration>,
 }
 

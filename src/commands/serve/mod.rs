@@ -37,8 +37,6 @@ pub struct Args {
     #[arg(
         long,
         value_name = "FILE",
-        env = "BOUNDTOKEN_NAMESPACES",
-        hide_env_values = true,
         conflicts_with_all = ["kubeconfig", "context"]
     )]
     namespaces: Option<PathBuf>,
@@ -46,8 +44,6 @@ pub struct Args {
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "BOUNDTOKEN_LISTEN",
-        hide_env_values = true,
         default_value = "[::]:8443",
         value_parser = address
     )]
@@ -56,8 +52,6 @@ pub struct Args {
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "BOUNDTOKEN_ADMIN_LISTEN",
-        hide_env_values = true,
         default_value = "[::]:8080",
         value_parser = address
     )]
@@ -66,8 +60,6 @@ pub struct Args {
     #[arg(
         long,
         value_name = "COUNT",
-        env = "BOUNDTOKEN_MAX_CONNECTIONS",
-        hide_env_values = true,
         default_value = "512",
         value_parser = clap::value_parser!(u32).range(1..)
     )]

@@ -11,8 +11,6 @@ pub(super) struct ShutdownArgs {
     #[arg(
         long,
         value_name = "SECONDS",
-        env = "BOUNDTOKEN_SHUTDOWN_DELAY",
-        hide_env_values = true,
         default_value = "15",
         value_parser = delay
     )]
@@ -21,8 +19,6 @@ pub(super) struct ShutdownArgs {
     #[arg(
         long,
         value_name = "SECONDS",
-        env = "BOUNDTOKEN_SHUTDOWN_DEADLINE",
-        hide_env_values = true,
         default_value = "110",
         value_parser = delay
     )]

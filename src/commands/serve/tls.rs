@@ -22,38 +22,18 @@ pub(super) struct TlsArgs {
     #[arg(
         long = "tls-cert",
         value_name = "FILE",
-        env = "BOUNDTOKEN_TLS_CERT",
-        hide_env_values = true,
         requires = "key",
         conflicts_with_all = ["dir", "dns"]
     )]
     cert: Option<PathBuf>,
     /// PEM file of the key of --tls-cert
-    #[arg(
-        long = "tls-key",
-        value_name = "FILE",
-        env = "BOUNDTOKEN_TLS_KEY",
-        hide_env_values = true,
-        requires = "cert"
-    )]
+    #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
     /// Directory of self-made certificates: ca.crt (for clients), ca.key, tls.crt, tls.key
-    #[arg(
-        long = "tls-dir",
-        value_name = "DIR",
-        env = "BOUNDTOKEN_TLS_DIR",
-        hide_env_values = true,
-        default_value = "boundtoken-tls"
-    )]
+    #[arg(long = "tls-dir", value_name = "DIR", default_value = "boundtoken-tls")]
     dir: PathBuf,
     /// Names that self-made certificates speak for besides localhost, separated by commas
-    #[arg(
-        long = "tls-dns",
-        value_name = "NAMES",
-        env = "BOUNDTOKEN_TLS_DNS",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
+    #[arg(long = "tls-dns", value_name = "NAMES", value_delimiter = ',')]
     dns: Vec<String>,
     #[command(flatten)]
     kept: KeptArgs,

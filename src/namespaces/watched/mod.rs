@@ -35,7 +35,6 @@ pub struct Watched {
 
 impl Watched {
     /// What requests look up, and the watch behind it, which its caller has to run.
-    #[must_use]
     pub fn new(client: Client, defaults: &Arc<Defaults>, metrics: Arc<Metrics>) -> (Self, Watch) {
         let api = Api::new(client);
         let namespaces: Arc<Namespaces> = Arc::default();

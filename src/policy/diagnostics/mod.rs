@@ -90,7 +90,6 @@ pub enum Severity {
 
 impl Severity {
     /// What happens to the Pod, in a few words.
-    #[must_use]
     pub fn consequence(self) -> &'static str {
         match self {
             Self::Forbidden => "Guardrails: refused with 403 Forbidden",
@@ -138,13 +137,11 @@ impl Code {
     }
 
     /// The code as it is written, such as `BT001`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         self.diagnostic().map_or("", |diagnostic| diagnostic.name)
     }
 
     /// What follows from the code.
-    #[must_use]
     pub fn severity(self) -> Severity {
         self.diagnostic().map_or(Severity::Invalid, |diagnostic| diagnostic.severity)
     }
