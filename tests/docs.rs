@@ -118,8 +118,8 @@ fn files_that_pages_name_exist() {
 fn the_policy_of_the_comparison_is_the_one_that_is_measured() {
     let measured = include_str!("../benches/cluster/policy.rs");
     let expression = measured.split("EXPRESSION: &str = r#\"").nth(1).unwrap().split("\"#;").next().unwrap();
-    let page = unindented(include_str!("../docs/comparison.md"));
-    assert!(page.contains(&unindented(expression)), "docs/comparison.md shows another expression");
+    let page = unindented(include_str!("../docs/explain/comparison.md"));
+    assert!(page.contains(&unindented(expression)), "docs/explain/comparison.md shows another expression");
 }
 
 fn unindented(text: &str) -> String {

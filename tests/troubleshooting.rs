@@ -1,4 +1,4 @@
-//! docs/troubleshooting.md quotes the program as it speaks, and explains each warning and error of its log.
+//! docs/operate/troubleshooting.md quotes the program as it speaks, and explains each warning and error of its log.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panic")]
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-const TROUBLESHOOTING: &str = include_str!("../docs/troubleshooting.md");
+const TROUBLESHOOTING: &str = include_str!("../docs/operate/troubleshooting.md");
 
 /// The parts of the page whose messages are the program's own.
 const OWN: [&str; 3] =

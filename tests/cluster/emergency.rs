@@ -1,4 +1,4 @@
-//! The blocks of docs/emergency.md, typed as they stand there, most of them while nobody answers.
+//! The blocks of docs/operate/emergency.md, typed as they stand there, most of them while nobody answers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -46,14 +46,17 @@ fn the_one(key: &str, name: &str) -> String {
 
 /// README.md, docs/ and what else speaks to users.
 pub(crate) fn pages() -> Vec<PathBuf> {
-    let docs = fs::read_dir(Path::new(ROOT).join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let mut pages: Vec<_> = docs.collect();
-    pages.extend(
-        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "certs/README.md"].map(|p| Path::new(ROOT).join(p)),
-    );
+    let mut pages = pages_below(&Path::new(ROOT).join("docs"));
+    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|page| Path::new(ROOT).join(page)));
     pages.sort();
     pages
+}
+
+fn pages_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let pages = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.chain(folders.iter().flat_map(|folder| pages_below(folder))).collect()
 }
 
 pub(crate) fn blocks(page: &Path) -> Vec<Block> {

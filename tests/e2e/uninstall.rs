@@ -24,7 +24,7 @@ const SECONDS: Duration = Duration::from_secs(30);
 /// The short way out.
 const BY_NAMESPACE: &str = "kubectl delete namespace boundtoken";
 
-/// What is in no Namespace and calls nobody, as docs/upgrade-and-uninstall.md says.
+/// What is in no Namespace and calls nobody, as docs/operate/upgrade-and-uninstall.md says.
 const LEFT_BY_NAMESPACE: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
 /// `kubectl apply -k manifests`, and the same out.

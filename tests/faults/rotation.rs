@@ -105,7 +105,7 @@ async fn shake_hands(installed: &Installed, creator: &Creator) {
     }
 }
 
-/// Asks for a new key, as docs/certificates.md says.
+/// Asks for a new key, as docs/operate/certificates.md says.
 pub(crate) async fn force_new_key(installed: &Installed) {
     installed
         .change_secret(&json!({"metadata": {"annotations": {"boundtoken.dev/new-key": "please"}}}))
