@@ -1,6 +1,6 @@
 //! Answers to the creation of a Pod.
 
-use crate::policy::{DryRun, Judgement, Mode, NamespaceSettings, judge};
+use crate::policy::{DryRun, Evaluation, Mode, NamespaceSettings, evaluate};
 
 use super::object::Pod;
 use super::request::Request;
@@ -17,46 +17,46 @@ pub fn allow<O>(request: &Request<'_, O>) -> Verdict {
 pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Verdict {
     match request.object() {
         Some(pod) if !pod.is_mirror() => {
-            answer(request, judge(pod.metadata.annotations.ours(), &pod.spec, settings))
+            answer(request, evaluate(pod.metadata.annotations.ours(), &pod.spec, settings))
         }
         _ => allow(request),
     }
 }
 
-fn answer(request: &Request<'_, Pod<'_>>, judgement: Judgement) -> Verdict {
-    let outcome = outcome(&judgement);
-    let audit = audit_annotations(&judgement, outcome);
-    let mode = mode(&judgement);
-    let response = if judgement.mistakes.is_empty() {
-        Response::allow(request.uid()).patch(judgement.patch)
+fn answer(request: &Request<'_, Pod<'_>>, evaluation: Evaluation) -> Verdict {
+    let outcome = outcome(&evaluation);
+    let audit = audit_annotations(&evaluation, outcome);
+    let mode = mode(&evaluation);
+    let response = if evaluation.violations.is_empty() {
+        Response::allow(request.uid()).patch(evaluation.patch)
     } else {
-        Response::refuse(request, &judgement.mistakes)
+        Response::refuse(request, &evaluation.violations)
     };
-    let response = response.warn(judgement.warnings).audit(audit);
-    Verdict::new(mode, outcome, response).because_of(&judgement.mistakes)
+    let response = response.warn(evaluation.warnings).audit(audit);
+    Verdict::new(mode, outcome, response).because_of(&evaluation.violations)
 }
 
-fn mode(judgement: &Judgement) -> Option<Mode> {
-    judgement.in_force.as_ref().map(|in_force| in_force.mode)
+fn mode(evaluation: &Evaluation) -> Option<Mode> {
+    evaluation.in_force.as_ref().map(|in_force| in_force.mode)
 }
 
-fn outcome(judgement: &Judgement) -> Outcome {
-    match judgement.dry_run {
+fn outcome(evaluation: &Evaluation) -> Outcome {
+    match evaluation.dry_run {
         Some(DryRun::WouldPatch) => Outcome::WouldPatch,
         Some(DryRun::WouldRefuse) => Outcome::WouldRefuse,
-        None if !judgement.mistakes.is_empty() => Outcome::Refused,
-        None if !judgement.patch.is_empty() => Outcome::Patched,
+        None if !evaluation.violations.is_empty() => Outcome::Refused,
+        None if !evaluation.patch.is_empty() => Outcome::Patched,
         Some(DryRun::Unchanged) | None => Outcome::Unchanged,
     }
 }
 
-fn audit_annotations(judgement: &Judgement, outcome: Outcome) -> AuditAnnotations {
-    let token = judgement.in_force.as_ref().and_then(|in_force| in_force.token.as_ref());
+fn audit_annotations(evaluation: &Evaluation, outcome: Outcome) -> AuditAnnotations {
+    let token = evaluation.in_force.as_ref().and_then(|in_force| in_force.token.as_ref());
     AuditAnnotations {
-        mode: mode(judgement).map(Mode::as_str),
+        mode: mode(evaluation).map(Mode::as_str),
         audience: token.map(|token| token.audience.clone()),
         ttl: token.map(|token| token.ttl.to_string()),
-        settings_from: judgement.settings_from,
+        settings_from: evaluation.settings_from,
         outcome: outcome.as_str(),
     }
 }

@@ -6,13 +6,13 @@ use json_patch::Patch;
 use serde::{Serialize, Serializer};
 
 use crate::policy::diagnostics::Code;
-use crate::policy::{Mistake, Mode};
+use crate::policy::{Mode, Violation};
 
 use super::object::Object;
 use super::request::Request;
 
 /// Most mistakes that one answer spells out.
-const MAX_MISTAKES: usize = 24;
+const MAX_VIOLATIONS: usize = 24;
 
 /// Longest name of an object, in bytes: a DNS subdomain (RFC 1123). Nothing has checked it before.
 const MAX_NAME: usize = 253;
@@ -66,8 +66,8 @@ impl Verdict {
     }
 
     /// The same verdict with the codes of these mistakes.
-    pub(super) fn because_of(self, mistakes: &[Mistake]) -> Self {
-        let mut codes: Vec<Code> = mistakes.iter().map(|mistake| mistake.code).collect();
+    pub(super) fn because_of(self, violations: &[Violation]) -> Self {
+        let mut codes: Vec<Code> = violations.iter().map(|violation| violation.code).collect();
         codes.sort_unstable();
         codes.dedup();
         Self { codes, ..self }
@@ -164,10 +164,10 @@ impl<'a> Response<'a> {
     }
 
     /// Refuses a request for these mistakes.
-    pub(super) fn refuse<O: Object>(request: &'a Request<'_, O>, mistakes: &[Mistake]) -> Self {
+    pub(super) fn refuse<O: Object>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
         let refused = Refused { kind: O::KIND, name: request.name() };
         let object = (1..=MAX_NAME).contains(&refused.name.len()).then_some(refused);
-        Self { allowed: false, status: Some(Status::of(object, mistakes)), ..Self::allow(request.uid()) }
+        Self { allowed: false, status: Some(Status::of(object, violations)), ..Self::allow(request.uid()) }
     }
 
     pub(super) fn patch(self, patch: Patch) -> Self {
@@ -184,14 +184,14 @@ impl<'a> Response<'a> {
 }
 
 impl<'a> Status<'a> {
-    fn of(object: Option<Refused<'a>>, mistakes: &[Mistake]) -> Self {
-        let guardrails_only = mistakes.iter().all(Mistake::is_forbidden);
+    fn of(object: Option<Refused<'a>>, violations: &[Violation]) -> Self {
+        let guardrails_only = violations.iter().all(Violation::is_forbidden);
         let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
-        let spelt_out = mistakes.iter().take(MAX_MISTAKES);
+        let spelt_out = violations.iter().take(MAX_VIOLATIONS);
         let mut lines: Vec<String> = spelt_out.clone().map(ToString::to_string).collect();
         let mut causes: Vec<Cause> = spelt_out.map(Cause::of).collect();
-        if let Some(next) = mistakes.get(MAX_MISTAKES) {
-            let rest = format!("and {} more", mistakes.len() - MAX_MISTAKES);
+        if let Some(next) = violations.get(MAX_VIOLATIONS) {
+            let rest = format!("and {} more", violations.len() - MAX_VIOLATIONS);
             causes.push(Cause { message: rest.clone(), ..Cause::of(next) });
             lines.push(rest);
         }
@@ -200,9 +200,9 @@ impl<'a> Status<'a> {
 }
 
 impl Cause {
-    fn of(mistake: &Mistake) -> Self {
-        let reason = if mistake.is_forbidden() { "FieldValueForbidden" } else { "FieldValueInvalid" };
-        Self { reason, field: mistake.field.path(), message: mistake.message() }
+    fn of(violation: &Violation) -> Self {
+        let reason = if violation.is_forbidden() { "FieldValueForbidden" } else { "FieldValueInvalid" };
+        Self { reason, field: violation.field.path(), message: violation.message() }
     }
 }
 

@@ -18,12 +18,12 @@ pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) 
     let opted_in = namespace.is_opted_in();
     let settings = NamespaceSettings::parse(request.name(), namespace.metadata.annotations.ours(), defaults);
     let changed = request.old_object().is_none_or(|old| old.settings() != namespace.settings());
-    let mistakes = settings.mistakes();
+    let violations = settings.violations();
     let mut warnings = settings.warnings(opted_in);
-    if !mistakes.is_empty() && changed && opted_in {
-        let response = Response::refuse(request, mistakes).warn(warnings);
-        return Verdict::new(None, Outcome::Refused, response).because_of(mistakes);
+    if !violations.is_empty() && changed && opted_in {
+        let response = Response::refuse(request, violations).warn(warnings);
+        return Verdict::new(None, Outcome::Refused, response).because_of(violations);
     }
-    warnings.extend(mistakes.iter().map(crate::policy::warning));
+    warnings.extend(violations.iter().map(crate::policy::warning));
     Verdict::new(None, Outcome::Unchanged, Response::allow(request.uid()).warn(warnings))
 }

@@ -32,7 +32,7 @@ pub(super) fn parse(
 
 /// A mistake of a Namespace does not stop the others: its Pods are refused with the reason.
 pub(super) fn warn(namespace: &str, settings: &NamespaceSettings) {
-    if settings.mistakes().is_empty() {
+    if settings.violations().is_empty() {
         return;
     }
     let mistakes = mistakes(settings);
@@ -45,7 +45,7 @@ pub(super) fn warn(namespace: &str, settings: &NamespaceSettings) {
 
 /// Code and key of each mistake, never the value.
 fn mistakes(settings: &NamespaceSettings) -> String {
-    let mistakes = settings.mistakes().iter();
+    let mistakes = settings.violations().iter();
     let mistakes: BTreeSet<_> =
         mistakes.map(|mistake| format!("{} {}", mistake.code, mistake.field)).collect();
     mistakes.into_iter().collect::<Vec<_>>().join(", ")

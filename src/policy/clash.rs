@@ -5,7 +5,7 @@ use crate::pod::token::{DEFAULT_DIRECTORY, is_below};
 
 use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
 use super::diagnostics::Code;
-use super::mistake::quote;
+use super::violation::quote;
 
 /// Names that stand beside a token for the API server.
 const API_ACCESS_FILES: [&str; 2] = ["ca.crt", "namespace"];

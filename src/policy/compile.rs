@@ -7,8 +7,8 @@ use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl,
 
 use super::diagnostics::Code;
 use super::keys::Key;
-use super::mistake::{BECOMES_A_YEAR, Field, Mistake, Origin, quote};
 use super::settings::{Setting, Settings, WrittenTtl};
+use super::violation::{BECOMES_A_YEAR, Field, Origin, Violation, quote};
 use super::{Defaults, Mode};
 
 /// Where mode `add` mounts the token: an API that never changes.
@@ -39,13 +39,13 @@ pub(super) fn compile(
     settings: Arc<Settings>,
     defaults: &Defaults,
     max_ttl: Option<Ttl>,
-) -> Result<Compiled, Vec<Mistake>> {
+) -> Result<Compiled, Vec<Violation>> {
     let mode = settings.mode.as_ref().map_or(defaults.mode, |setting| setting.value);
     let audience =
         settings.audience.as_ref().map_or_else(|| defaults.audience.clone(), |setting| setting.value.clone());
     let default_ttl = default_ttl(defaults, max_ttl);
     let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value.ttl);
-    let mut compiler = Compiler { settings: &settings, defaults, default_ttl, mistakes: Vec::new() };
+    let mut compiler = Compiler { settings: &settings, defaults, default_ttl, violations: Vec::new() };
     if mode.has_token() {
         compiler.check_year_long(&audience, ttl);
     }
@@ -57,11 +57,11 @@ pub(super) fn compile(
         default_token,
         bound: max_ttl.map_or(Ttl::HOUR, |max| max.min(Ttl::HOUR)),
     });
-    let mistakes = compiler.mistakes;
-    if mistakes.is_empty() {
+    let violations = compiler.violations;
+    if violations.is_empty() {
         Ok(Compiled { mode, audience, ttl, plan, settings, has_main_volume })
     } else {
-        Err(mistakes)
+        Err(violations)
     }
 }
 
@@ -70,15 +70,15 @@ pub(super) fn contradictions(
     settings: Arc<Settings>,
     defaults: &Defaults,
     max_ttl: Option<Ttl>,
-    unreadable: &[Mistake],
-) -> Vec<Mistake> {
-    let depends = |mistake: &Mistake| {
-        let keys = premises(mistake.code);
+    unreadable: &[Violation],
+) -> Vec<Violation> {
+    let depends = |violation: &Violation| {
+        let keys = premises(violation.code);
         unreadable.iter().any(|other| keys.iter().any(|key| other.field == Field::Annotation(*key)))
     };
-    let mut mistakes = compile(settings, defaults, max_ttl).err().unwrap_or_default();
-    mistakes.retain(|mistake| !depends(mistake));
-    mistakes
+    let mut violations = compile(settings, defaults, max_ttl).err().unwrap_or_default();
+    violations.retain(|violation| !depends(violation));
+    violations
 }
 
 /// The keys that a contradiction follows from.
@@ -121,12 +121,12 @@ pub(super) struct Compiler<'s> {
     settings: &'s Settings,
     defaults: &'s Defaults,
     default_ttl: Ttl,
-    mistakes: Vec<Mistake>,
+    violations: Vec<Violation>,
 }
 
 impl Compiler<'_> {
     pub(super) fn refuse(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
-        self.mistakes.push(Mistake { code, field: Field::Annotation(key), origin: origin.clone(), text });
+        self.violations.push(Violation { code, field: Field::Annotation(key), origin: origin.clone(), text });
     }
 
     fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {

@@ -3,16 +3,16 @@
 use crate::pod::token::Ttl;
 
 use super::diagnostics::Code;
-use super::mistake::{Fault, did_you_mean, quote};
+use super::violation::{ValueError, did_you_mean, quote};
 
 /// Units in the order in which they must come, with their seconds.
 const UNITS: [(char, u64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
 
 /// Reads `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
-pub(super) fn ttl(text: &str) -> Result<Ttl, Fault> {
+pub(super) fn ttl(text: &str) -> Result<Ttl, ValueError> {
     match seconds(text) {
         Some(seconds) => in_range(text, seconds),
-        None => Err(Fault::new(Code::Duration, unreadable(text))),
+        None => Err(ValueError::new(Code::Duration, unreadable(text))),
     }
 }
 
@@ -37,7 +37,7 @@ fn whole(text: &str) -> Option<u64> {
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-fn in_range(text: &str, seconds: u64) -> Result<Ttl, Fault> {
+fn in_range(text: &str, seconds: u64) -> Result<Ttl, ValueError> {
     Ttl::from_seconds(seconds).ok_or_else(|| {
         let (is, guess) = if seconds < Ttl::MIN.seconds() {
             ("too short", Some(longer(text, seconds)))
@@ -45,7 +45,7 @@ fn in_range(text: &str, seconds: u64) -> Result<Ttl, Fault> {
             ("too long", None)
         };
         let sentence = format!("is {is}: allowed are 600 s (10m) to 4294967296 s{}", did_you_mean(guess));
-        Fault::new(Code::Range, sentence)
+        ValueError::new(Code::Range, sentence)
     })
 }
 
@@ -141,9 +141,9 @@ mod tests {
             ("eine Stunde", Code::Duration, "is not a duration"),
         ];
         for (text, code, part) in cases {
-            let fault = ttl(text).expect_err(text);
-            assert_eq!(fault.code, code, "{text}");
-            assert!(fault.sentence.contains(part), "{text}: {}", fault.sentence);
+            let error = ttl(text).expect_err(text);
+            assert_eq!(error.code, code, "{text}");
+            assert!(error.sentence.contains(part), "{text}: {}", error.sentence);
         }
     }
 

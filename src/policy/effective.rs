@@ -2,11 +2,11 @@
 
 use crate::pod::token::{Audience, Containers};
 
-use super::judge::{in_force, own_settings};
+use super::evaluate::{in_force, own_settings};
 use super::keys::Key;
-use super::mistake::{Mistake, Origin};
 use super::namespace::NamespaceSettings;
 use super::settings::Settings;
+use super::violation::{Origin, Violation};
 
 /// A setting in force.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +26,7 @@ pub struct Effective {
 pub fn effective<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     namespace: &NamespaceSettings,
-) -> Result<Vec<Effective>, Vec<Mistake>> {
+) -> Result<Vec<Effective>, Vec<Violation>> {
     let compiled = in_force(own_settings(annotations, namespace), namespace)?;
     let settings = &compiled.settings;
     let origin =

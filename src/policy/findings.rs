@@ -8,8 +8,8 @@ use super::Mode;
 use super::compile::Compiled;
 use super::diagnostics::Code;
 use super::keys::Key;
-use super::mistake::{Origin, did_you_mean};
 use super::nearest::nearest;
+use super::violation::{Origin, did_you_mean};
 use super::warnings::{Warnings, quoted};
 
 /// Most containers whose names are compared with a mistyped one.

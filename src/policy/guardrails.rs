@@ -5,7 +5,7 @@ use crate::pod::token::{ApiAudiences, DEFAULT_PREFIX, Ttl, YEAR};
 
 use super::diagnostics::Code;
 use super::keys::Key;
-use super::mistake::{Fault, Field, Mistake, Origin, quote};
+use super::violation::{Field, Origin, ValueError, Violation, quote};
 use super::{duration, values};
 
 /// Most audiences that a message lists.
@@ -28,7 +28,7 @@ pub(super) struct Guardrails {
 
 impl Guardrails {
     /// Parses one of the keys that only a Namespace has.
-    pub(super) fn read(&mut self, key: Key, text: &str) -> Result<(), Fault> {
+    pub(super) fn read(&mut self, key: Key, text: &str) -> Result<(), ValueError> {
         match key {
             Key::PodOverrides => self.deny_pod_overrides = !values::pod_overrides(text)?,
             Key::AllowedAudiences => self.allowed_audiences = Some(values::allowed_audiences(text)?),
@@ -56,27 +56,27 @@ impl Guardrails {
     }
 
     /// Judges every service account token of the resulting spec.
-    pub(super) fn judge(
+    pub(super) fn check(
         &self,
         projections: &[Projection<'_>],
         namespace: &Origin,
         api: &ApiAudiences,
-    ) -> Vec<Mistake> {
+    ) -> Vec<Violation> {
         let broken = projections.iter().flat_map(|projection| {
-            let audience = self.judge_audience(projection, namespace, api);
-            audience.into_iter().chain(self.judge_lifetime(projection, namespace))
+            let audience = self.check_audience(projection, namespace, api);
+            audience.into_iter().chain(self.check_lifetime(projection, namespace))
         });
-        let mut mistakes: Vec<Mistake> = broken.take(MAX_BROKEN).collect();
-        mistakes.dedup();
-        mistakes
+        let mut violations: Vec<Violation> = broken.take(MAX_BROKEN).collect();
+        violations.dedup();
+        violations
     }
 
-    fn judge_audience(
+    fn check_audience(
         &self,
         projection: &Projection<'_>,
         namespace: &Origin,
         api: &ApiAudiences,
-    ) -> Option<Mistake> {
+    ) -> Option<Violation> {
         let allowed = self.allowed_audiences.as_ref()?;
         let audience = projection.audience.filter(|audience| !api.contains(Some(audience)))?;
         if allowed.iter().any(|name| **name == *audience) {
@@ -91,7 +91,7 @@ impl Guardrails {
         Some(broken(Code::AudienceForbidden, Key::AllowedAudiences, namespace, text))
     }
 
-    fn judge_lifetime(&self, projection: &Projection<'_>, namespace: &Origin) -> Option<Mistake> {
+    fn check_lifetime(&self, projection: &Projection<'_>, namespace: &Origin) -> Option<Violation> {
         let max = self.max_ttl.filter(|max| projection.seconds > max.seconds())?;
         let year = if projection.seconds == YEAR.as_secs() { A_YEAR } else { "" };
         let text = format!(
@@ -104,8 +104,8 @@ impl Guardrails {
     }
 }
 
-fn broken(code: Code, key: Key, namespace: &Origin, text: String) -> Mistake {
-    Mistake { code, field: Field::Annotation(key), origin: namespace.clone(), text }
+fn broken(code: Code, key: Key, namespace: &Origin, text: String) -> Violation {
+    Violation { code, field: Field::Annotation(key), origin: namespace.clone(), text }
 }
 
 /// The volume that asks for a token. A generated name would keep events from aggregating.

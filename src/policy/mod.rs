@@ -8,17 +8,17 @@ mod compile;
 pub mod diagnostics;
 mod duration;
 mod effective;
+mod evaluate;
 mod findings;
 mod guardrails;
-mod judge;
 pub mod keys;
-mod mistake;
 mod namespace;
 pub mod nearest;
 pub mod reference;
 mod settings;
 mod tokens;
 mod values;
+mod violation;
 mod warnings;
 
 use std::fmt;
@@ -26,11 +26,11 @@ use std::fmt;
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
 pub use effective::{Effective, effective};
-pub use judge::{ConfiguredToken, DryRun, InForce, Judgement, judge};
-pub(crate) use mistake::printable;
-pub use mistake::{Field, Mistake, Origin, quote};
+pub use evaluate::{ConfiguredToken, DryRun, Evaluation, InForce, evaluate};
 pub use namespace::NamespaceSettings;
 pub(crate) use values::is_label;
+pub(crate) use violation::printable;
+pub use violation::{Field, Origin, Violation, quote};
 pub use warnings::warning;
 
 /// What becomes of a Pod's default token; the value of `boundtoken.dev/mode`.
@@ -117,24 +117,24 @@ impl Defaults {
         ttl: &str,
         api_audiences: Vec<String>,
     ) -> Result<Self, InvalidDefault> {
-        let refuse = |value: &str, fault: mistake::Fault| InvalidDefault {
+        let refuse = |value: &str, error: violation::ValueError| InvalidDefault {
             value: value.to_owned(),
-            sentence: fault.sentence,
-            code: fault.code,
+            sentence: error.sentence,
+            code: error.code,
         };
         let names = api_audiences.into_iter().map(|name| name.trim().to_owned());
         let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
         let api_audiences = if names.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(names) };
         let defaults = Self {
-            mode: values::mode(mode.trim()).map_err(|fault| refuse(mode, fault))?,
+            mode: values::mode(mode.trim()).map_err(|error| refuse(mode, error))?,
             audience: values::audience(audience.trim(), &api_audiences)
-                .map_err(|fault| refuse(audience, fault))?,
-            ttl: duration::ttl(ttl.trim()).map_err(|fault| refuse(ttl, fault))?,
+                .map_err(|error| refuse(audience, error))?,
+            ttl: duration::ttl(ttl.trim()).map_err(|error| refuse(ttl, error))?,
             api_audiences,
         };
         if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
             return Ok(defaults);
         }
-        Err(refuse(ttl, mistake::Fault::new(diagnostics::Code::YearLong, mistake::BECOMES_A_YEAR)))
+        Err(refuse(ttl, violation::ValueError::new(diagnostics::Code::YearLong, violation::BECOMES_A_YEAR)))
     }
 }

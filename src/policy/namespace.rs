@@ -7,8 +7,8 @@ use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::guardrails::Guardrails;
 use super::keys::Key;
-use super::mistake::{Field, Mistake, Origin, printable, quote};
 use super::settings::{Settings, ours};
+use super::violation::{Field, Origin, Violation, printable, quote};
 use super::warnings::Warnings;
 
 /// Longest name of a Namespace: a DNS label (RFC 1123).
@@ -25,7 +25,7 @@ pub struct NamespaceSettings {
     pub(super) guardrails: Guardrails,
     pub(super) settings: Arc<Settings>,
     /// What holds for a Pod that carries no settings.
-    pub(super) compiled: Result<Compiled, Vec<Mistake>>,
+    pub(super) compiled: Result<Compiled, Vec<Violation>>,
 }
 
 impl NamespaceSettings {
@@ -41,20 +41,20 @@ impl NamespaceSettings {
             Settings::parse(ours(annotations), &origin, &defaults.api_audiences, |key, text| {
                 guardrails.read(key, text)
             });
-        settings.mistakes.extend(above_maximum(&settings, &guardrails));
+        settings.violations.extend(above_maximum(&settings, &guardrails));
         let settings = if settings.is_empty() { Arc::clone(&LABEL_ALONE) } else { Arc::new(settings) };
-        let compiled = if settings.mistakes.is_empty() {
+        let compiled = if settings.violations.is_empty() {
             compile(Arc::clone(&settings), defaults, guardrails.max_ttl)
         } else {
             let more =
-                contradictions(Arc::clone(&settings), defaults, guardrails.max_ttl, &settings.mistakes);
-            Err([settings.mistakes.as_slice(), &more].concat())
+                contradictions(Arc::clone(&settings), defaults, guardrails.max_ttl, &settings.violations);
+            Err([settings.violations.as_slice(), &more].concat())
         };
         Self { origin, defaults: Arc::clone(defaults), guardrails, settings, compiled }
     }
 
     /// Every mistake in the annotations.
-    pub fn mistakes(&self) -> &[Mistake] {
+    pub fn violations(&self) -> &[Violation] {
         self.compiled.as_ref().err().map_or(&[], Vec::as_slice)
     }
 
@@ -80,7 +80,7 @@ impl NamespaceSettings {
 }
 
 /// A `ttl` that every Pod of the Namespace would be refused for.
-fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Mistake> {
+fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Violation> {
     let setting = settings.ttl.as_ref()?;
     let max = guardrails.max_ttl.filter(|max| setting.value.ttl > *max)?;
     let text = format!(
@@ -89,7 +89,7 @@ fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Mistake
         setting.origin,
         quote(&max.to_string())
     );
-    Some(Mistake {
+    Some(Violation {
         code: Code::AboveMaximum,
         field: Field::Annotation(Key::Ttl),
         origin: setting.origin.clone(),

@@ -7,8 +7,8 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 use super::Mode;
 use super::diagnostics::Code;
 use super::keys::{Key, Scope, is_ours};
-use super::mistake::{Fault, Field, Mistake, Origin};
 use super::tokens::{self, Item};
+use super::violation::{Field, Origin, ValueError, Violation};
 use super::{duration, values};
 
 /// A value and the object it stands on.
@@ -44,7 +44,7 @@ pub(super) struct Settings {
     pub(super) unknown: Vec<String>,
     /// Keys on a Pod that only a Namespace has.
     pub(super) misplaced: Vec<Key>,
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) violations: Vec<Violation>,
 }
 
 /// The annotations that are ours, or meant to be.
@@ -63,7 +63,7 @@ impl Settings {
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
         origin: &Origin,
         api: &ApiAudiences,
-        mut guardrail: impl FnMut(Key, &str) -> Result<(), Fault>,
+        mut guardrail: impl FnMut(Key, &str) -> Result<(), ValueError>,
     ) -> Self {
         let mut settings = Self::default();
         let mut lists = 0;
@@ -86,15 +86,15 @@ impl Settings {
             }
         }
         if lists > 1 {
-            settings.mistakes.push(both_lists(origin));
+            settings.violations.push(both_lists(origin));
         }
         settings
     }
 
     /// Whether the object says nothing to us.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { carried, unknown, misplaced, mistakes, .. } = self;
-        carried.is_empty() && unknown.is_empty() && misplaced.is_empty() && mistakes.is_empty()
+        let Self { carried, unknown, misplaced, violations, .. } = self;
+        carried.is_empty() && unknown.is_empty() && misplaced.is_empty() && violations.is_empty()
     }
 
     fn read(&mut self, key: Key, text: &str, origin: &Origin, api: &ApiAudiences) {
@@ -114,9 +114,9 @@ impl Settings {
                 Ok(value) => {
                     self.tokens = Some(Setting { value, origin: origin.clone() });
                 }
-                Err(faults) => {
-                    let mistakes = faults.iter().map(|fault| Mistake::of_value(key, origin, text, fault));
-                    self.mistakes.extend(mistakes);
+                Err(errors) => {
+                    let violations = errors.iter().map(|error| Violation::of_value(key, origin, text, error));
+                    self.violations.extend(violations);
                 }
             },
             Key::AllowedAudiences | Key::DryRun | Key::MaxTtl | Key::PodOverrides => {}
@@ -139,14 +139,14 @@ impl Settings {
         key: Key,
         text: &str,
         origin: &Origin,
-        result: Result<T, Fault>,
+        result: Result<T, ValueError>,
     ) -> Option<Setting<T>> {
         let value = self.note(key, text, origin, result)?;
         Some(Setting { value, origin: origin.clone() })
     }
 
-    fn note<T>(&mut self, key: Key, text: &str, origin: &Origin, result: Result<T, Fault>) -> Option<T> {
-        result.map_err(|fault| self.mistakes.push(Mistake::of_value(key, origin, text, &fault))).ok()
+    fn note<T>(&mut self, key: Key, text: &str, origin: &Origin, result: Result<T, ValueError>) -> Option<T> {
+        result.map_err(|error| self.violations.push(Violation::of_value(key, origin, text, &error))).ok()
     }
 
     /// The keys that are set here, in the order of the table.
@@ -180,7 +180,7 @@ impl Settings {
             carried,
             unknown,
             misplaced,
-            mistakes,
+            violations,
         } = self;
         Self {
             mode: mode.or_else(|| namespace.mode.clone()),
@@ -193,13 +193,13 @@ impl Settings {
             carried,
             unknown,
             misplaced,
-            mistakes,
+            violations,
         }
     }
 }
 
-fn both_lists(origin: &Origin) -> Mistake {
-    Mistake {
+fn both_lists(origin: &Origin) -> Violation {
+    Violation {
         code: Code::BothLists,
         field: Field::Annotation(Key::Containers),
         origin: origin.clone(),

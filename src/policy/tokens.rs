@@ -8,9 +8,9 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 
 use super::diagnostics::Code;
 use super::duration;
-use super::mistake::{Fault, did_you_mean, quote};
 use super::nearest::nearest;
 use super::values;
+use super::violation::{ValueError, did_you_mean, quote};
 
 /// Most tokens in one list.
 const MAX_TOKENS: usize = 16;
@@ -19,7 +19,7 @@ const MAX_TOKENS: usize = 16;
 const MAX_BYTES: usize = 16 * 1024;
 
 /// Most mistakes that are told one by one.
-const MAX_FAULTS: usize = 32;
+const MAX_ERRORS: usize = 32;
 
 /// Most nodes of the YAML text: what a full list needs, several times over.
 const MAX_NODES: usize = 4096;
@@ -41,37 +41,37 @@ pub(super) struct Item {
 }
 
 /// Reads the list of a Namespace, which a replica remembers.
-pub(super) fn remembered(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<Fault>> {
+pub(super) fn remembered(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<ValueError>> {
     if text.len() > MAX_BYTES {
         let sentence = format!("has {} bytes: allowed are {MAX_BYTES} on a Namespace", text.len());
-        return Err(vec![Fault::new(Code::Tokens, sentence)]);
+        return Err(vec![ValueError::new(Code::Tokens, sentence)]);
     }
     tokens(text, api)
 }
 
-/// Reads the list, with every mistake in it, or the first [`MAX_FAULTS`].
-pub(super) fn tokens(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<Fault>> {
-    let maps = maps(text).map_err(|fault| vec![fault])?;
+/// Reads the list, with every mistake in it, or the first [`MAX_ERRORS`].
+pub(super) fn tokens(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<ValueError>> {
+    let maps = maps(text).map_err(|error| vec![error])?;
     let mut items = Vec::new();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for (index, map) in maps.iter().enumerate() {
         match Reader::new(index, map).item(api) {
             Ok(item) => items.push(item),
-            Err(found) => faults.extend(found),
+            Err(found) => errors.extend(found),
         }
     }
-    let more = faults.len().saturating_sub(MAX_FAULTS);
+    let more = errors.len().saturating_sub(MAX_ERRORS);
     if more > 0 {
-        faults.truncate(MAX_FAULTS);
-        faults.push(Fault::new(Code::Tokens, format!("has {more} more mistakes")));
+        errors.truncate(MAX_ERRORS);
+        errors.push(ValueError::new(Code::Tokens, format!("has {more} more mistakes")));
     }
-    if faults.is_empty() { Ok(items) } else { Err(faults) }
+    if errors.is_empty() { Ok(items) } else { Err(errors) }
 }
 
-fn maps(text: &str) -> Result<Vec<Map<String, Value>>, Fault> {
-    let fault = |sentence: String| Err(Fault::new(Code::Tokens, sentence));
+fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
+    let refuse = |sentence: String| Err(ValueError::new(Code::Tokens, sentence));
     if text.is_empty() {
-        return fault("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
+        return refuse("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
@@ -79,13 +79,13 @@ fn maps(text: &str) -> Result<Vec<Map<String, Value>>, Fault> {
     };
     match serde_saphyr::from_str_with_options::<Vec<Map<String, Value>>>(text, options) {
         Ok(maps) if maps.len() > MAX_TOKENS => {
-            fault(format!("has {} tokens: allowed are {MAX_TOKENS}", maps.len()))
+            refuse(format!("has {} tokens: allowed are {MAX_TOKENS}", maps.len()))
         }
         Ok(maps) => Ok(maps),
         Err(error) => {
             let expected =
                 "expected is a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
-            fault(format!("is no YAML list of tokens ({}): {expected}", place(&error)))
+            refuse(format!("is no YAML list of tokens ({}): {expected}", place(&error)))
         }
     }
 }
@@ -102,15 +102,15 @@ fn place(error: &serde_saphyr::Error) -> String {
 struct Reader<'m> {
     index: usize,
     map: &'m Map<String, Value>,
-    faults: Vec<Fault>,
+    errors: Vec<ValueError>,
 }
 
 impl<'m> Reader<'m> {
     fn new(index: usize, map: &'m Map<String, Value>) -> Self {
-        Self { index, map, faults: Vec::new() }
+        Self { index, map, errors: Vec::new() }
     }
 
-    fn item(mut self, api: &ApiAudiences) -> Result<Item, Vec<Fault>> {
+    fn item(mut self, api: &ApiAudiences) -> Result<Item, Vec<ValueError>> {
         self.check_names();
         let audience = self.read("audience", |text| values::audience(text, api));
         let ttl = self.read("ttl", duration::ttl);
@@ -118,10 +118,10 @@ impl<'m> Reader<'m> {
         let containers = self.read("containers", |text| values::containers(text, Containers::Only));
         let env = self.read("env", values::env);
         match path {
-            Some(path) if self.faults.is_empty() => {
+            Some(path) if self.errors.is_empty() => {
                 Ok(Item { audience, ttl, path, containers: containers.unwrap_or_default(), env })
             }
-            _ => Err(self.faults),
+            _ => Err(self.errors),
         }
     }
 
@@ -129,28 +129,29 @@ impl<'m> Reader<'m> {
         for name in self.map.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
             let guess = nearest(name, FIELDS).map(quote);
             let sentence = format!("is no field: allowed are {}{}", FIELDS.join(", "), did_you_mean(guess));
-            self.faults.push(Fault::new(Code::Tokens, sentence).in_item(format!("[{}]", self.index), name));
+            self.errors
+                .push(ValueError::new(Code::Tokens, sentence).in_item(format!("[{}]", self.index), name));
         }
         if !self.map.contains_key("path") {
             let sentence = "lacks path: each further token needs the path of its file";
-            self.faults
-                .push(Fault::new(Code::Tokens, sentence).in_item("item", &format!("[{}]", self.index)));
+            self.errors
+                .push(ValueError::new(Code::Tokens, sentence).in_item("item", &format!("[{}]", self.index)));
         }
     }
 
-    fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+    fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
         let value = self.map.get(name)?;
         let item = format!("[{}].{name}", self.index);
         let Some(text) = text(name, value) else {
-            let fault = Fault::new(Code::Tokens, "is no string: put it in quotes");
-            self.faults.push(fault.in_item(item, &value.to_string()));
+            let error = ValueError::new(Code::Tokens, "is no string: put it in quotes");
+            self.errors.push(error.in_item(item, &value.to_string()));
             return None;
         };
         match parse(text.trim()) {
             Ok(parsed) => Some(parsed),
-            Err(fault) => {
-                let value = fault.value.clone().unwrap_or(text);
-                self.faults.push(fault.in_item(item, &value));
+            Err(error) => {
+                let value = error.value.clone().unwrap_or(text);
+                self.errors.push(error.in_item(item, &value));
                 None
             }
         }
@@ -175,7 +176,7 @@ fn text(name: &str, value: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Item>, Vec<Fault>> {
+    fn read(text: &str) -> Result<Vec<Item>, Vec<ValueError>> {
         tokens(text, &ApiAudiences::default())
     }
 
@@ -197,11 +198,11 @@ mod tests {
 
     #[test]
     fn every_mistake_of_every_item_is_named() {
-        let faults = read("[{path: /t/a, ttl: 5m}, {audience: x, pth: /t/b}, {path: t, containers: {}}]");
-        let items: Vec<_> = faults
+        let errors = read("[{path: /t/a, ttl: 5m}, {audience: x, pth: /t/b}, {path: t, containers: {}}]");
+        let items: Vec<_> = errors
             .expect_err("five mistakes")
             .into_iter()
-            .map(|fault| (fault.item.unwrap_or_default(), fault.value.unwrap_or_default(), fault.code))
+            .map(|error| (error.item.unwrap_or_default(), error.value.unwrap_or_default(), error.code))
             .collect();
         let expected = [
             ("[0].ttl", "5m", Code::Range),
@@ -216,9 +217,9 @@ mod tests {
     #[test]
     fn what_is_remembered_of_a_bad_list_is_bounded() {
         let fields: Vec<_> = (0..100).map(|field| format!("k{field}: 1")).collect();
-        let faults = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many mistakes");
-        assert_eq!(faults.len(), MAX_FAULTS + 1);
-        assert_eq!(faults.last().map(|fault| fault.sentence.as_str()), Some("has 68 more mistakes"));
+        let errors = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many mistakes");
+        assert_eq!(errors.len(), MAX_ERRORS + 1);
+        assert_eq!(errors.last().map(|error| error.sentence.as_str()), Some("has 68 more mistakes"));
         let long = format!("[{{path: /t/a}}] #{}", " ".repeat(MAX_BYTES));
         assert_eq!(read(&long).map(|items| items.len()), Ok(1));
         assert_eq!(remembered(&long, &ApiAudiences::default()).expect_err("too long").len(), 1);
@@ -232,8 +233,8 @@ mod tests {
         for text in
             ["", "vault", "{path: /t/x}", "[[]]", "- path: /t/x\n  path: /t/y", "[", bomb, &deep, &long]
         {
-            let faults = read(text).expect_err(text);
-            assert_eq!(faults.first().map(|fault| fault.code), Some(Code::Tokens), "{text}");
+            let errors = read(text).expect_err(text);
+            assert_eq!(errors.first().map(|error| error.code), Some(Code::Tokens), "{text}");
         }
     }
 }

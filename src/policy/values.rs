@@ -6,8 +6,8 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, normalise
 
 use super::Mode;
 use super::diagnostics::Code;
-use super::mistake::{Fault, did_you_mean, quote};
 use super::nearest::nearest;
+use super::violation::{ValueError, did_you_mean, quote};
 
 /// Longest path, in bytes (`PATH_MAX` of Linux).
 const MAX_PATH: usize = 4096;
@@ -27,56 +27,56 @@ const MAX_NAMED: usize = 8;
 /// Longest name of an environment variable that is accepted, in bytes.
 const MAX_ENV: usize = 255;
 
-pub(super) fn mode(text: &str) -> Result<Mode, Fault> {
+pub(super) fn mode(text: &str) -> Result<Mode, ValueError> {
     word(text, &Mode::ALL.map(|mode| (mode.as_str(), mode)), Code::Mode)
 }
 
-pub(super) fn pod_overrides(text: &str) -> Result<bool, Fault> {
+pub(super) fn pod_overrides(text: &str) -> Result<bool, ValueError> {
     word(text, &[("allow", true), ("deny", false)], Code::Switch)
 }
 
-pub(super) fn dry_run(text: &str) -> Result<bool, Fault> {
+pub(super) fn dry_run(text: &str) -> Result<bool, ValueError> {
     word(text, &[("true", true), ("false", false)], Code::Switch)
 }
 
-fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, Fault> {
+fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, ValueError> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let is = if text.is_empty() { "is empty" } else { "is unknown" };
     let guess = nearest(text, names.iter().copied()).map(quote);
-    Err(Fault::new(code, format!("{is}: allowed are {}{}", names.join(", "), did_you_mean(guess))))
+    Err(ValueError::new(code, format!("{is}: allowed are {}{}", names.join(", "), did_you_mean(guess))))
 }
 
 /// Reads an audience; empty, or a name of the API server, is the API server's own.
-pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, Fault> {
+pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, ValueError> {
     check_audience(text, Code::Audience)?;
     Ok(if api.contains(Some(text)) { Audience::ApiServer } else { Audience::Named(text.into()) })
 }
 
-fn check_audience(text: &str, code: Code) -> Result<(), Fault> {
+fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
     if text.len() > Audience::MAX_BYTES {
         let sentence = format!("is too long: {} bytes, allowed are {}", text.len(), Audience::MAX_BYTES);
-        return Err(Fault::new(code, sentence));
+        return Err(ValueError::new(code, sentence));
     }
     if text.chars().any(char::is_control) {
-        return Err(Fault::new(code, "has a control character: an audience is one line of text"));
+        return Err(ValueError::new(code, "has a control character: an audience is one line of text"));
     }
     Ok(())
 }
 
 /// Reads `allowed-audiences`.
-pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, Fault> {
+pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, ValueError> {
     let audiences: Vec<&str> = items(text).collect();
     if audiences.is_empty() {
         let sentence = "is empty: list at least one audience, separated by commas; the API server's own is always \
                         allowed";
-        return Err(Fault::new(Code::AllowedAudiences, sentence));
+        return Err(ValueError::new(Code::AllowedAudiences, sentence));
     }
     check_count(&audiences, Code::AllowedAudiences)?;
-    let fault = |audience: &str| check_audience(audience, Code::AllowedAudiences).err();
-    check_items("item", &audiences, fault)?;
+    let error = |audience: &str| check_audience(audience, Code::AllowedAudiences).err();
+    check_items("item", &audiences, error)?;
     Ok(audiences.into_iter().map(Box::from).collect())
 }
 
@@ -85,50 +85,54 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-fn check_count(items: &[&str], code: Code) -> Result<(), Fault> {
+fn check_count(items: &[&str], code: Code) -> Result<(), ValueError> {
     if items.len() > MAX_ITEMS {
-        return Err(Fault::new(code, format!("has {} items: allowed are {MAX_ITEMS}", items.len())));
+        return Err(ValueError::new(code, format!("has {} items: allowed are {MAX_ITEMS}", items.len())));
     }
     Ok(())
 }
 
 /// Says what is wrong with the first bad item of a list, and which others are bad.
-fn check_items(what: &str, items: &[&str], fault: impl Fn(&str) -> Option<Fault>) -> Result<(), Fault> {
-    let mut bad = items.iter().filter_map(|item| fault(item).map(|fault| (*item, fault)));
-    let Some((first, mut fault)) = bad.next() else { return Ok(()) };
+fn check_items(
+    what: &str,
+    items: &[&str],
+    error: impl Fn(&str) -> Option<ValueError>,
+) -> Result<(), ValueError> {
+    let mut bad = items.iter().filter_map(|item| error(item).map(|error| (*item, error)));
+    let Some((first, mut error)) = bad.next() else { return Ok(()) };
     let others: Vec<String> = bad.take(MAX_NAMED).map(|(item, _)| quote(item)).collect();
     if !others.is_empty() {
-        fault.sentence.push_str("; likewise ");
-        fault.sentence.push_str(&others.join(", "));
+        error.sentence.push_str("; likewise ");
+        error.sentence.push_str(&others.join(", "));
     }
-    Err(fault.in_item(what, first))
+    Err(error.in_item(what, first))
 }
 
 /// Reads the path of a token file.
-pub(super) fn path(text: &str) -> Result<TokenPath, Fault> {
-    let fault = |sentence: String| Err(Fault::new(Code::Path, sentence));
+pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
+    let refuse = |sentence: String| Err(ValueError::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
         let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
-        return fault(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
+        return refuse(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
     };
     if text.len() > MAX_PATH {
-        return fault(format!("is too long: {} bytes, allowed are {MAX_PATH}", text.len()));
+        return refuse(format!("is too long: {} bytes, allowed are {MAX_PATH}", text.len()));
     }
     if let Err(sentence) = check_segments(relative) {
-        return fault(sentence);
+        return refuse(sentence);
     }
     match relative.rsplit_once('/') {
-        _ if relative.is_empty() => fault("is the root directory: name a file in a directory".to_owned()),
+        _ if relative.is_empty() => refuse("is the root directory: name a file in a directory".to_owned()),
         Some((_, "" | ".")) => {
             let guess = accepted_path(&format!("{}/token", normalised(text)));
-            fault(format!("is a directory: name the token file{}", did_you_mean(guess)))
+            refuse(format!("is a directory: name the token file{}", did_you_mean(guess)))
         }
         Some((directory, file)) if !normalised(directory).is_empty() => {
             Ok(TokenPath { directory: normalised(directory).into(), file: file.into() })
         }
         _ => {
-            fault("is in the root directory, which cannot be mounted: name a file in a directory".to_owned())
+            refuse("is in the root directory, which cannot be mounted: name a file in a directory".to_owned())
         }
     }
 }
@@ -162,11 +166,11 @@ fn check_segments(path: &str) -> Result<(), String> {
 }
 
 /// Reads a comma list of container names.
-pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, Fault> {
+pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError> {
     let names: Vec<&str> = items(text).collect();
     if names.is_empty() {
         let sentence = "is empty: list container names separated by commas, or remove the annotation";
-        return Err(Fault::new(Code::Containers, sentence));
+        return Err(ValueError::new(Code::Containers, sentence));
     }
     check_count(&names, Code::Containers)?;
     check_items("name", &names, |name| (!is_label(name)).then(|| no_label(name)))?;
@@ -180,14 +184,14 @@ pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, Fault> {
 pub(super) fn containers(
     text: &str,
     list: impl Fn(Arc<[Box<str>]>) -> Containers,
-) -> Result<Containers, Fault> {
+) -> Result<Containers, ValueError> {
     container_names(text).map(list)
 }
 
-fn no_label(name: &str) -> Fault {
+fn no_label(name: &str) -> ValueError {
     let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
     let guess = nearest_label(name).map(|guess| quote(&guess));
-    Fault::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
+    ValueError::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
 }
 
 /// Whether a text is a DNS label (RFC 1123), as names of containers and Namespaces are.
@@ -207,23 +211,23 @@ fn nearest_label(text: &str) -> Option<String> {
 
 /// Reads the name of an environment variable, as every release of the API accepts it
 /// (`envVarNameFmt` in `k8s.io/apimachinery/pkg/util/validation/validation.go`).
-pub(super) fn env(text: &str) -> Result<Arc<str>, Fault> {
-    let fault = |sentence: &str| Err(Fault::new(Code::Env, sentence));
+pub(super) fn env(text: &str) -> Result<Arc<str>, ValueError> {
+    let refuse = |sentence: &str| Err(ValueError::new(Code::Env, sentence));
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.is_empty() {
-        return fault("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
+        return refuse("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
     }
     if text.len() > MAX_ENV {
-        return fault("is too long: allowed are 255 bytes");
+        return refuse("is too long: allowed are 255 bytes");
     }
     if text.contains('=') {
-        return fault("has a \"=\": write the name alone, its value is the path of the token file");
+        return refuse("has a \"=\": write the name alone, its value is the path of the token file");
     }
     if text == "." || text.starts_with("..") {
-        return fault("starts with \"..\" or is \".\", which the API refuses");
+        return refuse("starts with \"..\" or is \".\", which the API refuses");
     }
     if !text.bytes().all(inner) || text.starts_with(|first: char| first.is_ascii_digit()) {
-        return fault(
+        return refuse(
             "is no variable name: allowed are letters, digits, \"_\", \"-\" and \".\", and no digit at the start",
         );
     }

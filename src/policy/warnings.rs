@@ -4,8 +4,8 @@ use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
 use super::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX, meant};
-use super::mistake::{Mistake, Origin, did_you_mean, printable};
 use super::nearest::nearest;
+use super::violation::{Origin, Violation, did_you_mean, printable};
 
 /// Longest warning, in characters: the API asks for no more (`AdmissionResponse.warnings`).
 const MAX_CHARS: usize = 120;
@@ -75,8 +75,11 @@ impl Warnings {
     }
 
     /// What a Pod would have been refused for without `dry-run`.
-    pub(super) fn would_refuse(&mut self, mistake: &Mistake) {
-        self.push_first(mistake.code, &format!("{}: dry-run would refuse: {}", mistake.field, mistake.text));
+    pub(super) fn would_refuse(&mut self, violation: &Violation) {
+        self.push_first(
+            violation.code,
+            &format!("{}: dry-run would refuse: {}", violation.field, violation.text),
+        );
     }
 
     /// A Namespace with settings that does not opt in.
@@ -153,8 +156,8 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A mistake as a warning, for a place where nothing is refused.
-pub fn warning(mistake: &Mistake) -> String {
-    fitted(mistake.code, &format!("{}: {}", mistake.field, mistake.text))
+pub fn warning(violation: &Violation) -> String {
+    fitted(violation.code, &format!("{}: {}", violation.field, violation.text))
 }
 
 #[cfg(test)]

@@ -127,9 +127,9 @@ fn what_yaml_takes_for_something_else_is_named_with_its_fix() {
 #[test]
 fn null_is_the_empty_string_as_for_the_api_server() {
     let (settings, _) = read_all(&annotated("mode:"), &Known::new()).unwrap();
-    assert_eq!(settings["a"].mistakes().len(), 1);
+    assert_eq!(settings["a"].violations().len(), 1);
     let (settings, _) = read_all(&annotated("audience: ~"), &Known::new()).unwrap();
-    assert!(settings["a"].mistakes().is_empty());
+    assert!(settings["a"].violations().is_empty());
 }
 
 #[test]

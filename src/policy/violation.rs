@@ -1,4 +1,4 @@
-//! A mistake or a broken guardrail, in the words that people read.
+//! Violations: what is wrong with a setting or a Pod, in the words that people read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl fmt::Display for Field {
 
 /// A reason to refuse a Pod.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Mistake {
+pub struct Violation {
     /// The stable code.
     pub code: Code,
     /// Where it is.
@@ -72,19 +72,19 @@ pub struct Mistake {
     pub text: String,
 }
 
-impl Mistake {
+impl Violation {
     /// A mistake in the value of an annotation: `fault` says what is wrong with `value`.
-    pub(super) fn of_value(key: Key, origin: &Origin, value: &str, fault: &Fault) -> Self {
-        let what = match &fault.item {
+    pub(super) fn of_value(key: Key, origin: &Origin, value: &str, error: &ValueError) -> Self {
+        let what = match &error.item {
             Some(item) => format!("{item} "),
             None => String::new(),
         };
         let text = format!(
             "{what}{} on {origin} {}",
-            quote(fault.value.as_deref().unwrap_or(value)),
-            fault.sentence
+            quote(error.value.as_deref().unwrap_or(value)),
+            error.sentence
         );
-        Self { code: fault.code, field: Field::Annotation(key), origin: origin.clone(), text }
+        Self { code: error.code, field: Field::Annotation(key), origin: origin.clone(), text }
     }
 
     /// Whether this is a guardrail that somebody set, and not a mistake.
@@ -98,7 +98,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {} ({})", self.field, self.text, self.code)
     }
@@ -106,7 +106,7 @@ impl fmt::Display for Mistake {
 
 /// What is wrong with a value, whoever wrote it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Fault {
+pub(super) struct ValueError {
     pub(super) code: Code,
     /// What follows the value and its object: `is too short: …`.
     pub(super) sentence: String,
@@ -116,7 +116,7 @@ pub(super) struct Fault {
     pub(super) value: Option<String>,
 }
 
-impl Fault {
+impl ValueError {
     pub(super) fn new(code: Code, sentence: impl Into<String>) -> Self {
         Self { code, sentence: sentence.into(), item: None, value: None }
     }

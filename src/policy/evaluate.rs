@@ -11,18 +11,18 @@ use crate::pod::{Decision, decide};
 use super::Mode;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
-use super::mistake::{Field, Mistake, Origin, quote};
 use super::namespace::NamespaceSettings;
 use super::settings::{Settings, ours};
+use super::violation::{Field, Origin, Violation, quote};
 use super::warnings::Warnings;
 
 /// What becomes of a Pod, and why.
 #[derive(Debug)]
-pub struct Judgement {
+pub struct Evaluation {
     /// The changes; empty where the Pod is refused, or only looked at.
     pub patch: Patch,
     /// Reasons to refuse the Pod; empty where it is allowed.
-    pub mistakes: Vec<Mistake>,
+    pub violations: Vec<Violation>,
     /// What somebody should fix, at most 120 characters each.
     pub warnings: Vec<String>,
     /// What would have become of the Pod, if the Namespace says `dry-run`.
@@ -63,39 +63,39 @@ pub struct ConfiguredToken {
 }
 
 /// Judges a Pod, by its annotations and its spec, under the settings of its Namespace.
-pub fn judge<'a>(
+pub fn evaluate<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     spec: &PodSpec<'_>,
     namespace: &NamespaceSettings,
-) -> Judgement {
+) -> Evaluation {
     let api = &namespace.defaults.api_audiences;
     let own = own_settings(annotations, namespace);
     let settings_from = settings_from(&own, namespace);
     let mut warnings = key_warnings(&own, namespace);
-    let mut judgement = match in_force(own, namespace) {
+    let mut evaluation = match in_force(own, namespace) {
         Ok(compiled) => {
             let decision = decide(spec, compiled.plan.as_ref(), api);
             warnings.ineffective(&compiled);
             warnings.findings(&decision.findings, &compiled, spec);
-            Judgement {
-                mistakes: broken(&decision, namespace),
+            Evaluation {
+                violations: broken(&decision, namespace),
                 in_force: Some(InForce::from(&*compiled)),
                 patch: decision.patch.unwrap_or_default(),
-                ..Judgement::new(settings_from)
+                ..Evaluation::new(settings_from)
             }
         }
-        Err(mistakes) => Judgement { mistakes, ..Judgement::new(settings_from) },
+        Err(violations) => Evaluation { violations, ..Evaluation::new(settings_from) },
     };
-    judgement.only_look(namespace.guardrails.dry_run, &mut warnings);
-    judgement.warnings = warnings.into_texts();
-    judgement
+    evaluation.only_look(namespace.guardrails.dry_run, &mut warnings);
+    evaluation.warnings = warnings.into_texts();
+    evaluation
 }
 
-impl Judgement {
+impl Evaluation {
     fn new(settings_from: &'static str) -> Self {
         Self {
             patch: Patch::default(),
-            mistakes: Vec::new(),
+            violations: Vec::new(),
             warnings: Vec::new(),
             dry_run: None,
             in_force: None,
@@ -105,9 +105,9 @@ impl Judgement {
 
     /// Drops the patch of a refused Pod, and under `dry-run` everything but the words.
     fn only_look(&mut self, dry_run: bool, warnings: &mut Warnings) {
-        let refused = !self.mistakes.is_empty();
+        let refused = !self.violations.is_empty();
         if dry_run {
-            self.mistakes.iter().rev().for_each(|mistake| warnings.would_refuse(mistake));
+            self.violations.iter().rev().for_each(|violation| warnings.would_refuse(violation));
             if let (false, false, Some(in_force)) = (refused, self.patch.is_empty(), &self.in_force) {
                 warnings.would_patch(in_force.mode, self.patch.len());
             }
@@ -116,7 +116,7 @@ impl Judgement {
                 (false, false) => DryRun::WouldPatch,
                 (false, true) => DryRun::Unchanged,
             });
-            self.mistakes.clear();
+            self.violations.clear();
         }
         if dry_run || refused {
             self.patch = Patch::default();
@@ -166,31 +166,31 @@ fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
 pub(super) fn in_force(
     own: Settings,
     namespace: &NamespaceSettings,
-) -> Result<Cow<'_, Compiled>, Vec<Mistake>> {
+) -> Result<Cow<'_, Compiled>, Vec<Violation>> {
     let forbidden = forbidden_overrides(&own, namespace);
     if own.carried.is_empty() || !forbidden.is_empty() {
         return match &namespace.compiled {
             Ok(compiled) if forbidden.is_empty() => Ok(Cow::Borrowed(compiled)),
             Ok(_) => Err(forbidden),
-            Err(mistakes) => Err([mistakes.as_slice(), &forbidden].concat()),
+            Err(violations) => Err([violations.as_slice(), &forbidden].concat()),
         };
     }
-    let mut mistakes = namespace.settings.mistakes.clone();
-    mistakes.extend_from_slice(&own.mistakes);
+    let mut violations = namespace.settings.violations.clone();
+    violations.extend_from_slice(&own.violations);
     let merged = Arc::new(own.over(&namespace.settings));
     let max_ttl = namespace.guardrails.max_ttl;
-    if mistakes.is_empty() {
+    if violations.is_empty() {
         return compile(merged, &namespace.defaults, max_ttl).map(Cow::Owned);
     }
-    let more = contradictions(merged, &namespace.defaults, max_ttl, &mistakes);
-    Err([mistakes, more].concat())
+    let more = contradictions(merged, &namespace.defaults, max_ttl, &violations);
+    Err([violations, more].concat())
 }
 
-fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Mistake> {
+fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Violation> {
     if !namespace.guardrails.deny_pod_overrides {
         return Vec::new();
     }
-    let forbidden = |key| Mistake {
+    let forbidden = |key| Violation {
         code: Code::OverrideForbidden,
         field: Field::Annotation(key),
         origin: Origin::Pod,
@@ -200,8 +200,8 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Mis
 }
 
 /// What the resulting spec must not be.
-fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake> {
-    let taken = |name: &String| Mistake {
+fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
+    let taken = |name: &String| Violation {
         code: Code::VolumeTaken,
         field: Field::Volumes,
         origin: Origin::Pod,
@@ -210,9 +210,9 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
             quote(name)
         ),
     };
-    let mut mistakes: Vec<Mistake> = decision.taken_volumes.iter().map(taken).collect();
+    let mut violations: Vec<Violation> = decision.taken_volumes.iter().map(taken).collect();
     if decision.patch.is_none() {
-        mistakes.push(Mistake {
+        violations.push(Violation {
             code: Code::TooLarge,
             field: Field::Volumes,
             origin: Origin::Pod,
@@ -220,6 +220,6 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Mistake
         });
     }
     let api = &namespace.defaults.api_audiences;
-    mistakes.extend(namespace.guardrails.judge(&decision.projections, &namespace.origin, api));
-    mistakes
+    violations.extend(namespace.guardrails.check(&decision.projections, &namespace.origin, api));
+    violations
 }
