@@ -42,7 +42,7 @@ doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 docs: ## write docs/annotations.md and docs/diagnostics.md from their tables
-	WRITE_DOCS=1 $(CARGO) test --locked --test reference
+	WRITE_DOCS=1 $(CARGO) test --locked --test hermetic docs::reference
 
 manifests: ## write manifests/install.yaml from manifests/base
 	kubectl kustomize manifests >manifests/install.yaml

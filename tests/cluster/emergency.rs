@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::blocks::{block, file};
+use crate::common::blocks::{block, file};
 use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{DEFAULT, all_hold, held, pod};
 use crate::shop::{Shop, Terminal};

@@ -14,8 +14,6 @@
 
 mod audit_log;
 mod between;
-#[path = "../common/blocks.rs"]
-mod blocks;
 #[path = "../common/mod.rs"]
 mod common;
 mod control_plane;

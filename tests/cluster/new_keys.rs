@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::blocks::block;
 use crate::common::binary::Serving;
+use crate::common::blocks::block;
 use crate::control_plane::{ControlPlane, eventually};
 use crate::rights::{Install, ready};
 use crate::shop::{Terminal, alone};

@@ -1,5 +1,4 @@
 //! The fenced blocks of the pages.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) mod between;
 pub(crate) mod binary;
+pub(crate) mod blocks;
 pub(crate) mod eventually;
 pub(crate) mod port;
 pub(crate) mod reviews;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::blocks::block;
 use crate::cluster::Cluster;
+use crate::common::blocks::block;
 use crate::control_plane::eventually;
 use crate::install::{CONFIGURATION, install, wait_until_ready};
 use crate::traffic::Traffic;

@@ -10,8 +10,6 @@
 )]
 
 mod applied;
-#[path = "../common/blocks.rs"]
-mod blocks;
 mod cluster;
 #[path = "../common/mod.rs"]
 mod common;

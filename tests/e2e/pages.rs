@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::applied::bundle;
-use crate::blocks::block;
 use crate::cluster::{Cluster, annotations, copy_manifests};
+use crate::common::blocks::block;
 use crate::control_plane::eventually;
 use crate::install::{install, name_image, replicas, wait_until_ready};
 use crate::pods::{self, DEFAULT, claims, lifetime, pod};

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::applied::assert_unchanged;
-use crate::blocks::block;
 use crate::cluster::Cluster;
+use crate::common::blocks::block;
 use crate::control_plane::api::collection;
 use crate::control_plane::eventually;
 use crate::install::{self, wait_until_ready};

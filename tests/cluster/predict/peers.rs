@@ -1,4 +1,4 @@
-//! The cases of `tests/peers.rs` as data, and Pods that are odd in other ways.
+//! The cases of `tests/hermetic/pod/peers.rs` as data, and Pods that are odd in other ways.
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,621 @@
+//! Keepers against an API server in memory: what is read, what is written, and that nothing stops it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use axum::body::{Body as AnswerBody, Bytes};
+use axum::http::{Request, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use boundtoken::certificates::ServingCertificate;
+use boundtoken::certificates::cluster::{Keeper, Place, Settings};
+use boundtoken::telemetry::metrics::Metrics;
+use futures_util::stream;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+struct Running {
+    task: JoinHandle<()>,
+    ready: Box<dyn Fn() -> Result<(), String>>,
+    serving: Arc<ServingCertificate>,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn place() -> Place {
+    let service = "boundtoken".to_owned();
+    Place {
+        namespace: NAMESPACE.to_owned(),
+        secret: SECRET.to_owned(),
+        configuration: CONFIGURATION.to_owned(),
+        names: vec![Place::service_name(&service, NAMESPACE)],
+        service,
+    }
+}
+
+/// A replica that lives for so many writes.
+fn start_for(api: &Arc<FakeApi>, writes: usize) -> Running {
+    start_with(api, writes, Settings::default())
+}
+
+fn start_with(api: &Arc<FakeApi>, writes: usize, settings: Settings) -> Running {
+    start_ahead(api, writes, settings, time::Duration::ZERO)
+}
+
+/// A replica whose clock is wrong.
+fn start_ahead(api: &Arc<FakeApi>, writes: usize, settings: Settings, ahead: time::Duration) -> Running {
+    start_on(api.client(writes), api, settings, ahead)
+}
+
+fn start_on(client: Client, api: &Arc<FakeApi>, settings: Settings, ahead: time::Duration) -> Running {
+    let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
+    let keeper = Keeper::new(client, place(), settings, Arc::clone(&metrics))
+        .with_clock(Arc::new(move || clock.now() + ahead));
+    let (serving, ready) = (keeper.serving(), Box::new(keeper.readiness()));
+    Running { task: tokio::spawn(keeper.run(CancellationToken::new())), ready, serving, metrics }
+}
+
+fn start(api: &Arc<FakeApi>) -> Running {
+    start_for(api, usize::MAX)
+}
+
+/// Time stands still but for this.
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn text(object: &Value, key: &str) -> String {
+    text_of(&object["data"], key)
+}
+
+fn text_of(data: &Value, key: &str) -> String {
+    String::from_utf8(STANDARD.decode(data[key].as_str().unwrap()).unwrap()).unwrap()
+}
+
+fn authority(api: &FakeApi) -> String {
+    text(&api.get(Kind::Secret).unwrap(), "ca.crt")
+}
+
+fn bundle(api: &FakeApi) -> String {
+    let configuration = api.get(Kind::Configuration).unwrap();
+    let bundle =
+        configuration["webhooks"][1]["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned();
+    String::from_utf8(STANDARD.decode(bundle).unwrap()).unwrap()
+}
+
+fn same(pem: &str) -> String {
+    pem.replace("\r\n", "\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_replicas_that_start_at_once_make_one_authority() {
+    let api = FakeApi::new();
+    let replicas: Vec<_> = (0..20).map(|_| start(&api)).collect();
+    pass(5).await;
+    for replica in &replicas {
+        assert_eq!((replica.ready)(), Ok(()));
+    }
+    assert_eq!((api.writes(Kind::Secret).len(), api.writes(Kind::Configuration).len()), (1, 1));
+    assert_eq!(bundle(&api), same(&authority(&api)));
+    let configuration = api.get(Kind::Configuration).unwrap();
+    assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "eA==", "somebody else's");
+    let owner =
+        json!([{"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE, "uid": "uid-of-the-namespace"}]);
+    assert_eq!(configuration["metadata"]["ownerReferences"], owner);
+    pass(1200).await;
+    assert_eq!((api.writes(Kind::Secret).len(), api.writes(Kind::Configuration).len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_ends_after_any_write_is_continued_by_the_next() {
+    let api = FakeApi::new();
+    let steady = start(&api);
+    pass(120).await;
+    let first = authority(&api);
+    let annotate =
+        |object: &mut Value| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "asked".into();
+    api.edit(Kind::Secret, annotate);
+    drop(steady);
+    for generation in 0..12 {
+        let replica = start_for(&api, 1);
+        pass(150).await;
+        assert!((replica.ready)().is_ok(), "replica {generation}: {:?}", (replica.ready)());
+    }
+    let secret = api.get(Kind::Secret).unwrap();
+    assert_ne!(authority(&api), first);
+    assert_eq!(text(&secret, "old-ca.crt"), same(&first));
+    assert!(secret["metadata"]["annotations"].get("boundtoken.dev/new-key").is_none());
+    assert!(secret["data"].get("next-ca.key").is_none());
+    assert!(bundle(&api).contains(&same(&first)) && bundle(&api).contains(&same(&authority(&api))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_served_only_after_the_dwell_time() {
+    let api = FakeApi::new();
+    let replicas = [start(&api), start(&api)];
+    pass(600).await;
+    let first = text(&api.get(Kind::Secret).unwrap(), "tls.crt");
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(290).await;
+    assert_eq!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), first);
+    assert_eq!(bundle(&api).matches("BEGIN").count(), 2);
+    pass(60).await;
+    assert_ne!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), first);
+    for replica in &replicas {
+        assert_eq!((replica.ready)(), Ok(()));
+        assert!(
+            replica.metrics.text().contains("boundtoken_certificate_rotations_total{result=\"success\"} 2\n")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_authority_is_forgotten_after_its_last_certificate() {
+    let api = FakeApi::new();
+    let serving_life = time::Duration::hours(1);
+    let _replica = start_with(&api, usize::MAX, Settings { serving_life, ..Settings::default() });
+    pass(60).await;
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(3500).await;
+    assert_eq!(bundle(&api).matches("BEGIN").count(), 2);
+    pass(900).await;
+    assert_eq!(bundle(&api), same(&authority(&api)));
+    assert!(api.get(Kind::Secret).unwrap()["data"].get("old-ca.crt").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn certificates_renew_themselves() {
+    let api = FakeApi::new();
+    let (authority_life, serving_life) = (time::Duration::hours(12), time::Duration::hours(1));
+    let replica =
+        start_with(&api, usize::MAX, Settings { authority_life, serving_life, ..Settings::default() });
+    pass(60).await;
+    let (first, leaf) = (authority(&api), text(&api.get(Kind::Secret).unwrap(), "tls.crt"));
+    for _ in 0..36 {
+        pass(3600).await;
+        assert_eq!((replica.ready)(), Ok(()));
+        assert_eq!(replica.serving.check(api.now()), Ok(()));
+        assert_ne!(text(&api.get(Kind::Secret).unwrap(), "tls.crt"), leaf);
+    }
+    assert_ne!(authority(&api), first);
+    let writes = api.writes(Kind::Configuration).len();
+    assert!((4..=6).contains(&writes), "{writes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ten_years_ahead_writes_no_more_than_others() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(120).await;
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(280).await;
+    // It comes up before the new key signs, and so serves the old certificate for a while.
+    let late = start(&api);
+    pass(40).await;
+    // It comes up after that, and takes the old certificate for one that has expired.
+    let ahead = start_ahead(&api, usize::MAX, Settings::default(), time::Duration::days(3650));
+    for _ in 0..40 {
+        let before = api.writes(Kind::Secret).len();
+        pass(60).await;
+        assert!(api.writes(Kind::Secret).len() - before <= 6);
+        assert_eq!(((replica.ready)(), (late.ready)(), (ahead.ready)()), (Ok(()), Ok(()), Ok(())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_before_the_beginning_of_the_certificate_makes_a_replica_unready() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(120).await;
+    let wrong = time::Duration::days(-3650);
+    let behind = start_ahead(&api, usize::MAX, Settings::default(), wrong);
+    pass(120).await;
+    // What `/readyz` asks, each by the clock of its replica.
+    assert_eq!(((replica.ready)(), replica.serving.check(api.now())), (Ok(()), Ok(())));
+    assert_eq!((behind.ready)(), Ok(()));
+    let reason = behind.serving.check(api.now() + wrong).unwrap_err();
+    assert!(reason.starts_with("not valid before "), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wiped_bundle_is_put_right_at_once() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(5).await;
+    api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+    pass(1).await;
+    assert_eq!((bundle(&api), (replica.ready)()), (same(&authority(&api)), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_outlives_what_is_published_and_renewed() {
+    let api = FakeApi::new();
+    let _replica = start(&api);
+    pass(5).await;
+    api.edit(Kind::Configuration, |object| {
+        object["webhooks"][1]["failurePolicy"] = "Ignore".into();
+        object["webhooks"][1]["namespaceSelector"] =
+            json!({"matchLabels": {"boundtoken.dev/paused": "true"}});
+        object["webhooks"][1]["clientConfig"]["caBundle"] = "".into();
+    });
+    let paused = api.get(Kind::Configuration).unwrap();
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
+    pass(900).await;
+    assert_eq!(bundle(&api).matches("BEGIN").count(), 2);
+    let mut published = api.get(Kind::Configuration).unwrap()["webhooks"].take();
+    published[1]["clientConfig"]["caBundle"] = "".into();
+    assert_eq!(published, paused["webhooks"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
+    let api = FakeApi::new();
+    let replicas = [start(&api), start(&api), start(&api)];
+    pass(120).await;
+    let before = api.writes(Kind::Configuration).len();
+    for _ in 0..300 {
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+    }
+    let writes = api.writes(Kind::Configuration).len() - before;
+    assert!((15..=36).contains(&writes), "{writes}");
+    assert!(replicas[0].metrics.text().contains("result=\"held-back\""));
+    pass(11).await;
+    assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_writer_is_answered_no_more_often_without_the_secret() {
+    let api = FakeApi::new();
+    let _replicas = [start(&api), start(&api)];
+    pass(120).await;
+    let (first, before) = (authority(&api), api.writes(Kind::Configuration).len());
+    api.put(Kind::Secret, None);
+    for _ in 0..100 {
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+    }
+    let writes = api.writes(Kind::Configuration).len() - before;
+    assert!((5..=16).contains(&writes), "{writes}");
+    pass(11).await;
+    assert_eq!(bundle(&api), same(&first));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_merely_touches_the_secret_stops_nothing() {
+    let api = FakeApi::new();
+    let _replica = start(&api);
+    pass(300).await;
+    let (first, strange) =
+        (authority(&api), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    api.edit(Kind::Configuration, |object| {
+        object["webhooks"][1]["clientConfig"]["caBundle"] = STANDARD.encode(same(&first) + strange).into();
+    });
+    api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "x".into());
+    for second in 0..600 {
+        api.edit(Kind::Secret, |object| {
+            object["metadata"]["annotations"]["touched"] = second.to_string().into();
+        });
+        pass(1).await;
+    }
+    assert_ne!(authority(&api), first, "the new key signs");
+    assert!(!bundle(&api).contains("AAAA"), "{}", bundle(&api));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_applied_again_is_filled_at_once_also_after_a_fight() {
+    let api = FakeApi::new();
+    let _replicas = [start(&api), start(&api)];
+    pass(120).await;
+    for _ in 0..10 {
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+    }
+    assert_eq!(bundle(&api), "");
+    api.put(Kind::Configuration, None);
+    pass(1).await;
+    api.apply_configuration();
+    pass(1).await;
+    assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_keeps_emptying_the_secret_is_answered_ten_times_a_minute() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    let (first, before) = (authority(&api), api.writes(Kind::Secret).len());
+    for _ in 0..180 {
+        api.edit(Kind::Secret, |object| object["data"] = Value::Null);
+        pass(1).await;
+        assert_eq!((replica.ready)(), Ok(()));
+    }
+    assert!((20..=40).contains(&(api.writes(Kind::Secret).len() - before)));
+    pass(70).await;
+    assert_eq!((authority(&api), bundle(&api)), (first.clone(), first));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_tried_again_and_counted() {
+    let api = FakeApi::new();
+    api.fail_next(&[500, 503, 429, 403, 500]);
+    let replica = start(&api);
+    pass(1).await;
+    assert!((replica.ready)().is_err());
+    pass(60).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    let text = replica.metrics.text();
+    assert!(
+        text.contains("boundtoken_certificate_writes_total{object=\"secret\",result=\"error\"} 5\n"),
+        "{text}"
+    );
+}
+
+/// Time that is paused moves on only when nobody has anything to do.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_after_an_error_has_nothing_to_do() {
+    let api = FakeApi::new();
+    api.fail_next(&[403; 60]);
+    let one = start(&api);
+    // A keeper that is never idle would not let it pass.
+    pass(3600).await;
+    assert_eq!((one.ready)(), Ok(()));
+}
+
+type Damage = Box<dyn Fn(&mut Value)>;
+
+#[tokio::test(start_paused = true)]
+async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
+    let truncated = |object: &Value, key: &str| STANDARD.encode(&text(object, key)[..60]);
+    let damages: Vec<(&str, Damage)> = vec![
+        (
+            "emptied",
+            Box::new(|object| {
+                object.as_object_mut().unwrap().remove("data");
+            }),
+        ),
+        (
+            "truncated",
+            Box::new(move |object| {
+                for key in ["tls.crt", "tls.key", "ca.crt", "ca.key"] {
+                    object["data"][key] = truncated(object, key).into();
+                }
+            }),
+        ),
+        ("keys exchanged", Box::new(|object| object["data"]["tls.key"] = object["data"]["ca.key"].clone())),
+        ("no key of the authority", Box::new(|object| object["data"]["ca.key"] = Value::Null)),
+        (
+            "wrong types",
+            Box::new(|object| object["data"] = json!({"tls.crt": 1, "tls.key": [], "ca.crt": {}})),
+        ),
+        ("no object", Box::new(|object| object["data"] = json!("data"))),
+        ("no base64", Box::new(|object| object["data"]["tls.crt"] = "%".into())),
+        ("huge", Box::new(|object| object["data"]["ca.crt"] = STANDARD.encode(vec![b'x'; 900_000]).into())),
+        (
+            "wrong annotations",
+            Box::new(|object| {
+                object["metadata"]["annotations"] =
+                    json!({"boundtoken.dev/agreed": "x y", "boundtoken.dev/old-authorities-until": "soon"});
+            }),
+        ),
+    ];
+    for (damage, apply) in damages {
+        let api = FakeApi::new();
+        let replica = start(&api);
+        pass(300).await;
+        let first = bundle(&api);
+        api.edit(Kind::Secret, |object| apply(object));
+        pass(1).await;
+        assert_eq!((replica.ready)(), Ok(()), "{damage}");
+        pass(900).await;
+        assert_eq!((replica.ready)(), Ok(()), "{damage}");
+        assert!(bundle(&api).contains(&first), "{damage}");
+        // A replica that comes up now finds all it needs.
+        let other = start(&api);
+        pass(5).await;
+        assert_eq!((other.ready)(), Ok(()), "{damage}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authority_whose_key_is_written_back_is_not_an_old_one() {
+    let api = FakeApi::new();
+    let _replica = start(&api);
+    pass(300).await;
+    let before = api.get(Kind::Secret).unwrap()["data"].take();
+    api.edit(Kind::Secret, |object| object["data"]["ca.key"] = object["data"]["tls.key"].clone());
+    pass(5).await;
+    // Not assert_eq, which would print keys.
+    assert!(api.get(Kind::Secret).unwrap()["data"] == before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authority_of_another_program_signs_until_it_is_due() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    (params.not_before, params.not_after) = (api.now(), api.now() + time::Duration::days(140));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let theirs = params.self_signed(&key).unwrap().pem();
+    api.edit(Kind::Secret, |object| {
+        object["data"]["ca.crt"] = STANDARD.encode(&theirs).into();
+        object["data"]["ca.key"] = STANDARD.encode(key.serialize_pem()).into();
+    });
+    pass(600).await;
+    assert_eq!((same(&authority(&api)), (replica.ready)()), (same(&theirs), Ok(())));
+    for _ in 0..60 {
+        api.skip(time::Duration::days(1));
+        pass(600).await;
+        assert_eq!((replica.ready)(), Ok(()));
+    }
+    assert_ne!(same(&authority(&api)), same(&theirs));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_certificate_restored_from_a_backup_is_served_by_nobody() {
+    let api = FakeApi::new();
+    let serving_life = time::Duration::hours(1);
+    let settings = Settings { serving_life, ..Settings::default() };
+    let replicas = [
+        start_with(&api, usize::MAX, settings),
+        // Whether a clock is right makes no difference.
+        start_ahead(&api, usize::MAX, settings, time::Duration::days(3)),
+        start_ahead(&api, usize::MAX, settings, time::Duration::days(-3)),
+    ];
+    pass(60).await;
+    let backup = api.get(Kind::Secret).unwrap()["data"].take();
+    api.skip(time::Duration::days(5));
+    pass(300).await;
+    // Nobody can renew it for now.
+    api.fail_next(&[500; 1000]);
+    api.edit(Kind::Secret, |object| object["data"] = backup.clone());
+    pass(30).await;
+    for (number, replica) in replicas.iter().enumerate() {
+        assert_eq!(replica.serving.check(api.now()), Ok(()), "{number}");
+        assert_eq!((replica.ready)(), Ok(()), "{number}");
+    }
+    assert!(text(&api.get(Kind::Secret).unwrap(), "tls.crt") == text_of(&backup, "tls.crt"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_authority_restored_from_a_backup_is_not_published() {
+    let api = FakeApi::new();
+    let steady = start(&api);
+    pass(60).await;
+    let backup = api.get(Kind::Secret).unwrap()["data"].take();
+    for _ in 0..20 {
+        api.skip(time::Duration::days(20));
+        pass(120).await;
+    }
+    drop(steady);
+    let published = bundle(&api);
+    api.edit(Kind::Secret, |object| object["data"] = backup.clone());
+    let _first_write = start_for(&api, 1);
+    pass(5).await;
+    assert_eq!(bundle(&api), published);
+    let replica = start(&api);
+    pass(5).await;
+    assert_eq!((replica.serving.check(api.now()), (replica.ready)()), (Ok(()), Ok(())));
+    assert_eq!(bundle(&api), same(&authority(&api)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_comes_back_empty_gets_what_is_remembered() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    let first = authority(&api);
+    api.put(Kind::Secret, None);
+    pass(300).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    api.apply_secret();
+    pass(5).await;
+    assert_eq!((authority(&api), (replica.ready)()), (first, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_configuration_what_was_ready_stays_ready() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(300).await;
+    api.put(Kind::Configuration, None);
+    pass(5).await;
+    let late = start(&api);
+    pass(5).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    assert!((late.ready)().unwrap_err().contains("kubectl apply -k manifests"));
+    api.apply_configuration();
+    pass(5).await;
+    assert_eq!(((replica.ready)(), (late.ready)()), (Ok(()), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_falls_silent_is_tried_again() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(60).await;
+    api.hush(true);
+    api.edit(Kind::Secret, |object| object["data"]["tls.crt"] = "".into());
+    pass(300).await;
+    assert_eq!((replica.ready)(), Ok(()));
+    api.hush(false);
+    // The longest pause is half a minute, and as much again by its jitter.
+    pass(90).await;
+    assert!(!text(&api.get(Kind::Secret).unwrap(), "tls.crt").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_seen_is_served_before_anything_else_is_asked_for() {
+    let api = FakeApi::new();
+    let _steady = start(&api);
+    pass(60).await;
+    let client = api.client(usize::MAX);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            if request.uri().path().ends_with(&format!("/namespaces/{NAMESPACE}")) {
+                std::future::pending::<()>().await;
+            }
+            client.send(request).await
+        }
+    });
+    let client = Client::new(service, NAMESPACE);
+    let late = start_on(client, &api, Settings::default(), time::Duration::ZERO);
+    pass(1).await;
+    assert_eq!((late.serving.check(api.now()), (late.ready)()), (Ok(()), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_does_not_verify_makes_a_replica_unready() {
+    let api = FakeApi::new();
+    let replica = start(&api);
+    pass(60).await;
+    api.fail_next(&[500; 40]);
+    api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+    pass(1).await;
+    let reason = (replica.ready)().unwrap_err();
+    assert!(reason.starts_with("the caBundle of boundtoken does not verify"), "{reason}");
+}
+
+/// Answers lists with a head alone, as long as `stalls` says so.
+fn stalling(api: &Arc<FakeApi>, stalls: &Arc<AtomicBool>) -> Client {
+    let (client, stalls) = (api.client(usize::MAX), Arc::clone(stalls));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, stalls) = (client.clone(), Arc::clone(&stalls));
+        async move {
+            let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
+            let answer = client.send(request).await?;
+            let body = if !is_watch && stalls.load(Ordering::SeqCst) {
+                AnswerBody::from_stream(stream::pending::<Result<Bytes, Infallible>>())
+            } else {
+                AnswerBody::new(answer.into_body())
+            };
+            Ok::<_, kube::Error>(Response::new(body))
+        }
+    });
+    Client::new(service, NAMESPACE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stalls_behind_its_head_is_asked_for_again() {
+    let (api, stalls) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));
+    let replica = start_on(stalling(&api, &stalls), &api, Settings::default(), time::Duration::ZERO);
+    pass(60).await;
+    assert!((replica.ready)().is_err());
+    stalls.store(false, Ordering::SeqCst);
+    pass(90).await;
+    assert_eq!((replica.ready)(), Ok(()));
+}

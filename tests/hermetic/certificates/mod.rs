@@ -1,0 +1,6 @@
+//! Certificates of a cluster: the plan, the controller, and who trusts whom.
+
+mod cluster;
+mod model;
+mod trust;
+mod world;

@@ -1,0 +1,65 @@
+//! `boundtoken certs` and `boundtoken completions` as processes.
+
+use std::fs;
+use std::process::Command;
+
+use crate::common::binary::run;
+
+#[test]
+fn certificates_are_made_once_and_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let read = |name: &str| fs::read(directory.path().join(name)).unwrap();
+    let first = run(&["certs", "--tls-dir", path]);
+    assert_eq!(first.status.code(), Some(0));
+    let written = String::from_utf8(first.stdout).unwrap();
+    let expected = ["ca.crt", "ca.key", "tls.crt", "tls.key"].map(|name| format!("{path}/{name}\n"));
+    assert_eq!(written, expected.concat());
+    assert!(String::from_utf8(first.stderr).unwrap().contains("caBundle"));
+    let (authority, leaf) = (read("ca.crt"), read("tls.crt"));
+    assert!(run(&["certs", "--tls-dir", path]).stdout.is_empty());
+    assert_eq!((read("ca.crt"), read("tls.crt")), (authority.clone(), leaf.clone()));
+    let renewed = run(&["certs", "--tls-dir", path, "--tls-dns", "a.example,b.example"]);
+    assert_eq!(String::from_utf8(renewed.stdout).unwrap(), expected[2..].concat());
+    assert_eq!(read("ca.crt"), authority);
+    assert_ne!(read("tls.crt"), leaf);
+}
+
+#[test]
+fn an_authority_without_its_key_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    assert_eq!(run(&["certs", "--tls-dir", path]).status.code(), Some(0));
+    fs::remove_file(directory.path().join("ca.key")).unwrap();
+    let authority = fs::read(directory.path().join("ca.crt")).unwrap();
+    let output = run(&["certs", "--tls-dir", path]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is there, but its ca.key cannot be used"));
+    assert_eq!(fs::read(directory.path().join("ca.crt")).unwrap(), authority);
+}
+
+#[test]
+fn each_shell_has_its_script() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8(output.stdout).unwrap().contains("admin-listen"), "{shell}");
+    }
+    assert_eq!(run(&["completions", "tcsh"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_script_for_kubectl_answers_as_kubectl_expects() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("kubectl_complete-boundtoken");
+    fs::write(&script, run(&["completions", "kubectl"]).stdout).unwrap();
+    let complete = |words: &[&str]| {
+        let output = Command::new("sh").arg(&script).args(words).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let commands = complete(&[""]);
+    assert!(commands.starts_with("certs\n") && commands.ends_with("\n:4\n"), "{commands}");
+    let flags = complete(&["serve", "--l"]);
+    assert!(flags.contains("--listen\n") && flags.contains("--color\n"), "{flags}");
+    assert!(!flags.contains("certs\n"), "{flags}");
+}

@@ -1,0 +1,7 @@
+//! The program as a user runs it.
+
+mod certs;
+pub(crate) mod command_line;
+mod completions;
+mod preview;
+mod serve;

@@ -1,0 +1,94 @@
+//! What `boundtoken preview` reads: arguments, variables, files and what is no file.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use crate::commands::command_line::{run, run_with, told};
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n";
+
+#[test]
+fn commas_separate_files_as_with_kubectl() {
+    let expected = run("preview -f shop.yaml -f list.yaml", "");
+    assert_eq!(run("preview -f shop.yaml,list.yaml", "").out, expected.out);
+    assert_eq!(run_with(&[("BOUNDTOKEN_FILENAME", "shop.yaml,list.yaml")], "preview", "").out, expected.out);
+}
+
+#[test]
+fn a_file_without_its_flag_gets_a_hint() {
+    for words in ["preview shop.yaml", "preview -f list.yaml shop.yaml"] {
+        let told = run(words, "");
+        let sentence = "error: unexpected argument 'shop.yaml'; did you mean -f shop.yaml?\n";
+        assert!(told.err.starts_with(sentence) && told.code == 2, "{}", told.err);
+    }
+    assert!(!run("preview --help", "").out.contains("STRAY"));
+}
+
+#[test]
+fn the_variable_of_settings_has_one_per_line() {
+    let lines = "boundtoken.dev/mode=add\nboundtoken.dev/tokens=- path: /a/b=c\n  audience: vault\n- path: /a/d\n\
+                 boundtoken.dev/ttl=2h\n";
+    let told = run_with(&[("BOUNDTOKEN_ANNOTATE", lines)], "preview -f - --explain", POD);
+    for row in ["boundtoken.dev/mode      add ", "boundtoken.dev/ttl       2h ", "/a/b=c, /a/d "] {
+        assert!(told.err.contains(row), "{}", told.err);
+    }
+    let wrong = "boundtoken.dev/mode=add\nboundtoken.dev/tl=2h";
+    let told = run_with(&[("BOUNDTOKEN_ANNOTATE", wrong)], "preview -f -", POD);
+    assert!(told.err.contains("did you mean boundtoken.dev/ttl?") && told.code == 2, "{}", told.err);
+    assert!(run("preview --help", "").out.contains("BOUNDTOKEN_ANNOTATE"));
+}
+
+#[test]
+fn a_variable_of_yes_or_no_takes_what_people_write() {
+    let plain = run("preview -f shop.yaml", "").err;
+    let explained = run("preview -f shop.yaml --explain", "").err;
+    for (value, expected) in [("1", &explained), ("true", &explained), ("0", &plain), ("false", &plain)] {
+        assert_eq!(&run_with(&[("BOUNDTOKEN_EXPLAIN", value)], "preview -f shop.yaml", "").err, expected);
+    }
+    let told = run_with(&[("BOUNDTOKEN_RECURSIVE", "1")], "preview -f directory -n shop", "");
+    assert_eq!(told.out, run("preview -R -f directory -n shop", "").out);
+}
+
+#[test]
+fn a_directory_holds_regular_files_or_it_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    fs::write(path.join("real"), POD).unwrap();
+    std::os::unix::fs::symlink("real", path.join("link.yaml")).unwrap();
+    let linked = run(&format!("preview -f {}", path.display()), "");
+    assert_eq!(linked.code, 1, "{}", linked.err);
+    mkfifo(&path.join("pipe.yaml"));
+    let start = Instant::now();
+    let told = told(
+        Command::new("timeout").args(["20", env!("CARGO_BIN_EXE_boundtoken"), "preview", "-f"]).arg(path),
+        "",
+    );
+    let sentence = "pipe.yaml: not a regular file; in a directory only those are read";
+    assert!(told.err.trim_end().ends_with(sentence) && told.code == 2, "{}", told.err);
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_pipe_that_is_named_is_read() {
+    let expected = run("preview -f -", POD).out;
+    assert_eq!(run("preview -f /dev/stdin", POD).out.replace("/dev/stdin", "stdin"), expected);
+    let script = format!("{} preview -f <(cat)", env!("CARGO_BIN_EXE_boundtoken"));
+    let told = told(Command::new("bash").args(["-c", &script]), POD);
+    assert!(told.out.contains("with boundtoken") && told.code == 1, "{}", told.err);
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    mkfifo(&pipe);
+    let writer = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, POD).unwrap()
+    });
+    let told = run(&format!("preview -f {}", pipe.display()), "");
+    assert_eq!(told.code, 1, "{}", told.err);
+    writer.join().unwrap();
+}
+
+fn mkfifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}

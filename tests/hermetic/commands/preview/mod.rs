@@ -1,0 +1,5 @@
+//! `boundtoken preview`.
+
+mod input;
+mod output;
+mod words;

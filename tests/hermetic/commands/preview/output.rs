@@ -1,0 +1,170 @@
+//! What `boundtoken preview` prints, as a user sees it.
+
+use crate::commands::command_line::{Told, run};
+
+/// What came out, as one text.
+fn terminal(words: &str, stdin: &str) -> String {
+    let Told { out, err, code } = run(words, stdin);
+    let mut told = format!("$ boundtoken {words}\n");
+    for (name, text) in [("stderr", err), ("stdout", out)] {
+        if !text.is_empty() {
+            told += &["── ", name, "\n", &text].concat();
+        }
+    }
+    told + &format!("── exit code {code}\n")
+}
+
+/// One snapshot per command line.
+macro_rules! golden {
+    ($($(#[$meta:meta])* $name:ident: $words:literal $(< $stdin:expr)?;)*) => {$(
+        $(#[$meta])*
+        #[test]
+        fn $name() {
+            #[allow(unused_mut, unused_assignments, reason = "not every command line reads standard input")]
+            let mut stdin = "";
+            $(stdin = $stdin;)?
+            insta::assert_snapshot!(terminal($words, stdin));
+        }
+    )*};
+}
+
+golden! {
+    a_deployment_with_its_namespace_and_service_account: "preview -f shop.yaml";
+    a_setting_to_try_on_pods: "preview -f shop.yaml --annotate boundtoken.dev/mode=disable";
+    a_setting_to_try_on_namespaces: "preview -f shop.yaml --annotate boundtoken.dev/allowed-audiences=sts";
+    a_cron_job: "preview -f cronjob.yaml";
+    a_setting_to_try_where_there_are_no_annotations:
+        "preview -f cronjob.yaml -o yaml --annotate boundtoken.dev/mode=off";
+    a_list: "preview -f list.yaml";
+    a_list_as_yaml: "preview -f list.yaml -o yaml";
+    a_list_as_json: "preview -f list.yaml -o json";
+    json: "preview -f pod.json";
+    standard_input: "preview -f -" < "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n";
+    a_directory: "preview -f directory -n shop";
+    a_directory_with_what_is_below: "preview -R -f directory -n shop";
+    several_mistakes: "preview -f mistakes.yaml -n shop";
+    several_mistakes_as_yaml: "preview -f mistakes.yaml -f shop.yaml -n shop -o yaml";
+    guardrails: "preview -f guardrails.yaml";
+    unquoted_values: "preview -f unquoted.yaml";
+    slips_in_keys: "preview -f slips.yaml";
+    namespaces_that_did_not_opt_in: "preview -f untouched.yaml";
+    patches: "preview -f shop.yaml -f list.yaml -o patch";
+    colours: "preview -f shop.yaml -f mistakes.yaml --color always";
+    defaults_of_the_cluster: "preview -f cronjob.yaml --default-mode disable";
+    where_settings_come_from: "preview -f shop.yaml -f list.yaml -f untouched.yaml --explain -o patch \
+        --default-mode add --annotate boundtoken.dev/path=/tokens/vault";
+    where_a_lowered_lifetime_comes_from: "preview -f list.yaml -n frugal -f frugal.yaml --explain";
+    explain_a_key: "explain ttl";
+    explain_a_code: "explain bt004";
+}
+
+/// Manifests whose output goes through `preview` once more.
+const WHOLE: [&str; 6] = [
+    "-f shop.yaml",
+    "-f shop.yaml --annotate boundtoken.dev/mode=add",
+    "-f shop.yaml --annotate boundtoken.dev/path=/tokens/vault",
+    "-f cronjob.yaml -f pod.json",
+    "-f list.yaml -f directory -R",
+    "-f list.yaml --default-mode disable",
+];
+
+#[test]
+fn its_own_output_does_not_change_any_more() {
+    for words in WHOLE {
+        let yaml = run(&format!("preview -o yaml {words}"), "");
+        assert_eq!(yaml.code, 0, "{words}: {}", yaml.err);
+        assert_eq!(run("preview -f - -o yaml", &yaml.out).out, yaml.out, "{words}");
+        let json = run("preview -f - -o json", &yaml.out);
+        assert_eq!(run("preview -f - -o yaml", &json.out).out, yaml.out, "{words}");
+        let diff = run("preview -f -", &json.out);
+        assert_eq!(diff.out, "", "{words}: {}", diff.err);
+    }
+}
+
+/// Standard input, and what is said of it.
+const BAD_INPUT: [(&str, &str); 10] = [
+    ("", "error: stdin: no object in it; expected a Kubernetes manifest"),
+    ("a: b: c", "error: stdin:1:5: not YAML: mapping values are not allowed in this context"),
+    ("- a", "error: stdin:1: not a Kubernetes object: expected a map with apiVersion and kind"),
+    ("apiVersion: v1", "error: stdin:1: not a Kubernetes object: it has no kind"),
+    ("kind: Pod", "error: stdin:1: not a Kubernetes object: it has no apiVersion"),
+    (
+        "apiVersion: v1\nkind: List\nitems:\n- 1",
+        "error: stdin:4: not a Kubernetes object: expected a map with apiVersion and kind",
+    ),
+    (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: []",
+        "stdin:5: error: pod/a (namespace default): spec.containers must be a list of containers with names",
+    ),
+    (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec: {containers: [{name: a}],\n volumes: x}",
+        "stdin:6: error: pod/a (namespace default): spec.volumes must be a list",
+    ),
+    (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {}",
+        "stdin:4: error: deployment/a (namespace default): spec.template must be a Pod template",
+    ),
+    (
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  annotations: [a]",
+        "stdin:5: error: metadata.annotations must be a map",
+    ),
+];
+
+#[test]
+fn bad_input_gets_a_sentence() {
+    for (stdin, expected) in BAD_INPUT {
+        for output in ["diff", "yaml"] {
+            let told = run(&format!("preview -f - -o {output}"), stdin);
+            let mut lines = told.err.lines();
+            let sentence = lines.next().unwrap();
+            assert_eq!((sentence, told.out.as_str(), told.code), (expected, "", 2), "{stdin}");
+            // Where objects were read at all, the last line says what came of it.
+            let last = if output == "diff" { "Pods: " } else { "nothing is printed, since " };
+            assert!(
+                sentence.starts_with("error: ") || lines.next().unwrap().starts_with(last),
+                "{}",
+                told.err
+            );
+            assert_eq!(lines.next(), None);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_path_gets_a_sentence() {
+    for (words, sentence) in [
+        ("nowhere.yaml", "error: failed to read nowhere.yaml: No such file or directory (os error 2)"),
+        (
+            "directory/README.md",
+            "error: directory/README.md:1: not a Kubernetes object: expected a map with apiVersion and kind",
+        ),
+        (
+            "https://host/pod.yaml",
+            "error: https://host/pod.yaml: preview reads files only; try: curl -sSfL https://host/pod.yaml | boundtoken preview -f -",
+        ),
+        (
+            "../support",
+            "error: ../support: no .yaml, .yml or .json file in this directory; -R looks into its subdirectories, too",
+        ),
+    ] {
+        let told = run(&format!("preview -f {words}"), "");
+        assert_eq!((told.err.trim_end(), told.out.as_str(), told.code), (sentence, "", 2));
+    }
+}
+
+#[test]
+fn a_wrong_setting_to_try_gets_the_right_spelling() {
+    for (setting, sentence) in [
+        ("mode=off", "`mode` lacks the prefix; write boundtoken.dev/mode=…"),
+        ("boundtoken.dev/mod=off", "`boundtoken.dev/mod` is unknown; did you mean boundtoken.dev/mode?"),
+        ("zebra=1", "`zebra` is unknown; `boundtoken explain` lists the keys"),
+        ("boundtoken.dev/mode", "expected KEY=VALUE, such as boundtoken.dev/mode=disable"),
+        (
+            "boundtoken.dev/webhook=enabled",
+            "boundtoken.dev/webhook is a label of Namespaces, not a setting; preview takes it as set",
+        ),
+    ] {
+        let told = run(&format!("preview -f shop.yaml --annotate {setting}"), "");
+        assert!(told.err.contains(sentence) && told.code == 2, "{}", told.err);
+    }
+}

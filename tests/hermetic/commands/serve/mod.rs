@@ -1,0 +1,5 @@
+//! `boundtoken serve` as a process.
+
+mod cluster;
+mod logs;
+mod process;

@@ -1,0 +1,244 @@
+//! `boundtoken serve` as a process.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::common::binary::{Serving, boundtoken, output, run};
+use crate::common::eventually::eventually;
+use crate::common::reviews;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+const JSON: &str = "application/json";
+
+#[tokio::test]
+async fn a_server_starts_serves_and_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=1"]);
+    let ready = server.admin().await.get("/readyz?verbose").await;
+    assert_eq!(
+        ready.body,
+        "[+]namespaces ok\n[+]certificate ok\n[+]watchers ok\n[+]shutdown ok\nreadyz check passed\n"
+    );
+    let mut client = server.webhook().await;
+    let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    assert!(answer.body.contains("JSONPatch"), "{}", answer.body);
+    let metrics = server.admin().await.get("/metrics").await.body;
+    assert!(metrics.contains("boundtoken_namespaces 1\n"));
+    assert!(metrics.contains("boundtoken_certificate_expiry_timestamp_seconds{certificate=\"authority\"}"));
+    server.signal(Signal::TERM);
+    drop(client);
+    let (code, lines) = server.end();
+    assert_eq!(code, Some(0), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_says_so_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--max-connections=10", "--shutdown-delay=0"];
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(server.webhook().await);
+    }
+    for _ in 0..10 {
+        clients.push(server.webhook().await);
+    }
+    assert!(server.admin().await.get("/metrics").await.body.contains("boundtoken_connections 10\n"));
+    drop(clients);
+    server.signal(Signal::TERM);
+    let (_, lines) = server.end();
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("idle ones have to make room")).count(),
+        1,
+        "{lines:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &[]);
+    let mut client = server.webhook().await;
+    client.get("/").await;
+    server.signal(Signal::TERM);
+    eventually("a server that is not ready", async || {
+        let status = server.admin().await.get("/readyz").await.status;
+        if status == 503 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    server.signal(Signal::INT);
+    let (code, lines) = server.end();
+    assert_eq!(code, Some(2), "{lines:?}");
+}
+
+#[test]
+fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let write = |name: &str, text: &str| {
+        fs::write(path(name), text).unwrap();
+        path(name)
+    };
+    assert_eq!(run(&["certs", "--tls-dir", &path("one")]).status.code(), Some(0));
+    assert_eq!(run(&["certs", "--tls-dir", &path("two")]).status.code(), Some(0));
+    let good = write("good", reviews::NAMESPACES);
+    let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases: [(&[&str], &str); 28] = [
+        (
+            &[],
+            "error: no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE",
+        ),
+        (&["--kubeconfig", &path("none")], "error: failed to use the kubeconfig"),
+        (&["--kubeconfig", &write("kubeconfig", "{}"), "--context", "east"], "east"),
+        (&["--namespaces", &good, "--context", "east"], "cannot be used with"),
+        (&["--namespaces", &path("none")], "none does not exist: --namespaces names a manifest"),
+        (&["--namespaces", &write("empty", "")], "empty: no object in it"),
+        (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1:5: not YAML"),
+        (&["--namespaces", &write("pod", "apiVersion: v1\nkind: Pod\n")], "pod:1: a Pod stands here"),
+        (
+            &["--namespaces", &write("nameless", "apiVersion: v1\nkind: Namespace\n")],
+            "nameless:1: a Namespace without metadata.name",
+        ),
+        (&["--namespaces", &twice], "twice:8: Namespace web stands here a second time"),
+        (&["--namespaces", directory.path().to_str().unwrap()], "failed to read"),
+        (&["--namespaces", "/dev/zero"], "failed to read /dev/zero: not a regular file"),
+        (
+            &["--namespaces", &good, "--tls-cert", "/dev/zero", "--tls-key", "/dev/zero"],
+            "failed to read /dev/zero: not a regular file",
+        ),
+        (&["--namespaces", &good, "--listen", &taken], "is in use by another process"),
+        (&["--namespaces", &good, "--listen", "192.0.2.1:1"], "failed to listen on 192.0.2.1:1"),
+        (&["--namespaces", &good, "--listen", "x"], "'--listen <ADDRESS>'"),
+        (&["--listen", "8443"], "such as 127.0.0.1:8443, [::]:8443 or :8443"),
+        (&["--listen", "localhost:8443"], "an IP address and a port are expected"),
+        (&["--listen", ":70000"], "an IP address and a port are expected"),
+        (
+            &["--namespaces", &good, "--shutdown-delay", "20", "--shutdown-deadline", "10s"],
+            "--shutdown-deadline (10 s) is below --shutdown-delay (20 s)",
+        ),
+        (&["--namespaces", &good, "--tls-cert", "x"], "--tls-key"),
+        (&["--namespaces", &good, "--tls-cert", &path("x"), "--tls-key", &path("x")], "x does not exist"),
+        (
+            &["--namespaces", &good, "--tls-cert", &path("one/tls.crt"), "--tls-key", &path("two/tls.key")],
+            "does not belong to the certificate",
+        ),
+        (&["--namespaces", &good, "--tls-dir", &good], "failed to write"),
+        (&["--namespaces", &good, "--tls-dns", "a b"], "is neither a DNS name nor an IP address"),
+        (&["--namespaces", &good, "--default-mode", "replac"], "replac"),
+        (&["--namespaces", &good, "--default-ttl", "3607"], "becomes a year"),
+        (&["--namespaces", &good, "--log-level", "loud=loud"], "--log-level"),
+    ];
+    for (arguments, expected) in cases {
+        let mut command = boundtoken(&["serve", "--admin-listen", "127.0.0.1:0"]);
+        if !arguments.contains(&"--tls-cert") && !arguments.contains(&"--tls-dir") {
+            command.args(["--tls-dir", &path("tls")]);
+        }
+        let output = output(command.args(arguments));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+        assert_eq!(text.matches("error: ").count(), 1, "{text}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_flag_may_stand_in_the_environment() {
+    let output = output(boundtoken(&["serve"]).env("BOUNDTOKEN_NAMESPACES", "/none"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/none does not exist"));
+}
+
+#[test]
+fn the_cluster_is_that_of_kubeconfig_or_of_the_pod() {
+    let pod = ("KUBERNETES_SERVICE_HOST", "192.0.2.1");
+    for (environment, expected) in [
+        (&[pod] as &[_], "failed to read the service account in this Pod"),
+        (&[pod, ("KUBECONFIG", "/none")], "failed to read kubeconfig from '\"/none\"': No such file"),
+        (&[("HOME", "/nonexistent")], "failed to read kubeconfig from '\"/nonexistent/.kube/config\"'"),
+    ] {
+        let output = output(boundtoken(&["serve"]).envs(environment.iter().copied()));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.starts_with("error: no cluster to watch: ") && text.contains(expected), "{text}");
+        assert_eq!(text.matches("os error").count().max(1), 1, "{text}");
+    }
+}
+
+/// What a server that cannot start writes, in colour or not.
+fn stderr_of_a_failed_start(more: &[&str], environment: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = directory.path().join("namespaces.yaml");
+    fs::write(&manifest, reviews::NAMESPACES).unwrap();
+    let mut command = boundtoken(&["serve", "--listen=192.0.2.1:1", "--admin-listen=127.0.0.1:0"]);
+    command.arg("--namespaces").arg(&manifest).arg("--tls-dir").arg(directory.path().join("tls"));
+    let output = output(command.args(more).envs(environment.iter().copied()));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn colour_follows_the_flag() {
+    assert!(stderr_of_a_failed_start(&["--color=always"], &[]).contains('\u{1b}'));
+    for (more, environment) in [
+        (["--color=never"], [("CLICOLOR_FORCE", "1")]),
+        (["--color=auto"], [("NO_COLOR", "1")]),
+        (["--color=auto"], [("TERM", "xterm")]),
+    ] {
+        let text = stderr_of_a_failed_start(&more, &environment);
+        assert!(text.contains("self-made") && !text.contains('\u{1b}'), "{text}");
+    }
+}
+
+#[test]
+fn the_log_format_follows_the_flag() {
+    let json = stderr_of_a_failed_start(&["--log-format=json"], &[]);
+    let first: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(first["message"], "serving a self-made certificate");
+    let text = stderr_of_a_failed_start(&["--log-format=text"], &[]);
+    assert!(text.lines().next().unwrap().contains(" INFO "), "{text}");
+}
+
+#[test]
+fn the_log_level_follows_the_flag_and_the_environment() {
+    for (more, environment) in [
+        (["--log-level=error"].as_slice(), [("X", "y")]),
+        (&[], [("BOUNDTOKEN_LOG_LEVEL", "error")]),
+        (&["--log-level=info,boundtoken::certificates=off"], [("X", "y")]),
+    ] {
+        let text = stderr_of_a_failed_start(more, &environment);
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_program_says_what_it_is() {
+    let version = run(&["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(version.stdout, concat!("boundtoken ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+    assert_eq!(run(&["serve", "--help"]).status.code(), Some(0));
+    for wrong in [&[] as &[&str], &["serv"], &["serve", "--listn", "x"]] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn times_have_a_range() {
+    for (flag, time, expected) in [
+        ("--shutdown-delay", "18446744073709551615", "0 to 3600 seconds are allowed"),
+        ("--shutdown-deadline", "3601s", "0 to 3600 seconds are allowed"),
+        ("--shutdown-deadline", "1m", "0 to 3600 seconds are allowed"),
+        ("--tick", "0", "1 to 86400 seconds are allowed"),
+        ("--tick", "18446744073709551615", "1 to 86400 seconds are allowed"),
+        ("--dwell", "86401", "0 to 86400 seconds are allowed"),
+        ("--serving-life", "9223372036854775807", "1 to 315360000 seconds are allowed"),
+    ] {
+        let output = run(&["serve", flag, time]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(&format!("'{time}' for '{flag}")) && text.contains(expected), "{text}");
+    }
+}

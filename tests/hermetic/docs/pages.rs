@@ -1,0 +1,290 @@
+//! README.md and docs/ are true: shell blocks run and say what they are said to say, and what is named exists.
+//!
+//! The fence tells what becomes of a block:
+//!
+//! - `sh` runs in a directory that holds `demo/` and `tests/reviews/`.
+//! - `sh cluster=NAME` is typed by a test with a cluster: one in `tests/cluster` or, where Pods have to run, in
+//!   `tests/e2e` calls `block("NAME")`, runs what it gets, and asserts what the page promises. Here it fails if none
+//!   does.
+//! - `sh repo` names targets of the Makefile.
+//! - `sh parsed` is run by nobody, since it does not end, or needs what no test has.
+//! - `console` is compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
+//!   server runs.
+//! - `yaml file=NAME` writes a file for later blocks.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::{env, fs};
+
+use crate::common::binary::Serving;
+use crate::common::blocks::{Block, blocks, pages};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_boundtoken");
+
+#[test]
+fn shell_blocks_are_true() {
+    let mut failures = String::new();
+    let mut checked = 0;
+    for page in pages() {
+        let directory = workplace();
+        for block in blocks(&page) {
+            if let Err(failure) = check(&block, directory.path()) {
+                writeln!(failures, "{}: {failure}\n", block.place).unwrap();
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "only {checked} blocks found");
+    assert!(failures.is_empty(), "{failures}");
+}
+
+/// Each `sh cluster` has a name of its own, and a test that calls `block("NAME")`; no test asks for another.
+#[test]
+fn blocks_for_a_cluster_are_typed_by_tests() {
+    let pages: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
+    let mut named = BTreeSet::new();
+    for block in &pages {
+        assert!(!block.is("cluster"), "{}: say `sh cluster=NAME`, and type it in a test", block.place);
+        if let Some(name) = block.named("cluster") {
+            assert!(named.insert(name.to_owned()), "{}: another block has this name", block.place);
+        }
+    }
+    let typed: BTreeSet<String> = sources_with_a_cluster().iter().flat_map(|text| typed_in(text)).collect();
+    let untyped: Vec<_> = named.difference(&typed).collect();
+    assert!(untyped.is_empty(), "no test in tests/cluster or tests/e2e calls block(NAME) for {untyped:?}");
+    let unknown: Vec<_> = typed.difference(&named).collect();
+    assert!(unknown.is_empty(), "tests type {unknown:?}, and no page has such blocks");
+    assert!(named.len() > 25, "only {} blocks for a cluster", named.len());
+}
+
+/// The names of the blocks that a test types.
+fn typed_in(source: &str) -> Vec<String> {
+    let calls = source.split("block(\"").skip(1);
+    calls.filter_map(|call| Some(call.split_once("\")")?.0.to_owned())).collect()
+}
+
+/// The tests of both kinds of clusters.
+fn sources_with_a_cluster() -> Vec<String> {
+    let rooms = ["tests/cluster", "tests/e2e"].map(|room| Path::new(ROOT).join(room));
+    let files = rooms.iter().flat_map(|room| fs::read_dir(room).unwrap()).map(|entry| entry.unwrap().path());
+    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    sources.map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") {
+                let path = page.parent().unwrap().join(file);
+                assert!(path.exists(), "{}: {target} does not exist", page.display());
+            }
+        }
+    }
+}
+
+/// Rooms of the repository whose files pages name.
+const ROOMS: [&str; 7] = ["benches/", "demo/", "docs/", "examples/", "manifests/", "src/", "tests/"];
+
+#[test]
+fn files_that_pages_name_exist() {
+    let mut named = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-./*".contains(letter);
+        let words = text.split(|letter| !is_part(letter)).map(|word| word.trim_end_matches('.'));
+        for word in words.filter(|word| ROOMS.iter().any(|room| word.starts_with(room))) {
+            // Of a pattern, the directory.
+            let path = word.find('*').map_or(word, |star| word.get(..star).unwrap_or_default());
+            assert!(Path::new(ROOT).join(path).exists(), "{}: {word} does not exist", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} files are named");
+}
+
+#[test]
+fn the_policy_of_the_comparison_is_the_one_that_is_measured() {
+    let measured = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cluster/policy.rs"));
+    let expression = measured.split("EXPRESSION: &str = r#\"").nth(1).unwrap().split("\"#;").next().unwrap();
+    let page = unindented(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explain/comparison.md")));
+    assert!(page.contains(&unindented(expression)), "docs/explain/comparison.md shows another expression");
+}
+
+fn unindented(text: &str) -> String {
+    text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
+/// `tests/FILE.rs::NAME`: the file has a function of this name.
+#[test]
+fn tests_that_pages_name_exist() {
+    let mut named = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for (before, after) in
+            text.match_indices(".rs::").map(|(at, mark)| (&text[..at], &text[at + mark.len()..]))
+        {
+            let file = before.rsplit(|letter: char| !is_of_path(letter)).next().unwrap_or_default();
+            let name = after.split(|letter: char| !is_of_name(letter)).next().unwrap_or_default();
+            let source = fs::read_to_string(Path::new(ROOT).join(format!("{file}.rs"))).unwrap_or_default();
+            assert!(source.contains(&format!("fn {name}(")), "{}: {file}.rs has no {name}", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} tests are named");
+}
+
+fn is_of_path(letter: char) -> bool {
+    is_of_name(letter) || "-./".contains(letter)
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+fn check(block: &Block, directory: &Path) -> Result<(), String> {
+    if let Some(name) = block.named("file") {
+        fs::write(directory.join(name), &block.text).map_err(|error| error.to_string())
+    } else if block.is("console") && block.is("server") {
+        check_served(&block.text, directory)
+    } else if block.is("console") {
+        check_console(&block.text, directory)
+    } else if !block.is("sh") {
+        Ok(())
+    } else if block.is("repo") {
+        check_make(&block.text)
+    } else if block.is("parsed") || block.named("cluster").is_some() {
+        check_parses(&block.text, directory)
+    } else {
+        accept(&shell(&block.text, directory), &block.text).map(drop)
+    }
+}
+
+/// Runs a console while a server with the demo's Namespaces and `--tls-dir tls` listens.
+fn check_served(text: &str, directory: &Path) -> Result<(), String> {
+    let tls = directory.join("tls");
+    fs::create_dir(&tls).map_err(|error| error.to_string())?;
+    let server =
+        Serving::start(&tls, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/demo/namespaces.yaml")), &[]);
+    check_console(&text.replace("127.0.0.1:8443", &server.listen.to_string()), directory)
+}
+
+/// Runs what follows each `$ ` and compares what it prints.
+fn check_console(text: &str, directory: &Path) -> Result<(), String> {
+    for session in format!("\n{}", text.replace("\\\n", " ")).split("\n$ ").skip(1) {
+        let (command, expected) = session.split_once('\n').unwrap_or((session, ""));
+        let output = accept(&shell(command, directory), command)?;
+        let (lines, expected) = (output.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
+        if !matches(&trimmed(&lines), &trimmed(&expected)) {
+            return Err(format!("`{command}` printed\n{output}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the lines are those expected, where `…` stands for any number of lines.
+fn matches(lines: &[&str], expected: &[&str]) -> bool {
+    match expected.split_first() {
+        None => lines.is_empty(),
+        Some((&"…", rest)) => (0..=lines.len()).any(|skipped| matches(&lines[skipped..], rest)),
+        Some((first, rest)) => {
+            lines.split_first().is_some_and(|(line, more)| line == first && matches(more, rest))
+        }
+    }
+}
+
+/// The lines without trailing white space and without empty lines at the end.
+fn trimmed<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let mut lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    while lines.last().is_some_and(|line| line.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+/// `make TARGET …`: each target is in the Makefile.
+fn check_make(text: &str) -> Result<(), String> {
+    let makefile = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile"));
+    for line in commands(text).iter().filter_map(|line| line.strip_prefix("make")) {
+        for target in line.split_whitespace() {
+            if !makefile.lines().any(|rule| rule.starts_with(&format!("{target}:"))) {
+                return Err(format!("the Makefile has no target {target}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A shell understands it, and we our own command lines in it; `--help` keeps these from doing anything.
+fn check_parses(text: &str, directory: &Path) -> Result<(), String> {
+    accept(&shell(&format!("set -n\n{text}"), directory), text)?;
+    commands(text).iter().try_for_each(|line| check_ours(line, directory))
+}
+
+fn check_ours(line: &str, directory: &Path) -> Result<(), String> {
+    let line = line.split('|').next().unwrap_or(line).trim_end_matches(['&', ' ']);
+    if line.starts_with("boundtoken ") {
+        accept(&shell(&format!("{line} --help"), directory), line)?;
+    }
+    Ok(())
+}
+
+/// What was printed, unless the shell or the program did not understand or failed.
+///
+/// 1 is the exit code of a command that found something, such as a difference.
+fn accept(output: &Output, command: &str) -> Result<String, String> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(0 | 1) => Ok(text),
+        code => {
+            let error = String::from_utf8_lossy(&output.stderr);
+            Err(format!("`{}` ended with {code:?}\n{text}{error}", command.trim_end()))
+        }
+    }
+}
+
+fn shell(script: &str, directory: &Path) -> Output {
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = env::var("PATH").unwrap_or_default();
+    Command::new("sh")
+        .args(["-e", "-c", script])
+        .current_dir(directory)
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("NO_COLOR", "1")
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap()
+}
+
+/// Command lines, continued lines joined, comments left out.
+fn commands(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\n", " ");
+    let lines = joined.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// An empty directory with the files that examples speak of.
+fn workplace() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for room in ["demo", "tests/reviews"] {
+        let copy = directory.path().join(room);
+        fs::create_dir_all(&copy).unwrap();
+        for file in fs::read_dir(Path::new(ROOT).join(room)).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    directory
+}
+
+#[test]
+fn a_line_of_dots_stands_for_any_lines() {
+    assert!(matches(&["a", "b", "c"], &["a", "…", "c"]));
+    assert!(matches(&["a"], &["a", "…"]));
+    assert!(!matches(&["a", "b"], &["a"]));
+    assert!(!matches(&["a", "b"], &["…", "a"]));
+}

@@ -1,0 +1,22 @@
+//! The reference pages equal what the tables render; `make docs` writes them.
+
+use boundtoken::policy::reference;
+
+fn compare(page: &str, rendered: &str) {
+    let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&path, rendered).expect("a writable page");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == rendered, "{path} differs from the tables: run `make docs` and commit the result");
+}
+
+#[test]
+fn annotations_page_follows_the_table_of_keys() {
+    compare("annotations.md", &reference::annotations().expect("a page"));
+}
+
+#[test]
+fn diagnostics_page_follows_the_table_of_codes() {
+    compare("diagnostics.md", &reference::diagnostics().expect("a page"));
+}

@@ -1,0 +1,29 @@
+//! The tests that need nothing but Rust, as one program; its modules mirror `src`.
+//!
+//! `cargo test --test hermetic policy::` runs those of one module.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(dead_code, unreachable_pub, reason = "the helpers serve other programs as well")]
+
+mod admission;
+mod certificates;
+mod commands;
+#[path = "../common/mod.rs"]
+mod common;
+mod docs;
+#[path = "../fake_api/mod.rs"]
+mod fake_api;
+mod pod;
+mod policy;
+mod programs;
+mod server;
+mod sources;
+#[path = "../support/mod.rs"]
+mod support;

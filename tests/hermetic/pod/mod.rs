@@ -1,0 +1,6 @@
+//! Patched Pods.
+
+mod costly;
+mod peers;
+mod properties;
+mod unasserted;

@@ -1,0 +1,310 @@
+//! Mistakes in settings: every one named, with its value, its object, what is allowed and what was meant.
+
+use std::sync::Arc;
+
+use boundtoken::admission::{Request, validate};
+use boundtoken::policy::Defaults;
+use boundtoken::policy::diagnostics::{Severity, all};
+use serde_json::{Value, json};
+
+use crate::support::mistakes::{BOTH, NAMESPACE_ONLY, Row};
+use crate::support::{Answer, Pairs, annotated, answer, captured, decide, namespace, pod, review};
+
+fn app() -> Value {
+    pod(&["app"])
+}
+
+/// The causes of a refusal: field and message.
+fn causes(answer: &Answer) -> Vec<(&str, &str)> {
+    let causes = answer.response["status"]["details"]["causes"].as_array().into_iter().flatten();
+    causes.map(|cause| (cause["field"].as_str().unwrap(), cause["message"].as_str().unwrap())).collect()
+}
+
+fn assert_refused(answer: &Answer, code: u64, reason: &str) {
+    assert!(!answer.allowed(), "allowed: {:?}", answer.warnings());
+    assert_eq!(answer.response["status"]["code"], code, "{}", answer.message());
+    assert_eq!(answer.response["status"]["reason"], reason);
+    assert!(answer.message().len() < 4096, "{} bytes", answer.message().len());
+    assert!(!answer.message().chars().any(char::is_control), "{:?}", answer.message());
+    assert!(!answer.message().contains("web-5d9c7b6f44-pqx8n"), "the Pod's name: {}", answer.message());
+}
+
+/// One row on one object: the words in the message, and in a cause that stands alone.
+fn assert_row(row: &Row, answer: &Answer, object: &str) {
+    let (key, value, code, sentence) = *row;
+    let shown = |text: &str| format!("{key} = {value:?} on {object}, {sentence:?}: {text}");
+    assert_refused(answer, 422, "Invalid");
+    let message = answer.message();
+    let full = format!("boundtoken.dev/{key}");
+    for part in [full.as_str(), object, sentence, code] {
+        assert!(message.contains(part), "no {part:?} in {}", shown(message));
+    }
+    let causes = causes(answer);
+    assert_eq!(causes.len(), 1, "{}", shown(message));
+    let (field, cause) = causes[0];
+    assert_eq!(field, format!("metadata.annotations[{full}]"));
+    for part in [object, sentence, code] {
+        assert!(cause.contains(part), "no {part:?} in {}", shown(cause));
+    }
+    let start: String = value.trim().chars().take_while(char::is_ascii_alphanumeric).take(40).collect();
+    assert!(value.contains(',') || cause.contains(&start), "no value in {}", shown(cause));
+    assert_eq!(answer.response["status"]["details"]["causes"][0]["reason"], "FieldValueInvalid");
+    let guess = cause.rsplit_once("did you mean \"").and_then(|(_, rest)| rest.split_once("\"?"));
+    if let Some((guess, _)) = guess {
+        let again = decide(&annotated(app(), &[(key, guess)]), &namespace(&[]));
+        let takes_it =
+            again.allowed() || key == "tokens" || NAMESPACE_ONLY.iter().any(|(other, ..)| *other == key);
+        assert!(takes_it, "the guess is refused as well: {} | {}", shown(cause), again.message());
+    }
+}
+
+#[test]
+fn each_mistake_on_a_pod_is_explained() {
+    for row in BOTH {
+        let answer = decide(&annotated(app(), &[(row.0, row.1)]), &namespace(&[]));
+        assert_row(row, &answer, "the Pod");
+    }
+}
+
+#[test]
+fn each_mistake_on_a_namespace_refuses_its_pods_and_is_explained() {
+    for row in BOTH.iter().chain(NAMESPACE_ONLY) {
+        assert_row(row, &decide(&app(), &namespace(&[(row.0, row.1)])), "Namespace shop");
+    }
+}
+
+#[test]
+fn each_mistake_is_refused_where_the_namespace_is_changed() {
+    for (key, value, code, sentence) in BOTH.iter().chain(NAMESPACE_ONLY) {
+        let mut review = captured("namespace-create");
+        review["request"]["object"]["metadata"]["annotations"] =
+            json!({format!("boundtoken.dev/{key}"): value});
+        let body = serde_json::to_vec(&review).unwrap();
+        let verdict = validate(&Request::parse(&body).unwrap(), &Arc::new(Defaults::default()));
+        let answer: Value = serde_json::from_slice(&verdict.into_body()).unwrap();
+        let status = &answer["response"]["status"];
+        assert_eq!(
+            (&answer["response"]["allowed"], &status["code"]),
+            (&json!(false), &json!(422)),
+            "{key}={value}"
+        );
+        for part in [code, sentence, "Namespace shop"] {
+            assert!(status["message"].as_str().unwrap().contains(part), "{part}: {status}");
+        }
+    }
+}
+
+#[test]
+fn a_value_of_ten_kilobytes_is_shortened() {
+    let values = [
+        "x".repeat(10_240),
+        "9".repeat(10_240),
+        "\u{7}".repeat(10_240),
+        "日本".repeat(1700),
+        "/x".repeat(5120),
+    ];
+    for key in ["mode", "audience", "ttl", "path", "containers", "skip-containers", "env", "tokens"] {
+        for value in &values {
+            let answer = decide(&annotated(app(), &[(key, value)]), &namespace(&[]));
+            assert_refused(&answer, 422, "Invalid");
+            assert!(answer.message().contains(" bytes"), "{key}: {}", answer.message());
+        }
+    }
+}
+
+#[test]
+fn every_value_at_once_of_ten_kilobytes_stays_readable() {
+    for unit in ["x", "\u{7}", "\u{10ffff}", "\""] {
+        let long = unit.repeat(10_240);
+        let keys = ["mode", "audience", "ttl", "path", "containers", "env", "tokens"];
+        let pairs: Vec<(&str, &str)> = keys.iter().map(|key| (*key, long.as_str())).collect();
+        let answer = decide(&annotated(app(), &pairs), &namespace(&pairs));
+        assert_refused(&answer, 422, "Invalid");
+        for key in keys {
+            assert!(
+                answer.message().contains(&format!("boundtoken.dev/{key}: ")),
+                "{key}: {}",
+                answer.message()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_list_full_of_mistakes_stays_readable() {
+    let item = "{path: '', ttl: 5m, audience: \"a\\ab\", env: 1X, containers: A_B, colour: red}";
+    let tokens = format!("[{}]", [item; 16].join(", "));
+    let answer = decide(&annotated(app(), &[("tokens", &tokens)]), &namespace(&[]));
+    assert_refused(&answer, 422, "Invalid");
+    assert!(answer.message().contains("more"), "{}", answer.message());
+}
+
+#[test]
+fn every_mistake_is_named_at_once() {
+    let on_pod: Pairs<'_> = &[("mode", "Replace"), ("ttl", "5m"), ("env", "1X"), ("path", "t")];
+    let on_namespace: Pairs<'_> = &[("audience", "a\u{7}b"), ("max-ttl", "1d"), ("dry-run", "yes")];
+    let answer = decide(&annotated(app(), on_pod), &namespace(on_namespace));
+    assert_refused(&answer, 422, "Invalid");
+    assert_eq!(causes(&answer).len(), 7, "{}", answer.message());
+    for (key, _) in on_pod.iter().chain(on_namespace) {
+        assert!(answer.message().contains(&format!("boundtoken.dev/{key}: ")), "{key}: {}", answer.message());
+    }
+    assert_eq!(answer.message().split(" | ").count(), 7);
+}
+
+#[test]
+fn every_bad_item_of_a_list_is_named() {
+    let on_pod = annotated(app(), &[("containers", "App,ok,my_log")]);
+    let pods = decide(&on_pod, &namespace(&[("allowed-audiences", "a\u{7},vault,b\u{8}")]));
+    for item in ["\"App\"", "\"my_log\"", "\"a\\u{7}\"", "\"b\\u{8}\""] {
+        assert!(pods.message().contains(item), "{item}: {}", pods.message());
+    }
+    assert_eq!(causes(&pods).len(), 2, "{}", pods.message());
+}
+
+#[test]
+fn a_year_is_named_beside_a_value_that_cannot_be_read() {
+    let answer = decide(&annotated(app(), &[("ttl", "3607"), ("env", "1X")]), &namespace(&[]));
+    assert!(answer.message().contains("BT009") && answer.message().contains("BT005"), "{}", answer.message());
+}
+
+#[test]
+fn a_year_is_named_in_the_words_of_the_annotation() {
+    let answer = decide(&annotated(app(), &[("ttl", "1h0m7s")]), &namespace(&[]));
+    assert!(answer.message().contains("1h0m7s"), "{}", answer.message());
+}
+
+/// Settings that are valid one by one: Namespace, Pod, code, sentence.
+const CONTRADICTIONS: &[(Pairs<'_>, Pairs<'_>, &str, &str)] = &[
+    (
+        &[],
+        &[("containers", "app"), ("skip-containers", "log")],
+        "BT008",
+        "skip-containers stands on the Pod as well",
+    ),
+    (&[("containers", "app"), ("skip-containers", "log")], &[], "BT008", "on Namespace shop as well"),
+    (&[], &[("ttl", "3607"), ("audience", "https://kubernetes.default.svc")], "BT005", "becomes a year"),
+    (&[("audience", "vault")], &[("audience", ""), ("ttl", "3607")], "BT005", "did you mean \"3600\"?"),
+    (&[("ttl", "3607")], &[], "BT005", "on Namespace shop becomes a year"),
+    (&[("ttl", "2h"), ("max-ttl", "1h")], &[], "BT015", "above max-ttl \"1h\""),
+    (&[], &[("tokens", "[{path: /t/a, ttl: 3607}]")], "BT005", "[0].ttl"),
+    (&[], &[("tokens", "[{path: /t/a}, {path: /t//a}]")], "BT011", "is the same file"),
+    (&[], &[("tokens", "[{path: /t/a}, {path: /t/b/c}]")], "BT011", "inside the other"),
+    (
+        &[],
+        &[("tokens", "[{path: /t/a, env: A}, {path: /u/b, env: A}]")],
+        "BT011",
+        "has the env of another token",
+    ),
+    (
+        &[],
+        &[("tokens", "[{path: /t/a, containers: app}, {path: /t/b, containers: log}]")],
+        "BT011",
+        "other containers",
+    ),
+    (&[], &[("env", "A"), ("tokens", "[{path: /t/a, env: A}]")], "BT011", "has the env of another token"),
+    (&[], &[("path", "/t/a"), ("tokens", "[{path: /t/ca.crt}]")], "BT011", "client of the API server"),
+    (&[], &[("path", "/t/namespace")], "BT011", "needed"),
+    (
+        &[],
+        &[("mode", "add"), ("path", "/var/run/secrets/kubernetes.io/serviceaccount/x")],
+        "BT012",
+        "directory of the default token",
+    ),
+    (
+        &[],
+        &[("mode", "add"), ("path", "/var/run/secrets/kubernetes.io/serviceaccount/x/y")],
+        "BT012",
+        "directory of the default token",
+    ),
+    (&[], &[("mode", "add"), ("path", "/var/run/secrets/token")], "BT012", "default token"),
+    (&[], &[("tokens", "[{path: /var/run/secrets/kubernetes.io/token}]")], "BT012", "default token"),
+    (
+        &[("tokens", "[{path: /var/run/secrets/kubernetes.io/serviceaccount/x}]")],
+        &[],
+        "BT012",
+        "on Namespace shop",
+    ),
+];
+
+#[test]
+fn each_contradiction_is_explained() {
+    for (on_namespace, on_pod, code, sentence) in CONTRADICTIONS {
+        let answer = decide(&annotated(app(), on_pod), &namespace(on_namespace));
+        let shown = format!("{on_namespace:?} {on_pod:?}: {} {:?}", answer.message(), answer.warnings());
+        assert!(!answer.allowed(), "{shown}");
+        assert_refused(&answer, 422, "Invalid");
+        assert!(answer.message().contains(code) && answer.message().contains(sentence), "{shown}");
+        assert_eq!(causes(&answer).len(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn a_volume_of_our_name_without_a_token_is_a_refusal() {
+    let mut pod = app();
+    pod["spec"]["volumes"].as_array_mut().unwrap().push(json!({"name": "boundtoken", "emptyDir": {}}));
+    let answer = decide(&pod, &namespace(&[("mode", "add")]));
+    assert_refused(&answer, 422, "Invalid");
+    assert_eq!(causes(&answer)[0].0, "spec.volumes");
+    assert!(
+        answer.message().contains("BT016") && answer.message().contains("\"boundtoken\""),
+        "{}",
+        answer.message()
+    );
+}
+
+#[test]
+fn a_pod_whose_patch_would_cost_the_api_server_seconds_is_a_refusal() {
+    let mut pod = app();
+    let mount = json!({"name": pod["spec"]["volumes"][0]["name"], "mountPath": "/x"});
+    pod["spec"]["containers"][0]["volumeMounts"] = vec![mount; 10_001].into();
+    let answer = decide(&pod, &namespace(&[("mode", "disable")]));
+    assert_refused(&answer, 422, "Invalid");
+    assert!(answer.message().contains("BT017"), "{}", answer.message());
+    assert!(decide(&pod, &namespace(&[("mode", "off")])).allowed());
+}
+
+#[test]
+fn a_broken_guardrail_is_forbidden_and_a_mistake_beside_it_is_invalid() {
+    let denied = decide(&annotated(app(), &[("ttl", "2h")]), &namespace(&[("pod-overrides", "deny")]));
+    assert_refused(&denied, 403, "Forbidden");
+    assert_eq!(denied.response["status"]["details"]["causes"][0]["reason"], "FieldValueForbidden");
+    let too_long = decide(&annotated(app(), &[("ttl", "2h")]), &namespace(&[("max-ttl", "1h")]));
+    assert_refused(&too_long, 403, "Forbidden");
+    for part in ["boundtoken.dev/max-ttl", "7200", "Namespace shop", "3600", "BT032"] {
+        assert!(too_long.message().contains(part), "{part}: {}", too_long.message());
+    }
+    let elsewhere =
+        decide(&annotated(app(), &[("audience", "sts")]), &namespace(&[("allowed-audiences", "vault")]));
+    assert_refused(&elsewhere, 403, "Forbidden");
+    for part in ["boundtoken.dev/allowed-audiences", "\"sts\"", "Namespace shop", "\"vault\"", "BT031"] {
+        assert!(elsewhere.message().contains(part), "{part}: {}", elsewhere.message());
+    }
+    let both =
+        decide(&annotated(app(), &[("ttl", "2h")]), &namespace(&[("pod-overrides", "deny"), ("ttl", "1d")]));
+    assert_refused(&both, 422, "Invalid");
+    assert_eq!(causes(&both).len(), 2, "{}", both.message());
+}
+
+#[test]
+fn every_code_that_refuses_is_produced_here() {
+    let mut seen: Vec<&str> = BOTH.iter().chain(NAMESPACE_ONLY).map(|row| row.2).collect();
+    seen.extend(CONTRADICTIONS.iter().map(|row| row.2));
+    seen.extend(["BT016", "BT017", "BT030", "BT031", "BT032"]);
+    for diagnostic in all().filter(|diagnostic| diagnostic.severity != Severity::Warning) {
+        assert!(seen.contains(&diagnostic.name), "{} {}", diagnostic.name, diagnostic.title);
+    }
+}
+
+#[test]
+fn words_are_constant_so_that_events_aggregate() {
+    let messages: Vec<String> = ["web-5d9c7b6f44-pqx8n", "web-5d9c7b6f44-zzzzz"]
+        .into_iter()
+        .map(|name| {
+            let mut pod = annotated(app(), &[("ttl", "5m")]);
+            pod["metadata"]["name"] = name.into();
+            answer(&review(&pod), &namespace(&[])).message().to_owned()
+        })
+        .collect();
+    assert_eq!(messages[0], messages[1]);
+}

@@ -1,0 +1,5 @@
+//! Settings: their values, their precedence, and the tables of keys and codes.
+
+mod invalid_settings;
+mod overrides;
+mod tables;

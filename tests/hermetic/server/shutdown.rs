@@ -1,0 +1,168 @@
+//! A server that is told to end. Time stands still in these tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Running, head, no_namespaces, reviews, settle, start};
+use boundtoken::namespaces::{Lookup, NamespaceStore};
+use boundtoken::server::End;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, sleep, timeout};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Takes a minute to find out nothing.
+struct Slow;
+
+impl NamespaceStore for Slow {
+    fn known(&self, _name: &str) -> Option<Lookup> {
+        None
+    }
+
+    async fn ask(&self, _name: &str) -> Lookup {
+        sleep(seconds(60)).await;
+        Lookup::Unavailable
+    }
+}
+
+async fn signal(server: &Running) {
+    server.signals.send(()).await.unwrap();
+    settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_fails_at_once_while_serving_goes_on() {
+    let server = start(no_namespaces(), 512);
+    assert_eq!(server.connect_admin().get("/readyz").await.status, 200);
+    signal(&server).await;
+    let answer = server.connect_admin().get("/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("[-]shutdown failed: shutting down\n"), "{}", answer.body);
+    assert_eq!(server.connect_admin().get("/livez").await.status, 200);
+    sleep(seconds(14)).await;
+    assert_eq!(server.connect().await.get("/").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_in_flight_is_answered_and_is_the_last_of_its_connection() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    assert!(!client.get("/").await.closes());
+    client.send(head("/mutate", "application/json", 2)).await;
+    client.send("{").await;
+    signal(&server).await;
+    client.send("}").await;
+    let answer = client.answer().await.unwrap();
+    assert_eq!(answer.status, 400);
+    assert!(answer.closes(), "{}", answer.head);
+    client.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_answer_after_the_signal_asks_for_the_end_of_the_connection() {
+    let server = start(no_namespaces(), 512);
+    signal(&server).await;
+    for path in ["/", "/mutate"] {
+        let mut client = server.connect().await;
+        assert!(client.get(path).await.closes());
+        client.closed().await;
+    }
+    assert!(server.connect_admin().get("/readyz").await.closes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_stays_until_it_is_used() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    client.get("/").await;
+    let began = Instant::now();
+    signal(&server).await;
+    let mut byte = [0];
+    assert!(timeout(seconds(89), client.0.read(&mut byte)).await.is_err(), "the server closed it");
+    assert!(client.get("/").await.closes());
+    client.closed().await;
+    assert_eq!(server.end.await.unwrap(), End::Drained);
+    assert_eq!(began.elapsed().as_secs(), 89);
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_stops_after_the_delay() {
+    let server = start(no_namespaces(), 512);
+    let _open = server.connect().await;
+    signal(&server).await;
+    sleep(seconds(15)).await;
+    assert!(server.webhook.is_closed());
+    assert!(!server.end.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_connections_the_delay_is_all() {
+    let server = start(no_namespaces(), 512);
+    let began = Instant::now();
+    signal(&server).await;
+    assert_eq!(server.end.await.unwrap(), End::Drained);
+    assert_eq!(began.elapsed().as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_needed_waits_for_no_idle_connection() {
+    let server = start(no_namespaces(), 512);
+    let mut idle = server.connect().await;
+    idle.get("/").await;
+    let mut busy = server.connect().await;
+    busy.send(head("/mutate", "application/json", 2)).await;
+    signal(&server).await;
+    let began = Instant::now();
+    server.unneeded.cancel();
+    busy.send("{}").await;
+    assert_eq!(busy.answer().await.unwrap().status, 400);
+    assert_eq!(server.end.await.unwrap(), End::Unneeded);
+    assert_eq!(began.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_nobody_accepted_yet_are_served() {
+    let server = start(Arc::new(Slow), 1);
+    let mut first = server.connect().await;
+    let review = reviews::pod(&json!({}));
+    first.send(head("/mutate", "application/json", review.len()) + &review).await;
+    let waiting = async {
+        let mut client = server.connect().await;
+        let answer = client.get("/").await;
+        client.closed().await;
+        answer.status
+    };
+    let began = Instant::now();
+    let (status, ()) = tokio::join!(waiting, signal(&server));
+    assert_eq!((status, began.elapsed().as_secs()), (404, 15));
+    assert_eq!(first.answer().await.unwrap().status, 503);
+    drop(first);
+    assert_eq!(server.end.await.unwrap(), End::Drained);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_ends_connections_that_nobody_uses() {
+    let server = start(no_namespaces(), 512);
+    let began = Instant::now();
+    let _open = server.connect().await;
+    signal(&server).await;
+    assert_eq!(server.end.await.unwrap(), End::Deadline);
+    assert_eq!(began.elapsed().as_secs(), 110);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_ends_everything_at_once() {
+    for wait in [0, 50] {
+        let server = start(no_namespaces(), 512);
+        let _open = server.connect().await;
+        signal(&server).await;
+        sleep(seconds(wait)).await;
+        let began = Instant::now();
+        signal(&server).await;
+        assert_eq!(server.end.await.unwrap(), End::Aborted);
+        assert_eq!(began.elapsed().as_secs(), 0);
+    }
+}

@@ -1,0 +1,74 @@
+//! Rules of the house that no lint knows: one subject per file, and times that cannot be misread.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest file, in lines of code: neither blank lines nor comments count, nor unit tests at the bottom.
+const MAX_LINES: usize = 300;
+
+fn lines_of_code(text: &str) -> usize {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().map(str::trim);
+    code.filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn each_source(check: impl Fn(&str, &str)) {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 50, "only {} files", found.len());
+    for path in found {
+        check(&path.display().to_string(), &fs::read_to_string(&path).expect("a source"));
+    }
+}
+
+#[test]
+fn each_file_says_its_subject_first_and_stays_short() {
+    each_source(|path, text| {
+        assert!(text.starts_with("//! "), "{path} does not begin with its subject");
+        assert!(lines_of_code(text) <= MAX_LINES, "{path} has more than {MAX_LINES} lines of code");
+    });
+}
+
+/// A constant `EXPIRY_HOURS` that counts minutes compiles; a `Duration` cannot be misread.
+#[test]
+fn no_constant_of_time_is_a_bare_number() {
+    const UNITS: [&str; 7] = ["_SEC", "_MIN", "_HOUR", "_DAY", "_MS", "_MILLI", "_NANO"];
+    each_source(|path, text| {
+        for line in
+            text.lines().filter(|line| line.trim_start().starts_with("const ") || line.contains("pub const "))
+        {
+            let name = line.split(':').next().unwrap_or_default();
+            assert!(!UNITS.iter().any(|unit| name.contains(unit)), "{path}: {}", line.trim());
+        }
+    });
+}
+
+/// kustomize before 5.7 panics over several deletions in one file of patches, in kubectl 1.32, for one.
+#[test]
+fn a_patch_that_deletes_stands_alone() {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let mut deletions = 0;
+    for directory in fs::read_dir(manifests).expect("manifests").map(|entry| entry.expect("an entry").path())
+    {
+        for file in
+            fs::read_dir(&directory).into_iter().flatten().map(|entry| entry.expect("an entry").path())
+        {
+            let text = fs::read_to_string(&file).expect("a manifest");
+            if text.contains("\n$patch: delete\n") {
+                assert!(!text.contains("\n---\n"), "{} has several documents", file.display());
+                deletions += 1;
+            }
+        }
+    }
+    assert!(deletions >= 3, "only {deletions} deletions found");
+}
