@@ -1,4 +1,6 @@
 //! A decision allocates little: from the body of a review to the body of the answer.
+//!
+//! A program of its own, because its allocator counts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 

@@ -1,6 +1,8 @@
 //! What the keeper of certificates writes into the log: no key, at any level, and each outage once.
 //!
-//! One test after the other: what a thread of another test does decides which lines a subscriber sees.
+//! A program of its own, one test after the other: what a thread of another test does decides which lines a
+//! subscriber sees.
+
 #![allow(
     clippy::indexing_slicing,
     clippy::string_slice,

@@ -1,4 +1,7 @@
 //! The memory that `boundtoken serve` takes for requests that are made to take much.
+//!
+//! A program of its own, because a machine that runs other tests beside it reads too few of the bodies in time.
+
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
