@@ -1,16 +1,16 @@
-//! The one place that reads the clock of the machine; everything else gets the time passed in.
+//! Reads the wall clock. All other code takes the time as an argument.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The time of day, in whole seconds as certificates count it.
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+/// The current time in whole seconds, the resolution of certificates.
+#[expect(clippy::disallowed_methods, reason = "the only caller")]
 pub fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(0).unwrap_or(now)
 }
 
-/// A moment as people and logs write it: `2026-11-22T19:00:00Z`.
+/// A time in RFC 3339: `2026-11-22T19:00:00Z`.
 pub fn text(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }

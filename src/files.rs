@@ -1,7 +1,7 @@
-//! Files that are read again when their content changes.
+//! Reads files that are reloaded when their content changes, and writes files atomically.
 //!
-//! The kubelet updates a mounted file by swapping a symlink next to it, which a
-//! watch on the file itself never sees: so it is the content that is compared.
+//! The kubelet updates a mounted file by swapping a symlink beside it. A watch on the file itself
+//! does not see that, so the content is compared.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,25 +11,27 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// A regular file that is read up to [`Bounded::MAX_BYTES`]; beyond that, reading fails.
+use crate::telemetry::incident::Incident;
+
+/// Reads a regular file of at most [`BoundedReader::MAX_BYTES`]; reading beyond that fails.
 ///
-/// A pipe or a device may have no end, or no beginning, and whoever waits for it waits forever.
+/// Pipes and devices are refused, since reading one may block forever or never end.
 #[derive(Debug)]
-pub struct Bounded {
+pub struct BoundedReader {
     file: File,
     rest: usize,
 }
 
-impl Bounded {
-    /// Far more than any file that is read again on a tick.
+impl BoundedReader {
+    /// Far more than any file that is reloaded.
     pub const MAX_BYTES: usize = 64 << 20;
 
-    /// Opens what is a regular file once symlinks are followed.
+    /// Opens a regular file, following symlinks.
     ///
     /// # Errors
-    /// When it is anything else, too large, or cannot be opened.
+    /// When the file cannot be opened, is too large, or is not a regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // Else opening a pipe would wait for its writer.
+        // Without this flag, opening a pipe would wait for its writer.
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let metadata = file.metadata()?;
@@ -44,7 +46,7 @@ impl Bounded {
     }
 }
 
-impl Read for Bounded {
+impl Read for BoundedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         self.rest = self.rest.checked_sub(read).ok_or_else(too_large)?;
@@ -53,26 +55,27 @@ impl Read for Bounded {
 }
 
 fn too_large() -> io::Error {
-    let sentence = format!("larger than {} MiB", Bounded::MAX_BYTES >> 20);
+    let sentence = format!("larger than {} MiB", BoundedReader::MAX_BYTES >> 20);
     io::Error::new(io::ErrorKind::FileTooLarge, sentence)
 }
 
-/// Reads a regular file of at most [`Bounded::MAX_BYTES`].
+/// Reads a whole file through a [`BoundedReader`].
 ///
 /// # Errors
-/// When it is anything else.
+/// When the file cannot be opened or read, is too large, or is not a regular file.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    Bounded::open(path)?.read_to_end(&mut content)?;
+    BoundedReader::open(path)?.read_to_end(&mut content)?;
     Ok(content)
 }
 
-/// What some files held at one moment, as a hash; a file that cannot be read counts by its error.
+/// A hash of the content of some files. A file that cannot be read contributes its error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// Reads the files. Take it before the content that it shall stand for: then no change is missed.
+    /// Reads the files. Take the fingerprint before loading the content: a change in between is then seen
+    /// at the next comparison.
     pub fn of<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
         let mut hasher = DefaultHasher::new();
         for path in paths {
@@ -84,36 +87,37 @@ impl Fingerprint {
     }
 }
 
-/// The last look at some files: what need not be loaded again, and what need not be said again.
+/// What the last attempt to load some files came to.
 #[derive(Debug)]
-pub struct LastLook {
-    done: Option<Fingerprint>,
-    complaint: String,
+pub struct ReloadState {
+    /// The content that needs no further attempt.
+    settled: Option<Fingerprint>,
+    incident: Incident,
 }
 
-impl LastLook {
-    /// Files with this fingerprint were loaded.
+impl ReloadState {
+    /// The state after files with this fingerprint were loaded.
     pub fn loaded(fingerprint: Fingerprint) -> Self {
-        Self { done: Some(fingerprint), complaint: String::new() }
+        Self { settled: Some(fingerprint), incident: Incident::default() }
     }
 
-    /// Whether files with this fingerprint are to be loaded.
-    pub fn calls_for(&self, fingerprint: Fingerprint) -> bool {
-        self.done != Some(fingerprint)
+    /// Whether files with this fingerprint have to be loaded.
+    pub fn is_changed(&self, fingerprint: Fingerprint) -> bool {
+        self.settled != Some(fingerprint)
     }
 
-    /// Loading failed. It is tried again at the next look, unless it is due to this `content`, and so
-    /// nothing but another one helps. Returns whether the complaint is new, and so has to be told.
-    pub fn failed(&mut self, content: Option<Fingerprint>, complaint: &str) -> bool {
-        self.done = content;
-        let is_new = self.complaint != complaint;
-        complaint.clone_into(&mut self.complaint);
-        is_new
+    /// Records that loading failed, and returns whether the message is news and has to be logged.
+    ///
+    /// With `content`, the content itself is at fault, so only a change of it leads to another attempt.
+    /// Without, the next tick tries again.
+    pub fn failed(&mut self, content: Option<Fingerprint>, message: &str) -> bool {
+        self.settled = content;
+        self.incident.failed(message)
     }
 }
 
 fn hash_file(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
-    let mut file = Bounded::open(path)?;
+    let mut file = BoundedReader::open(path)?;
     let mut chunk = vec![0; 64 * 1024];
     let mut size: u64 = 0;
     loop {
@@ -127,7 +131,7 @@ fn hash_file(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
     }
 }
 
-/// Who may read a file that is written here.
+/// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Everyone (0644).
@@ -136,7 +140,7 @@ pub enum Access {
     Owner,
 }
 
-/// Writes a file in one step: whoever reads it sees the old content or the new.
+/// Replaces a file in one step: a reader sees either the old content or the new.
 ///
 /// # Errors
 /// When the directory cannot be written to.
@@ -164,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_follows_the_content_and_nothing_else() {
+    fn a_fingerprint_depends_on_content_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let fingerprint = || Fingerprint::of([path.as_path()]);
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn content_that_moves_from_one_file_to_the_next_is_a_change() {
+    fn moving_content_between_files_changes_the_fingerprint() {
         let directory = tempfile::tempdir().unwrap();
         let (one, two) = (directory.path().join("one"), directory.path().join("two"));
         fs::write(&one, "ab").unwrap();
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_symlink_swap_of_the_kubelet_is_seen() {
+    fn a_symlink_swap_changes_the_fingerprint() {
         let directory = tempfile::tempdir().unwrap();
         for version in ["..1", "..2"] {
             fs::create_dir(directory.path().join(version)).unwrap();
@@ -208,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn only_regular_files_up_to_a_size_are_read() {
+    fn only_regular_files_below_the_limit_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         mkfifoat(CWD, path("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
         symlink("/dev/zero", path("zero")).unwrap();
-        let size = Bounded::MAX_BYTES as u64 + 1;
+        let size = BoundedReader::MAX_BYTES as u64 + 1;
         File::create(path("large")).unwrap().set_len(size).unwrap();
         for (name, sentence) in
             [("pipe", "not a regular file"), ("zero", "not a regular file"), ("large", "larger than 64 MiB")]
@@ -230,17 +234,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grows_while_it_is_read_has_the_same_limit() {
+    fn the_limit_holds_for_a_file_that_grows_while_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "content").unwrap();
-        let mut file = Bounded { rest: 6, ..Bounded::open(&path).unwrap() };
+        let mut file = BoundedReader { rest: 6, ..BoundedReader::open(&path).unwrap() };
         assert_eq!(file.read(&mut [0; 6]).unwrap(), 6);
         assert_eq!(file.read(&mut [0; 6]).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[test]
-    fn a_file_for_the_owner_is_never_readable_for_others() {
+    fn a_private_file_replaces_one_that_all_can_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tls.key");
         fs::write(&path, "readable for all").unwrap();

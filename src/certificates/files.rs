@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use super::Facts;
 use super::serving::{Checked, ServingCertificate};
 use crate::clock;
-use crate::files::{self, Fingerprint, LastLook};
-use crate::telemetry::metrics::{Attempt, Metrics};
+use crate::files::{self, Fingerprint, ReloadState};
+use crate::telemetry::metrics::{Metrics, ResultLabel};
 
 /// Why a pair of files cannot be served: a sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +137,7 @@ fn read(path: &Path) -> Result<Vec<u8>, PairError> {
 pub struct CertificateFiles {
     certificate: PathBuf,
     key: PathBuf,
-    last: LastLook,
+    last: ReloadState,
     serving: Arc<ServingCertificate>,
     metrics: Arc<Metrics>,
 }
@@ -156,7 +156,7 @@ impl CertificateFiles {
         let seen = Fingerprint::of([certificate.as_path(), key.as_path()]);
         let first = load(&certificate, &key, now)?;
         metrics.set_serving_expiry(first.facts.not_after);
-        let (last, serving) = (LastLook::loaded(seen), Arc::new(ServingCertificate::new(first)));
+        let (last, serving) = (ReloadState::loaded(seen), Arc::new(ServingCertificate::new(first)));
         Ok(Self { certificate, key, last, serving, metrics })
     }
 
@@ -168,15 +168,15 @@ impl CertificateFiles {
     /// Serves what the files hold now, if that changed and can be served.
     pub fn reload(&mut self, now: OffsetDateTime) {
         let seen = Fingerprint::of([self.certificate.as_path(), self.key.as_path()]);
-        if !self.last.calls_for(seen) {
+        if !self.last.is_changed(seen) {
             return;
         }
         match load(&self.certificate, &self.key, now) {
             Ok(next) => {
-                self.last = LastLook::loaded(seen);
+                self.last = ReloadState::loaded(seen);
                 tracing::info!(not_after = clock::text(next.facts.not_after), "serving a new certificate");
                 self.metrics.set_serving_expiry(next.facts.not_after);
-                self.metrics.rotated(Attempt::Success);
+                self.metrics.record_rotation(ResultLabel::Success);
                 self.serving.swap(next);
             }
             Err(error) => self.complain(&error),
@@ -188,7 +188,7 @@ impl CertificateFiles {
         let error = crate::telemetry::chain(error);
         if self.last.failed(None, &error) {
             tracing::warn!(error, "the new certificate cannot be served; the one before stays");
-            self.metrics.rotated(Attempt::Failure);
+            self.metrics.record_rotation(ResultLabel::Failure);
         }
     }
 }

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::error::Error;
 use super::read::read;
 use super::{Known, Namespaces, SettingsByName, known};
-use crate::files::{Fingerprint, LastLook};
+use crate::files::{Fingerprint, ReloadState};
 use crate::policy::Defaults;
-use crate::telemetry::metrics::{Attempt, Metrics};
+use crate::telemetry::metrics::{Metrics, ResultLabel};
 
 /// `--namespaces` of a running server.
 #[derive(Debug)]
 pub struct NamespacesFile {
     path: PathBuf,
     defaults: Arc<Defaults>,
-    last: LastLook,
+    last: ReloadState,
     known: Known,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
@@ -33,7 +33,7 @@ impl NamespacesFile {
         let seen = Fingerprint::of([path.as_path()]);
         let (first, known) = read(&path, &defaults, &Known::new())?;
         show(&metrics, &first);
-        let (namespaces, last) = (Arc::new(Namespaces::new(first)), LastLook::loaded(seen));
+        let (namespaces, last) = (Arc::new(Namespaces::new(first)), ReloadState::loaded(seen));
         Ok(Self { path, defaults, last, known, namespaces, metrics, stale: Arc::default() })
     }
 
@@ -51,7 +51,7 @@ impl NamespacesFile {
     /// Takes over what the file holds now, if that changed and can be used.
     pub fn reload(&mut self) {
         let seen = Fingerprint::of([self.path.as_path()]);
-        if self.last.calls_for(seen) {
+        if self.last.is_changed(seen) {
             self.load(seen);
         }
     }
@@ -61,11 +61,11 @@ impl NamespacesFile {
         self.stale.store(loaded.is_err(), Ordering::Relaxed);
         match loaded {
             Ok((next, known)) => {
-                (self.last, self.known) = (LastLook::loaded(seen), known);
+                (self.last, self.known) = (ReloadState::loaded(seen), known);
                 tracing::info!(namespaces = next.len(), "read the Namespaces again");
                 show(&self.metrics, &next);
                 self.namespaces.replace(next);
-                self.metrics.reloaded_namespaces(Attempt::Success);
+                self.metrics.record_namespaces_reload(ResultLabel::Success);
             }
             Err(error) => self.complain(seen, &error),
         }
@@ -77,7 +77,7 @@ impl NamespacesFile {
         let error = crate::telemetry::chain(error);
         if self.last.failed(content, &error) {
             tracing::warn!(error, "the new manifest of Namespaces cannot be used; the one before stays");
-            self.metrics.reloaded_namespaces(Attempt::Failure);
+            self.metrics.record_namespaces_reload(ResultLabel::Failure);
         }
     }
 }
@@ -170,9 +170,9 @@ mod tests {
         fs::write(&file.path, "apiVersion: v1\nkind: Pod\n").unwrap();
         let seen = Fingerprint::of([file.path.as_path()]);
         file.reload();
-        assert!(!file.last.calls_for(seen));
+        assert!(!file.last.is_changed(seen));
         fs::remove_file(&file.path).unwrap();
         file.reload();
-        assert!(file.last.calls_for(Fingerprint::of([file.path.as_path()])));
+        assert!(file.last.is_changed(Fingerprint::of([file.path.as_path()])));
     }
 }

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::manifest::{Fields, Metadata, Object, Scalar};
 use super::ours::Ours;
 use super::{Known, SettingsByName, known};
-use crate::files::Bounded;
+use crate::files::BoundedReader;
 use crate::manifest::{self, EXPECTED, Place, TypeMeta};
 use crate::policy::Defaults;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
@@ -24,12 +24,12 @@ const MAX_NODES: usize = 10_000_000;
 /// # Errors
 /// Each mistake is an [`Error`] of its own.
 pub fn read(path: &Path, defaults: &Arc<Defaults>, before: &Known) -> Result<(SettingsByName, Known), Error> {
-    let file = Bounded::open(path).map_err(|source| match source.kind() {
+    let file = BoundedReader::open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
         _ => manifest::Error::Io { path: path.display().to_string(), source }.into(),
     })?;
     let name = path.display().to_string();
-    let written = |place| written(BufReader::new(Bounded::open(path).ok()?), place);
+    let written = |place| written(BufReader::new(BoundedReader::open(path).ok()?), place);
     manifest::on_large_stack(&name, || {
         let (seen, settings, known) = Default::default();
         let reader = Reader { name: &name, written: &written, seen, settings, known, before, defaults };

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use crate::admission::{self, Object, Outcome, Verdict};
 use crate::namespaces::{Lookup, NamespaceStore};
 use crate::policy::{Defaults, Mode, printable};
-use crate::telemetry::metrics::{Answer, Metrics, mode_name};
+use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
 
 /// What the routes need.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl<S: NamespaceStore> Webhook<S> {
         request: &admission::Request<'_, admission::Pod<'_>>,
         lookup: &Lookup,
     ) -> Result<Verdict, Refusal> {
-        self.metrics.looked_up(lookup.into());
+        self.metrics.record_lookup(lookup.into());
         match lookup {
             Lookup::NotOptedIn => Ok(admission::allow(request)),
             Lookup::Settings(settings) => Ok(admission::mutate(request, settings)),
@@ -155,12 +155,13 @@ impl<S: NamespaceStore> Webhook<S> {
         let took = started.elapsed();
         match answer {
             Ok(Answered { mode, outcome, body }) => {
-                self.metrics.answered(mode, Answer::Outcome(outcome), took);
+                self.metrics.record_admission(mode, OutcomeLabel::Outcome(outcome), took);
                 ([(CONTENT_TYPE, "application/json")], body).into_response()
             }
             Err(refusal) => {
-                let answer = if refusal.is_temporary() { Answer::Unavailable } else { Answer::BadRequest };
-                self.metrics.answered(None, answer, took);
+                let answer =
+                    if refusal.is_temporary() { OutcomeLabel::Unavailable } else { OutcomeLabel::BadRequest };
+                self.metrics.record_admission(None, answer, took);
                 let (status, reason) = (refusal.status().as_u16(), refusal.kind());
                 tracing::debug!(status, reason, duration = ?took, "refused without a review");
                 refusal.into_response()

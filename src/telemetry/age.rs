@@ -1,4 +1,4 @@
-//! How long ago something last gave a sign of life.
+//! The gauge of how long ago the watch of Namespaces was last active.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,19 +8,19 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::time::Instant;
 
-/// The moment of the last sign of life; none before the first.
+/// The time since the last activity; none before the first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Age(Arc<(OnceLock<Instant>, AtomicU64)>);
 
 impl Age {
-    /// A sign of life.
+    /// Records activity.
     pub(super) fn renew(&self) {
         let (first, last) = &*self.0;
         let since = first.get_or_init(Instant::now).elapsed().as_millis();
         last.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Seconds since the last sign of life.
+    /// Seconds since the last activity.
     fn seconds(&self) -> Option<f64> {
         let (first, last) = &*self.0;
         let last = std::time::Duration::from_millis(last.load(Ordering::Relaxed));
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_counts_from_the_last_sign_of_life() {
+    async fn the_age_counts_from_the_last_activity() {
         let age = Age::default();
         assert_eq!(age.seconds(), None);
         age.renew();

@@ -1,20 +1,20 @@
-//! The words that metrics are labelled with: enums, so that no caller can invent one.
+//! Label values of metrics. They are enums, so their number is fixed.
 
 use crate::admission::Outcome;
 use crate::policy::Mode;
 
-/// What became of a request: an outcome of admission, or why there was none.
+/// The label `outcome` of `boundtoken_admissions_total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// HTTP 400, 404, 405, 408, 413 or 415: not a request of an API server.
+pub enum OutcomeLabel {
+    /// HTTP 400, 404, 405, 408, 413 or 415: the request did not come from an API server.
     BadRequest,
-    /// An AdmissionReview.
+    /// The request was answered with an AdmissionReview.
     Outcome(Outcome),
-    /// HTTP 503: no settings of the Namespace, or no memory for the body.
+    /// HTTP 503: the settings of the Namespace are unknown, or there is no memory for the body.
     Unavailable,
 }
 
-impl Answer {
+impl OutcomeLabel {
     /// The value of the label `outcome`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -25,41 +25,41 @@ impl Answer {
     }
 }
 
-/// What a look-up of a Namespace's settings found.
+/// The label `result` of `boundtoken_namespace_lookups_total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LookupResult {
     /// The Namespace did not opt in.
     NotOptedIn,
-    /// Its settings.
+    /// The Namespace has settings.
     Settings,
-    /// Nothing, because nobody answered.
+    /// The API server did not answer.
     Unavailable,
 }
 
-/// The mode of a request as the value of the label `mode`.
+/// The label `mode` of `boundtoken_admissions_total`.
 pub fn mode_name(mode: Option<Mode>) -> &'static str {
     mode.map_or("none", Mode::as_str)
 }
 
-/// Whether something new came into use: a certificate, a manifest of Namespaces.
+/// Whether a new certificate or manifest of Namespaces came into use: the label `result`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Attempt {
-    /// It cannot be used.
+pub enum ResultLabel {
+    /// It could not be used; the previous one stays in use.
     Failure,
-    /// It is in use.
+    /// It came into use.
     Success,
 }
 
-/// An object of the cluster that certificates are kept in.
+/// The label `object` of `boundtoken_certificate_writes_total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Written {
+pub enum ObjectLabel {
     /// The Secret.
     Secret,
-    /// The webhook configuration.
+    /// The MutatingWebhookConfiguration.
     Configuration,
 }
 
-impl Written {
+impl ObjectLabel {
     /// The value of the label `object`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -69,16 +69,16 @@ impl Written {
     }
 }
 
-/// What became of a write of such an object.
+/// The label `result` of `boundtoken_certificate_writes_total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum WriteResult {
-    /// It is written.
+    /// The object was written.
     Success,
-    /// Somebody else wrote it first.
+    /// Another writer was faster: the object has a newer version.
     Conflict,
-    /// It failed.
+    /// The API server refused the write or did not answer.
     Error,
-    /// It was not tried: somebody else writes the object as well.
+    /// The write was not tried, because another writer overwrites the object.
     HeldBack,
 }
 

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::policy::nearest::nearest;
 
-/// The levels, from the calmest.
+/// The levels, from none to most verbose.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// How a log line is written.
@@ -20,7 +20,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 pub enum LogFormat {
     /// One JSON object per line.
     Json,
-    /// For people.
+    /// One line of text per event.
     Text,
 }
 
@@ -28,7 +28,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
-    /// Least level of log lines, also per module: `debug`, `info,boundtoken::server=trace`
+    /// Minimum log level, also per module: `debug`, `info,boundtoken::server=trace`
     #[arg(
         long,
         value_name = "LEVEL",
@@ -36,23 +36,23 @@ pub struct LogArgs {
         value_parser = levels
     )]
     log_level: Targets,
-    /// How log lines are written
+    /// Format of log lines
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
 
-/// Reads `--log-level`. A word that is no level would count as a module, and silence everything.
+/// Parses `--log-level`. Without this check, `Targets` takes a misspelled level for a module, and logs nothing.
 fn levels(text: &str) -> Result<Targets, String> {
     for item in text.split(',').map(str::trim).filter(|item| !item.contains('=')) {
         if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(item)) {
             let guess =
                 nearest(item, LEVELS).map(|level| format!("; did you mean {level}?")).unwrap_or_default();
-            return Err(format!("{item:?} is no level: allowed are {}{guess}", LEVELS.join(", ")));
+            return Err(format!("{item:?} is not a valid level: allowed are {}{guess}", LEVELS.join(", ")));
         }
     }
     let levels: Targets = text.parse().map_err(|error| format!("{error}"))?;
-    // At any level below, kube writes whole bodies of responses, and the Secret with our keys is one;
-    // and whatever fails, which those who asked tell once.
+    // Below ERROR, kube logs whole response bodies, the Secret with our keys among them, and errors,
+    // which our callers already log.
     Ok(levels
         .with_target("kube_runtime", LevelFilter::ERROR)
         .with_target("kube_client", LevelFilter::ERROR)
@@ -60,15 +60,15 @@ fn levels(text: &str) -> Result<Targets, String> {
 }
 
 impl LogArgs {
-    /// Writes log lines to stderr from here on, in colour only where `--color` and the terminal allow it.
+    /// Starts to log to stderr, in colour only if `--color` and the terminal allow it.
     pub fn start(self) {
         let colour = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         let registry = tracing_subscriber::registry().with(self.layer(colour, io::stderr));
-        // Only a second call can fail, and then the first subscriber does the work.
+        // Fails only on a second call, and then the first subscriber stays in place.
         let _ = registry.try_init();
     }
 
-    /// What writes log lines, as the flags say.
+    /// The layer that writes log lines as the flags ask for.
     pub fn layer<S, W>(self, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: tracing::Subscriber + for<'l> tracing_subscriber::registry::LookupSpan<'l>,
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_level_shows_the_bodies_of_responses() {
+    fn no_level_enables_response_bodies() {
         for text in
             ["trace", "kube_client=trace", "kube_client::client=trace", "off,kube_client::client=warn"]
         {

@@ -1,4 +1,4 @@
-//! What `/metrics` shows. Label values come from enums only, so that no caller can invent one.
+//! The metrics that `/metrics` serves.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use prometheus_client::registry::Registry;
 use time::OffsetDateTime;
 
 use super::age::{Age, WatchAge};
-pub use super::labels::{Answer, Attempt, LookupResult, WriteResult, Written, mode_name};
+pub use super::labels::{LookupResult, ObjectLabel, OutcomeLabel, ResultLabel, WriteResult, mode_name};
 use super::process::Process;
 use crate::policy::Mode;
 
-/// A fixed word as a label value.
+/// A label value, one of a fixed set.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 struct Word(&'static str);
 
@@ -28,34 +28,34 @@ impl EncodeLabelValue for Word {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
-struct Admission {
+struct AdmissionLabels {
     mode: Word,
     outcome: Word,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
-struct ResultOf {
+struct ResultLabels {
     result: Word,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
-struct Write {
+struct WriteLabels {
     object: Word,
     result: Word,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
-struct Certificate {
+struct CertificateLabels {
     certificate: Word,
 }
 
-impl From<Attempt> for ResultOf {
-    fn from(attempt: Attempt) -> Self {
-        Self { result: Word(if attempt == Attempt::Success { "success" } else { "failure" }) }
+impl From<ResultLabel> for ResultLabels {
+    fn from(attempt: ResultLabel) -> Self {
+        Self { result: Word(if attempt == ResultLabel::Success { "success" } else { "failure" }) }
     }
 }
 
-/// A connection that is open.
+/// Counts a connection as open until it is dropped.
 #[derive(Debug)]
 pub struct Connected(Gauge);
 
@@ -69,86 +69,86 @@ impl Drop for Connected {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    admissions: Family<Admission, Counter>,
+    admissions: Family<AdmissionLabels, Counter>,
     duration: Histogram,
     connections: Gauge,
     connections_opened: Counter,
     namespaces: Gauge,
-    lookups: Family<ResultOf, Counter>,
+    lookups: Family<ResultLabels, Counter>,
     watch_age: Age,
-    expiry: Family<Certificate, Gauge>,
-    rotations: Family<ResultOf, Counter>,
-    writes: Family<Write, Counter>,
-    reloads: Family<ResultOf, Counter>,
+    expiry: Family<CertificateLabels, Gauge>,
+    rotations: Family<ResultLabels, Counter>,
+    writes: Family<WriteLabels, Counter>,
+    reloads: Family<ResultLabels, Counter>,
 }
 
 impl Metrics {
-    /// Counts an answer and how long it took.
-    pub fn answered(&self, mode: Option<Mode>, answer: Answer, took: Duration) {
-        let labels = Admission { mode: Word(mode_name(mode)), outcome: Word(answer.as_str()) };
+    /// Counts a response and the time that it took.
+    pub fn record_admission(&self, mode: Option<Mode>, answer: OutcomeLabel, took: Duration) {
+        let labels = AdmissionLabels { mode: Word(mode_name(mode)), outcome: Word(answer.as_str()) };
         self.admissions.get_or_create(&labels).inc();
         self.duration.observe(took.as_secs_f64());
     }
 
-    /// Counts a connection, and as open until the guard is dropped.
+    /// Counts a connection, which is open until the guard is dropped.
     pub fn connected(&self) -> Connected {
         self.connections_opened.inc();
         self.connections.inc();
         Connected(self.connections.clone())
     }
 
-    /// Counts a look-up of a Namespace.
-    pub fn looked_up(&self, result: LookupResult) {
+    /// Counts a lookup of a Namespace.
+    pub fn record_lookup(&self, result: LookupResult) {
         let result = Word(match result {
             LookupResult::NotOptedIn => "not-opted-in",
             LookupResult::Settings => "settings",
             LookupResult::Unavailable => "unavailable",
         });
-        self.lookups.get_or_create(&ResultOf { result }).inc();
+        self.lookups.get_or_create(&ResultLabels { result }).inc();
     }
 
-    /// Shows how many Namespaces opted in.
+    /// Sets the number of Namespaces that opted in.
     pub fn set_namespaces(&self, count: usize) {
         self.namespaces.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// The API server told something about Namespaces, be it that nothing changed.
-    pub fn watch_lives(&self) {
+    /// Records that the watch of Namespaces received an event or a bookmark.
+    pub fn record_watch_activity(&self) {
         self.watch_age.renew();
     }
 
-    /// Shows when the serving certificate expires.
+    /// Sets the expiry of the serving certificate.
     pub fn set_serving_expiry(&self, not_after: OffsetDateTime) {
         self.set_expiry("serving", not_after);
     }
 
-    /// Shows when our own authority expires.
-    pub fn set_authority_expiry(&self, not_after: OffsetDateTime) {
+    /// Sets the expiry of the CA certificate.
+    pub fn set_ca_expiry(&self, not_after: OffsetDateTime) {
         self.set_expiry("authority", not_after);
     }
 
     fn set_expiry(&self, certificate: &'static str, not_after: OffsetDateTime) {
-        let labels = Certificate { certificate: Word(certificate) };
+        let labels = CertificateLabels { certificate: Word(certificate) };
         self.expiry.get_or_create(&labels).set(not_after.unix_timestamp());
     }
 
     /// Counts an attempt to serve a new certificate.
-    pub fn rotated(&self, attempt: Attempt) {
+    pub fn record_rotation(&self, attempt: ResultLabel) {
         self.rotations.get_or_create(&attempt.into()).inc();
     }
 
-    /// Counts a write of what certificates are kept in.
-    pub fn wrote(&self, written: Written, result: WriteResult) {
+    /// Counts a write of the Secret or of the `caBundle`.
+    pub fn record_write(&self, written: ObjectLabel, result: WriteResult) {
         let (object, result) = (Word(written.as_str()), Word(result.as_str()));
-        self.writes.get_or_create(&Write { object, result }).inc();
+        self.writes.get_or_create(&WriteLabels { object, result }).inc();
     }
 
     /// Counts a change of the manifest of Namespaces.
-    pub fn reloaded_namespaces(&self, attempt: Attempt) {
+    pub fn record_namespaces_reload(&self, attempt: ResultLabel) {
         self.reloads.get_or_create(&attempt.into()).inc();
     }
 
-    /// Everything, in the text format of `OpenMetrics`.
+    /// All metrics in the `OpenMetrics` text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -178,7 +178,7 @@ impl Default for Metrics {
     }
 }
 
-/// Seconds. A decision takes microseconds; what takes longer than 5 s has failed at the API server.
+/// Seconds. A decision takes microseconds; after 5 s the API server has given up on the request.
 const BUCKETS: [f64; 12] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1, 1.0, 5.0];
 
@@ -186,8 +186,8 @@ impl Metrics {
     /// The registry appends the suffixes `_total` and `_info` itself.
     fn register(&mut self) {
         let Self { registry, reloads, .. } = self;
-        // Zero from the start: the first failure is the one to be told about.
-        for attempt in [Attempt::Failure, Attempt::Success] {
+        // Present from the start, so that a rate() sees the first failure.
+        for attempt in [ResultLabel::Failure, ResultLabel::Success] {
             let _ = reloads.get_or_create(&attempt.into());
         }
         registry.register_collector(Box::new(Process));
@@ -225,19 +225,23 @@ mod tests {
     use crate::admission::Outcome;
 
     #[test]
-    fn the_names_are_those_of_the_contract() {
+    fn names_and_labels_are_stable() {
         let metrics = Metrics::default();
-        metrics.answered(Some(Mode::Replace), Answer::Outcome(Outcome::Patched), Duration::from_micros(20));
-        metrics.looked_up(LookupResult::NotOptedIn);
+        metrics.record_admission(
+            Some(Mode::Replace),
+            OutcomeLabel::Outcome(Outcome::Patched),
+            Duration::from_micros(20),
+        );
+        metrics.record_lookup(LookupResult::NotOptedIn);
         let _one = metrics.connected();
         drop(metrics.connected());
         metrics.set_namespaces(3);
         metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
-        metrics.rotated(Attempt::Success);
-        metrics.wrote(Written::Configuration, WriteResult::HeldBack);
-        metrics.reloaded_namespaces(Attempt::Success);
+        metrics.record_rotation(ResultLabel::Success);
+        metrics.record_write(ObjectLabel::Configuration, WriteResult::HeldBack);
+        metrics.record_namespaces_reload(ResultLabel::Success);
         assert!(!metrics.text().contains("boundtoken_namespace_watch_age"), "there is no watch");
-        metrics.watch_lives();
+        metrics.record_watch_activity();
         let text = metrics.text();
         for line in [
             "boundtoken_admissions_total{mode=\"replace\",outcome=\"patched\"} 1",

@@ -1,4 +1,4 @@
-//! Logs and metrics.
+//! Logs, metrics, and the text of errors in both.
 
 mod age;
 pub mod incident;
@@ -12,12 +12,15 @@ use std::error::Error;
 /// Longest message of an API server in an error, in characters.
 const MAX_MESSAGE: usize = 300;
 
-/// An error with its sources, as one line. Some errors name their source themselves: once is enough.
+/// An error with its sources, as one line. A source that the error itself names is not repeated.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     if let Some(kube::Error::Api(status)) = error.downcast_ref() {
-        // Its own words hold the whole answer, twice.
+        // Its Display repeats the whole response, twice.
         let message: String = status.message.chars().take(MAX_MESSAGE).collect();
         return format!("the API server answered {} {}: {message}", status.code, status.reason);
+    }
+    if let Some(kube::Error::Service(source)) = error.downcast_ref() {
+        return chain(source.as_ref());
     }
     let text = error.to_string();
     let Some(source) = error.source() else { return text };
@@ -41,15 +44,15 @@ mod tests {
     struct Failed(#[source] io::Error);
 
     #[test]
-    fn each_error_is_named_once() {
+    fn each_error_appears_once() {
         let error = || io::Error::other("no space");
         assert_eq!(chain(&Failed(error())), "failed to read the file: no space");
         let named = kube::Error::Service(Box::new(Failed(error())));
-        assert_eq!(chain(&named), "ServiceError: failed to read the file: no space");
+        assert_eq!(chain(&named), "failed to read the file: no space");
     }
 
     #[test]
-    fn an_api_server_that_refuses_is_quoted_once() {
+    fn a_status_of_the_api_server_appears_once() {
         let status = Status::failure("secrets is forbidden", "Forbidden").with_code(403);
         let error = watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)));
         let expected = "failed to perform initial object list: the API server answered 403 Forbidden: secrets is forbidden";

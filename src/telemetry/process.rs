@@ -1,4 +1,4 @@
-//! The `process_*` metrics that every Prometheus client has, read from `/proc` at each scrape.
+//! The standard `process_*` metrics, read from `/proc` at each scrape.
 
 use std::fs;
 
@@ -9,11 +9,11 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
 
-/// What `/proc` tells about this process; what cannot be read is left out.
+/// Collects the metrics; what cannot be read is left out.
 #[derive(Debug)]
 pub(super) struct Process;
 
-/// What `/proc/self/stat` tells, in its own units.
+/// Fields of `/proc/self/stat`, in its own units.
 struct Stat {
     ticks: u64,
     threads: u64,
@@ -23,7 +23,7 @@ struct Stat {
 }
 
 impl Stat {
-    /// Reads the line behind the command in parentheses, which may hold anything (proc(5)).
+    /// Parses the line after the command in parentheses, which may contain any character (proc(5)).
     fn parse(line: &str) -> Option<Self> {
         let (_, rest) = line.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -86,7 +86,7 @@ fn seconds(ticks: u64) -> f64 {
     ticks as f64 / clock_ticks_per_second() as f64
 }
 
-/// When the machine started, as Unix time.
+/// When the machine booted, as Unix time.
 fn boot_time() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_with_spaces_and_parentheses_does_not_shift_the_fields() {
+    fn a_command_with_parentheses_does_not_shift_the_fields() {
         let numbers: Vec<String> = (4..=30).map(|number| number.to_string()).collect();
         let stat = Stat::parse(&format!("1 (a) b (c) S {}", numbers.join(" "))).unwrap();
         assert_eq!((stat.ticks, stat.threads, stat.started), (14 + 15, 20, 22));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_short_is_no_stat() {
+    fn a_short_line_is_refused() {
         assert!(Stat::parse("1 (boundtoken) S 1 2").is_none());
     }
 }

@@ -20,7 +20,7 @@ use super::state::State;
 use super::views::{self, Change, LONGEST_PAUSE, View};
 use super::writer::{Outcome, Writer};
 use crate::certificates::ServingCertificate;
-use crate::telemetry::metrics::{Attempt, Metrics, WriteResult, Written};
+use crate::telemetry::metrics::{Metrics, ObjectLabel, ResultLabel, WriteResult};
 
 /// What is where in the cluster.
 #[derive(Clone, Debug)]
@@ -259,7 +259,7 @@ impl Keeper {
     }
 
     fn failed(&mut self, error: &super::writer::WriteError) {
-        self.metrics.rotated(Attempt::Failure);
+        self.metrics.record_rotation(ResultLabel::Failure);
         let pause = self.backoff.next().unwrap_or(self.settings.tick);
         self.paused = Some(Instant::now() + pause);
         self.tell(Source::Write, crate::telemetry::chain(error));
@@ -267,7 +267,7 @@ impl Keeper {
 
     fn tell_waiting(&mut self, waiting: Waiting) {
         if waiting == Waiting::HeldBack {
-            self.metrics.wrote(Written::Configuration, WriteResult::HeldBack);
+            self.metrics.record_write(ObjectLabel::Configuration, WriteResult::HeldBack);
         }
         match self.writer.advice(waiting) {
             Some(advice) => self.tell(Source::Plan, advice),

@@ -18,7 +18,7 @@ use super::state::{Certificate, Held, Leaf, Live};
 use crate::certificates::serving::Checked;
 use crate::certificates::{ServingCertificate, trust};
 use crate::clock;
-use crate::telemetry::metrics::{Attempt, Metrics};
+use crate::telemetry::metrics::{Metrics, ResultLabel};
 
 /// What the plan looks at: the Secret, and the version of the configuration.
 pub(super) type Contents = (Option<Held>, Option<String>);
@@ -160,13 +160,13 @@ impl Replica {
         };
         if adopts(&choice, clock) {
             tracing::info!(not_after = clock::text(checked.facts.not_after), "serving a new certificate");
-            self.metrics.rotated(Attempt::Success);
+            self.metrics.record_rotation(ResultLabel::Success);
             self.metrics.set_serving_expiry(checked.facts.not_after);
             self.serving.swap(checked.clone());
             self.served = Some((candidate.clone(), checked.clone()));
         }
         if let Some(authority) = held.and_then(|stored| stored.held.authority.as_ref()) {
-            self.metrics.set_authority_expiry(authority.validity.not_after);
+            self.metrics.set_ca_expiry(authority.validity.not_after);
         }
     }
 

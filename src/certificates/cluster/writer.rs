@@ -16,7 +16,7 @@ use super::patience::PATIENCE;
 use super::secret::Stored;
 use super::state::Certificate;
 use crate::certificates::authority::AuthorityError;
-use crate::telemetry::metrics::{Metrics, WriteResult, Written};
+use crate::telemetry::metrics::{Metrics, ObjectLabel, WriteResult};
 
 /// The name under which the API server notes which fields are ours.
 const MANAGER: &str = "boundtoken";
@@ -107,7 +107,7 @@ impl Writer {
         let patch = issue::patch(change, stored, memory);
         let patch = patch.map_err(|error| WriteError::Make(name.clone(), error))?;
         let written = patiently(self.secrets.patch(name, &params(), &Patch::Merge(patch))).await?;
-        let outcome = self.count(Written::Secret, written);
+        let outcome = self.count(ObjectLabel::Secret, written);
         let outcome = outcome.map_err(|error| WriteError::Secret(name.clone(), error))?;
         if outcome == Outcome::Done {
             tracing::info!(secret = name, change = change.name(), "wrote the Secret");
@@ -133,7 +133,7 @@ impl Writer {
         let patch = patch.map_err(|error| WriteError::Patch(name.clone(), error))?;
         let written =
             patiently(self.configurations.patch(name, &params(), &Patch::Json::<()>(patch))).await?;
-        let outcome = self.count(Written::Configuration, written);
+        let outcome = self.count(ObjectLabel::Configuration, written);
         let outcome = outcome.map_err(|error| WriteError::Configuration(name.clone(), error))?;
         if outcome == Outcome::Done {
             tracing::info!(configuration = name, authorities = bundle.len(), "wrote the caBundle");
@@ -143,20 +143,20 @@ impl Writer {
 
     fn count(
         &self,
-        written: Written,
+        written: ObjectLabel,
         result: Result<DynamicObject, kube::Error>,
     ) -> Result<Outcome, kube::Error> {
         match result {
             Ok(_) => {
-                self.metrics.wrote(written, WriteResult::Success);
+                self.metrics.record_write(written, WriteResult::Success);
                 Ok(Outcome::Done)
             }
             Err(kube::Error::Api(status)) if status.is_conflict() => {
-                self.metrics.wrote(written, WriteResult::Conflict);
+                self.metrics.record_write(written, WriteResult::Conflict);
                 Ok(Outcome::Conflict)
             }
             Err(error) => {
-                self.metrics.wrote(written, WriteResult::Error);
+                self.metrics.record_write(written, WriteResult::Error);
                 Err(error)
             }
         }

@@ -16,7 +16,7 @@ use super::authority::{AuthorityError, Pem, issue, new_authority};
 use super::files::{PairError, load, read_facts};
 use super::serving::Checked;
 use super::trust;
-use crate::files::{Access, Bounded, Fingerprint, write_atomically};
+use crate::files::{Access, BoundedReader, Fingerprint, write_atomically};
 
 /// Why the directory does not yield a certificate.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,7 @@ impl Directory {
 
     fn read(&self, name: &str) -> Result<String, PairError> {
         let path = self.file(name);
-        let text = Bounded::open(&path).and_then(io::read_to_string);
+        let text = BoundedReader::open(&path).and_then(io::read_to_string);
         text.map_err(|error| PairError::Unreadable(path, error))
     }
 

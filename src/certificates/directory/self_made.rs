@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 use super::super::ServingCertificate;
 use super::{Directory, DirectoryError, Ensured};
 use crate::clock;
-use crate::files::LastLook;
-use crate::telemetry::metrics::{Attempt, Metrics};
+use crate::files::ReloadState;
+use crate::telemetry::metrics::{Metrics, ResultLabel};
 
 /// `--tls-dir` of a running server: renews what is due, takes over what somebody else wrote.
 #[derive(Debug)]
 pub struct SelfMade {
     directory: Directory,
-    last: LastLook,
+    last: ReloadState,
     serving: Arc<ServingCertificate>,
     metrics: Arc<Metrics>,
 }
@@ -29,7 +29,7 @@ impl SelfMade {
         metrics: Arc<Metrics>,
         now: OffsetDateTime,
     ) -> Result<Self, DirectoryError> {
-        let last = LastLook::loaded(directory.fingerprint());
+        let last = ReloadState::loaded(directory.fingerprint());
         let ensured = directory.ensure(now)?;
         show_expiry(&metrics, &ensured);
         tracing::info!(
@@ -49,12 +49,12 @@ impl SelfMade {
     /// Renews what is due, and serves what the directory holds now.
     pub fn reload(&mut self, now: OffsetDateTime) {
         let seen = self.directory.fingerprint();
-        if !self.last.calls_for(seen) && !self.serving.is_due(now) {
+        if !self.last.is_changed(seen) && !self.serving.is_due(now) {
             return;
         }
         match self.directory.ensure(now) {
             Ok(ensured) => {
-                self.last = LastLook::loaded(seen);
+                self.last = ReloadState::loaded(seen);
                 self.take_over(ensured);
             }
             Err(error) => self.complain(&error),
@@ -67,7 +67,7 @@ impl SelfMade {
             return;
         }
         tracing::info!(not_after = clock::text(ensured.leaf.facts.not_after), "serving a new certificate");
-        self.metrics.rotated(Attempt::Success);
+        self.metrics.record_rotation(ResultLabel::Success);
         self.serving.swap(ensured.leaf);
     }
 
@@ -76,14 +76,14 @@ impl SelfMade {
         let error = crate::telemetry::chain(error);
         if self.last.failed(None, &error) {
             tracing::warn!(error, "the certificate cannot be renewed; the one before stays");
-            self.metrics.rotated(Attempt::Failure);
+            self.metrics.record_rotation(ResultLabel::Failure);
         }
     }
 }
 
 fn show_expiry(metrics: &Metrics, ensured: &Ensured) {
     metrics.set_serving_expiry(ensured.leaf.facts.not_after);
-    metrics.set_authority_expiry(ensured.authority.not_after);
+    metrics.set_ca_expiry(ensured.authority.not_after);
 }
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
     fn what_is_written_while_it_is_looked_at_is_looked_at_again() {
         let path = tempfile::tempdir().unwrap();
         let mut files = open(path.path());
-        let is_new = |files: &SelfMade| files.last.calls_for(files.directory.fingerprint());
+        let is_new = |files: &SelfMade| files.last.is_changed(files.directory.fingerprint());
         assert!(is_new(&files));
         files.reload(NOW);
         assert!(!is_new(&files));

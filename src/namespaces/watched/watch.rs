@@ -51,7 +51,7 @@ impl Watch {
 
     /// Watches without end. Whatever fails is tried again, later and later up to ten seconds.
     pub async fn run(mut self) {
-        self.metrics.watch_lives();
+        self.metrics.record_watch_activity();
         let mut backoff = DefaultBackoff::default();
         let mut version = None;
         loop {
@@ -94,7 +94,7 @@ impl Watch {
         loop {
             let cache = &mut self.cache;
             let next = self.api.list(token, |item| report(cache.listed(item))).await?;
-            self.metrics.watch_lives();
+            self.metrics.record_watch_activity();
             match next {
                 Next::Page(next) => token = Some(next),
                 Next::Version(version) => {
@@ -110,15 +110,15 @@ impl Watch {
     /// Follows one watch to its end, and notes how far it came.
     async fn follow(&mut self, version: &mut String) -> Result<(), ApiError> {
         let mut events = pin!(self.api.watch(version).await?);
-        self.metrics.watch_lives();
+        self.metrics.record_watch_activity();
         while let Some(event) = events.try_next().await? {
-            self.metrics.watch_lives();
+            self.metrics.record_watch_activity();
             self.status.watching();
             if let Some(reached) = self.take(event)?.filter(|version| !version.is_empty()) {
                 *version = reached;
             }
         }
-        self.metrics.watch_lives();
+        self.metrics.record_watch_activity();
         Ok(())
     }
 
