@@ -176,6 +176,8 @@ async fn each_outage_is_told_once_and_so_is_its_end() {
         api.hush(true);
         pass(3600).await;
         assert_eq!(lines.count("cannot watch: "), outage);
+        assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
+        assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
         assert_eq!(lines.count("as they should be again"), outage - 1);
         api.hush(false);
         // The watches go on where they were: nothing has changed meanwhile.

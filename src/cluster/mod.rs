@@ -1,5 +1,6 @@
-//! The way to a cluster: which one, as whom, and with which patience.
+//! Connects to a cluster: its address, our credentials, and the limits of time.
 
+pub mod timeout;
 pub mod token;
 
 use std::env;
@@ -15,41 +16,41 @@ use kube::{Client, Config};
 use tower::util::option_layer;
 use tower::{BoxError, Layer, ServiceExt};
 
-/// The API server accepts a connection within this time, or is taken to be away.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long the API server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After this silence the kernel asks whether the other end is still there, and so on until it gives up.
+/// After this silence on a connection, the kernel probes the other end, and again at this interval.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Why there is no way to a cluster.
+/// Why there is no client for a cluster.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The configuration leads to no client.
+    /// The certificates or credentials cannot be used.
     #[error("failed to make a client for the API server")]
     Client(#[source] kube::Error),
-    /// In a Pod, without what a Pod has.
+    /// This Pod has no service account token, or no address of the API server.
     #[error("failed to read the service account in this Pod: it needs a token at the default path")]
     InCluster(#[source] InClusterError),
-    /// A kubeconfig that cannot be used.
+    /// The kubeconfig cannot be used.
     #[error("failed to use the kubeconfig{}", .path.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default())]
     Kubeconfig {
-        /// The file, if one was named.
+        /// The file, if `--kubeconfig` names one.
         path: Option<PathBuf>,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         #[source]
         source: Box<KubeconfigError>,
     },
-    /// A proxy, which is not supported.
-    #[error("the kubeconfig asks for a proxy, which is not supported: remove proxy-url")]
+    /// The kubeconfig names a proxy.
+    #[error("proxy-url in the kubeconfig is not supported: remove it")]
     Proxy,
 }
 
-/// Finds the cluster: of the file, if there is one, else as kubectl does, but in a Pod without `KUBECONFIG`
-/// the one of the Pod.
+/// Finds the configuration of the cluster: that of the file if there is one, that of this Pod if
+/// `KUBECONFIG` is not set, else as kubectl does.
 ///
 /// # Errors
-/// When there is none, or not enough is known about it.
+/// When there is no configuration, or it is incomplete.
 pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, Error> {
     let in_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some() && env::var_os("KUBECONFIG").is_none();
     if in_pod && kubeconfig.is_none() && context.is_none() {
@@ -66,7 +67,7 @@ pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Res
     config.map_err(|error| Error::Kubeconfig { path: kubeconfig, source: Box::new(error) })
 }
 
-/// A client for it. It repeats nothing and logs nothing: both are for those who know what they ask for.
+/// A client for the cluster. It neither retries nor logs: callers do both.
 ///
 /// # Errors
 /// When the certificates or credentials cannot be used.
@@ -77,7 +78,7 @@ pub fn client(config: Config) -> Result<Client, Error> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     connector.set_keepalive(Some(KEEPALIVE));
     connector.set_keepalive_interval(Some(KEEPALIVE));
     let connector = config.rustls_https_connector_with_connector(connector).map_err(Error::Client)?;

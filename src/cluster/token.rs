@@ -1,4 +1,4 @@
-//! What our own token says about the API server: its audience is a name of the API server.
+//! Reads the audiences of our own token, which are names of the API server.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ enum Aud {
     Several(Vec<String>),
 }
 
-/// The audiences of a token; none if it is no JSON Web Token with such.
+/// The audiences of a token; none if the text is not a JSON Web Token with audiences.
 pub fn audiences(token: &str) -> Vec<String> {
     match payload(token.trim()) {
         Some(Payload { aud: Aud::One(audience) }) => vec![audience],
@@ -57,9 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_names_none() {
-        let no_text = format!("e30.{}.c2ln", "%%%");
-        for text in ["", "a", "a.b", "a.b.c", &no_text, &token("{}"), &token(r#"{"aud": 1}"#), &token("[]")] {
+    fn other_text_has_no_audiences() {
+        let not_base64 = "e30.%%%.c2ln";
+        for text in ["", "a", "a.b", "a.b.c", not_base64, &token("{}"), &token(r#"{"aud": 1}"#), &token("[]")]
+        {
             assert!(audiences(text).is_empty(), "{text}");
         }
     }

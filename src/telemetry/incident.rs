@@ -60,7 +60,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_incident_ends_after_its_calm_period() {
-        let mut incident = Incident::with_calm(Duration::from_secs(60));
+        let mut incident = Incident::with_calm(Duration::from_mins(1));
         assert!(incident.failed("no route to host"));
         for (seconds, ends) in [(59, false), (1, true), (60, false)] {
             tokio::time::advance(Duration::from_secs(seconds)).await;

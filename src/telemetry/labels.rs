@@ -55,7 +55,7 @@ pub enum ResultLabel {
 pub enum ObjectLabel {
     /// The Secret.
     Secret,
-    /// The MutatingWebhookConfiguration.
+    /// The `MutatingWebhookConfiguration`.
     Configuration,
 }
 

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Waiting};
 use super::damper::{Budget, Damper};
-use super::patience::patient;
 use super::plan::plan;
 use super::replica::{Contents, Replica};
 use super::schedule::Settings;
@@ -20,6 +19,7 @@ use super::state::State;
 use super::views::{self, Change, LONGEST_PAUSE, View};
 use super::writer::{Outcome, Writer};
 use crate::certificates::ServingCertificate;
+use crate::cluster::timeout::{REQUEST_TIMEOUT, with_timeout};
 use crate::telemetry::metrics::{Metrics, ObjectLabel, ResultLabel, WriteResult};
 
 /// What is where in the cluster.
@@ -93,7 +93,7 @@ impl fmt::Debug for Keeper {
 impl Keeper {
     /// Prepares a keeper; it does nothing before [`Keeper::run`].
     pub fn new(client: Client, place: Place, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let client = patient(client);
+        let client = with_timeout(client, REQUEST_TIMEOUT);
         let secrets = Api::namespaced_with(client.clone(), &place.namespace, &views::secrets());
         let configurations = Api::all_with(client.clone(), &views::configurations());
         Self {

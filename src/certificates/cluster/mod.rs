@@ -11,7 +11,6 @@ pub mod configuration;
 pub mod damper;
 pub mod issue;
 pub mod keeper;
-pub mod patience;
 mod pem;
 pub mod plan;
 mod replica;

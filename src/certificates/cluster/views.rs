@@ -9,15 +9,15 @@ use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
-use super::patience::PATIENCE;
+use crate::cluster::timeout::REQUEST_TIMEOUT;
 
 /// How long a watch lasts: one whose connection is dead is noticed after that.
 const WATCH: Duration = Duration::from_mins(1);
 
 /// The longest time from one failure of a watch to the next: kube waits for 30 s and by chance up to
-/// twice as long, and then the API server has [`PATIENCE`].
+/// twice as long, and then the API server has [`REQUEST_TIMEOUT`].
 pub(super) const LONGEST_PAUSE: Duration =
-    Duration::from_mins(1).saturating_add(PATIENCE).saturating_add(Duration::from_secs(5));
+    Duration::from_mins(1).saturating_add(REQUEST_TIMEOUT).saturating_add(Duration::from_secs(5));
 
 /// What is known of one object.
 #[derive(Debug, Default)]

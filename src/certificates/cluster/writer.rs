@@ -12,7 +12,6 @@ use super::action::{Change, Waiting};
 use super::configuration::Published;
 use super::issue;
 use super::keeper::Place;
-use super::patience::PATIENCE;
 use super::secret::Stored;
 use super::state::Certificate;
 use crate::certificates::authority::AuthorityError;
@@ -33,8 +32,6 @@ pub(super) enum Outcome {
 /// Why a write failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
-    #[error("the API server did not answer within {} s", PATIENCE.as_secs())]
-    Silence,
     #[error("failed to get Namespace {0}, which shall own the webhook configuration")]
     Owner(String, #[source] kube::Error),
     #[error("Namespace {0} has no uid")]
@@ -89,7 +86,7 @@ impl Writer {
             return Ok(());
         }
         let name = &self.place.namespace;
-        let found = patiently(self.namespaces.get(name)).await?;
+        let found = self.namespaces.get(name).await;
         let namespace = found.map_err(|error| WriteError::Owner(name.clone(), error))?;
         let uid = namespace.metadata.uid.ok_or_else(|| WriteError::OwnerWithoutUid(name.clone()))?;
         self.owner = Some(uid);
@@ -106,7 +103,7 @@ impl Writer {
         let name = &self.place.secret;
         let patch = issue::patch(change, stored, memory);
         let patch = patch.map_err(|error| WriteError::Make(name.clone(), error))?;
-        let written = patiently(self.secrets.patch(name, &params(), &Patch::Merge(patch))).await?;
+        let written = self.secrets.patch(name, &params(), &Patch::Merge(patch)).await;
         let outcome = self.count(ObjectLabel::Secret, written);
         let outcome = outcome.map_err(|error| WriteError::Secret(name.clone(), error))?;
         if outcome == Outcome::Done {
@@ -123,7 +120,7 @@ impl Writer {
         published: &Published,
         expected: Option<String>,
     ) -> Result<Outcome, WriteError> {
-        let secret = patiently(self.secrets.get_opt(&self.place.secret)).await?;
+        let secret = self.secrets.get_opt(&self.place.secret).await;
         let secret = secret.map_err(|error| WriteError::Read(self.place.secret.clone(), error))?;
         if secret.and_then(|secret| secret.metadata.resource_version) != expected {
             return Ok(Outcome::Conflict);
@@ -131,8 +128,7 @@ impl Writer {
         let name = &self.place.configuration;
         let patch = serde_json::from_value(published.patch(bundle, &self.place, self.owner()));
         let patch = patch.map_err(|error| WriteError::Patch(name.clone(), error))?;
-        let written =
-            patiently(self.configurations.patch(name, &params(), &Patch::Json::<()>(patch))).await?;
+        let written = self.configurations.patch(name, &params(), &Patch::Json::<()>(patch)).await;
         let outcome = self.count(ObjectLabel::Configuration, written);
         let outcome = outcome.map_err(|error| WriteError::Configuration(name.clone(), error))?;
         if outcome == Outcome::Done {
@@ -195,10 +191,6 @@ impl Writer {
             )),
         }
     }
-}
-
-async fn patiently<T>(answer: impl Future<Output = T>) -> Result<T, WriteError> {
-    tokio::time::timeout(PATIENCE, answer).await.map_err(|_| WriteError::Silence)
 }
 
 fn params() -> PatchParams {

@@ -1,27 +1,29 @@
-//! Whether a shutdown is part of an uninstall.
+//! Detects that a shutdown is part of an uninstall.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Error};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// An API server that takes longer is no reason to end sooner.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::cluster::timeout::with_timeout;
 
-/// How long an uninstall that begins during a shutdown goes unnoticed.
-const PAUSE: Duration = Duration::from_secs(2);
+/// The limit of one request: the next one is due by then.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Denials in a row that mean that the rights are gone. An API server that has just started knows no
-/// rights yet, and denies everything for a moment.
+/// The time from one request to the next, and so the delay before an uninstall is detected.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How many denials in a row mean that our rights were deleted. One is not enough: an API server that
+/// has just started denies everything until it has loaded its rules.
 const DENIALS: u32 = 3;
 
 /// During a shutdown, cancels `unneeded` when the install in this Namespace is being removed.
 ///
-/// The Namespace ends after its Pods, and the webhook configuration after its Namespace: whoever waits for
-/// idle connections here keeps the API server from creating Pods meanwhile. Rights that are gone may be
-/// another matter: then endpoints have `shutdown_delay` to follow, as ever.
+/// An uninstall deletes the Namespace after its Pods, and the webhook configuration after the Namespace.
+/// Waiting for idle connections would keep the API server from creating Pods for that long. Deleted
+/// rights alone may have another cause, so they count only after `shutdown_delay`.
 pub(super) async fn watch_for_uninstall(
     client: Client,
     namespace: String,
@@ -31,36 +33,39 @@ pub(super) async fn watch_for_uninstall(
 ) {
     draining.cancelled().await;
     let began = Instant::now();
-    let namespaces = Api::all(client);
+    let namespaces = Api::all(with_timeout(client, REQUEST_TIMEOUT));
     let mut denials = 0;
     loop {
-        match ask(&namespaces, &namespace).await {
-            Answer::Removed => break,
-            Answer::Denied => denials += 1,
-            Answer::Unknown => denials = 0,
+        match status(&namespaces, &namespace).await {
+            InstallStatus::Removed => break,
+            InstallStatus::Denied => denials += 1,
+            InstallStatus::Unknown => denials = 0,
         }
         if denials >= DENIALS && began.elapsed() >= shutdown_delay {
             break;
         }
-        sleep(PAUSE).await;
+        sleep(INTERVAL).await;
     }
-    tracing::info!(namespace, "this install is being removed: nobody will call any more");
+    tracing::info!(namespace, "this install is being removed: no more requests will come");
     unneeded.cancel();
 }
 
-enum Answer {
+/// What a request for our own Namespace says about the install.
+enum InstallStatus {
     Removed,
-    /// Whoever removes everything takes the rights, too, and often first.
+    /// We are not authorized: an uninstall often deletes the rights first.
     Denied,
     Unknown,
 }
 
-async fn ask(namespaces: &Api<Namespace>, name: &str) -> Answer {
-    match timeout(PATIENCE, namespaces.get_metadata(name)).await {
-        Ok(Ok(namespace)) if namespace.metadata.deletion_timestamp.is_some() => Answer::Removed,
-        Ok(Err(Error::Api(status))) if status.code == 404 && status.reason == "NotFound" => Answer::Removed,
-        Ok(Err(Error::Api(status))) if matches!(status.code, 401 | 403) => Answer::Denied,
-        Ok(Ok(_) | Err(_)) | Err(_) => Answer::Unknown,
+async fn status(namespaces: &Api<Namespace>, name: &str) -> InstallStatus {
+    match namespaces.get_metadata(name).await {
+        Ok(namespace) if namespace.metadata.deletion_timestamp.is_some() => InstallStatus::Removed,
+        Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => {
+            InstallStatus::Removed
+        }
+        Err(Error::Api(status)) if matches!(status.code, 401 | 403) => InstallStatus::Denied,
+        Ok(_) | Err(_) => InstallStatus::Unknown,
     }
 }
 
@@ -71,12 +76,13 @@ mod tests {
     use http::{Request, Response};
     use kube::client::Body;
     use serde_json::json;
+    use tokio::time::timeout;
 
     use super::*;
 
     const DELAY: Duration = Duration::from_secs(15);
 
-    /// After how many seconds an API server that gives these answers, the last one for ever, ends a shutdown.
+    /// The seconds until an uninstall is detected, of an API server that gives these answers and repeats the last.
     async fn noticed(answers: &[(u16, bool)]) -> Option<u64> {
         let answers = Mutex::new(answers.to_vec());
         let service = tower::service_fn(move |_: Request<Body>| {
@@ -99,14 +105,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_namespace_that_ends_or_is_gone_is_noticed_at_once() {
+    async fn a_deleted_namespace_is_an_uninstall_at_once() {
         assert_eq!(noticed(&[(200, true)]).await, Some(0));
         assert_eq!(noticed(&[(404, false)]).await, Some(0));
         assert_eq!(noticed(&[(200, false), (500, false), (200, true)]).await, Some(4));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_denials_in_a_row_after_the_delay_mean_an_uninstall() {
+    async fn denials_are_an_uninstall_after_the_delay() {
         assert_eq!(noticed(&[(403, false)]).await, Some(16));
         assert_eq!(noticed(&[(401, false), (403, false), (200, false)]).await, None);
         assert_eq!(
