@@ -3,16 +3,14 @@
 //! The types are our own: those of `kube` write the patch as an array of
 //! numbers (kube-rs/kube#1781) and copy the whole object.
 
-mod mutate;
+mod admit;
 mod object;
 mod objects;
 mod request;
 mod response;
-mod validate;
 
-pub use mutate::{allow, mutate};
+pub use admit::{allow, mutate, validate};
 pub use object::{Entries, Namespace, Object, ObjectMeta, Pod};
 pub use objects::readable;
 pub use request::{BadReview, Request};
-pub use response::{Outcome, Verdict};
-pub use validate::validate;
+pub use response::Response;

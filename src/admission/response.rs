@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
 use serde::{Serialize, Serializer};
 
+use crate::pod::token::Audience;
 use crate::policy::diagnostics::Code;
-use crate::policy::{Mode, Violation};
+use crate::policy::{Evaluation, Mode, Outcome, Violation, Warning};
 
 use super::object::Object;
 use super::request::Request;
@@ -17,63 +18,35 @@ const MAX_VIOLATIONS: usize = 24;
 /// Longest name of an object, in bytes: a DNS subdomain (RFC 1123). Nothing has checked it before.
 const MAX_NAME: usize = 253;
 
-/// What became of a request: a value of the label `outcome` in metrics and audit annotations.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Outcome {
-    /// Allowed with a patch.
-    Patched,
-    /// Refused.
-    Refused,
-    /// Allowed as it is.
-    Unchanged,
-    /// Allowed as it is because of `dry-run`; else it would have been patched.
-    WouldPatch,
-    /// Allowed as it is because of `dry-run`; else it would have been refused.
-    WouldRefuse,
-}
-
-impl Outcome {
-    /// The outcome as a word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Patched => "patched",
-            Self::Refused => "refused",
-            Self::Unchanged => "unchanged",
-            Self::WouldPatch => "would-patch",
-            Self::WouldRefuse => "would-refuse",
-        }
-    }
-}
-
-/// The answer to a request, ready for the wire.
+/// A response, ready for the wire, and what logs and metrics say about it.
 #[derive(Debug)]
-pub struct Verdict {
-    /// The mode that was in force; `None` where no settings applied.
+pub struct Response {
+    /// The mode in force; `None` where no settings applied.
     pub mode: Option<Mode>,
-    /// What became of the request.
+    /// The result.
     pub outcome: Outcome,
-    /// Why it was refused: each code once.
+    /// The codes of the violations, sorted, each once.
     pub codes: Vec<Code>,
     body: Vec<u8>,
 }
 
-impl Verdict {
-    pub(super) fn new(mode: Option<Mode>, outcome: Outcome, response: Response<'_>) -> Self {
-        let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
-        // Maps with string keys and finite numbers always serialise; an empty body would be refused.
-        let body = serde_json::to_vec(&review).unwrap_or_default();
-        Self { mode, outcome, codes: Vec::new(), body }
+impl Response {
+    /// Allows a request as it is, without settings.
+    pub(super) fn allow<O>(request: &Request<'_, O>) -> Self {
+        let response = AdmissionResponse::allow(request.uid());
+        Self { mode: None, outcome: Outcome::Unchanged, codes: Vec::new(), body: response.into_body() }
     }
 
-    /// The same verdict with the codes of these mistakes.
-    pub(super) fn because_of(self, violations: &[Violation]) -> Self {
-        let mut codes: Vec<Code> = violations.iter().map(|violation| violation.code).collect();
+    /// Responds with the result of an evaluation.
+    pub(super) fn new<O: Object>(request: &Request<'_, O>, evaluation: Evaluation) -> Self {
+        let Evaluation { mode, outcome, .. } = evaluation;
+        let mut codes: Vec<Code> = evaluation.violations.iter().map(|violation| violation.code).collect();
         codes.sort_unstable();
         codes.dedup();
-        Self { codes, ..self }
+        Self { mode, outcome, codes, body: AdmissionResponse::new(request, evaluation).into_body() }
     }
 
-    /// The response as JSON.
+    /// The `AdmissionReview` as JSON.
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
@@ -81,15 +54,15 @@ impl Verdict {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Review<'a> {
+struct AdmissionReview<'a> {
     api_version: &'a str,
     kind: &'a str,
-    response: Response<'a>,
+    response: AdmissionResponse<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Response<'a> {
+struct AdmissionResponse<'a> {
     uid: &'a str,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,15 +81,29 @@ pub(super) struct Response<'a> {
 /// Annotations of the audit event; a key has no `/`.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct AuditAnnotations {
+struct AuditAnnotations {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) mode: Option<&'static str>,
+    mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) audience: Option<String>,
+    audience: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ttl: Option<String>,
-    pub(super) settings_from: &'static str,
-    pub(super) outcome: &'static str,
+    ttl: Option<String>,
+    settings_from: &'static str,
+    outcome: &'static str,
+}
+
+impl AuditAnnotations {
+    /// The annotations for a Pod; a Namespace has no settings in force and gets none.
+    fn of(evaluation: &Evaluation) -> Option<Self> {
+        let audience = |audience: &Audience| audience.name().unwrap_or_default().to_owned();
+        Some(Self {
+            mode: evaluation.mode.map(Mode::as_str),
+            audience: evaluation.audience.as_ref().map(audience),
+            ttl: evaluation.ttl.map(|ttl| ttl.seconds().to_string()),
+            settings_from: evaluation.settings_from?,
+            outcome: evaluation.outcome.as_str(),
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -149,9 +136,9 @@ struct Cause {
     message: String,
 }
 
-impl<'a> Response<'a> {
+impl<'a> AdmissionResponse<'a> {
     /// Allows a request as it is.
-    pub(super) fn allow(uid: &'a str) -> Self {
+    fn allow(uid: &'a str) -> Self {
         Self {
             uid,
             allowed: true,
@@ -163,28 +150,42 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Refuses a request for these mistakes.
-    pub(super) fn refuse<O: Object>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
-        let refused = Refused { kind: O::KIND, name: request.name() };
-        let object = (1..=MAX_NAME).contains(&refused.name.len()).then_some(refused);
-        Self { allowed: false, status: Some(Status::of(object, violations)), ..Self::allow(request.uid()) }
+    fn new<O: Object>(request: &'a Request<'_, O>, evaluation: Evaluation) -> Self {
+        let violations = &evaluation.violations;
+        Self {
+            allowed: violations.is_empty(),
+            status: (!violations.is_empty()).then(|| Status::of(request, violations)),
+            warnings: texts(&evaluation.warnings),
+            audit_annotations: AuditAnnotations::of(&evaluation),
+            patch_type: (!evaluation.patch.is_empty()).then_some("JSONPatch"),
+            patch: evaluation.patch,
+            ..Self::allow(request.uid())
+        }
     }
 
-    pub(super) fn patch(self, patch: Patch) -> Self {
-        Self { patch_type: (!patch.is_empty()).then_some("JSONPatch"), patch, ..self }
-    }
-
-    pub(super) fn warn(self, warnings: Vec<String>) -> Self {
-        Self { warnings, ..self }
-    }
-
-    pub(super) fn audit(self, annotations: AuditAnnotations) -> Self {
-        Self { audit_annotations: Some(annotations), ..self }
+    fn into_body(self) -> Vec<u8> {
+        let (api_version, kind) = ("admission.k8s.io/v1", "AdmissionReview");
+        let review = AdmissionReview { api_version, kind, response: self };
+        // Maps with string keys and finite numbers always serialise; an empty body would be refused.
+        serde_json::to_vec(&review).unwrap_or_default()
     }
 }
 
+/// The warnings as the API wants them, each text once: cut to size, two may be alike.
+fn texts(warnings: &[Warning]) -> Vec<String> {
+    let mut texts = Vec::with_capacity(warnings.len());
+    for text in warnings.iter().map(Warning::fitted) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
 impl<'a> Status<'a> {
-    fn of(object: Option<Refused<'a>>, violations: &[Violation]) -> Self {
+    fn of<O: Object>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
+        let refused = Refused { kind: O::KIND, name: request.name() };
+        let object = (1..=MAX_NAME).contains(&refused.name.len()).then_some(refused);
         let guardrails_only = violations.iter().all(Violation::is_forbidden);
         let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
         let spelt_out = violations.iter().take(MAX_VIOLATIONS);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use json_patch::Patch;
 
+use crate::pod::token::{Audience, Ttl};
 use crate::pod::view::PodSpec;
 use crate::pod::{Decision, decide};
 
@@ -14,55 +15,59 @@ use super::diagnostics::Code;
 use super::namespace::NamespaceSettings;
 use super::settings::{Settings, ours};
 use super::violation::{Field, Origin, Violation, quote};
-use super::warnings::Warnings;
+use super::warnings::{Warning, Warnings};
 
-/// What becomes of a Pod, and why.
+/// The result of evaluating a Pod, or a Namespace itself, and the reasons for it.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// The changes; empty where the Pod is refused, or only looked at.
+    /// The result.
+    pub outcome: Outcome,
+    /// The changes; empty unless the outcome is [`Outcome::Patched`].
     pub patch: Patch,
-    /// Reasons to refuse the Pod; empty where it is allowed.
+    /// The reasons to refuse the object; empty unless the outcome is [`Outcome::Refused`].
     pub violations: Vec<Violation>,
-    /// What somebody should fix, at most 120 characters each.
-    pub warnings: Vec<String>,
-    /// What would have become of the Pod, if the Namespace says `dry-run`.
-    pub dry_run: Option<DryRun>,
-    /// The settings in force; `None` where they are mistaken.
-    pub in_force: Option<InForce>,
-    /// Which objects the settings come from: `defaults`, `namespace`, `pod` or `namespace,pod`.
-    pub settings_from: &'static str,
+    /// What its author should fix.
+    pub warnings: Vec<Warning>,
+    /// The mode in force; `None` where the settings are invalid, and for a Namespace.
+    pub mode: Option<Mode>,
+    /// The audience of the configured token, in the modes that have one.
+    pub audience: Option<Audience>,
+    /// The lifetime of the configured token, in the modes that have one.
+    pub ttl: Option<Ttl>,
+    /// The objects that the settings of a Pod come from: `defaults`, `namespace`, `pod` or
+    /// `namespace,pod`; `None` for a Namespace.
+    pub settings_from: Option<&'static str>,
 }
 
-/// What `dry-run` kept from happening.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DryRun {
-    /// Nothing would have happened.
+/// The result of a request: a value of the label `outcome` in metrics and audit annotations.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// Allowed with a patch.
+    Patched,
+    /// Refused.
+    Refused,
+    /// Allowed as it is.
     Unchanged,
-    /// The Pod would have been patched.
+    /// Allowed as it is because of `dry-run`; otherwise it would have been patched.
     WouldPatch,
-    /// The Pod would have been refused.
+    /// Allowed as it is because of `dry-run`; otherwise it would have been refused.
     WouldRefuse,
 }
 
-/// The settings in force for a Pod.
-#[derive(Debug)]
-pub struct InForce {
-    /// The mode.
-    pub mode: Mode,
-    /// The configured token, in the modes that have one.
-    pub token: Option<ConfiguredToken>,
+impl Outcome {
+    /// The value of the label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::Refused => "refused",
+            Self::Unchanged => "unchanged",
+            Self::WouldPatch => "would-patch",
+            Self::WouldRefuse => "would-refuse",
+        }
+    }
 }
 
-/// The token that `audience` and `ttl` ask for.
-#[derive(Debug)]
-pub struct ConfiguredToken {
-    /// The audience; empty for the API server's own.
-    pub audience: String,
-    /// The lifetime in seconds.
-    pub ttl: u64,
-}
-
-/// Judges a Pod, by its annotations and its spec, under the settings of its Namespace.
+/// Evaluates a Pod, by its annotations and its spec, under the settings of its Namespace.
 pub fn evaluate<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     spec: &PodSpec<'_>,
@@ -70,68 +75,61 @@ pub fn evaluate<'a>(
 ) -> Evaluation {
     let api = &namespace.defaults.api_audiences;
     let own = own_settings(annotations, namespace);
-    let settings_from = settings_from(&own, namespace);
+    let mut evaluation =
+        Evaluation { settings_from: Some(settings_from(&own, namespace)), ..Evaluation::unchanged() };
     let mut warnings = key_warnings(&own, namespace);
-    let mut evaluation = match in_force(own, namespace) {
+    match in_force(own, namespace) {
         Ok(compiled) => {
             let decision = decide(spec, compiled.plan.as_ref(), api);
             warnings.ineffective(&compiled);
             warnings.findings(&decision.findings, &compiled, spec);
-            Evaluation {
-                violations: broken(&decision, namespace),
-                in_force: Some(InForce::from(&*compiled)),
-                patch: decision.patch.unwrap_or_default(),
-                ..Evaluation::new(settings_from)
+            evaluation.mode = Some(compiled.mode);
+            if compiled.mode.has_token() {
+                evaluation.audience = Some(compiled.audience.clone());
+                evaluation.ttl = Some(compiled.ttl);
             }
+            evaluation.violations = broken(&decision, namespace);
+            evaluation.patch = decision.patch.unwrap_or_default();
         }
-        Err(violations) => Evaluation { violations, ..Evaluation::new(settings_from) },
-    };
-    evaluation.only_look(namespace.guardrails.dry_run, &mut warnings);
-    evaluation.warnings = warnings.into_texts();
-    evaluation
+        Err(violations) => evaluation.violations = violations,
+    }
+    evaluation.conclude(namespace, &mut warnings);
+    Evaluation { warnings: warnings.into_vec(), ..evaluation }
 }
 
 impl Evaluation {
-    fn new(settings_from: &'static str) -> Self {
+    /// Without changes, settings or anything to report.
+    pub(super) fn unchanged() -> Self {
         Self {
+            outcome: Outcome::Unchanged,
             patch: Patch::default(),
             violations: Vec::new(),
             warnings: Vec::new(),
-            dry_run: None,
-            in_force: None,
-            settings_from,
+            mode: None,
+            audience: None,
+            ttl: None,
+            settings_from: None,
         }
     }
 
-    /// Drops the patch of a refused Pod, and under `dry-run` everything but the words.
-    fn only_look(&mut self, dry_run: bool, warnings: &mut Warnings) {
-        let refused = !self.violations.is_empty();
+    /// Sets the outcome. A refused Pod gets no patch; under `dry-run` everything becomes a warning.
+    fn conclude(&mut self, namespace: &NamespaceSettings, warnings: &mut Warnings) {
+        let dry_run = namespace.guardrails.dry_run;
+        self.outcome = match (self.violations.is_empty(), self.patch.is_empty()) {
+            (false, _) if dry_run => Outcome::WouldRefuse,
+            (false, _) => Outcome::Refused,
+            (true, false) if dry_run => Outcome::WouldPatch,
+            (true, false) => Outcome::Patched,
+            (true, true) => Outcome::Unchanged,
+        };
         if dry_run {
-            self.violations.iter().rev().for_each(|violation| warnings.would_refuse(violation));
-            if let (false, false, Some(in_force)) = (refused, self.patch.is_empty(), &self.in_force) {
-                warnings.would_patch(in_force.mode, self.patch.len());
+            self.violations.drain(..).rev().for_each(|violation| warnings.would_refuse(&violation));
+            if let (Outcome::WouldPatch, Some(mode)) = (self.outcome, self.mode) {
+                warnings.would_patch(mode, self.patch.len(), &namespace.origin);
             }
-            self.dry_run = Some(match (refused, self.patch.is_empty()) {
-                (true, _) => DryRun::WouldRefuse,
-                (false, false) => DryRun::WouldPatch,
-                (false, true) => DryRun::Unchanged,
-            });
-            self.violations.clear();
         }
-        if dry_run || refused {
+        if self.outcome != Outcome::Patched {
             self.patch = Patch::default();
-        }
-    }
-}
-
-impl From<&Compiled> for InForce {
-    fn from(compiled: &Compiled) -> Self {
-        Self {
-            mode: compiled.mode,
-            token: compiled.mode.has_token().then(|| ConfiguredToken {
-                audience: compiled.audience.name().unwrap_or_default().to_owned(),
-                ttl: compiled.ttl.seconds(),
-            }),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::diagnostics::Code;
 use super::keys::Key;
 use super::nearest::nearest;
 use super::violation::{Origin, did_you_mean};
-use super::warnings::{Warnings, quoted};
+use super::warnings::{Warning, Warnings, about, quoted};
 
 /// Most containers whose names are compared with a mistyped one.
 const MAX_COMPARED: usize = 100;
@@ -19,8 +19,8 @@ impl Warnings {
     /// What the decision found in the Pod.
     pub(super) fn findings(&mut self, findings: &[Finding], compiled: &Compiled, spec: &PodSpec<'_>) {
         let words = Words { compiled, spec };
-        for (code, text) in findings.iter().filter_map(|finding| words.of(finding)) {
-            if !self.push(code, &text) {
+        for warning in findings.iter().filter_map(|finding| words.of(finding)) {
+            if !self.push(warning) {
                 break;
             }
         }
@@ -35,7 +35,7 @@ struct Words<'w> {
 
 impl Words<'_> {
     /// The warning; `None` where nobody needs one.
-    fn of(&self, finding: &Finding) -> Option<(Code, String)> {
+    fn of(&self, finding: &Finding) -> Option<Warning> {
         match finding {
             Finding::AutomountOverruled => self.automount_overruled(),
             Finding::ForeignAudience(subject) => Some(self.foreign_audience(*subject)),
@@ -52,33 +52,34 @@ impl Words<'_> {
         }
     }
 
-    fn automount_overruled(&self) -> Option<(Code, String)> {
+    fn automount_overruled(&self) -> Option<Warning> {
         let text = "disable overrules automountServiceAccountToken: true; set replace to keep a token";
         let disabled = self.compiled.mode == Mode::Disable;
-        disabled.then(|| (Code::AutomountOverruled, format!("{}: {text}", Key::Mode)))
+        disabled.then(|| self.about(Code::AutomountOverruled, Key::Mode, format!("{}: {text}", Key::Mode)))
     }
 
-    fn foreign_audience(&self, subject: Subject) -> (Code, String) {
+    fn foreign_audience(&self, subject: Subject) -> Warning {
         let key = self.key(subject, Key::Audience);
         let text = "clients of the API server get 401 with this token; mode add keeps both";
-        (Code::ForeignAudience, format!("{key}: {text}"))
+        self.about(Code::ForeignAudience, key, format!("{key}: {text}"))
     }
 
-    fn mount_taken(&self, container: &str, directory: &str, subject: Subject) -> (Code, String) {
+    fn mount_taken(&self, container: &str, directory: &str, subject: Subject) -> Warning {
         let path = if self.compiled.settings.path.is_some() { Key::Path } else { Key::Mode };
         let (key, container, directory) = (self.key(subject, path), quoted(container), quoted(directory));
         let text =
             format!("{key}: container {container} keeps what it mounts at {directory}, and gets no token");
-        (Code::MountTaken, text)
+        self.about(Code::MountTaken, key, text)
     }
 
-    fn env_taken(&self, container: &str, env: &str, subject: Subject) -> (Code, String) {
+    fn env_taken(&self, container: &str, env: &str, subject: Subject) -> Warning {
         let key = self.key(subject, Key::Env);
-        (Code::EnvTaken, format!("{key}: container {} keeps its own {}", quoted(container), quoted(env)))
+        let text = format!("{key}: container {} keeps its own {}", quoted(container), quoted(env));
+        self.about(Code::EnvTaken, key, text)
     }
 
     /// A Namespace's defaults need not suit every Pod; a Pod's own settings should.
-    fn no_default_token(&self) -> Option<(Code, String)> {
+    fn no_default_token(&self) -> Option<Warning> {
         let of_pod = |(key, origin): &(Key, &Origin)| **origin == Origin::Pod && *key != Key::Tokens;
         let (key, _) = self.compiled.settings.keys().into_iter().find(of_pod)?;
         let who = match self.spec.automount_service_account_token {
@@ -86,11 +87,11 @@ impl Words<'_> {
             _ => "its service account",
         };
         let text = format!("{key} has no effect: the Pod has no default token, {who} says no automount");
-        Some((Code::NoEffect, text))
+        Some(self.about(Code::NoEffect, key, text))
     }
 
     /// A Namespace's list need not suit every Pod, but one that leaves a Pod without its token should.
-    fn unknown_container(&self, name: &str, subject: Subject, held: bool) -> Option<(Code, String)> {
+    fn unknown_container(&self, name: &str, subject: Subject, held: bool) -> Option<Warning> {
         if held && self.list_origin(subject) != Some(&Origin::Pod) {
             return None;
         }
@@ -98,7 +99,14 @@ impl Words<'_> {
         let names = containers.map(|(_, _, container)| container.name.as_str());
         let guess = did_you_mean(nearest(name, names).map(quoted));
         let key = self.list_key(subject);
-        Some((Code::UnknownContainer, format!("{key}: the Pod has no container {}{guess}", quoted(name))))
+        let text = format!("{key}: the Pod has no container {}{guess}", quoted(name));
+        Some(self.about(Code::UnknownContainer, key, text))
+    }
+
+    /// A warning about a key; a key that is set nowhere has its default.
+    fn about(&self, code: Code, key: Key, text: String) -> Warning {
+        let set = self.compiled.settings.keys().into_iter().find(|(set, _)| *set == key);
+        about(code, key, set.map(|(_, origin)| origin), text)
     }
 
     /// Whether a subject comes from `tokens`, and not from the keys for one token.
@@ -144,13 +152,13 @@ impl Words<'_> {
     }
 }
 
-fn other_secret(volume: &str) -> (Code, String) {
+fn other_secret(volume: &str) -> Warning {
     let text = format!("volume {} puts a Secret where the default token belongs; it stays", quoted(volume));
-    (Code::OtherSecret, text)
+    Warning { code: Code::OtherSecret, key: None, origin: None, text }
 }
 
-fn sub_path(container: &str) -> (Code, String) {
+fn sub_path(container: &str) -> Warning {
     let text =
         format!("container {} mounts the token with subPath: it is never refreshed", quoted(container));
-    (Code::SubPath, text)
+    Warning { code: Code::SubPath, key: None, origin: None, text }
 }

@@ -26,12 +26,12 @@ use std::fmt;
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
 pub use effective::{Effective, effective};
-pub use evaluate::{ConfiguredToken, DryRun, Evaluation, InForce, evaluate};
+pub use evaluate::{Evaluation, Outcome, evaluate};
 pub use namespace::NamespaceSettings;
 pub(crate) use values::is_label;
 pub(crate) use violation::printable;
 pub use violation::{Field, Origin, Violation, quote};
-pub use warnings::warning;
+pub use warnings::Warning;
 
 /// What becomes of a Pod's default token; the value of `boundtoken.dev/mode`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

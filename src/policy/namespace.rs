@@ -5,11 +5,12 @@ use std::sync::{Arc, LazyLock};
 use super::Defaults;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
+use super::evaluate::{Evaluation, Outcome};
 use super::guardrails::Guardrails;
 use super::keys::Key;
 use super::settings::{Settings, ours};
 use super::violation::{Field, Origin, Violation, printable, quote};
-use super::warnings::Warnings;
+use super::warnings::{Warning, Warnings};
 
 /// Longest name of a Namespace: a DNS label (RFC 1123).
 const MAX_NAME: usize = 63;
@@ -63,8 +64,23 @@ impl NamespaceSettings {
         self.guardrails.dry_run
     }
 
+    /// Evaluates the Namespace itself, when it is created or changed.
+    ///
+    /// It is refused only if it opts in and `changed` what matters here; otherwise its violations
+    /// are warnings, so that no other change of a Namespace is ever held up.
+    pub fn evaluate(&self, opted_in: bool, changed: bool) -> Evaluation {
+        let violations = self.violations();
+        let mut warnings = self.warnings(opted_in);
+        if opted_in && changed && !violations.is_empty() {
+            let (outcome, violations) = (Outcome::Refused, violations.to_vec());
+            return Evaluation { outcome, violations, warnings, ..Evaluation::unchanged() };
+        }
+        warnings.extend(violations.iter().map(Warning::from));
+        Evaluation { warnings, ..Evaluation::unchanged() }
+    }
+
     /// Warnings about the annotations themselves.
-    pub fn warnings(&self, opted_in: bool) -> Vec<String> {
+    fn warnings(&self, opted_in: bool) -> Vec<Warning> {
         let mut warnings = Warnings::default();
         for name in &self.settings.unknown {
             warnings.unknown_key(name, &self.origin);
@@ -73,9 +89,9 @@ impl NamespaceSettings {
             warnings.ineffective(compiled);
         }
         if let (false, Some(key)) = (opted_in, self.settings.carried.first()) {
-            warnings.not_opted_in(*key);
+            warnings.not_opted_in(*key, &self.origin);
         }
-        warnings.into_texts()
+        warnings.into_vec()
     }
 }
 

@@ -41,6 +41,14 @@ pub enum Field {
 }
 
 impl Field {
+    /// The key of the annotation, if it is one.
+    pub(super) fn key(self) -> Option<Key> {
+        match self {
+            Self::Annotation(key) => Some(key),
+            Self::Volumes => None,
+        }
+    }
+
     /// The field as a path, as `details.causes[].field` wants it.
     pub fn path(self) -> String {
         match self {

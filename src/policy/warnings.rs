@@ -1,5 +1,8 @@
 //! Warnings: what somebody should fix, in at most 120 characters each.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
@@ -19,82 +22,115 @@ const MAX_BROKEN_WORD: usize = 20;
 /// Longest piece of a Pod that a warning repeats, in characters.
 const MAX_QUOTED: usize = 40;
 
-/// The warnings of one answer.
+/// Something that the author of an object should fix; the object is allowed all the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Warning {
+    /// The stable code.
+    pub code: Code,
+    /// The annotation that it is about, known or not.
+    pub key: Option<Cow<'static, str>>,
+    /// The object that the annotation is set on; `None` for a default.
+    pub origin: Option<Origin>,
+    /// The sentence. It starts with the key, if there is one.
+    pub text: String,
+}
+
+impl Warning {
+    /// The sentence and the code in at most 120 characters, as the API asks for.
+    pub fn fitted(&self) -> String {
+        fitted(self.code, &self.text)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({})", self.text, self.code)
+    }
+}
+
+/// A violation as a warning, for a place where nothing is refused.
+impl From<&Violation> for Warning {
+    fn from(violation: &Violation) -> Self {
+        Self {
+            code: violation.code,
+            key: violation.field.key().map(|key| key.name().into()),
+            origin: Some(violation.origin.clone()),
+            text: format!("{}: {}", violation.field, violation.text),
+        }
+    }
+}
+
+/// The warnings of one evaluation, each once.
 #[derive(Debug, Default)]
-pub(super) struct Warnings(Vec<String>);
+pub(super) struct Warnings(Vec<Warning>);
 
 impl Warnings {
     /// Puts a warning before all others, so that no limit takes it away.
-    fn push_first(&mut self, code: Code, text: &str) {
-        let warning = fitted(code, text);
+    fn push_first(&mut self, warning: Warning) {
         self.0.retain(|other| *other != warning);
         self.0.truncate(MAX_WARNINGS - 1);
         self.0.insert(0, warning);
     }
 
-    /// Adds a warning; whether there is room for more.
-    pub(super) fn push(&mut self, code: Code, text: &str) -> bool {
-        let warning = fitted(code, text);
+    /// Adds a warning; returns whether there is room for more.
+    pub(super) fn push(&mut self, warning: Warning) -> bool {
         if self.0.len() < MAX_WARNINGS && !self.0.contains(&warning) {
             self.0.push(warning);
         }
         self.0.len() < MAX_WARNINGS
     }
 
-    /// The texts.
-    pub(super) fn into_texts(self) -> Vec<String> {
+    /// The warnings, in the order in which they are shown.
+    pub(super) fn into_vec(self) -> Vec<Warning> {
         self.0
     }
 
-    /// A key of ours that nobody knows.
+    /// Warns about a key with our prefix, or nearly so, that does not exist.
     pub(super) fn unknown_key(&mut self, name: &str, origin: &Origin) {
-        if name == OPT_IN_LABEL {
-            self.push(
-                Code::UnknownKey,
-                &format!("{name} on {origin} is an annotation, but opts in as a label of the Namespace only"),
-            );
-            return;
-        }
-        let guess = did_you_mean(meant(name).or_else(|| nearest_key(name)));
-        self.push(Code::UnknownKey, &format!("{} on {origin} is unknown{guess}", quoted(name)));
+        let text = if name == OPT_IN_LABEL {
+            format!("{name} on {origin} is an annotation, but opts in as a label of the Namespace only")
+        } else {
+            let guess = did_you_mean(meant(name).or_else(|| nearest_key(name)));
+            format!("{} on {origin} is unknown{guess}", quoted(name))
+        };
+        let (code, key, origin) = (Code::UnknownKey, Some(name.to_owned().into()), Some(origin.clone()));
+        self.push(Warning { code, key, origin, text });
     }
 
-    /// A key on a Pod that only a Namespace has.
+    /// Warns about a key on a Pod that has a meaning on a Namespace only.
     pub(super) fn misplaced_key(&mut self, key: Key) {
-        self.push(
-            Code::NamespaceKey,
-            &format!("{key} has no effect on a Pod: it is read on Namespaces only"),
-        );
+        let text = format!("{key} has no effect on a Pod: it is read on Namespaces only");
+        self.push(about(Code::NamespaceKey, key, Some(&Origin::Pod), text));
     }
 
-    /// What would have happened to a Pod without `dry-run`.
-    pub(super) fn would_patch(&mut self, mode: Mode, operations: usize) {
+    /// Reports the patch that `dry-run` holds back.
+    pub(super) fn would_patch(&mut self, mode: Mode, operations: usize, origin: &Origin) {
         let text =
             format!("{}: mode {mode} would change the Pod, patch operations: {operations}", Key::DryRun);
-        self.push_first(Code::DryRun, &text);
+        self.push_first(about(Code::DryRun, Key::DryRun, Some(origin), text));
     }
 
-    /// What a Pod would have been refused for without `dry-run`.
+    /// Reports a refusal that `dry-run` holds back.
     pub(super) fn would_refuse(&mut self, violation: &Violation) {
-        self.push_first(
-            violation.code,
-            &format!("{}: dry-run would refuse: {}", violation.field, violation.text),
-        );
+        let text = format!("{}: dry-run would refuse: {}", violation.field, violation.text);
+        self.push_first(Warning { text, ..Warning::from(violation) });
     }
 
-    /// A Namespace with settings that does not opt in.
-    pub(super) fn not_opted_in(&mut self, key: Key) {
+    /// Warns about settings on a Namespace that does not opt in.
+    pub(super) fn not_opted_in(&mut self, key: Key, origin: &Origin) {
         let text = format!("{key} has no effect without the label {OPT_IN_LABEL}: enabled on the Namespace");
-        self.push(Code::NotOptedIn, &text);
+        self.push(about(Code::NotOptedIn, key, Some(origin), text));
     }
 
-    /// Settings that the mode makes meaningless, if the same object or the Pod says both.
+    /// Warns about settings without effect in this mode, if the mode comes from the same object or they
+    /// are set on the Pod.
     pub(super) fn ineffective(&mut self, compiled: &Compiled) {
         let mode_origin = compiled.settings.mode.as_ref().map(|setting| &setting.origin);
         for (key, origin) in compiled.settings.keys() {
             let chosen_here = *origin == Origin::Pod || Some(origin) == mode_origin;
             if chosen_here && !has_effect(key, compiled.mode) {
-                self.push(Code::NoEffect, &format!("{key} has no effect with mode {}", compiled.mode));
+                let text = format!("{key} has no effect with mode {}", compiled.mode);
+                self.push(about(Code::NoEffect, key, Some(origin), text));
             }
         }
         self.default_path(compiled);
@@ -103,11 +139,16 @@ impl Warnings {
     /// In mode `add`, the path of the default token is no path at all: that token stays.
     fn default_path(&mut self, compiled: &Compiled) {
         let path = compiled.settings.path.as_ref().filter(|setting| setting.value.is_default());
-        if compiled.mode == Mode::Add && path.is_some() {
+        if let (Mode::Add, Some(path)) = (compiled.mode, path) {
             let text = format!("{}: the default token stays there; add mounts at {ADD_DIRECTORY}", Key::Path);
-            self.push(Code::NoEffect, &text);
+            self.push(about(Code::NoEffect, Key::Path, Some(&path.origin), text));
         }
     }
+}
+
+/// A warning about a key of the table.
+pub(super) fn about(code: Code, key: Key, origin: Option<&Origin>, text: String) -> Warning {
+    Warning { code, key: Some(key.name().into()), origin: origin.cloned(), text }
 }
 
 /// The key that somebody meant who wrote its prefix right.
@@ -153,11 +194,6 @@ fn short(text: &str) -> String {
 
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", short(text))
-}
-
-/// A mistake as a warning, for a place where nothing is refused.
-pub fn warning(violation: &Violation) -> String {
-    fitted(violation.code, &format!("{}: {}", violation.field, violation.text))
 }
 
 #[cfg(test)]

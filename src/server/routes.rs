@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use super::body::{self, Budget, Buffered};
 use super::refusal::Refusal;
-use crate::admission::{self, Object, Outcome, Verdict};
+use crate::admission::{self, Object};
 use crate::namespaces::{Lookup, NamespaceStore};
-use crate::policy::{Defaults, Mode, printable};
+use crate::policy::{Defaults, Mode, Outcome, printable};
 use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
 
 /// What the routes need.
@@ -69,9 +69,9 @@ async fn answer<S: NamespaceStore>(
     let started = Instant::now();
     let answer = async {
         let body = body::read(request, budget).await?;
-        let verdict = webhook.judge(question, body, budget, started).await?;
-        let (mode, outcome) = (verdict.mode, verdict.outcome);
-        Ok(Answered { mode, outcome, body: budget.hold(verdict.into_body())? })
+        let response = webhook.judge(question, body, budget, started).await?;
+        let (mode, outcome) = (response.mode, response.outcome);
+        Ok(Answered { mode, outcome, body: budget.hold(response.into_body())? })
     };
     webhook.respond(answer.await, started)
 }
@@ -85,7 +85,7 @@ struct Answered {
 
 /// What becomes of a Pod.
 enum Decision {
-    Verdict(Verdict),
+    Response(admission::Response),
     /// Nothing is known about the Namespace of this name.
     Unknown(String),
 }
@@ -98,18 +98,18 @@ impl<S: NamespaceStore> Webhook<S> {
         body: Buffered,
         budget: &Budget,
         started: Instant,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<admission::Response, Refusal> {
         let mut told = None;
         loop {
             let decision = {
                 let _turn = budget.turn(&body).await?;
                 match question {
                     Question::Mutate => self.mutate(&body.bytes, told, started)?,
-                    Question::Validate => Decision::Verdict(self.validate(&body.bytes, started)?),
+                    Question::Validate => Decision::Response(self.validate(&body.bytes, started)?),
                 }
             };
             match decision {
-                Decision::Verdict(verdict) => return Ok(verdict),
+                Decision::Response(response) => return Ok(response),
                 // Meanwhile the object, many times its text, is not in memory.
                 Decision::Unknown(namespace) => told = Some(self.namespaces.ask(&namespace).await),
             }
@@ -119,30 +119,30 @@ impl<S: NamespaceStore> Webhook<S> {
     fn mutate(&self, body: &[u8], told: Option<Lookup>, started: Instant) -> Result<Decision, Refusal> {
         let body = admission::readable(body);
         let request = admission::Request::parse(body.as_bytes())?;
-        let verdict = match request.object() {
+        let response = match request.object() {
             None => admission::allow(&request),
             Some(_) => match told.or_else(|| self.namespaces.known(request.namespace())) {
                 None => return Ok(Decision::Unknown(request.namespace().to_owned())),
                 Some(lookup) => self.decide(&request, &lookup)?,
             },
         };
-        log(&request, &verdict, started.elapsed());
-        Ok(Decision::Verdict(verdict))
+        log(&request, &response, started.elapsed());
+        Ok(Decision::Response(response))
     }
 
-    fn validate(&self, body: &[u8], started: Instant) -> Result<Verdict, Refusal> {
+    fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, Refusal> {
         let body = admission::readable(body);
         let request = admission::Request::parse(body.as_bytes())?;
-        let verdict = admission::validate(&request, &self.defaults);
-        log(&request, &verdict, started.elapsed());
-        Ok(verdict)
+        let response = admission::validate(&request, &self.defaults);
+        log(&request, &response, started.elapsed());
+        Ok(response)
     }
 
     fn decide(
         &self,
         request: &admission::Request<'_, admission::Pod<'_>>,
         lookup: &Lookup,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<admission::Response, Refusal> {
         self.metrics.record_lookup(lookup.into());
         match lookup {
             Lookup::NotOptedIn => Ok(admission::allow(request)),
@@ -171,14 +171,14 @@ impl<S: NamespaceStore> Webhook<S> {
 }
 
 /// Names and the decision, never the object. The names come from the request, at any length.
-fn log<O: Object>(request: &admission::Request<'_, O>, verdict: &Verdict, duration: Duration) {
+fn log<O: Object>(request: &admission::Request<'_, O>, response: &admission::Response, duration: Duration) {
     let uid = || shown(request.uid(), MAX_UID);
     let namespace = || shown(request.namespace(), MAX_NAMESPACE);
     let name = || shown(request.name_or_prefix(), MAX_NAME);
-    let (mode, outcome) = (mode_name(verdict.mode), verdict.outcome.as_str());
+    let (mode, outcome) = (mode_name(response.mode), response.outcome.as_str());
     // Only what is logged is made fit to be shown.
-    if verdict.outcome == Outcome::Refused {
-        let codes: Vec<_> = verdict.codes.iter().map(|code| code.name()).collect();
+    if response.outcome == Outcome::Refused {
+        let codes: Vec<_> = response.codes.iter().map(|code| code.name()).collect();
         let (codes, uid, namespace, name) = (codes.join(" "), uid(), namespace(), name());
         tracing::info!(uid, namespace, name, mode, outcome, codes, ?duration, "answered");
     } else if tracing::enabled!(tracing::Level::DEBUG) {

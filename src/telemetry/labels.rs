@@ -1,7 +1,6 @@
 //! Label values of metrics. They are enums, so their number is fixed.
 
-use crate::admission::Outcome;
-use crate::policy::Mode;
+use crate::policy::{Mode, Outcome};
 
 /// The label `outcome` of `boundtoken_admissions_total`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -222,7 +222,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::Outcome;
+    use crate::policy::Outcome;
 
     #[test]
     fn names_and_labels_are_stable() {

@@ -1,0 +1,34 @@
+//! Responds to the creation of a Pod and to the creation or change of a Namespace.
+
+use std::sync::Arc;
+
+use crate::policy::{Defaults, NamespaceSettings, evaluate};
+
+use super::object::{Namespace, Pod};
+use super::request::Request;
+use super::response::Response;
+
+/// Allows a request untouched: no Pod creation, or a Namespace that did not opt in.
+pub fn allow<O>(request: &Request<'_, O>) -> Response {
+    Response::allow(request)
+}
+
+/// Patches or refuses a Pod that is created, under the settings of its Namespace.
+///
+/// Mirror Pods are allowed untouched: the ServiceAccount admission plugin keeps tokens out of them.
+pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Response {
+    match request.object() {
+        Some(pod) if !pod.is_mirror() => {
+            Response::new(request, evaluate(pod.metadata.annotations.ours(), &pod.spec, settings))
+        }
+        _ => allow(request),
+    }
+}
+
+/// Validates the settings of a Namespace that is created or changed.
+pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) -> Response {
+    let Some(namespace) = request.object() else { return allow(request) };
+    let settings = NamespaceSettings::parse(request.name(), namespace.metadata.annotations.ours(), defaults);
+    let changed = request.old_object().is_none_or(|old| old.settings() != namespace.settings());
+    Response::new(request, settings.evaluate(namespace.is_opted_in(), changed))
+}
