@@ -8,15 +8,13 @@ use serde::{Serialize, Serializer};
 use crate::pod::token::Audience;
 use crate::policy::diagnostics::Code;
 use crate::policy::{Evaluation, Mode, Outcome, Violation, Warning};
+use crate::rfc1123::MAX_SUBDOMAIN;
 
 use super::object::Object;
 use super::request::Request;
 
 /// Most mistakes that one answer spells out.
 const MAX_VIOLATIONS: usize = 24;
-
-/// Longest name of an object, in bytes: a DNS subdomain (RFC 1123). Nothing has checked it before.
-const MAX_NAME: usize = 253;
 
 /// A response, ready for the wire, and what logs and metrics say about it.
 #[derive(Debug)]
@@ -185,7 +183,8 @@ fn texts(warnings: &[Warning]) -> Vec<String> {
 impl<'a> Status<'a> {
     fn of<O: Object>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
         let refused = Refused { kind: O::KIND, name: request.name() };
-        let object = (1..=MAX_NAME).contains(&refused.name.len()).then_some(refused);
+        // Nothing has validated the name yet.
+        let object = (1..=MAX_SUBDOMAIN).contains(&refused.name.len()).then_some(refused);
         let guardrails_only = violations.iter().all(Violation::is_forbidden);
         let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
         let spelt_out = violations.iter().take(MAX_VIOLATIONS);

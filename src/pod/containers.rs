@@ -1,42 +1,42 @@
-//! The containers of a Pod: which mounts and environment variables go and come.
+//! The volume mounts and environment variables of a Pod's containers.
 
 use json_patch::jsonptr::{self, PointerBuf};
 use serde_json::Value;
 
-use super::decide::Draft;
 use super::directories::Directories;
 use super::finding::{Finding, Subject};
 use super::patch::{join, object};
-use super::plan::{self, DefaultToken, Token};
-use super::roles::TokenVolume;
+use super::plan::{DefaultToken, Token, TokenVolume};
+use super::pod_patch::Draft;
 use super::token::{Containers, DEFAULT_DIRECTORY};
 use super::view::{Container, VolumeMount};
+use super::volume_index::IndexedVolume;
 
 /// Member of a container.
 const MOUNTS: &str = "volumeMounts";
 
-/// What one container gets.
+/// What the patch appends to a container.
 #[derive(Debug, Default)]
 struct Additions {
     mounts: Vec<Value>,
     env: Vec<Value>,
 }
 
-/// A token that a container is to hold.
-struct Held<'p> {
+/// A volume that a container needs, and the variables that name its files.
+struct TokenMount<'p> {
     subject: Subject,
     volume: &'p str,
     directory: &'p str,
-    /// Environment variables with the file whose path they hold.
+    /// Environment variables, each with the file whose path it holds.
     env: Vec<(&'p str, &'p str)>,
 }
 
-/// A container with what is to know of it, found out once however many tokens it gets.
-struct Holder<'p> {
+/// A container with its mounts indexed once for all of its tokens.
+struct IndexedContainer<'p> {
     container: &'p Container<'p>,
-    /// Whether its mounts of the default token go.
-    drops_default: bool,
-    /// The mounts that stay, by directory.
+    /// Whether its mounts of the default token are removed.
+    removes_default: bool,
+    /// The remaining mounts, by directory.
     mounts: Directories<'p, &'p VolumeMount<'p>>,
     devices: Directories<'p, ()>,
 }
@@ -44,7 +44,7 @@ struct Holder<'p> {
 impl<'p> Draft<'p> {
     /// Edits every init container, sidecar and regular container.
     ///
-    /// Ephemeral containers cannot be there when a Pod is created, and cannot bring volumes later.
+    /// Ephemeral containers cannot exist when a Pod is created, and cannot add volumes later.
     pub(super) fn edit_containers(&mut self) {
         for (list, index, container) in self.spec.all_containers() {
             if self.patch.is_too_large() {
@@ -56,98 +56,111 @@ impl<'p> Draft<'p> {
 
     fn edit_container(&mut self, member: &impl Fn(&'static str) -> PointerBuf, container: &'p Container<'p>) {
         let Some(plan) = self.plan else { return };
-        let naming = self.lists.naming(container.name.as_str());
-        let holds_default = match &plan.default_token {
-            DefaultToken::Rebind { containers, .. } => naming.include(containers, Subject::DefaultToken),
-            DefaultToken::Bound | DefaultToken::Remove => false,
+        let selectors = self.selectors.matching(container.name.as_str());
+        let keeps_default = match &plan.default_token {
+            DefaultToken::Replace { containers, .. } => selectors.select(containers, Subject::DefaultToken),
+            DefaultToken::Cap | DefaultToken::Remove => false,
         };
         let volumes = plan.volumes.iter().enumerate();
-        let held: Vec<_> = volumes
-            .filter(|(index, volume)| naming.include(&volume.containers, Subject::Volume(*index)))
-            .map(|(index, volume)| planned(index, volume))
+        let token_mounts: Vec<_> = volumes
+            .filter(|(index, volume)| selectors.select(&volume.containers, Subject::Volume(*index)))
+            .map(|(index, volume)| token_mount(index, volume))
             .collect();
-        let holder = self.holder(container, plan.default_token != DefaultToken::Bound && !holds_default);
-        self.remove_mounts(member, &holder);
+        let removes_default = plan.default_token != DefaultToken::Cap && !keeps_default;
+        let container = self.index(container, removes_default);
+        self.remove_mounts(member, &container);
         let mut additions = Additions::default();
-        if holds_default {
-            self.hold_default(&holder, &mut additions);
+        if keeps_default {
+            self.mount_default_token(&container, &mut additions);
         }
-        for held in held {
-            self.hold(&holder, &held, &mut additions);
+        for token_mount in token_mounts {
+            self.mount_token(&container, &token_mount, &mut additions);
         }
-        self.add(member, container, additions);
+        self.append(member, container.container, additions);
     }
 
-    fn holder(&self, container: &'p Container<'p>, drops_default: bool) -> Holder<'p> {
-        let stays = |mount: &&VolumeMount<'_>| !(drops_default && self.is_default(mount));
+    fn index(&self, container: &'p Container<'p>, removes_default: bool) -> IndexedContainer<'p> {
+        let stays = |mount: &&VolumeMount<'_>| !(removes_default && self.is_default(mount));
         let mounts = container.mounts().iter().filter(stays);
-        let mounts = Directories::of(mounts.map(|mount| (mount.mount_path.as_str(), mount)));
-        let devices = Directories::of(container.device_paths().map(|path| (path, ())));
-        Holder { container, drops_default, mounts, devices }
+        let mounts = Directories::new(mounts.map(|mount| (mount.mount_path.as_str(), mount)));
+        let devices = Directories::new(container.device_paths().map(|path| (path, ())));
+        IndexedContainer { container, removes_default, mounts, devices }
     }
 
-    fn remove_mounts(&mut self, member: &impl Fn(&'static str) -> PointerBuf, holder: &Holder<'_>) {
-        let Holder { container, drops_default, .. } = holder;
+    fn remove_mounts(
+        &mut self,
+        member: &impl Fn(&'static str) -> PointerBuf,
+        container: &IndexedContainer<'_>,
+    ) {
+        let IndexedContainer { container, removes_default, .. } = container;
         for (index, mount) in container.mounts().iter().enumerate().rev() {
-            if *drops_default && self.is_default(mount) {
+            if *removes_default && self.is_default(mount) {
                 self.patch.remove(join(&member(MOUNTS), [index]));
-            } else if mount.has_sub_path() && self.roles.mounted(mount).is_some() {
-                self.note(Finding::SubPath { container: container.name.as_str().to_owned() });
+            } else if mount.has_sub_path() && self.volumes.mounted(mount).is_some() {
+                self.add_finding(Finding::SubPath { container: container.name.as_str().to_owned() });
             }
         }
     }
 
-    /// Whether a mount is of the default token.
+    /// Whether a mount is of a default token volume.
     fn is_default(&self, mount: &VolumeMount<'_>) -> bool {
-        self.roles.mounted(mount).is_some_and(|volume| volume.role.is_default())
+        self.volumes.mounted(mount).is_some_and(|volume| volume.kind.is_default())
     }
 
-    /// Lets a container hold the default token: under a list, the mount is ours to add.
-    fn hold_default(&mut self, holder: &Holder<'p>, additions: &mut Additions) {
-        let Some(DefaultToken::Rebind { containers, env, .. }) = self.plan.map(|plan| &plan.default_token)
+    /// Keeps the default token in a container. If there is a list, automounting is off, so that the patch
+    /// has to mount the token in a container that lacks it.
+    fn mount_default_token(&mut self, container: &IndexedContainer<'p>, additions: &mut Additions) {
+        let Some(DefaultToken::Replace { containers, env, .. }) = self.plan.map(|plan| &plan.default_token)
         else {
             return;
         };
-        let mounted = self.default_volume(holder.container);
+        let mounted = self.default_volume(container.container);
         let volume = match containers {
             Containers::All => mounted,
-            Containers::Except(_) | Containers::Only(_) => mounted.or(self.roles.first_default),
+            Containers::Except(_) | Containers::Only(_) => mounted.or(self.volumes.first_default),
         };
-        if let Some(TokenVolume { name: volume, file, .. }) = volume {
+        if let Some(IndexedVolume { name: volume, file, .. }) = volume {
             let env = env.iter().map(|env| (&**env, file)).collect();
             let subject = Subject::DefaultToken;
-            self.hold(holder, &Held { subject, volume, directory: DEFAULT_DIRECTORY, env }, additions);
+            let token_mount = TokenMount { subject, volume, directory: DEFAULT_DIRECTORY, env };
+            self.mount_token(container, &token_mount, additions);
         }
     }
 
-    /// The default token volume that a container mounts where it belongs.
-    fn default_volume(&self, container: &Container<'_>) -> Option<TokenVolume<'p>> {
+    /// The default token volume that a container mounts at the default directory.
+    fn default_volume(&self, container: &Container<'_>) -> Option<IndexedVolume<'p>> {
         let mounts = container.mounts().iter().filter(|mount| mount.is_at(DEFAULT_DIRECTORY));
-        mounts.filter_map(|mount| self.roles.mounted(mount)).find(|volume| volume.role.is_default())
+        mounts.filter_map(|mount| self.volumes.mounted(mount)).find(|volume| volume.kind.is_default())
     }
 
-    /// Mounts a volume in a container and sets its variables, unless something else is there.
-    fn hold(&mut self, holder: &Holder<'_>, held: &Held<'_>, additions: &mut Additions) {
-        let Holder { container, mounts, devices, .. } = holder;
-        // The mount point of a mount inside a read-only volume could not be made.
-        let blocked = devices.at(held.directory).is_some() || mounts.has_below(held.directory);
-        match mounts.at(held.directory) {
-            Some(mount) if mount.name.as_str() == held.volume => {}
-            None if !blocked => additions.mounts.push(mount(held)),
+    /// Mounts a volume in a container and sets its variables, unless the directory is taken.
+    fn mount_token(
+        &mut self,
+        container: &IndexedContainer<'_>,
+        token_mount: &TokenMount<'_>,
+        additions: &mut Additions,
+    ) {
+        let IndexedContainer { container, mounts, devices, .. } = container;
+        let directory = token_mount.directory;
+        // Our volume is read-only, so the runtime could not create the mount point of a mount inside it.
+        let blocked = devices.at(directory).is_some() || mounts.has_below(directory);
+        match mounts.at(directory) {
+            Some(mount) if mount.name.as_str() == token_mount.volume => {}
+            None if !blocked => additions.mounts.push(volume_mount(token_mount)),
             _ => {
-                self.note(Finding::MountTaken {
+                self.add_finding(Finding::MountTaken {
                     container: container.name.as_str().to_owned(),
-                    directory: held.directory.to_owned(),
-                    subject: held.subject,
+                    directory: directory.to_owned(),
+                    subject: token_mount.subject,
                 });
                 return;
             }
         }
-        if !self.held.contains(&held.subject) {
-            self.held.push(held.subject);
+        if !self.mounted.contains(&token_mount.subject) {
+            self.mounted.push(token_mount.subject);
         }
-        for (name, file) in &held.env {
-            self.set_env(container, name, &format!("{}/{file}", held.directory), held.subject, additions);
+        for (name, file) in &token_mount.env {
+            self.set_env(container, name, &format!("{directory}/{file}"), token_mount.subject, additions);
         }
     }
 
@@ -161,7 +174,7 @@ impl<'p> Draft<'p> {
     ) {
         match container.env.iter().flatten().find(|variable| variable.name.as_str() == name) {
             Some(variable) if variable.value.as_ref().is_some_and(|value| value.as_str() == path) => {}
-            Some(_) => self.note(Finding::EnvTaken {
+            Some(_) => self.add_finding(Finding::EnvTaken {
                 container: container.name.as_str().to_owned(),
                 env: name.to_owned(),
                 subject,
@@ -170,7 +183,7 @@ impl<'p> Draft<'p> {
         }
     }
 
-    fn add(
+    fn append(
         &mut self,
         member: &impl Fn(&'static str) -> PointerBuf,
         container: &Container<'_>,
@@ -186,10 +199,9 @@ impl<'p> Draft<'p> {
     }
 }
 
-/// A volume of the plan, to be held by a container.
-fn planned<'p>(index: usize, volume: &'p plan::TokenVolume) -> Held<'p> {
+fn token_mount<'p>(index: usize, volume: &'p TokenVolume) -> TokenMount<'p> {
     let env = |token: &'p Token| Some((token.env.as_deref()?, &*token.file));
-    Held {
+    TokenMount {
         subject: Subject::Volume(index),
         volume: &volume.name,
         directory: &volume.directory,
@@ -197,8 +209,6 @@ fn planned<'p>(index: usize, volume: &'p plan::TokenVolume) -> Held<'p> {
     }
 }
 
-fn mount(held: &Held<'_>) -> Value {
-    let members =
-        [("name", held.volume.into()), ("readOnly", true.into()), ("mountPath", held.directory.into())];
-    object(members)
+fn volume_mount(TokenMount { volume, directory, .. }: &TokenMount<'_>) -> Value {
+    object([("name", (*volume).into()), ("readOnly", true.into()), ("mountPath", (*directory).into())])
 }

@@ -1,6 +1,6 @@
-//! What people should know about a Pod beside its patch.
+//! Facts about a Pod that its author may want to act on; policy words them as warnings.
 
-/// Which part of a plan a finding is about.
+/// The part of a plan that a finding is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Subject {
     /// [`Plan::default_token`](super::plan::Plan::default_token).
@@ -9,52 +9,52 @@ pub enum Subject {
     Volume(usize),
 }
 
-/// Something that the patch leaves as it is, or that has a consequence.
+/// A fact about a Pod that its patch does not show.
 ///
-/// Names and paths are copies from the Pod: any string whatever.
+/// Names and paths are copied from the Pod unchecked: they may be any string.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Finding {
-    /// The Pod asks for `automountServiceAccountToken: true` and loses it.
+    /// The Pod sets `automountServiceAccountToken: true`, and the patch sets it to `false`.
     AutomountOverruled,
-    /// A token for somebody else stands where clients of the API server look.
+    /// A token for another audience is where clients of the API server look for theirs.
     ForeignAudience(Subject),
-    /// A container has something else mounted at the directory of a token, and keeps it.
+    /// A container keeps another mount at the directory of a token, and does not get the token.
     MountTaken {
-        /// Name of the container.
+        /// The name of the container.
         container: String,
         /// The directory.
         directory: String,
-        /// What was to be mounted there.
+        /// The token that cannot be mounted.
         subject: Subject,
     },
-    /// A container has the environment variable already, and keeps it.
+    /// A container keeps another value of an environment variable.
     EnvTaken {
-        /// Name of the container.
+        /// The name of the container.
         container: String,
-        /// Name of the variable.
+        /// The name of the variable.
         env: String,
-        /// Which token's path it was to hold.
+        /// The token whose path the variable should hold.
         subject: Subject,
     },
-    /// The Pod has no default token that could be changed.
+    /// The Pod has no default token that the patch could replace.
     NoDefaultToken,
-    /// A Secret that is not known as a token is mounted where the default token belongs.
+    /// A Secret that is not a known service account token is mounted at the default token's directory.
     OtherSecret {
-        /// Name of the volume.
+        /// The name of the volume.
         volume: String,
     },
-    /// A token is mounted with `subPath`: the kubelet never refreshes such a file.
+    /// A token is mounted with `subPath`; the kubelet never refreshes such a file.
     SubPath {
-        /// Name of the container.
+        /// The name of the container.
         container: String,
     },
-    /// A list names a container that the Pod lacks.
+    /// A list names a container that the Pod does not have.
     UnknownContainer {
         /// The name in the list.
         name: String,
-        /// Whose list it is.
+        /// The token that the list belongs to.
         subject: Subject,
-        /// Whether the list includes a container of the Pod.
+        /// Whether the list selects some container of the Pod.
         held: bool,
     },
 }

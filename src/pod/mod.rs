@@ -1,23 +1,25 @@
-//! A plan meets a Pod: what becomes of its tokens, as an RFC 6902 patch.
+//! Applies a plan for tokens to a Pod, as an RFC 6902 patch.
 //!
-//! Pure, and free of annotations and modes: [`plan`] says what is wanted,
-//! [`view`] is what of a Pod matters, [`decide()`] compares the two. The decision
-//! comes from the spec alone, so that applying it to its own result changes
-//! nothing, and a container that came later is handled like the others.
+//! [`plan`] describes the wanted tokens, [`view`] the fields of a Pod that matter, and
+//! [`PodPatch::new`] compares the two. This module is pure and knows neither annotations nor modes.
+//! A patch follows from the spec alone: applying it to its own result changes nothing, and a container
+//! that another webhook appends later is treated like the others.
 
+mod api_access;
 mod containers;
-mod decide;
 mod directories;
 mod finding;
-mod lists;
 mod patch;
 pub mod plan;
 pub mod plugin;
-mod roles;
+mod pod_patch;
+mod selectors;
 pub mod text;
 pub mod token;
 pub mod view;
+mod volume_index;
 mod volumes;
 
-pub use decide::{Decision, Projection, decide};
+pub(crate) use api_access::is_api_access_file;
 pub use finding::{Finding, Subject};
+pub use pod_patch::{PodPatch, Projection};

@@ -1,29 +1,29 @@
-//! Writes an RFC 6902 patch, operation by operation.
+//! Builds an RFC 6902 patch of bounded size.
 
 use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
 use serde_json::Value;
 
-/// Most operations of a patch, as the API server allows them to its own clients
-/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`): each costs it a
-/// copy of the list.
+/// Most operations of a patch: the limit of the API server for its own clients
+/// (`maxJSONPatchOperations` in `k8s.io/apiserver/pkg/endpoints/handlers/patch.go`). Each operation
+/// copies a list.
 const MAX_OPERATIONS: usize = 10_000;
 
-/// Largest patch, in bytes of its strings: no Pod that fits into etcd needs more.
+/// Largest patch, in bytes of its strings. A Pod that fits into etcd needs less.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The patch so far.
+/// A patch under construction.
 ///
-/// Whoever creates a Pod chooses how many containers and how long paths it has: what grows beyond
-/// the limits is dropped while it grows.
+/// The author of a Pod chooses its number of containers and the lengths of its paths, so the limits apply
+/// while the patch grows.
 #[derive(Debug, Default)]
-pub(super) struct Patcher {
+pub(super) struct PatchBuilder {
     operations: Vec<PatchOperation>,
     bytes: usize,
     too_large: bool,
 }
 
-impl Patcher {
+impl PatchBuilder {
     /// Sets a member of an object: `replace` if it `exists`, else `add`.
     pub(super) fn set(&mut self, path: PointerBuf, exists: bool, value: Value) {
         let bytes = path.as_str().len() + size(&value);
@@ -41,7 +41,7 @@ impl Patcher {
         self.push(PatchOperation::Remove(RemoveOperation { path }), bytes);
     }
 
-    /// Appends to a list; one that is absent is created with its first `values`.
+    /// Appends `values` to a list, or creates the list with them unless it `exists`.
     pub(super) fn append(&mut self, list: &Pointer, exists: bool, values: Vec<Value>) {
         if exists {
             for value in values {
@@ -60,7 +60,7 @@ impl Patcher {
         }
     }
 
-    /// Whether the patch went beyond a limit: it is no use to go on.
+    /// Whether the patch exceeds a limit, so that building the rest is pointless.
     pub(super) fn is_too_large(&self) -> bool {
         self.too_large
     }
@@ -71,7 +71,7 @@ impl Patcher {
     }
 }
 
-/// Bytes of the strings in a value.
+/// The size of the strings in a value, in bytes.
 fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
@@ -81,7 +81,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// A pointer (RFC 6901) below another one.
+/// A pointer (RFC 6901) with more tokens appended.
 pub(super) fn join<'t>(base: &Pointer, tokens: impl IntoIterator<Item: Into<Token<'t>>>) -> PointerBuf {
     let mut pointer = base.to_buf();
     for token in tokens {
@@ -90,7 +90,7 @@ pub(super) fn join<'t>(base: &Pointer, tokens: impl IntoIterator<Item: Into<Toke
     pointer
 }
 
-/// An object. `json!` would copy each value on its way in.
+/// A JSON object. Unlike `json!`, it does not clone its values.
 pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

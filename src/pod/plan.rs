@@ -1,64 +1,64 @@
-//! What a Pod's tokens shall be, whoever wished it.
+//! The wanted tokens of a Pod.
 
 use std::sync::Arc;
 
 use super::token::{Audience, Containers, Ttl};
 
-/// What becomes of a Pod's tokens.
+/// The wanted tokens of a Pod.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// What becomes of the default token volumes.
+    /// What happens to the default token volumes.
     pub default_token: DefaultToken,
     /// Volumes to mount, one per directory.
     pub volumes: Vec<TokenVolume>,
-    /// Lifetime of every year-long source that nothing else changes.
-    pub bound: Ttl,
+    /// Lifetime of every year-long source that the rest of the plan does not change.
+    pub cap: Ttl,
 }
 
-/// What becomes of the token that the ServiceAccount admission plugin mounts.
+/// What happens to the token that the ServiceAccount admission plugin mounts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DefaultToken {
-    /// Stays, with a year-long source cut to [`Plan::bound`].
-    Bound,
-    /// Changes in place.
-    Rebind {
-        /// For whom the token is.
+    /// It stays, with the lifetime of a year-long source lowered to [`Plan::cap`].
+    Cap,
+    /// It is removed from every container.
+    Remove,
+    /// Its source is changed in place.
+    Replace {
+        /// The audience of the token.
         audience: Audience,
-        /// How long the token lives.
+        /// The lifetime of the token.
         ttl: Ttl,
-        /// Which containers keep it.
+        /// The containers that keep the token.
         containers: Containers,
-        /// Environment variable that is set to the path of the token file.
+        /// The environment variable that is set to the path of the token file.
         env: Option<Arc<str>>,
     },
-    /// Goes, from every container.
-    Remove,
 }
 
-/// A projected volume of ours.
+/// A projected volume that boundtoken adds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenVolume {
-    /// Name of the volume.
+    /// The name of the volume.
     pub name: Arc<str>,
-    /// Mount path, normalised.
+    /// The mount path, normalised.
     pub directory: Arc<str>,
-    /// The tokens in it, at least one, each with a file name of its own.
+    /// The tokens in it: at least one, each with its own file name.
     pub tokens: Vec<Token>,
-    /// Whether `ca.crt` and `namespace` stand beside the tokens, as clients of the API server expect.
+    /// Whether the volume also has the other files that clients of the API server expect.
     pub api_access: bool,
-    /// Which containers mount it.
+    /// The containers that mount it.
     pub containers: Containers,
 }
 
-/// One token in a [`TokenVolume`].
+/// A token in a [`TokenVolume`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Token {
-    /// For whom the token is.
+    /// The audience of the token.
     pub audience: Audience,
-    /// How long the token lives.
+    /// The lifetime of the token.
     pub ttl: Ttl,
-    /// File name in the directory.
+    /// The file name in the directory.
     pub file: Arc<str>,
-    /// Environment variable that is set to the path of the token file.
+    /// The environment variable that is set to the path of the token file.
     pub env: Option<Arc<str>>,
 }

@@ -1,23 +1,23 @@
-//! The ServiceAccount admission plugin and the API's defaults, as far as tokens are concerned.
+//! Simulates the ServiceAccount admission plugin and the API's defaults, as far as they concern tokens.
 //!
-//! Follows `plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes, so
-//! that `preview` and the tests know the Pod that a webhook would be sent.
+//! `preview` and the tests thus know the Pod that the API server would send to the webhook. The source is
+//! `plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes.
 
 use serde_json::{Map, Value, json};
 
+use super::api_access::api_access;
 use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, DEFAULT_PREFIX, Ttl};
 
 /// `defaultMode` of projected and secret volumes: 0644.
 const DEFAULT_MODE: u32 = 0o644;
 
-/// The containers that the plugin mounts tokens into; never ephemeral ones.
+/// The lists of the containers into which the plugin mounts tokens. Ephemeral containers get none.
 const CONTAINER_LISTS: [&str; 2] = ["initContainers", "containers"];
 
-/// Lists in a Pod and its containers that are left out when they are empty (`omitempty`), of those that a
-/// patch may empty.
+/// Lists that a patch may empty and that the API server omits when they are empty (`omitempty`).
 const OPTIONAL_LISTS: [&str; 5] = ["env", "imagePullSecrets", "initContainers", "volumeMounts", "volumes"];
 
-/// What the plugin reads from the ServiceAccount of a Pod.
+/// The fields of a ServiceAccount that the plugin reads.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceAccount {
     /// `automountServiceAccountToken`.
@@ -27,7 +27,7 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// Reads a ServiceAccount object; what it does not say is left out.
+    /// Reads a ServiceAccount object. Fields that are absent or malformed are left empty.
     pub fn from_object(object: &Value) -> Self {
         let secrets = object.get("imagePullSecrets").and_then(Value::as_array).into_iter().flatten();
         Self {
@@ -48,8 +48,8 @@ pub fn service_account_name(pod: &Value) -> &str {
         .unwrap_or("default")
 }
 
-/// Decodes and encodes a Pod as the API server does, in fields that matter here: lists without items are
-/// left out, defaults are filled in (`pkg/apis/core/v1/defaults.go`).
+/// Decodes and encodes the relevant fields of a Pod like the API server: it omits empty lists and sets
+/// defaults (`pkg/apis/core/v1/defaults.go`).
 pub fn round_trip(pod: &mut Value) {
     if let Some(spec) = member(pod, "spec") {
         for field in CONTAINER_LISTS {
@@ -88,7 +88,7 @@ fn set_source_defaults(source: &mut Value) {
     }
 }
 
-/// Runs the plugin on a Pod that is being created; `suffix` ends the name of a volume that it adds.
+/// Runs the plugin on a new Pod. The name of a volume that it adds ends with `suffix`.
 pub fn admit(pod: &mut Value, account: &ServiceAccount, suffix: &str) {
     if is_mirror(pod) {
         return;
@@ -97,8 +97,8 @@ pub fn admit(pod: &mut Value, account: &ServiceAccount, suffix: &str) {
     let Some(spec) = member(pod, "spec") else { return };
     spec.insert("serviceAccountName".to_owned(), name.clone().into());
     spec.insert("serviceAccount".to_owned(), name.into());
-    let wish = spec.get("automountServiceAccountToken").and_then(Value::as_bool);
-    if wish.or(account.automount).unwrap_or(true) {
+    let own = spec.get("automountServiceAccountToken").and_then(Value::as_bool);
+    if own.or(account.automount).unwrap_or(true) {
         mount_token(spec, suffix);
     }
     add_image_pull_secrets(spec, account);
@@ -123,13 +123,13 @@ fn mount_token(spec: &mut Map<String, Value>, suffix: &str) {
     }
 }
 
-/// The first volume of the plugin's prefix, whatever it holds: the plugin looks at names alone.
+/// The first volume whose name has the plugin's prefix. The plugin checks nothing but the name.
 fn first_token_volume(volumes: &[Value]) -> Option<String> {
     let mut names = volumes.iter().filter_map(|volume| volume.get("name")?.as_str());
     names.find(|name| name.starts_with(DEFAULT_PREFIX)).map(str::to_owned)
 }
 
-/// Mounts the volume unless something is mounted at exactly this path; tells whether it did.
+/// Mounts the volume unless the container already has a mount at this path; returns whether it did.
 fn add_mount(container: &mut Value, volume: &str) -> bool {
     let Some(container) = container.as_object_mut() else { return false };
     let mounts = container.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();
@@ -144,16 +144,10 @@ fn add_mount(container: &mut Value, volume: &str) -> bool {
 }
 
 fn token_volume(name: &str) -> Value {
-    json!({"name": name, "projected": {
-        "sources": [
-            {"serviceAccountToken": {"expirationSeconds": Ttl::YEAR_LONG_REQUEST.seconds(), "path": DEFAULT_FILE}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-            {"downwardAPI": {"items": [
-                {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
-            ]}},
-        ],
-        "defaultMode": DEFAULT_MODE,
-    }})
+    let seconds = Ttl::YEAR_LONG_REQUEST.seconds();
+    let token = json!({"serviceAccountToken": {"expirationSeconds": seconds, "path": DEFAULT_FILE}});
+    let sources: Vec<Value> = std::iter::once(token).chain(api_access()).collect();
+    json!({"name": name, "projected": {"sources": sources, "defaultMode": DEFAULT_MODE}})
 }
 
 fn add_image_pull_secrets(spec: &mut Map<String, Value>, account: &ServiceAccount) {
@@ -175,7 +169,7 @@ fn set_default(object: &mut Map<String, Value>, field: &str, value: Value) {
     }
 }
 
-/// Appends to a list, creating it where it is absent or `null`; tells whether it is a list.
+/// Appends to a list that may be absent or `null`; returns `false` for a field that is no list.
 fn append(object: &mut Map<String, Value>, field: &str, value: Value) -> bool {
     set_default(object, field, Value::Array(Vec::new()));
     let list = object.get_mut(field).and_then(Value::as_array_mut);

@@ -1,4 +1,4 @@
-//! Reads JSON as the API server's decoder does, borrowing strings.
+//! Deserialises JSON like the API server's decoder, and borrows its strings.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// A string that is borrowed unless the JSON escapes something in it.
+/// A string, borrowed unless the JSON contains escapes.
 ///
-/// `Option<Cow<str>>` would always copy (serde-rs/json#587).
+/// `Option<Cow<str>>` would always be a copy (serde-rs/json#587).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Text<'a>(Cow<'a, str>);
 
@@ -44,7 +44,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Reads `null` as the default value, as Go's decoder does.
+/// Deserialises `null` as the default value, like Go's decoder.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -53,7 +53,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A JSON object read as `T`. A derived structure alone would take an array as well.
+/// A `T` from a JSON object. A derived implementation would also accept an array.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -76,7 +76,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads an object, or `null`.
+/// Deserialises an object or `null`.
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -85,7 +85,7 @@ where
     Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
 }
 
-/// Reads an object, and `null` as the default value.
+/// Deserialises an object, and `null` as the default value.
 pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -94,7 +94,7 @@ where
     Ok(optional(deserializer)?.unwrap_or_default())
 }
 
-/// Reads a list of objects, or `null`.
+/// Deserialises a list of objects or `null`.
 pub(crate) fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -104,7 +104,7 @@ where
     Ok(list.map(|list| list.into_iter().map(|Object(value)| value).collect()))
 }
 
-/// Reads a list of objects, and `null` as an empty one.
+/// Deserialises a list of objects, and `null` as an empty list.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,7 +1,6 @@
-//! What a service account token is made of: audience, lifetime, file, holders.
+//! The properties of a service account token: audience, lifetime, path and containers.
 //!
-//! Values of these types are valid by construction; the text of annotations
-//! becomes such values in [`crate::policy`].
+//! Values of these types are valid by construction; [`crate::policy`] parses them from annotations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,27 +10,27 @@ use std::time::Duration;
 /// (`DefaultAPITokenMountPath` in `plugin/pkg/admission/serviceaccount/admission.go`).
 pub const DEFAULT_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Start of the name of each volume that the ServiceAccount admission plugin makes or adopts
+/// Prefix of the name of each volume that the ServiceAccount admission plugin creates or adopts
 /// (`ServiceAccountVolumeName` in `plugin/pkg/admission/serviceaccount/admission.go`).
 pub const DEFAULT_PREFIX: &str = "kube-api-access-";
 
 /// File name of the default token in [`DEFAULT_DIRECTORY`].
 pub const DEFAULT_FILE: &str = "token";
 
-/// Whom a token is for.
+/// The audience of a token.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Audience {
-    /// The API server: the projection names no audience.
+    /// The API server; the projection has no `audience`.
     ApiServer,
-    /// Somebody else, at most [`Audience::MAX_BYTES`] long, without control characters.
+    /// Another audience of at most [`Audience::MAX_BYTES`] bytes, without control characters.
     Named(Arc<str>),
 }
 
 impl Audience {
-    /// Longest audience that is accepted, in bytes.
+    /// Longest accepted audience, in bytes.
     pub const MAX_BYTES: usize = 1024;
 
-    /// The audience as it stands in `serviceAccountToken.audience`; `None` is the API server's own.
+    /// The value of `serviceAccountToken.audience`; `None` is the API server's own.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::ApiServer => None,
@@ -40,17 +39,17 @@ impl Audience {
     }
 }
 
-/// What the API server calls itself: an audience that is one of these names is its own.
+/// The API server's own audiences (`--api-audiences` of kube-apiserver).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApiAudiences(Vec<String>);
 
 impl ApiAudiences {
-    /// Takes the names that the API server answers to (`--api-audiences` of kube-apiserver).
+    /// Takes the names in the order given.
     pub fn new(names: Vec<String>) -> Self {
         Self(names)
     }
 
-    /// Whether `audience` means the API server: absent, empty, or one of its names.
+    /// Whether an audience is the API server's own: absent, empty, or one of its names.
     pub fn contains(&self, audience: Option<&str>) -> bool {
         audience.is_none_or(|name| name.is_empty() || self.0.iter().any(|own| own == name))
     }
@@ -70,7 +69,7 @@ impl Default for ApiAudiences {
     }
 }
 
-/// Lifetime of a token in whole seconds, within what the API accepts
+/// Lifetime of a token in whole seconds, in the range that the API accepts
 /// (`validateProjectionSources` in `pkg/apis/core/validation/validation.go`).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Ttl(u64);
@@ -87,7 +86,7 @@ impl Ttl {
     /// (`WarnOnlyBoundTokenExpirationSeconds` in `pkg/serviceaccount/claims.go`).
     pub const YEAR_LONG_REQUEST: Self = Self(3607);
 
-    /// Takes a whole number of seconds from 600 to 2^32; anything else is `None`.
+    /// Accepts 600 to 2^32 seconds.
     pub fn from_seconds(seconds: u64) -> Option<Self> {
         let ttl = Self(seconds);
         (Self::MIN..=Self::MAX).contains(&ttl).then_some(ttl)
@@ -100,7 +99,7 @@ impl Ttl {
 }
 
 impl fmt::Display for Ttl {
-    /// As people write it: `1h`, `1h30m`, `2h0m7s` shortened to `2h7s`.
+    /// Writes the shortest duration in hours, minutes and seconds: `1h`, `1h30m`, `2h7s`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.0 / 3600, 'h'), (self.0 / 60 % 60, 'm'), (self.0 % 60, 's')];
         parts
@@ -110,15 +109,15 @@ impl fmt::Display for Ttl {
     }
 }
 
-/// What a year-long token lives for: up to 365 days.
+/// Longest actual lifetime of a year-long token.
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Whether a `serviceAccountToken` source with these fields yields a token that lives up to a year.
+/// Whether the API server extends the token of a `serviceAccountToken` source to up to a year.
 pub fn is_year_long(audience: Option<&str>, seconds: u64, api: &ApiAudiences) -> bool {
     seconds == Ttl::YEAR_LONG_REQUEST.seconds() && api.contains(audience)
 }
 
-/// Absolute path of a token file: the directory is a mount path, the file the projection's `path`.
+/// Absolute path of a token file. The directory is the mount path, the file the `path` of the projection.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenPath {
     /// Normalised mount path, such as `/var/run/secrets/tokens`.
@@ -140,7 +139,7 @@ impl fmt::Display for TokenPath {
     }
 }
 
-/// Which containers hold a token: init containers, sidecars and regular ones by name.
+/// The containers that get a token: init containers, sidecars and regular containers, by name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Containers {
     /// Every container.
@@ -153,7 +152,7 @@ pub enum Containers {
 }
 
 impl Containers {
-    /// Whether the container of this name holds the token.
+    /// Whether the container of this name gets the token.
     pub fn include(&self, name: &str) -> bool {
         match self {
             Self::All => true,
@@ -162,7 +161,7 @@ impl Containers {
         }
     }
 
-    /// Whether there is surely no container that both lists include.
+    /// Whether no container can be in both lists. `false` if that depends on the Pod.
     pub fn is_disjoint(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Only(names), list) | (list, Self::Only(names)) => {
@@ -172,7 +171,7 @@ impl Containers {
         }
     }
 
-    /// The names that the list spells out.
+    /// The names in the list.
     pub fn names(&self) -> &[Box<str>] {
         match self {
             Self::All => &[],
@@ -183,7 +182,7 @@ impl Containers {
 
 /// A path without repeated or trailing slashes and without `.` segments.
 ///
-/// Lexical only: what a symlink in the image means is unknown here.
+/// Purely lexical: symlinks in the image are unknown at admission.
 pub fn normalised(path: &str) -> String {
     let mut clean = String::with_capacity(path.len());
     for segment in segments(path) {
@@ -193,7 +192,7 @@ pub fn normalised(path: &str) -> String {
     clean
 }
 
-/// Whether two mount paths are the same when normalised.
+/// Whether two mount paths are equal when normalised.
 pub fn is_same_directory(one: &str, other: &str) -> bool {
     one == other || (is_untidy(one) || is_untidy(other)) && segments(one).eq(segments(other))
 }

@@ -1,14 +1,12 @@
-//! What of a Pod matters here, borrowed from the JSON text.
+//! The fields of a Pod that matter for tokens, borrowed from the JSON text.
 //!
-//! Every other field is passed over and therefore survives. A `null` counts as
-//! absent, as in the API server's own decoder; a field that occurs twice is an
-//! error, since an API server never sends one.
+//! Other fields are ignored, so that a patch never touches them. `null` counts as absent, like in the API
+//! server's own decoder. A duplicate field is an error, because an API server never sends one.
 
 use json_patch::jsonptr::Pointer;
 use serde::de::IgnoredAny;
 
 use super::text::{Text, list, nullable, optional, optional_list};
-
 use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
 
 /// The specification of a Pod.
@@ -49,7 +47,7 @@ impl PodSpec<'_> {
 }
 
 impl<'a> PodSpec<'a> {
-    /// Every container that can be there at creation, with its list and its index in the list.
+    /// Every container of a new Pod, with its list and its index in the list.
     pub fn all_containers(&self) -> impl Iterator<Item = (&'static Pointer, usize, &Container<'a>)> {
         let in_list = |list| move |(index, container)| (list, index, container);
         let init = self.init_containers.iter().enumerate().map(in_list(INIT_CONTAINERS));
@@ -72,7 +70,7 @@ pub struct Volume<'a> {
 }
 
 impl Volume<'_> {
-    /// The sources of a projected volume; none for another kind of volume.
+    /// The sources of a projected volume; empty for any other volume.
     pub fn sources(&self) -> &[VolumeProjection<'_>] {
         self.projected.as_ref().and_then(|projected| projected.sources.as_deref()).unwrap_or_default()
     }
@@ -93,7 +91,7 @@ pub struct ProjectedVolumeSource<'a> {
     pub sources: Option<Vec<VolumeProjection<'a>>>,
 }
 
-/// A volume that holds a Secret.
+/// A Secret as a volume.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretVolumeSource<'a> {
@@ -144,12 +142,12 @@ pub struct ServiceAccountTokenProjection<'a> {
 }
 
 impl ServiceAccountTokenProjection<'_> {
-    /// The audience, if it is not empty.
+    /// The audience; `None` if it is absent or empty.
     pub fn audience(&self) -> Option<&str> {
         self.audience.as_ref().map(Text::as_str).filter(|audience| !audience.is_empty())
     }
 
-    /// The lifetime that is asked for, in seconds; 3600 when the field is absent
+    /// The requested lifetime, in seconds; 3600 if the field is absent
     /// (`SetDefaults_ServiceAccountTokenProjection` in `pkg/apis/core/v1/defaults.go`).
     pub fn seconds(&self) -> u64 {
         match self.expiration_seconds {
@@ -158,7 +156,7 @@ impl ServiceAccountTokenProjection<'_> {
         }
     }
 
-    /// Whether the token would live up to a year.
+    /// Whether the API server would extend the token to up to a year.
     pub fn is_year_long(&self, api: &ApiAudiences) -> bool {
         is_year_long(self.audience(), self.seconds(), api)
     }
@@ -226,7 +224,7 @@ impl VolumeMount<'_> {
         is_same_directory(self.mount_path.as_str(), directory)
     }
 
-    /// Whether a single file or subdirectory is mounted, which the kubelet never refreshes.
+    /// Whether the mount is of a single file or subdirectory, which the kubelet never refreshes.
     pub fn has_sub_path(&self) -> bool {
         !self.sub_path.as_str().is_empty() || !self.sub_path_expr.as_str().is_empty()
     }

@@ -55,7 +55,7 @@ pub(super) fn compile(
     let plan = (mode != Mode::Off).then(|| Plan {
         volumes: compiler.volumes(main, &default_token),
         default_token,
-        bound: max_ttl.map_or(Ttl::HOUR, |max| max.min(Ttl::HOUR)),
+        cap: max_ttl.map_or(Ttl::HOUR, |max| max.min(Ttl::HOUR)),
     });
     let violations = compiler.violations;
     if violations.is_empty() {
@@ -86,7 +86,9 @@ fn premises(contradiction: Code) -> &'static [Key] {
     match contradiction {
         Code::YearLong => &[Key::Mode, Key::Audience, Key::Ttl, Key::Tokens],
         Code::DefaultDirectory => &[Key::Mode, Key::Path, Key::Tokens],
-        Code::Clash => &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env],
+        Code::Conflict => {
+            &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env]
+        }
         _ => &[],
     }
 }
@@ -151,10 +153,10 @@ impl Compiler<'_> {
 
     fn default_token(&self, mode: Mode, audience: &Audience, ttl: Ttl, moves: bool) -> DefaultToken {
         match mode {
-            Mode::Add | Mode::Off => DefaultToken::Bound,
+            Mode::Add | Mode::Off => DefaultToken::Cap,
             Mode::Disable => DefaultToken::Remove,
             Mode::Replace if moves => DefaultToken::Remove,
-            Mode::Replace => DefaultToken::Rebind {
+            Mode::Replace => DefaultToken::Replace {
                 audience: audience.clone(),
                 ttl,
                 containers: self.containers(),
@@ -226,7 +228,7 @@ impl Compiler<'_> {
             self.check_directory(token, default_token);
             self.check_default_env(token, default_token);
             for other in wanted.iter().take(index) {
-                self.check_clash(token, other);
+                self.check_conflict(token, other);
             }
             match volumes.iter_mut().find(|volume| volume.directory == token.path.directory) {
                 Some(volume) => {

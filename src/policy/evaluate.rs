@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use json_patch::Patch;
 
+use crate::pod::PodPatch;
 use crate::pod::token::{Audience, Ttl};
 use crate::pod::view::PodSpec;
-use crate::pod::{Decision, decide};
 
 use super::Mode;
 use super::compile::{Compiled, compile, contradictions};
@@ -80,16 +80,16 @@ pub fn evaluate<'a>(
     let mut warnings = key_warnings(&own, namespace);
     match in_force(own, namespace) {
         Ok(compiled) => {
-            let decision = decide(spec, compiled.plan.as_ref(), api);
+            let patch = PodPatch::new(spec, compiled.plan.as_ref(), api);
             warnings.ineffective(&compiled);
-            warnings.findings(&decision.findings, &compiled, spec);
+            warnings.findings(&patch.findings, &compiled, spec);
             evaluation.mode = Some(compiled.mode);
             if compiled.mode.has_token() {
                 evaluation.audience = Some(compiled.audience.clone());
                 evaluation.ttl = Some(compiled.ttl);
             }
-            evaluation.violations = broken(&decision, namespace);
-            evaluation.patch = decision.patch.unwrap_or_default();
+            evaluation.violations = broken(&patch, namespace);
+            evaluation.patch = patch.operations.unwrap_or_default();
         }
         Err(violations) => evaluation.violations = violations,
     }
@@ -198,7 +198,7 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
 }
 
 /// What the resulting spec must not be.
-fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
+fn broken(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
     let taken = |name: &String| Violation {
         code: Code::VolumeTaken,
         field: Field::Volumes,
@@ -208,8 +208,8 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Violati
             quote(name)
         ),
     };
-    let mut violations: Vec<Violation> = decision.taken_volumes.iter().map(taken).collect();
-    if decision.patch.is_none() {
+    let mut violations: Vec<Violation> = patch.taken_volumes.iter().map(taken).collect();
+    if patch.operations.is_none() {
         violations.push(Violation {
             code: Code::TooLarge,
             field: Field::Volumes,
@@ -218,6 +218,6 @@ fn broken(decision: &Decision<'_>, namespace: &NamespaceSettings) -> Vec<Violati
         });
     }
     let api = &namespace.defaults.api_audiences;
-    violations.extend(namespace.guardrails.check(&decision.projections, &namespace.origin, api));
+    violations.extend(namespace.guardrails.check(&patch.projections, &namespace.origin, api));
     violations
 }

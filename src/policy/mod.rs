@@ -3,8 +3,8 @@
 //! Pure: no I/O, no clock, no client. [`keys`] and [`diagnostics`] are the two
 //! tables that everything said to people follows.
 
-mod clash;
 mod compile;
+mod conflict;
 pub mod diagnostics;
 mod duration;
 mod effective;
@@ -28,7 +28,6 @@ use crate::pod::token::{ApiAudiences, Audience, Ttl};
 pub use effective::{Effective, effective};
 pub use evaluate::{Evaluation, Outcome, evaluate};
 pub use namespace::NamespaceSettings;
-pub(crate) use values::is_label;
 pub(crate) use violation::printable;
 pub use violation::{Field, Origin, Violation, quote};
 pub use warnings::Warning;

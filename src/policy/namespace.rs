@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::rfc1123::MAX_LABEL;
+
 use super::Defaults;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
@@ -11,9 +13,6 @@ use super::keys::Key;
 use super::settings::{Settings, ours};
 use super::violation::{Field, Origin, Violation, printable, quote};
 use super::warnings::{Warning, Warnings};
-
-/// Longest name of a Namespace: a DNS label (RFC 1123).
-const MAX_NAME: usize = 63;
 
 /// What most Namespaces say, once for all of them.
 static LABEL_ALONE: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
@@ -36,7 +35,7 @@ impl NamespaceSettings {
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
         defaults: &Arc<Defaults>,
     ) -> Self {
-        let origin = Origin::Namespace(printable(name, MAX_NAME).0.into());
+        let origin = Origin::Namespace(printable(name, MAX_LABEL).0.into());
         let mut guardrails = Guardrails::default();
         let mut settings =
             Settings::parse(ours(annotations), &origin, &defaults.api_audiences, |key, text| {

@@ -58,7 +58,7 @@ pub fn diagnostics() -> Result<String, Error> {
     )?;
     writeln!(page, "`boundtoken explain BT003` prints the same in a terminal.\n")?;
     for severity in [Severity::Invalid, Severity::Forbidden, Severity::Warning] {
-        writeln!(page, "## {}\n", severity.consequence())?;
+        writeln!(page, "## {}\n", severity.heading())?;
         for diagnostic in diagnostics::all().filter(|diagnostic| diagnostic.severity == severity) {
             writeln!(page, "### {}\n", diagnostic.name)?;
             writeln!(

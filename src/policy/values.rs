@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, normalised};
+use crate::rfc1123::is_label;
 
 use super::Mode;
 use super::diagnostics::Code;
@@ -14,9 +15,6 @@ const MAX_PATH: usize = 4096;
 
 /// Longest segment of a path, in bytes (`NAME_MAX` of Linux).
 const MAX_SEGMENT: usize = 255;
-
-/// Longest container name: a DNS label (RFC 1123).
-const MAX_LABEL: usize = 63;
 
 /// Most items of a comma list: far more than containers or audiences that anybody has.
 const MAX_ITEMS: usize = 100;
@@ -192,15 +190,6 @@ fn no_label(name: &str) -> ValueError {
     let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
     let guess = nearest_label(name).map(|guess| quote(&guess));
     ValueError::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
-}
-
-/// Whether a text is a DNS label (RFC 1123), as names of containers and Namespaces are.
-pub(crate) fn is_label(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=MAX_LABEL).contains(&text.len())
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
 
 /// The label that was probably meant: in lower case, with hyphens.

@@ -16,6 +16,7 @@ use super::refusal::Refusal;
 use crate::admission::{self, Object};
 use crate::namespaces::{Lookup, NamespaceStore};
 use crate::policy::{Defaults, Mode, Outcome, printable};
+use crate::rfc1123::{MAX_LABEL, MAX_SUBDOMAIN};
 use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
 
 /// What the routes need.
@@ -173,8 +174,8 @@ impl<S: NamespaceStore> Webhook<S> {
 /// Names and the decision, never the object. The names come from the request, at any length.
 fn log<O: Object>(request: &admission::Request<'_, O>, response: &admission::Response, duration: Duration) {
     let uid = || shown(request.uid(), MAX_UID);
-    let namespace = || shown(request.namespace(), MAX_NAMESPACE);
-    let name = || shown(request.name_or_prefix(), MAX_NAME);
+    let namespace = || shown(request.namespace(), MAX_LABEL);
+    let name = || shown(request.name_or_prefix(), MAX_SUBDOMAIN);
     let (mode, outcome) = (mode_name(response.mode), response.outcome.as_str());
     // Only what is logged is made fit to be shown.
     if response.outcome == Outcome::Refused {
@@ -189,12 +190,6 @@ fn log<O: Object>(request: &admission::Request<'_, O>, response: &admission::Res
 
 /// Longest uid in a log line; one of an API server has 36 bytes.
 const MAX_UID: usize = 64;
-
-/// Longest name of a Namespace (RFC 1123, label).
-const MAX_NAMESPACE: usize = 63;
-
-/// Longest name of a Pod (RFC 1123, subdomain).
-const MAX_NAME: usize = 253;
 
 /// A piece of a request without characters that deceive whoever reads the log.
 fn shown(text: &str, max: usize) -> String {

@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::api::{Api, ApiError};
 use super::metadata::{Item, Namespace};
 use crate::namespaces::Lookup;
-use crate::policy::{Defaults, NamespaceSettings, is_label};
+use crate::policy::{Defaults, NamespaceSettings};
+use crate::rfc1123::is_label;
 
 /// How long a request waits for an answer.
 pub(super) const BUDGET: Duration = Duration::from_secs(2);

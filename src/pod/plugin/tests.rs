@@ -1,8 +1,8 @@
-//! The plugin as simulated here against what a real API server made of Pods.
+//! Compares the simulated plugin with Pods from a real API server.
 
 use super::*;
 
-/// The Pod of a review that a real API server sent, and the same Pod as its author wrote it.
+/// The Pod of a captured review, and the same Pod as its author wrote it.
 fn reviewed(review: &str) -> (Value, Value) {
     let path = format!("{}/tests/reviews/{review}.json", env!("CARGO_MANIFEST_DIR"));
     let review: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! Tokens that get in each other's way, or in that of the default token.
 
+use crate::pod::is_api_access_file;
 use crate::pod::plan::DefaultToken;
 use crate::pod::token::{DEFAULT_DIRECTORY, is_below};
 
@@ -7,17 +8,14 @@ use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
 use super::diagnostics::Code;
 use super::violation::quote;
 
-/// Names that stand beside a token for the API server.
-const API_ACCESS_FILES: [&str; 2] = ["ca.crt", "namespace"];
-
 /// Why two tokens cannot have one variable.
 const SAME_ENV: &str = "has the env of another token: give each token a variable of its own";
 
 impl Compiler<'_> {
     pub(super) fn check_directory(&mut self, token: &Wanted, default_token: &DefaultToken) {
-        if token.api_access && API_ACCESS_FILES.contains(&&*token.path.file) {
+        if token.api_access && is_api_access_file(&token.path.file) {
             let text = format!("{} on {} is needed for the file of that name", quoted(token), token.origin);
-            self.refuse(Code::Clash, token.key, &token.origin, text);
+            self.refuse(Code::Conflict, token.key, &token.origin, text);
         }
         let stays = *default_token != DefaultToken::Remove;
         if stays && overlap(&token.path.directory, DEFAULT_DIRECTORY) {
@@ -33,15 +31,15 @@ impl Compiler<'_> {
 
     /// Refuses a token whose variable is that of the default token.
     pub(super) fn check_default_env(&mut self, token: &Wanted, default_token: &DefaultToken) {
-        let DefaultToken::Rebind { env, containers, .. } = default_token else { return };
+        let DefaultToken::Replace { env, containers, .. } = default_token else { return };
         if token.token.env.is_some() && token.token.env == *env && !token.containers.is_disjoint(containers) {
             let text = format!("{} on {} {SAME_ENV}", quoted(token), token.origin);
-            self.refuse(Code::Clash, token.key, &token.origin, text);
+            self.refuse(Code::Conflict, token.key, &token.origin, text);
         }
     }
 
     /// Refuses two tokens that cannot both be where they are asked for.
-    pub(super) fn check_clash(&mut self, token: &Wanted, other: &Wanted) {
+    pub(super) fn check_conflict(&mut self, token: &Wanted, other: &Wanted) {
         let (here, there) = (&*token.path.directory, &*other.path.directory);
         let shared = !token.containers.is_disjoint(&other.containers);
         let reason = if here == there {
@@ -60,14 +58,13 @@ impl Compiler<'_> {
                 token.origin,
                 quote(&other.path.to_string())
             );
-            self.refuse(Code::Clash, token.key, &token.origin, text);
+            self.refuse(Code::Conflict, token.key, &token.origin, text);
         }
     }
 }
 
 fn same_directory(token: &Wanted, other: &Wanted) -> Option<&'static str> {
-    let beside_api_access =
-        |one: &Wanted, two: &Wanted| one.api_access && API_ACCESS_FILES.contains(&&*two.path.file);
+    let beside_api_access = |one: &Wanted, two: &Wanted| one.api_access && is_api_access_file(&two.path.file);
     if token.path.file == other.path.file {
         Some("is the same file: give each token a path of its own")
     } else if beside_api_access(token, other) || beside_api_access(other, token) {
