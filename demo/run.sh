@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make demo: requests that a real API server sent, answered by `boundtoken serve` on loopback.
-# Needs Rust and curl, no cluster. Ends with an error if an answer is not what it should be.
+# Needs Rust, a C compiler and curl, no cluster. Fails if an answer is not the expected one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,7 +30,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# On a terminal cargo shows how far it is.
+# On a terminal cargo shows its progress.
 echo "Building boundtoken (a debug build; the first one takes some minutes) …" >&2
 cargo build --locked --bin boundtoken --example show
 programs=${CARGO_TARGET_DIR:-target}/debug
@@ -49,15 +49,15 @@ ask() {
     curl --silent --show-error --fail --max-time 10 --cacert "$work/tls/ca.crt" \
         --header 'Content-Type: application/json' --data-binary "@$work/review.json" \
         --output "$work/answer.json" "$url/mutate" || fail "no answer"
-    CLICOLOR_FORCE=$colour "$show" "$work/review.json" "$work/answer.json" >"$work/shown" || fail "the answer makes no sense"
+    CLICOLOR_FORCE=$colour "$show" "$work/review.json" "$work/answer.json" >"$work/shown" || fail "the answer is not a valid AdmissionReview"
     cat "$work/shown"
 }
 expect() { grep -qE -- "$1" "$work/shown" || fail "expected to see: $1"; }
 
-# The address of a listener in the line that the server logs: listen=ADDRESS admin_listen=ADDRESS.
+# The address of a listener, from the log line with listen=ADDRESS and admin_listen=ADDRESS.
 address() { sed -n "s/.*[^_a-z]$1[\"=:]*\([0-9.]*:[0-9]*\).*/\1/p" "$work/log" | head -1; }
 
-# Waits until the server says it is ready: at most 10 s, and not longer than it lives.
+# Waits until the server is ready: at most 10 s, and only while it runs.
 wait_until_ready() {
     local tries=0
     until admin=$(address admin_listen) && [ -n "$admin" ] &&
@@ -72,25 +72,25 @@ wait_until_ready() {
 
 start
 wait_until_ready
-echo "boundtoken answers at $url; the requests are those that a kube-apiserver v1.37.2 sent."
+echo "boundtoken listens on $url; the requests were recorded from kube-apiserver v1.37.2."
 
-ask "1. Namespace shop has the label, no more. Pod plain is plain." pod-plain
+ask "1. Namespace shop has the label and no annotations. Pod plain has no settings." pod-plain
 expect '-.*expirationSeconds: 3607'
 expect '\+.*expirationSeconds: 3600'
-echo "${bold}=> a life of up to one year (31 536 000 s, which 3607 stands for) becomes one hour.$off"
+echo "${bold}=> The token is valid for one hour instead of up to one year (3607 stands for 31 536 000 s).$off"
 
 ask "2. Pod many has annotations: audience vault, ttl 7200." pod-many
 expect '\+.*audience: vault'
 expect '\+.*expirationSeconds: 7200'
 expect 'Warning:.* boundtoken.dev/audience'
 
-ask "3. Namespace frontend says mode disable. The Pod asked for a token." pod-asked-for \
+ask "3. Namespace frontend sets mode disable. The Pod asks for a token." pod-asked-for \
     's/"namespace":"shop"/"namespace":"frontend"/g'
 expect 'automountServiceAccountToken: false'
 expect '-.*mountPath: /var/run/secrets/kubernetes.io/serviceaccount'
 expect 'Warning:'
 
-ask "4. Namespace bank allows the audience payments, and one hour. Pod many again." pod-many \
+ask "4. Namespace bank allows only the audience payments and at most one hour. Pod many again." pod-many \
     's/"namespace":"shop"/"namespace":"bank"/g'
 expect 'Forbidden.*boundtoken.dev/allowed-audiences'
 expect 'boundtoken.dev/max-ttl'
@@ -100,5 +100,5 @@ ask "5. Pod many in shop, with two mistakes in its annotations." pod-many \
 expect 'boundtoken.dev/mode.*did you mean "replace"'
 expect 'boundtoken.dev/ttl.*BT[0-9]+'
 
-heading "All five answers are as they should be. Next, for manifests of yours, without a cluster:"
+heading "All five answers are as expected. Next, try your own manifests, without a cluster:"
 echo "  $programs/boundtoken preview -f FILE"

@@ -2,7 +2,7 @@
 //!
 //! The fence tells what becomes of a block:
 //!
-//! - `sh` runs in a directory that holds `demo/` and `tests/reviews/`.
+//! - `sh` runs in a directory that holds `demo/`, `examples/` and `tests/reviews/`.
 //! - `sh cluster=NAME` is typed by a test with a cluster: one in `tests/cluster` or, where Pods have to run, in
 //!   `tests/e2e` calls `block("NAME")`, runs what it gets, and asserts what the page promises. Here it fails if none
 //!   does.
@@ -271,7 +271,7 @@ fn commands(text: &str) -> Vec<String> {
 /// An empty directory with the files that examples speak of.
 fn workplace() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for room in ["demo", "tests/reviews"] {
+    for room in ["demo", "examples", "tests/reviews"] {
         let copy = directory.path().join(room);
         fs::create_dir_all(&copy).unwrap();
         for file in fs::read_dir(Path::new(ROOT).join(room)).unwrap().map(|entry| entry.unwrap().path()) {

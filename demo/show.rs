@@ -1,7 +1,7 @@
-//! Shows what an admission webhook answered: `show REVIEW RESPONSE`, both files of JSON.
+//! Shows the answer of an admission webhook: `show REVIEW RESPONSE`, both JSON files.
 //!
 //! Prints the Pod before and after as a unified diff, the warnings, and a refusal as kubectl prints it.
-//! Independent of the library on purpose: the patch is decoded and applied as an API server would do it.
+//! Does not use the library: it decodes and applies the patch as an API server would.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ const SKIPPED: Style = Style::new().dimmed();
 
 /// Lines of context around a change.
 const CONTEXT: usize = 1;
-/// Most lines of a run of added or removed ones.
+/// Most lines that are shown of a run of added or removed lines.
 const LONGEST_RUN: usize = 8;
 
 fn main() -> ExitCode {
@@ -86,7 +86,7 @@ fn diff(out: &mut impl Write, before: &Value, after: &Value) -> Result<(), Box<d
     Ok(())
 }
 
-/// Lines of one sort; of a long run its beginning and how much follows.
+/// Writes a run of added, removed or equal lines, and cuts a long one short.
 fn write_run(out: &mut impl Write, run: &[Change<&str>]) -> io::Result<()> {
     let tag = run.first().map_or(ChangeTag::Equal, Change::tag);
     let style = match tag {
@@ -104,7 +104,7 @@ fn write_run(out: &mut impl Write, run: &[Change<&str>]) -> io::Result<()> {
     Ok(())
 }
 
-/// What people read of an object: all but the API server's bookkeeping about who set which field.
+/// The object as YAML, without `managedFields`.
 fn yaml(object: &Value) -> Result<String, Box<dyn Error>> {
     let mut object = object.clone();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -113,7 +113,7 @@ fn yaml(object: &Value) -> Result<String, Box<dyn Error>> {
     Ok(serde_saphyr::to_string(&object)?)
 }
 
-/// The words that kubectl finds for a refusal: bullets for `Invalid`, one line for the rest.
+/// Writes a refusal as kubectl does: bullets for `Invalid`, one line otherwise.
 fn refusal(out: &mut impl Write, response: &Value) -> Result<(), Box<dyn Error>> {
     let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let causes = response.pointer("/status/details/causes").and_then(Value::as_array);
