@@ -87,6 +87,7 @@ tests![
     outage::a_webhook_that_is_away,
     outage::unavailable_is_asked_again,
     owners::refused_replicas,
+    pages::a_namespace_is_rolled_out,
     pages::the_previews_of_the_readme,
     pages::where_a_refusal_shows,
     predict::cases_of_peers,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::common::blocks::{block, file};
 use crate::control_plane::{ControlPlane, eventually};
-use crate::pods::{held, owner, pod};
+use crate::pods::{DEFAULT, held, owner, pod};
 use crate::shop::Shop;
 use crate::world::SHOP;
 
@@ -27,6 +27,26 @@ pub(crate) async fn the_previews_of_the_readme(plane: Arc<ControlPlane>) {
     for pod in world.pods_of(SHOP, "web", 1).await {
         assert!(held(&pod).values().all(BTreeSet::is_empty), "{pod}");
     }
+}
+
+/// namespaces.md: a dry run changes nothing, and the restart after it bounds the tokens that were listed.
+pub(crate) async fn a_namespace_is_rolled_out(plane: Arc<ControlPlane>) {
+    let Shop { world, terminal, .. } = &Shop::open(&plane, &[]).await;
+    terminal.type_in("kubectl label namespace shop boundtoken.dev/webhook-");
+    terminal.type_in(&block("dry-run-first"));
+    terminal.write("deploy.yaml", &file("deploy.yaml"));
+    terminal.type_in("kubectl apply -f deploy.yaml");
+    let pods = world.pods_of(SHOP, "web", 1).await;
+    let name = pods[0]["metadata"]["name"].as_str().unwrap();
+    let listed = terminal.type_in(&block("year-long-tokens"));
+    assert!(listed.lines().any(|line| line == format!("shop/{name} 3607")), "{listed}");
+    terminal.type_in(&block("dry-run-ended"));
+    let bounded = BTreeSet::from([format!("{DEFAULT}/token - 3600")]);
+    eventually("a Pod with an hour", async || {
+        let pods = world.pods_of(SHOP, "web", 1).await;
+        pods.iter().any(|pod| held(pod)["web"] == bounded).then_some(())
+    })
+    .await;
 }
 
 /// What is said of a token of two hours in a Namespace that allows one.

@@ -1,22 +1,23 @@
-//! README.md and docs/ are true: shell blocks run and say what they are said to say, and what is named exists.
+//! README.md and docs/ are true: shell blocks run and print what the page shows, and what a page names exists.
 //!
-//! The fence tells what becomes of a block:
+//! The fence says how a block is tested:
 //!
 //! - `sh` runs in a directory that holds `demo/`, `examples/` and `tests/reviews/`.
-//! - `sh cluster=NAME` is typed by a test with a cluster: one in `tests/cluster` or, where Pods have to run, in
-//!   `tests/e2e` calls `block("NAME")`, runs what it gets, and asserts what the page promises. Here it fails if none
-//!   does.
-//! - `sh repo` names targets of the Makefile.
-//! - `sh parsed` is run by nobody, since it does not end, or needs what no test has.
+//! - `sh cluster=NAME` runs in a cluster: a test in `tests/cluster` or, where Pods have to run, in `tests/e2e` calls
+//!   `block("NAME")`, runs it, and asserts what the page promises. This module fails if no test does.
+//! - `sh repo` names targets of the Makefile, which must exist.
+//! - `sh parsed` is checked for its syntax and our flags only, since it does not end or needs what no test has.
 //! - `console` is compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
 //!   server runs.
-//! - `yaml file=NAME` writes a file for later blocks.
+//! - `yaml file=NAME` writes a file for later blocks of the page.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
+
+use boundtoken::telemetry::metrics::Metrics;
 
 use crate::common::binary::Serving;
 use crate::common::blocks::{Block, blocks, pages};
@@ -79,16 +80,55 @@ fn links_between_pages_lead_somewhere() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            if !file.is_empty() && !file.contains("://") {
-                let path = page.parent().unwrap().join(file);
-                assert!(path.exists(), "{}: {target} does not exist", page.display());
+            if target.contains("://") {
+                continue;
             }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(path.exists(), "{}: {target} does not exist", page.display());
+            let leads = anchor.is_empty() || anchors(&path).contains(anchor);
+            assert!(leads, "{}: {target} has no such heading", page.display());
         }
     }
 }
 
-/// Rooms of the repository whose files pages name.
+/// The anchors of the headings of a page, as GitHub makes them.
+fn anchors(page: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let headings =
+        text.lines().filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()));
+    let kept = |letter: &char| letter.is_alphanumeric() || " -_".contains(*letter);
+    let anchor = |heading: &str| heading.to_lowercase().chars().filter(kept).collect::<String>();
+    headings.map(|heading| anchor(heading).replace(' ', "-")).collect()
+}
+
+#[test]
+fn footnotes_are_defined_once_and_used() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let marks = text.split("[^").skip(1).filter_map(|rest| rest.split_once(']'));
+        let marks =
+            marks.filter(|(name, _)| name.chars().all(|letter| letter.is_alphanumeric() || letter == '-'));
+        let (defined, used): (Vec<_>, Vec<_>) =
+            marks.map(|(name, rest)| (name, rest.starts_with(':'))).partition(|(_, defines)| *defines);
+        let names = |marks: &[(&str, bool)]| -> BTreeSet<String> {
+            marks.iter().map(|(name, _)| (*name).to_owned()).collect()
+        };
+        assert_eq!(names(&defined), names(&used), "{}", page.display());
+        assert_eq!(names(&defined).len(), defined.len(), "{}: a footnote is defined twice", page.display());
+    }
+}
+
+#[test]
+fn every_metric_is_described() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operate/monitoring.md"));
+    let metrics = Metrics::default().text();
+    let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let missing: Vec<_> = names.filter(|name| !page.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/operate/monitoring.md lacks {missing:?}");
+}
+
+/// Directories of the repository whose files pages name.
 const ROOMS: [&str; 7] = ["benches/", "demo/", "docs/", "examples/", "manifests/", "src/", "tests/"];
 
 #[test]
@@ -268,7 +308,7 @@ fn commands(text: &str) -> Vec<String> {
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
 
-/// An empty directory with the files that examples speak of.
+/// A directory with copies of the files that blocks use.
 fn workplace() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for room in ["demo", "examples", "tests/reviews"] {

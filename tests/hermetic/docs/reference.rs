@@ -2,13 +2,13 @@
 
 use boundtoken::policy::reference;
 
-fn compare(page: &str, rendered: &str) {
+pub(super) fn compare(page: &str, rendered: &str) {
     let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("WRITE_DOCS").is_some() {
         std::fs::write(&path, rendered).expect("a writable page");
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == rendered, "{path} differs from the tables: run `make docs` and commit the result");
+    assert!(written == rendered, "{path} is out of date: run `make docs` and commit the result");
 }
 
 #[test]
