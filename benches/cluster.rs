@@ -13,17 +13,12 @@
     reason = "a benchmark fails by panicking"
 )]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-#[path = "../tests/cluster/control_plane/mod.rs"]
-mod control_plane;
 #[path = "cluster/policy.rs"]
 mod policy;
 #[path = "cluster/run.rs"]
 mod run;
-#[allow(dead_code, reason = "the tests use the rest")]
-#[path = "../tests/cluster/world.rs"]
-mod world;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,9 +27,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use control_plane::{ControlPlane, eventually};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::World;
 use run::{load, run};
-use world::World;
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
 const ARMS: [(&str, u64); 4] = [("without", 3607), ("webhook", 3600), ("policy", 3600), ("annotated", 3600)];

@@ -11,15 +11,10 @@
     reason = "a benchmark fails by panicking"
 )]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-#[path = "../tests/cluster/control_plane/mod.rs"]
-mod control_plane;
 #[path = "cluster/run.rs"]
 mod run;
-#[allow(dead_code, reason = "the tests use the rest")]
-#[path = "../tests/cluster/world.rs"]
-mod world;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,10 +24,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use common::binary::Serving;
-use control_plane::ControlPlane;
+use crate::support::control_plane::ControlPlane;
+use crate::support::program::Serving;
+use crate::support::test_install::{World, annotations, namespace_of, probe};
 use run::{load, run};
-use world::{World, annotations, namespace_of, probe};
 
 /// Namespaces, and how many of them are written at a time.
 const NAMESPACES: usize = 10_000;

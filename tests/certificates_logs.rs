@@ -10,13 +10,14 @@
     reason = "a test fails by panicking"
 )]
 
-mod fake_api;
+mod support;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
 use axum::http::{Request, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +25,6 @@ use boundtoken::certificates::cluster::{Keeper, Place, Settings};
 use boundtoken::telemetry::logs::LogArgs;
 use boundtoken::telemetry::metrics::Metrics;
 use clap::{Args, Command, FromArgMatches};
-use fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};

@@ -10,12 +10,12 @@
     reason = "a test ends where something unexpected happens"
 )]
 
-mod common;
+mod support;
 
 use std::fs;
 
-use common::binary::Serving;
-use common::reviews;
+use crate::support::program::Serving;
+use crate::support::reviews;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -53,7 +53,7 @@ async fn requests_that_wait_for_a_look_up_hold_their_text_alone() {
 
 /// A Pod whose containers take many times their text.
 fn review(containers: usize) -> String {
-    let mut review: Value = serde_json::from_str(&reviews::pod(&json!({}))).unwrap();
+    let mut review: Value = serde_json::from_str(&reviews::web(&json!({}))).unwrap();
     review["request"]["object"]["spec"]["containers"] =
         vec![json!({"volumeMounts": [{}]}); containers].into();
     review.to_string()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
-use crate::control_plane::{ControlPlane, interrupted};
+use crate::support::control_plane::{ControlPlane, interrupted};
 
 /// Starts the control plane, measures, and stops it.
 pub(crate) fn run(measure: impl AsyncFnOnce(&Arc<ControlPlane>) -> ExitCode) -> ExitCode {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::pod;
-use crate::world::{Settings, World};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{Settings, World};
 
 /// A Namespace, a Pod in it, and what the audit log says of its creation.
 struct Case {

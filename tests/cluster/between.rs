@@ -13,8 +13,8 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::common::between::Between;
-use crate::control_plane::{Api, ControlPlane, eventually};
+use crate::support::api_proxy::Between;
+use crate::support::control_plane::{Api, ControlPlane, eventually};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{DEFAULT, all_hold, held, list, pod};
-use crate::world::{Settings, World};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{Settings, World};
 
 const AN_HOUR: &[&str] = &["DEFAULT/token - 3600"];
 

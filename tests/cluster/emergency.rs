@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::blocks::{block, file};
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{DEFAULT, all_hold, held, pod};
 use crate::shop::{Shop, Terminal};
-use crate::world::SHOP;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::pages::{block, file};
+use crate::support::test_install::SHOP;
 
 /// Each line lets Pods through or shuts them out, and says so; all of it without the webhook.
 pub(crate) async fn the_card_works_while_nobody_answers(plane: Arc<ControlPlane>) {

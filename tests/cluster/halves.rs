@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
 use crate::other::Other;
 use crate::pods::{all_hold, held, list, pod};
 use crate::reinvocation::calls;
-use crate::world::World;
+use crate::support::control_plane::ControlPlane;
+use crate::support::test_install::World;
 
 const A_YEAR: &[&str] = &["DEFAULT/token - 3607"];
 

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use tokio::time::{Instant, sleep};
 
-use crate::common::between::Between;
-use crate::control_plane::audit::{Follower, is_creation_in};
-use crate::control_plane::{ControlPlane, eventually};
 use crate::other::Other;
 use crate::pods::{all_hold, held, pod};
+use crate::support::api_proxy::Between;
+use crate::support::control_plane::audit::{Follower, is_creation_in};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{World, namespace_of};
 use crate::watched::annotate;
-use crate::world::{World, namespace_of};
 
 /// Namespaces made and used at once.
 const HASTY: usize = 1_000;

@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
 use crate::pods::{list, pod, token_volumes};
-use crate::world::{Settings, World};
+use crate::support::control_plane::ControlPlane;
+use crate::support::test_install::{Settings, World};
 
 /// 365 days.
 const A_YEAR: i64 = 31_536_000;

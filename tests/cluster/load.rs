@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{DEFAULT, held, owner_of};
-use crate::world::{Settings, World, annotations};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{Settings, World, annotations};
 
 const NAMESPACES: u64 = 20;
 const REPLICAS: usize = 60;

@@ -14,9 +14,6 @@
 
 mod audit_log;
 mod between;
-#[path = "../common/mod.rs"]
-mod common;
-mod control_plane;
 mod edge;
 mod emergency;
 mod halves;
@@ -39,10 +36,7 @@ mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;
-#[path = "../common/trials.rs"]
-mod trials;
 mod watched;
-mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -50,8 +44,8 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
-use control_plane::ControlPlane;
-use trials::{tests, without_start};
+use crate::support::control_plane::ControlPlane;
+use crate::support::trials::{tests, without_start};
 
 tests![
     NAMES, trials(ControlPlane):

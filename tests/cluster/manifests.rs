@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::MutexGuard;
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::shop::alone;
+use crate::support::control_plane::{ControlPlane, eventually};
 
 /// Those that need no other product.
 const KUSTOMIZATIONS: [&str; 3] = ["manifests", "manifests/hostnetwork", "manifests/static-tls"];

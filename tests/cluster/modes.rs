@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::control_plane::ControlPlane;
 use crate::pods::{self, OWNERS, all_hold, generated, held, owner, pod};
-use crate::world::{Settings, World};
+use crate::support::control_plane::ControlPlane;
+use crate::support::test_install::{Settings, World};
 
 /// What every container of every Pod holds, under which settings.
 struct Case {

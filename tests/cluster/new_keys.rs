@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::common::binary::Serving;
-use crate::common::blocks::block;
-use crate::control_plane::{ControlPlane, eventually};
 use crate::rights::{Install, ready};
 use crate::shop::{Terminal, alone};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::pages::block;
+use crate::support::program::Serving;
 
 /// Both pages that ask for one are taken up; what a replica no longer serves under is distrusted when asked to.
 pub(crate) async fn as_the_pages_ask_for_them(plane: Arc<ControlPlane>) {

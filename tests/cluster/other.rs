@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::control_plane::{ControlPlane, eventually};
-use crate::world::{configuration, probe};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{configuration, probe};
 
 /// A webhook that runs as long as this value lives.
 pub(crate) struct Other {

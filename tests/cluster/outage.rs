@@ -8,10 +8,10 @@ use boundtoken::policy::NamespaceSettings;
 use boundtoken::server::routes::{Webhook, routes};
 use serde_json::json;
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::other::Other;
 use crate::pods::{all_hold, held, pod};
-use crate::world::World;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::World;
 
 /// Does not know the Namespace at first.
 #[derive(Clone, Default)]
@@ -41,7 +41,7 @@ pub(crate) async fn unavailable_is_asked_again(plane: Arc<ControlPlane>) {
         Webhook { namespaces: Arc::new(late.clone()), defaults: Arc::default(), metrics: Arc::default() };
     let _webhook = Other::serve(&plane, "late", "late", routes(webhook)).await;
     eventually("a call of the webhook", async || {
-        crate::world::probe(&plane, "late").await;
+        crate::support::test_install::probe(&plane, "late").await;
         (late.0.load(Ordering::SeqCst) > 0).then_some(())
     })
     .await;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::owner;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::World;
 use crate::texts::kubectl;
-use crate::world::World;
 
 const NAMESPACE: &str = "refused-replicas";
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::blocks::{block, file};
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{DEFAULT, held, owner, pod};
 use crate::shop::Shop;
-use crate::world::SHOP;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::pages::{block, file};
+use crate::support::test_install::SHOP;
 
 /// How `preview` ends where something would change or be refused.
 const FOUND: Option<i32> = Some(1);

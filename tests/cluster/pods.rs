@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::world::{Settings, annotations};
+use crate::support::test_install::{Settings, annotations};
 
 /// Where the ServiceAccount plugin mounts the default token.
 pub(crate) const DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
-use crate::control_plane::api::Answer;
-use crate::world::World;
+use crate::support::control_plane::ControlPlane;
+use crate::support::control_plane::api::Answer;
+use crate::support::test_install::World;
 
 use self::cases::{Case, namespace_of, template};
 use self::prediction::{Prediction, is_ours, is_pod_refused};
@@ -88,7 +88,8 @@ async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
 /// Makes the Namespaces, each with a twin that did not opt in, and the service accounts of both.
 async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> World {
     let mut known = BTreeSet::from(["kube-system".to_owned()]);
-    let mut namespaces = vec![crate::world::namespace_of(name, &format!("{name}-probe"), &[])];
+    let mut namespaces =
+        vec![crate::support::test_install::namespace_of(name, &format!("{name}-probe"), &[])];
     for namespace in cases.iter().map(|case| &case.namespace) {
         if known.insert(namespace_of(namespace)) {
             namespaces.push(acceptable(plane, name, namespace).await);
@@ -221,7 +222,7 @@ async fn pods_of(world: &World, case: &Case) -> Vec<Value> {
 
 /// Creates an object; fields that nobody knows are no news.
 async fn post(world: &World, object: &Value, more: &str) -> Answer {
-    let path = crate::control_plane::api::collection(object);
+    let path = crate::support::control_plane::api::collection(object);
     world.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await
 }
 

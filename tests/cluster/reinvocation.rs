@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::other::Other;
 use crate::pods::{CONTAINERS, DEFAULT, held, list, pod};
-use crate::world::{Settings, World};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{Settings, World};
 
 /// What a container of the Pod holds under a mode, whoever brought it.
 const MODES: [(&str, Settings<'_>, &[&str]); 3] = [

@@ -10,14 +10,11 @@ use futures_util::future::join_all;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::common::binary::Serving;
-use crate::control_plane::audit::Follower;
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::list;
-
-#[path = "../faults/installed/objects.rs"]
-#[allow(dead_code, reason = "the tests of faults use the rest")]
-mod objects;
+use crate::support::control_plane::audit::Follower;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::program::Serving;
+use crate::support::shipped;
 
 /// A free port on loopback.
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -51,7 +48,7 @@ pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
 /// Without any one of them a replica is refused just that, says so, and never gets ready; only that it hears of
 /// no Namespace any more leaves it ready, with a note.
 pub(crate) async fn each_is_needed(plane: Arc<ControlPlane>) {
-    let all: BTreeSet<Right> = rules(&objects::of("").collect::<Vec<_>>()).iter().flat_map(rights).collect();
+    let all: BTreeSet<Right> = rules(&shipped::of("").collect::<Vec<_>>()).iter().flat_map(rights).collect();
     assert_eq!(all.len(), 10, "{all:?}");
     join_all(all.into_iter().enumerate().map(|(number, right)| without(&plane, number, right))).await;
 }
@@ -117,7 +114,7 @@ pub(crate) struct Install {
 
 impl Install {
     pub(crate) async fn new(plane: &Arc<ControlPlane>, name: &str, without: Option<&Right>) -> Self {
-        let mut objects: Vec<Value> = objects::of(name).collect();
+        let mut objects: Vec<Value> = shipped::of(name).collect();
         for rule in objects.iter_mut().filter_map(|object| object["rules"].as_array_mut()).flatten() {
             let kept = rights(rule).filter(|right| Some(right) != without);
             rule["verbs"] = kept.map(|right| right.verb).collect();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::control_plane::{ControlPlane, eventually};
-use crate::world::{SHOP, Settings, World};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{SHOP, Settings, World};
 
 /// The Namespace, with a webhook for it.
 pub(crate) struct Shop {

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, SigningKey};
 use serde_json::{Value, json};
 
-use crate::common::blocks::block;
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::pod;
 use crate::shop::Terminal;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::pages::block;
 
 const NAMESPACE: &str = "stale";
 

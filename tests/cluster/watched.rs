@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::control_plane::{ControlPlane, eventually};
 use crate::pods::{all_hold, held, pod};
-use crate::world::{World, namespace_of, probe};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{World, namespace_of, probe};
 
 /// More than the server asks for at once, which is 500.
 const MANY: u64 = 520;

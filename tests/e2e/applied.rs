@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::cluster::Cluster;
-use crate::common::blocks::block;
-use crate::control_plane::eventually;
 use crate::install::{CONFIGURATION, install, wait_until_ready};
+use crate::support::control_plane::eventually;
+use crate::support::pages::block;
 use crate::traffic::Traffic;
 
 const SECRET: &str = "/api/v1/namespaces/boundtoken/secrets/boundtoken-certificates";

@@ -7,9 +7,9 @@ use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::control_plane::Api;
 use crate::install::{self, CLUSTER_ROLE, CONFIGURATION, NAMESPACE};
 use crate::node::{Node, images, refuse, run};
+use crate::support::control_plane::Api;
 
 /// What Namespaces of the tests are called before their own names, in somebody's cluster.
 const PREFIX: &str = "boundtoken-e2e-";

@@ -4,8 +4,8 @@ use std::process::Output;
 use std::sync::Arc;
 
 use crate::cluster::Cluster;
-use crate::control_plane::eventually;
 use crate::install::{CLUSTER_ROLE, CONFIGURATION, NAMESPACE, install};
+use crate::support::control_plane::eventually;
 
 /// The program runs once more, with no more than a kubeconfig, and names what it leaves out.
 pub(crate) async fn by_its_kubeconfig(cluster: Arc<Cluster>) {

@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::control_plane::eventually;
 use crate::node::run;
+use crate::support::control_plane::eventually;
 
 /// The image of the manifests, as containerd calls it.
 const IMAGE: &str = "docker.io/library/boundtoken:0.1.0";

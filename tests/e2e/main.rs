@@ -11,10 +11,6 @@
 
 mod applied;
 mod cluster;
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../cluster/control_plane/mod.rs"]
-mod control_plane;
 mod existing;
 mod install;
 mod memory;
@@ -24,10 +20,10 @@ mod outage;
 mod pages;
 mod pods;
 mod rights;
+#[path = "../support/mod.rs"]
+mod support;
 mod tokens;
 mod traffic;
-#[path = "../common/trials.rs"]
-mod trials;
 mod uninstall;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,9 +33,9 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
+use crate::support::control_plane::interrupted;
+use crate::support::trials::{tests, without_start};
 use cluster::Cluster;
-use control_plane::interrupted;
-use trials::{tests, without_start};
 
 tests![
     OF_TOKENS, of_tokens(Cluster):

@@ -12,10 +12,10 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::control_plane::eventually;
 use crate::install::{CONFIGURATION, DEPLOYMENT, called, install, replicas, wait_until_ready};
 use crate::node::processes;
 use crate::others::Others;
+use crate::support::control_plane::eventually;
 use crate::traffic::create;
 
 /// How long the API server is away.

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::applied::bundle;
 use crate::cluster::{Cluster, annotations, copy_manifests};
-use crate::common::blocks::block;
-use crate::control_plane::eventually;
 use crate::install::{install, name_image, replicas, wait_until_ready};
 use crate::pods::{self, DEFAULT, claims, lifetime, pod};
+use crate::support::control_plane::eventually;
+use crate::support::pages::block;
 use crate::tokens::{A_YEAR, assert_a_label_matters};
 use crate::traffic::{Traffic, create};
 use crate::uninstall::assert_leaves;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, annotations};
-use crate::control_plane::eventually;
+use crate::support::control_plane::eventually;
 
 /// Where the ServiceAccount plugin mounts the default token.
 pub(crate) const DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

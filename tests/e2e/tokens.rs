@@ -7,8 +7,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::common::eventually::{eventually, eventually_within};
 use crate::pods::{self, DEFAULT, claims, exec, lifetime, path_of, pod, read, read_in, review, start, token};
+use crate::support::eventually::{eventually, eventually_within};
 
 /// 365 days.
 pub(crate) const A_YEAR: i64 = 31_536_000;

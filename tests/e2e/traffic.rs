@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::control_plane::Api;
+use crate::support::control_plane::Api;
 
 /// The pause between two creations.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -11,10 +11,10 @@ use tokio::net::TcpStream;
 
 use crate::applied::assert_unchanged;
 use crate::cluster::Cluster;
-use crate::common::blocks::block;
-use crate::control_plane::api::collection;
-use crate::control_plane::eventually;
 use crate::install::{self, wait_until_ready};
+use crate::support::control_plane::api::collection;
+use crate::support::control_plane::eventually;
+use crate::support::pages::block;
 use crate::tokens::assert_a_label_matters;
 use crate::traffic::{Create, Traffic, create};
 

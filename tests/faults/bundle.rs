@@ -12,11 +12,11 @@ use serde_json::json;
 use tokio::time::{interval, sleep};
 
 use crate::Faults;
-use crate::control_plane::eventually;
 use crate::damage::foreign;
 use crate::installed::{Installed, Replica};
 use crate::outage::Outage;
 use crate::scene::{Scene, repair};
+use crate::support::control_plane::eventually;
 use crate::trust::published;
 
 /// Somebody empties it.

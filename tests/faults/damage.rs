@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::Faults;
-use crate::control_plane::eventually;
 use crate::installed::Replica;
 use crate::scene::{Scene, repair};
+use crate::support::control_plane::eventually;
 use crate::trust::{held, published, verified_by};
 
 /// Nothing is in it any more.

@@ -23,9 +23,9 @@ use tokio::time::sleep;
 
 use crate::Faults;
 use crate::bundle;
-use crate::common::between::{Between, Effect};
-use crate::control_plane::eventually;
 use crate::installed::{Installed, Replica};
+use crate::support::api_proxy::{Between, Effect};
+use crate::support::control_plane::eventually;
 use crate::table::{Measuring, Row};
 use crate::traffic::Creator;
 use crate::trust::{settled, verified_by};

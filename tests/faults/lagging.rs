@@ -7,10 +7,10 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Faults;
-use crate::control_plane::{Api, eventually};
 use crate::installed::{Installed, Replica};
 use crate::rolling::two;
 use crate::rotation::{force_new_key, wait_for_new_key};
+use crate::support::control_plane::{Api, eventually};
 use crate::table::{Measuring, Row};
 use crate::traffic::{Creator, Traffic};
 

@@ -14,10 +14,6 @@
 
 mod applied;
 mod bundle;
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../cluster/control_plane/mod.rs"]
-mod control_plane;
 mod damage;
 mod idle;
 mod installed;
@@ -30,10 +26,10 @@ mod rolling;
 mod rotation;
 mod scene;
 mod size;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
 mod traffic;
-#[path = "../common/trials.rs"]
-mod trials;
 mod trust;
 mod written;
 
@@ -44,11 +40,11 @@ use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use control_plane::{Api, ControlPlane};
+use crate::support::control_plane::{Api, ControlPlane};
+use crate::support::trials::{tests, without_start};
 use late::Late;
 use size::Size;
 use table::Row;
-use trials::{tests, without_start};
 
 /// What all scenarios share.
 pub(crate) struct Faults {

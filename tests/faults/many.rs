@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use http::Method;
 
 use crate::Faults;
-use crate::control_plane::eventually;
 use crate::installed::{Installed, Replica};
+use crate::support::control_plane::eventually;
 use crate::table::Measuring;
 use crate::traffic::Creator;
 use crate::trust::settled;

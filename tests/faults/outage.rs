@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::control_plane::Api;
+use crate::support::control_plane::Api;
 use crate::traffic::Creator;
 
 /// What became of Pods that were asked for through every API server, without storing them.

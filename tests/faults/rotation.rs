@@ -10,10 +10,10 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::Faults;
-use crate::common::binary::run;
-use crate::control_plane::eventually;
 use crate::installed::{Installed, Replica};
 use crate::rolling::two;
+use crate::support::control_plane::eventually;
+use crate::support::program::run;
 use crate::table::Measuring;
 use crate::traffic::Creator;
 

@@ -6,9 +6,9 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::sleep;
 
 use crate::Faults;
-use crate::control_plane::eventually;
 use crate::installed::{Installed, Replica};
 use crate::outage::Outage;
+use crate::support::control_plane::eventually;
 use crate::table::{Measuring, Row};
 use crate::traffic::Creator;
 use crate::trust::{settled, trusted};

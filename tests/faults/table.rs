@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::control_plane::Api;
 use crate::installed::Installed;
+use crate::support::control_plane::Api;
 use crate::traffic::{Creator, Tally};
 
 /// A scenario that is being measured.

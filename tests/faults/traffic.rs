@@ -11,8 +11,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::control_plane::{Api, eventually};
 use crate::installed::Installed;
+use crate::support::control_plane::{Api, eventually};
 
 /// What became of all creates so far.
 #[derive(Clone, Debug, Default)]

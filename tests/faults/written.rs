@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
 
-use crate::common::between::{Between, Effect};
 use crate::installed::Installed;
+use crate::support::api_proxy::{Between, Effect};
 
 /// The way of all replicas of an install to the API server.
 pub(crate) struct Writes {

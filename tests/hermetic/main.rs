@@ -15,11 +15,7 @@
 mod admission;
 mod certificates;
 mod commands;
-#[path = "../common/mod.rs"]
-mod common;
 mod docs;
-#[path = "../fake_api/mod.rs"]
-mod fake_api;
 mod pod;
 mod policy;
 mod programs;

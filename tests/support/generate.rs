@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use super::DEFAULT_DIRECTORY;
+use super::pods::DEFAULT_DIRECTORY;
 
 /// Name of every generated Pod: no text for people may hold it.
 pub const POD_NAME: &str = "zq-pod-5d9c7b6f44-pqx8n";

@@ -7,8 +7,8 @@ use boundtoken::manifest;
 use serde_json::{Value, json};
 
 use crate::pods::list;
-use crate::support::captured_pod;
-use crate::world::Settings;
+use crate::support::reviews::captured_pod;
+use crate::support::test_install::Settings;
 
 /// A workload and what surrounds it.
 pub(super) struct Case {
@@ -61,7 +61,7 @@ pub(super) fn namespace_of(namespace: &Value) -> String {
 
 /// A Namespace that opted in, with these annotations.
 pub(super) fn labelled(name: &str, settings: Settings<'_>) -> Value {
-    crate::world::namespace_of("", name, settings)
+    crate::support::test_install::namespace_of("", name, settings)
 }
 
 /// The workloads of each manifest in the test data, in Namespaces named after the file.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::cases::{Case, account, labelled};
 use crate::pods::DEFAULT;
-use crate::world::{Settings, annotations};
+use crate::support::test_install::{Settings, annotations};
 
 /// Settings of a Namespace.
 const NAMESPACES: [(&str, Settings<'_>); 9] = [

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::cases::{Case, template};
-use crate::common::binary;
+use crate::support::program;
 
 /// What it printed.
 pub(super) struct Prediction {
@@ -57,7 +57,7 @@ fn preview(form: &str, objects: &[&Value]) -> (String, String) {
     let file = directory.path().join("objects.json");
     let text: Vec<String> = objects.iter().map(ToString::to_string).collect();
     std::fs::write(&file, text.join("\n")).unwrap();
-    let output = binary::run(&["preview", "-o", form, "-f", file.to_str().unwrap()]);
+    let output = program::run(&["preview", "-o", form, "-f", file.to_str().unwrap()]);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr))
 }

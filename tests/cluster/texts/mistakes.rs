@@ -55,7 +55,7 @@ const BELOW_DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/vault
 const fn in_spec(
     name: &'static str,
     code: &'static str,
-    pod: crate::world::Settings<'static>,
+    pod: crate::support::test_install::Settings<'static>,
     change: fn(&mut Value),
 ) -> Case {
     Case { change, ..on_pod(name, code, pod) }

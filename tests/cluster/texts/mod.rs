@@ -12,9 +12,9 @@ use std::sync::Arc;
 use boundtoken::policy::diagnostics;
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
 use crate::pods::pod;
-use crate::world::{Settings, World};
+use crate::support::control_plane::ControlPlane;
+use crate::support::test_install::{Settings, World};
 
 pub(crate) use self::namespaces::namespaces_are_judged;
 pub(crate) use self::printed::{Printed, kubectl};

@@ -6,8 +6,8 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::{Printed, kubectl};
-use crate::control_plane::{ControlPlane, eventually};
-use crate::world::{Settings, World, namespace_of};
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::test_install::{Settings, World, namespace_of};
 
 /// The code that only a Namespace is told.
 pub(super) const CODE: &str = "BT061";

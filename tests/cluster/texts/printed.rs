@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::control_plane::ControlPlane;
+use crate::support::control_plane::ControlPlane;
 
 /// The longest warning that the API asks for, in characters.
 const LONGEST_WARNING: usize = 120;

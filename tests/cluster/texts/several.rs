@@ -5,9 +5,9 @@ use std::sync::Arc;
 use insta::assert_snapshot;
 
 use super::kubectl;
-use crate::control_plane::ControlPlane;
 use crate::pods::{generated, pod};
-use crate::world::{Settings, World};
+use crate::support::control_plane::ControlPlane;
+use crate::support::test_install::{Settings, World};
 
 /// Two mistakes, one of which is a guess away.
 const TWO: Settings<'_> = &[("mode", "replce"), ("ttl", "5m")];

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::{ControlPlane, PROGRAMS, eventually, programs};
+use crate::support::control_plane::{ControlPlane, PROGRAMS, eventually, programs};
 use network::Network;
 use remains::Remains;
 use runtime::Containerd;

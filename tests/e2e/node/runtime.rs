@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::network::{BRIDGE, PODS};
 use super::run;
-use crate::control_plane::{ControlPlane, eventually};
+use crate::support::control_plane::{ControlPlane, eventually};
 
 /// The namespace of containerd that the kubelet uses.
 const NAMESPACE: &str = "k8s.io";

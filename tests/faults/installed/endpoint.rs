@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Installed;
 use super::connections::Connections;
-use crate::common::binary::Serving;
-use crate::control_plane::Api;
-use crate::control_plane::api::collection;
+use crate::support::control_plane::Api;
+use crate::support::control_plane::api::collection;
+use crate::support::program::Serving;
 
 /// How often the probe asks. The manifests say 2 s; here more restarts fit into the time.
 const PERIOD: Duration = Duration::from_millis(500);

@@ -8,7 +8,6 @@
 mod connections;
 mod endpoint;
 mod machine;
-mod objects;
 mod replica;
 
 use std::net::SocketAddr;
@@ -19,8 +18,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::common::binary::Serving;
-use crate::control_plane::ControlPlane;
+use crate::support::control_plane::ControlPlane;
+use crate::support::program::Serving;
+use crate::support::shipped;
 
 use connections::Connections;
 use endpoint::Endpoint;
@@ -46,7 +46,7 @@ pub(crate) struct Installed {
 impl Installed {
     /// Creates what the manifests hold, but for the Deployment.
     pub(crate) async fn new(plane: &Arc<ControlPlane>, name: &str) -> Self {
-        for object in objects::of(name) {
+        for object in shipped::of(name) {
             plane.api.create(&object).await.unwrap();
         }
         let installed = Self {
@@ -63,7 +63,7 @@ impl Installed {
 
     /// What `new` created, as a manifest.
     pub(crate) fn manifest(&self) -> String {
-        let items: Vec<Value> = objects::of(&self.name).collect();
+        let items: Vec<Value> = shipped::of(&self.name).collect();
         json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
     }
 
@@ -80,7 +80,7 @@ impl Installed {
 
     /// One of these objects.
     pub(crate) fn manifest_of(&self, kind: &str) -> Value {
-        objects::of(&self.name).find(|object| object["kind"] == kind).unwrap()
+        shipped::of(&self.name).find(|object| object["kind"] == kind).unwrap()
     }
 
     /// With it a client is boundtoken's ServiceAccount.
@@ -148,13 +148,13 @@ impl Installed {
 
     /// Makes a Namespace whose Pods this install is called for.
     pub(crate) async fn opt_in(&self, namespace: &str) {
-        self.plane.api.create(&objects::opted_in(&self.name, namespace)).await.unwrap();
+        self.plane.api.create(&shipped::opted_in(&self.name, namespace)).await.unwrap();
         self.plane.wait_for_service_account(namespace).await;
     }
 
     /// The name under which API servers count calls.
     pub(crate) fn webhook(&self) -> String {
-        objects::webhook(&self.name)
+        shipped::webhook(&self.name)
     }
 
     /// How many connections of API servers all replicas accepted so far, also those that ended.

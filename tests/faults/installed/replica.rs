@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::endpoint::Endpoint;
-use crate::common::binary::Serving;
+use crate::support::program::Serving;
 
 /// A running `boundtoken serve` behind the Service; killed when it is dropped.
 pub(crate) struct Replica {

@@ -1,6 +1,7 @@
 //! Another reader of the same bytes: the types of kube and k8s-openapi see what ours see, and read what we answer.
 
-use crate::support::{Pairs, apply, captured, namespace, operations};
+use crate::support::pods::{Pairs, apply, namespace, operations};
+use crate::support::reviews::captured;
 use boundtoken::admission::{self, Request};
 use boundtoken::pod::view;
 use k8s_openapi::api::core::v1::{Container, Pod, Volume};

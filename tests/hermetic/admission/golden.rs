@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use boundtoken::pod::plugin::ServiceAccount;
 use serde_json::Value;
 
-use crate::support::{Pairs, answer, assert_settled, captured, namespace};
+use crate::support::pods::{Pairs, answer, assert_settled, namespace};
+use crate::support::reviews::captured;
 
 const REVIEWS: [&str; 12] = [
     "pod-plain",

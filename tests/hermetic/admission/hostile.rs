@@ -8,7 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::support::{captured, namespace, pod, review};
+use crate::support::pods::{namespace, pod};
+use crate::support::reviews::{captured, review};
 
 fn config() -> ProptestConfig {
     ProptestConfig {
@@ -163,7 +164,7 @@ proptest! {
         key in prop_oneof![Just("mode"), Just("audience"), Just("ttl"), Just("path"), Just("containers"), Just("env"), Just("tokens")],
         text in prop_oneof![".{0,40}", "[-\\[\\]{}:,&*!|>'\"%@` \na-c/0-9]{0,40}", "[0-9hms]{1,30}"],
     ) {
-        let pod = crate::support::annotated(pod(&["app"]), &[(key, &text)]);
+        let pod = crate::support::pods::annotated(pod(&["app"]), &[(key, &text)]);
         prop_assert!(send(&serde_json::to_vec(&review(&pod)).unwrap()).is_ok());
     }
 }
@@ -200,7 +201,7 @@ fn deep_nesting_never_overflows_a_small_stack() {
             complaint(inner.as_bytes());
             complaint(&inner.as_bytes()[..depth]);
         }
-        let pod = crate::support::annotated(pod(&["app"]), &[("tokens", &lists)]);
+        let pod = crate::support::pods::annotated(pod(&["app"]), &[("tokens", &lists)]);
         let body = serde_json::to_vec(&review(&pod)).unwrap();
         let [answer, _] = send(&body).expect("a review");
         assert_eq!(answer["response"]["status"]["code"], 422);
@@ -215,7 +216,7 @@ fn yaml_that_expands_is_refused() {
     let list = "- &x {path: /t/a}\n- *x\n";
     let anchors = format!("[{{path: /t/a, audience: &a {}}}]", "x".repeat(5000));
     for text in [bomb, list, anchors.as_str()] {
-        let pod = crate::support::annotated(pod(&["app"]), &[("tokens", text)]);
+        let pod = crate::support::pods::annotated(pod(&["app"]), &[("tokens", text)]);
         let [answer, _] = send(&serde_json::to_vec(&review(&pod)).unwrap()).expect("a review");
         assert_eq!(answer["response"]["status"]["code"], 422, "{text}");
     }

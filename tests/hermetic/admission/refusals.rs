@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{annotated, answer, decide, namespace, pod, review};
+use crate::support::pods::{annotated, answer, decide, namespace, pod};
+use crate::support::reviews::review;
 
 /// `kubectl` prints `The Pod "web" is invalid`, which tells it from others in a manifest.
 #[test]

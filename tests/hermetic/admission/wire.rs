@@ -9,7 +9,8 @@ use boundtoken::admission::{BadReview, Request, mutate, readable, validate};
 use boundtoken::policy::Defaults;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, annotated, answer, captured, decide, namespace, pod, review, tokens};
+use crate::support::pods::{Admission, annotated, answer, decide, namespace, pod, tokens};
+use crate::support::reviews::{captured, review};
 
 /// The answer to a body as text, under no settings.
 fn send(body: &str) -> Result<Value, BadReview> {
@@ -90,7 +91,7 @@ fn audit_annotations_are_texts_without_a_slash_in_the_key() {
     let expected = json!({"mode": "replace", "audience": "vault", "ttl": "7200",
         "settings-from": "namespace,pod", "outcome": "patched"});
     assert_eq!(answer.response["auditAnnotations"], expected);
-    let outcome = |answer: &Answer| answer.response["auditAnnotations"]["outcome"].clone();
+    let outcome = |answer: &Admission| answer.response["auditAnnotations"]["outcome"].clone();
     let refused = decide(&annotated(pod(&["app"]), &[("ttl", "1d")]), &namespace(&[]));
     assert_eq!(outcome(&refused), "refused");
     let dry = namespace(&[("dry-run", "true")]);

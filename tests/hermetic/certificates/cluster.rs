@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
+use crate::support::fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
 use axum::body::{Body as AnswerBody, Bytes};
 use axum::http::{Request, Response};
 use base64::Engine;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::common::binary::run;
+use crate::support::program::run;
 
 #[test]
 fn certificates_are_made_once_and_kept() {

@@ -2,21 +2,21 @@
 
 use std::process::Command;
 
-use crate::commands::command_line::{run, told};
+use crate::commands::command_line::{output, run};
 
 #[test]
 fn a_code_without_its_zeroes_gets_a_hint() {
     for name in ["bt4", "BT04", "bt0004"] {
-        let told = run(&format!("explain {name}"), "");
-        assert!(told.err.ends_with("did you mean BT004?\n") && told.code == 2, "{}", told.err);
+        let printed = run(&format!("explain {name}"), "");
+        assert!(printed.err.ends_with("did you mean BT004?\n") && printed.code == 2, "{}", printed.err);
     }
 }
 
 #[test]
 fn the_label_is_explained() {
-    let told = run("explain webhook", "");
-    assert!(told.out.contains("boundtoken.dev/webhook: \"enabled\""), "{}{}", told.out, told.err);
-    assert_eq!(run("explain boundtoken.dev/webhook", "").out, told.out);
+    let printed = run("explain webhook", "");
+    assert!(printed.out.contains("boundtoken.dev/webhook: \"enabled\""), "{}{}", printed.out, printed.err);
+    assert_eq!(run("explain boundtoken.dev/webhook", "").out, printed.out);
     assert!(run("explain", "").out.contains("boundtoken.dev/webhook"));
     let slip = run("explain webhok", "");
     assert!(slip.err.ends_with("did you mean webhook?\n"), "{}", slip.err);
@@ -32,7 +32,7 @@ fn bash(words: &[&str]) -> Vec<String> {
         words[last],
         words[last - 1]
     );
-    let completed = told(Command::new("bash").args(["-c", &script]), &run("completions bash", "").out);
+    let completed = output(Command::new("bash").args(["-c", &script]), &run("completions bash", "").out);
     completed.out.lines().map(str::to_owned).collect()
 }
 
@@ -48,7 +48,7 @@ fn bash_completes_values() {
 /// What kubectl gets for the words after `kubectl boundtoken`: candidates, then the directive.
 fn kubectl(words: &[&str]) -> Vec<String> {
     let arguments = ["-s", "--"].iter().chain(words);
-    let completed = told(Command::new("sh").args(arguments), &run("completions kubectl", "").out);
+    let completed = output(Command::new("sh").args(arguments), &run("completions kubectl", "").out);
     assert_eq!((completed.err.as_str(), completed.code), ("", 0));
     completed.out.lines().map(str::to_owned).collect()
 }
@@ -75,9 +75,9 @@ fn kubectl_completes_values_and_files() {
         (&["preview", "-R", ""], "--filename"),
         (&["preview", "-f", "a.yaml", "--"], "--output"),
     ] {
-        let told = kubectl(words);
-        assert!(told.iter().any(|line| line == candidate), "{words:?}: {told:?}");
-        assert_eq!(told.last().map(String::as_str), Some(":4"));
+        let printed = kubectl(words);
+        assert!(printed.iter().any(|line| line == candidate), "{words:?}: {printed:?}");
+        assert_eq!(printed.last().map(String::as_str), Some(":4"));
     }
 }
 

@@ -19,8 +19,8 @@ use std::{env, fs};
 
 use boundtoken::telemetry::metrics::Metrics;
 
-use crate::common::binary::Serving;
-use crate::common::blocks::{Block, blocks, pages};
+use crate::support::pages::{Block, blocks, pages};
+use crate::support::program::Serving;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_boundtoken");

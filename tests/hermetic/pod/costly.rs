@@ -1,6 +1,6 @@
 //! Pods made to cost much, or to be broken by the patch.
 
-use crate::support::{Answer, annotated, decide, namespace, pod, volume};
+use crate::support::pods::{Admission, annotated, decide, namespace, pod, volume};
 use serde_json::json;
 
 #[test]
@@ -76,7 +76,7 @@ fn a_container_with_very_many_mounts_costs_little() {
     assert_eq!(answer.pod["spec"]["volumes"].as_array().unwrap().len(), 17);
 }
 
-fn crowd(containers: &str) -> Answer {
+fn crowd(containers: &str) -> Admission {
     let name = "x".repeat(63);
     let mut pod = pod(&[]);
     pod["spec"]["containers"] = vec![json!({"name": name}); 90_000].into();

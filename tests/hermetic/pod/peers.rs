@@ -6,7 +6,7 @@
 use boundtoken::pod::plugin::ServiceAccount;
 use serde_json::{Value, json};
 
-use crate::support::{
+use crate::support::pods::{
     DEFAULT_DIRECTORY, SUFFIXES, after_plugin, after_plugin_of, annotated, assert_settled, container, decide,
     mounts, names, namespace, pod, tokens, volume, volumes,
 };

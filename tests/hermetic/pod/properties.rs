@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::generate::{self, POD_NAME, Settings};
-use crate::support::{
-    Answer, DEFAULT_DIRECTORY, LISTS, SUFFIXES, after_plugin, after_plugin_of, as_stored, containers, decide,
-    is_year_long, mounts, names, tokens, volumes,
+use crate::support::pods::{
+    Admission, DEFAULT_DIRECTORY, LISTS, SUFFIXES, after_plugin, after_plugin_of, as_stored, containers,
+    decide, is_year_long, mounts, names, tokens, volumes,
 };
 
 const YEAR: u64 = 365 * 24 * 3600;
@@ -25,12 +25,12 @@ fn config() -> ProptestConfig {
 
 fn parse(settings: &Settings) -> NamespaceSettings {
     let pairs: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    crate::support::namespace(&pairs)
+    crate::support::pods::namespace(&pairs)
 }
 
 fn annotate(pod: &Value, settings: &Settings) -> Value {
     let pairs: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    crate::support::annotated(pod.clone(), &pairs)
+    crate::support::pods::annotated(pod.clone(), &pairs)
 }
 
 fn value<'s>(key: &str, settings: &[&'s Settings]) -> Option<&'s str> {
@@ -47,7 +47,7 @@ struct Case {
 }
 
 impl Case {
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> Admission {
         decide(&self.pod, &parse(&self.on_namespace))
     }
 
@@ -130,7 +130,7 @@ fn foreign(pod: &Value, before: &Value, owned: &BTreeSet<String>) -> Value {
     if let Some(volumes) = spec.get_mut("volumes").and_then(Value::as_array_mut) {
         volumes.retain(|volume| !is_owned(volume));
         let others: Vec<&Value> =
-            crate::support::volumes(before).into_iter().filter(|volume| !is_owned(volume)).collect();
+            crate::support::pods::volumes(before).into_iter().filter(|volume| !is_owned(volume)).collect();
         for (volume, other) in volumes.iter_mut().zip(others) {
             let sources = volume["projected"].get_mut("sources").and_then(Value::as_array_mut);
             for (index, source) in sources.into_iter().flatten().enumerate() {
@@ -232,7 +232,7 @@ fn assert_no_new_collision(before: &Value, after: &Value) {
     }
 }
 
-fn assert_readable(answer: &Answer) {
+fn assert_readable(answer: &Admission) {
     let warnings = answer.warnings();
     assert!(warnings.iter().map(|warning| warning.chars().count()).sum::<usize>() <= 4096);
     for warning in &warnings {
@@ -358,7 +358,7 @@ proptest! {
 }
 
 /// No year, no default token under `disable`, and the guardrails kept.
-fn assert_bounded(case: &Case, answer: &Answer) {
+fn assert_bounded(case: &Case, answer: &Admission) {
     let tokens = tokens(&answer.pod);
     if case.mode() != "off" {
         assert!(!tokens.iter().any(|(_, token)| is_year_long(token)), "a year-long source survives");
@@ -386,7 +386,7 @@ fn assert_bounded(case: &Case, answer: &Answer) {
         for (volume, token) in &tokens {
             let audience = token["audience"].as_str().unwrap_or_default();
             assert!(
-                crate::support::is_for_api(token) || allowed.contains(&audience),
+                crate::support::pods::is_for_api(token) || allowed.contains(&audience),
                 "{volume} is for {audience}"
             );
         }

@@ -4,10 +4,11 @@ use boundtoken::pod::plugin::ServiceAccount;
 use boundtoken::policy::Defaults;
 use serde_json::{Value, json};
 
-use crate::support::{
-    DEFAULT_DIRECTORY, SUFFIXES, after_plugin, annotated, as_stored, assert_settled, captured_pod, chain,
-    container, containers, decide, mounts, names, namespace, pod, tokens, volume, volumes,
+use crate::support::pods::{
+    DEFAULT_DIRECTORY, SUFFIXES, after_plugin, annotated, as_stored, assert_settled, chain, container,
+    containers, decide, mounts, names, namespace, pod, tokens, volume, volumes,
 };
+use crate::support::reviews::captured_pod;
 
 const DEFAULT_VOLUME: &str = "kube-api-access-x7k2b";
 
@@ -29,7 +30,7 @@ fn disable_removes_volume_and_all_four_mounts_and_nothing_else() {
     let answer = decide(&before, &namespace(&[("mode", "disable")]));
     let mut expected = before.clone();
     expected["spec"]["automountServiceAccountToken"] = false.into();
-    for list in crate::support::LISTS {
+    for list in crate::support::pods::LISTS {
         for container in expected["spec"][list].as_array_mut().unwrap() {
             container["volumeMounts"]
                 .as_array_mut()
@@ -62,7 +63,7 @@ fn a_container_of_another_webhook_is_handled_in_every_mode() {
                 "add" => assert_eq!(held, [DEFAULT_VOLUME, "boundtoken"]),
                 _ => assert!(held.is_empty()),
             }
-            assert!(!tokens(&second.pod).iter().any(|(_, token)| crate::support::is_year_long(token)));
+            assert!(!tokens(&second.pod).iter().any(|(_, token)| crate::support::pods::is_year_long(token)));
             assert_settled(&second.pod, &settings, &ServiceAccount::default());
         }
     }
@@ -168,8 +169,8 @@ fn a_legacy_secret_at_the_default_path_is_the_default_token() {
         let before = with_volume(&other, path);
         let answer = decide(&before, &namespace(&[("mode", "disable")]));
         assert_eq!(
-            crate::support::volume(&answer.pod, "s"),
-            crate::support::volume(&before, "s"),
+            crate::support::pods::volume(&answer.pod, "s"),
+            crate::support::pods::volume(&before, "s"),
             "{name} at {path}"
         );
         assert_eq!(answer.warns("BT059"), path == DEFAULT_DIRECTORY, "{name}: {:?}", answer.warnings());
@@ -248,7 +249,7 @@ fn a_volume_of_ours_that_is_there_is_completed() {
 fn the_api_server_may_call_itself_otherwise() {
     let defaults = Defaults::parse("replace", "", "1h", vec!["https://api.example".to_owned()]).unwrap();
     let settings =
-        crate::support::namespace_with(&[("allowed-audiences", "vault"), ("max-ttl", "1h")], defaults);
+        crate::support::pods::namespace_with(&[("allowed-audiences", "vault"), ("max-ttl", "1h")], defaults);
     let sources = json!([{"serviceAccountToken": {"audience": "https://api.example", "expirationSeconds": 3607, "path": "token"}}]);
     let answer =
         decide(&with_volume(&json!({"name": "mine", "projected": {"sources": sources}}), "/mine"), &settings);

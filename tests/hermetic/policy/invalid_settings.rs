@@ -8,19 +8,20 @@ use boundtoken::policy::diagnostics::{Severity, all};
 use serde_json::{Value, json};
 
 use crate::support::mistakes::{BOTH, NAMESPACE_ONLY, Row};
-use crate::support::{Answer, Pairs, annotated, answer, captured, decide, namespace, pod, review};
+use crate::support::pods::{Admission, Pairs, annotated, answer, decide, namespace, pod};
+use crate::support::reviews::{captured, review};
 
 fn app() -> Value {
     pod(&["app"])
 }
 
 /// The causes of a refusal: field and message.
-fn causes(answer: &Answer) -> Vec<(&str, &str)> {
+fn causes(answer: &Admission) -> Vec<(&str, &str)> {
     let causes = answer.response["status"]["details"]["causes"].as_array().into_iter().flatten();
     causes.map(|cause| (cause["field"].as_str().unwrap(), cause["message"].as_str().unwrap())).collect()
 }
 
-fn assert_refused(answer: &Answer, code: u64, reason: &str) {
+fn assert_refused(answer: &Admission, code: u64, reason: &str) {
     assert!(!answer.allowed(), "allowed: {:?}", answer.warnings());
     assert_eq!(answer.response["status"]["code"], code, "{}", answer.message());
     assert_eq!(answer.response["status"]["reason"], reason);
@@ -30,7 +31,7 @@ fn assert_refused(answer: &Answer, code: u64, reason: &str) {
 }
 
 /// One row on one object: the words in the message, and in a cause that stands alone.
-fn assert_row(row: &Row, answer: &Answer, object: &str) {
+fn assert_row(row: &Row, answer: &Admission, object: &str) {
     let (key, value, code, sentence) = *row;
     let shown = |text: &str| format!("{key} = {value:?} on {object}, {sentence:?}: {text}");
     assert_refused(answer, 422, "Invalid");

@@ -3,12 +3,13 @@
 use boundtoken::policy::Defaults;
 use serde_json::{Value, json};
 
-use crate::support::{
-    Pairs, annotated, captured_pod, container, decide, mounts, namespace, namespace_with, pod, tokens,
+use crate::support::pods::{
+    Pairs, annotated, container, decide, mounts, namespace, namespace_with, pod, tokens,
 };
+use crate::support::reviews::captured_pod;
 
 /// The lifetimes of the tokens after the webhook, by volume.
-fn lifetimes(answer: &crate::support::Answer) -> Vec<(String, u64)> {
+fn lifetimes(answer: &crate::support::pods::Admission) -> Vec<(String, u64)> {
     assert!(answer.allowed(), "{}", answer.message());
     let seconds = |token: &Value| token["expirationSeconds"].as_u64().unwrap();
     tokens(&answer.pod)
@@ -100,7 +101,7 @@ fn keys_are_overridden_one_by_one() {
 
 #[test]
 fn a_list_or_tokens_of_the_pod_replace_those_of_the_namespace() {
-    let holders = |answer: &crate::support::Answer| -> Vec<&str> {
+    let holders = |answer: &crate::support::pods::Admission| -> Vec<&str> {
         let holds = |name: &&str| !mounts(container(&answer.pod, name)).is_empty();
         ["a", "b", "c"].into_iter().filter(holds).collect()
     };

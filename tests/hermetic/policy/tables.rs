@@ -6,7 +6,8 @@ use boundtoken::policy::diagnostics::{Severity, all};
 use boundtoken::policy::keys::{KEYS, Scope};
 use serde_json::{Value, json};
 
-use crate::support::{DEFAULT_DIRECTORY, Pairs, annotated, captured_pod, decide, namespace, pod, tokens};
+use crate::support::pods::{DEFAULT_DIRECTORY, Pairs, annotated, decide, namespace, pod, tokens};
+use crate::support::reviews::captured_pod;
 
 #[test]
 fn codes_are_in_order() {
@@ -182,8 +183,8 @@ fn cluster_wide_defaults_never_make_a_year() {
     assert!(defaults("vault", "5m").is_err() && defaults("vault", "2h").is_ok());
     let audience = Audience::Named("vault".into());
     let year_long = Defaults { audience, ttl: Ttl::YEAR_LONG_REQUEST, ..Defaults::default() };
-    let vault = crate::support::namespace_with(&[], year_long);
-    let two_hours = crate::support::namespace_with(&[("max-ttl", "3607")], defaults("", "2h").unwrap());
+    let vault = crate::support::pods::namespace_with(&[], year_long);
+    let two_hours = crate::support::pods::namespace_with(&[("max-ttl", "3607")], defaults("", "2h").unwrap());
     for (namespace, settings) in [
         (&vault, &[("audience", "")][..]),
         (&two_hours, &[]),
@@ -192,7 +193,7 @@ fn cluster_wide_defaults_never_make_a_year() {
         let answer = decide(&annotated(pod(&["app"]), settings), namespace);
         assert!(answer.allowed(), "{}", answer.message());
         assert!(
-            !tokens(&answer.pod).iter().any(|(_, token)| crate::support::is_year_long(token)),
+            !tokens(&answer.pod).iter().any(|(_, token)| crate::support::pods::is_year_long(token)),
             "{settings:?}"
         );
     }

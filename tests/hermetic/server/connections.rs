@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Client, Running, head, no_namespaces, reviews, settle, start};
+use crate::support::http::{HttpClient, post_head};
+use crate::support::reviews;
+use crate::support::server::{TestServer, no_namespaces, settle, start};
 use boundtoken::namespaces::{Lookup, NamespaceStore};
 use boundtoken::server::limits;
 use serde_json::json;
@@ -15,14 +17,14 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 /// Whether the server has ended a connection on which nothing else is to be read.
-async fn is_ended<S: AsyncRead + Unpin>(client: &mut Client<S>) -> bool {
+async fn is_ended<S: AsyncRead + Unpin>(client: &mut HttpClient<S>) -> bool {
     timeout(Duration::from_millis(1), client.0.read(&mut [0])).await.is_ok()
 }
 
 /// A connection that sends the body of a request slowly.
-async fn slow(server: &Running) -> Client<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+async fn slow(server: &TestServer) -> HttpClient<impl AsyncRead + AsyncWrite + Unpin + use<>> {
     let mut client = server.connect().await;
-    client.send(head("/mutate", "application/json", 2)).await;
+    client.send(post_head("/mutate", "application/json", 2)).await;
     client.send("{").await;
     client
 }
@@ -81,8 +83,8 @@ impl NamespaceStore for Slow {
 async fn a_request_in_flight_is_answered_however_many_wait() {
     let server = start(Arc::new(Slow), 2);
     let (mut one, mut other) = (server.connect().await, server.connect().await);
-    let body = reviews::pod(&json!({}));
-    let request = head("/mutate", "application/json", body.len()) + &body;
+    let body = reviews::web(&json!({}));
+    let request = post_head("/mutate", "application/json", body.len()) + &body;
     one.send(&request).await;
     other.send(&request).await;
     let began = Instant::now();
@@ -91,7 +93,7 @@ async fn a_request_in_flight_is_answered_however_many_wait() {
     assert_eq!(began.elapsed().as_secs(), 5);
     let mut ended = 0;
     for client in [&mut one, &mut other] {
-        assert_eq!(client.answer().await.unwrap().status, 503);
+        assert_eq!(client.response().await.unwrap().status, 503);
         ended += u8::from(is_ended(client).await);
     }
     assert_eq!(ended, 1);
@@ -144,8 +146,8 @@ async fn an_idle_connection_makes_room_although_bodies_arrive_all_the_time() {
         loop {
             sleep(limits::SLOW / 2).await;
             steady.send("}").await;
-            assert_eq!(steady.answer().await.unwrap().status, 400);
-            steady.send(head("/mutate", "application/json", 2)).await;
+            assert_eq!(steady.response().await.unwrap().status, 400);
+            steady.send(post_head("/mutate", "application/json", 2)).await;
             steady.send("{").await;
         }
     });
@@ -169,7 +171,7 @@ async fn an_answer_is_written_to_its_end_before_its_connection_makes_room() {
     }
     assert!(is_ended(&mut others[0]).await);
     for _ in 0..50 {
-        assert_eq!(client.answer().await.unwrap().status, 200);
+        assert_eq!(client.response().await.unwrap().status, 200);
     }
 }
 

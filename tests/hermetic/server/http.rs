@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::common::{no_namespaces, reviews, start};
+use crate::support::reviews;
+use crate::support::server::{no_namespaces, start};
 use boundtoken::namespaces::{Lookup, NamespaceStore, Namespaces};
 use boundtoken::policy::NamespaceSettings;
 use boundtoken::server::limits::BODY_BYTES;
@@ -32,7 +33,7 @@ impl NamespaceStore for Down {
 #[tokio::test]
 async fn a_pod_of_a_namespace_that_opted_in_is_patched() {
     let server = start(web(), 512);
-    let answer = server.connect().await.post("/mutate?timeout=5s", JSON, reviews::pod(&json!({}))).await;
+    let answer = server.connect().await.post("/mutate?timeout=5s", JSON, reviews::web(&json!({}))).await;
     let review: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(answer.status, 200);
     assert!(answer.head.to_lowercase().contains("content-type: application/json"), "{}", answer.head);
@@ -45,7 +46,7 @@ async fn a_pod_of_a_namespace_that_opted_in_is_patched() {
 #[tokio::test]
 async fn a_pod_of_another_namespace_is_allowed_untouched() {
     let server = start(no_namespaces(), 512);
-    let answer = server.connect().await.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    let answer = server.connect().await.post("/mutate", JSON, reviews::web(&json!({}))).await;
     let review: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(review["response"]["allowed"], true);
     assert!(review["response"].get("patch").is_none());
@@ -55,7 +56,7 @@ async fn a_pod_of_another_namespace_is_allowed_untouched() {
 #[tokio::test]
 async fn settings_that_nobody_knows_are_asked_for_again() {
     let server = start(Arc::new(Down), 512);
-    let answer = server.connect().await.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    let answer = server.connect().await.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert_eq!(answer.status, 503);
     assert!(answer.head.to_lowercase().contains("\r\nretry-after: 1\r\n"), "{}", answer.head);
     let text = server.metrics.text();
@@ -83,7 +84,7 @@ async fn what_is_no_review_gets_400_and_no_uid() {
 #[tokio::test]
 async fn three_megabytes_pass() {
     let server = start(web(), 512);
-    let review = reviews::pod(&json!({"example.com/large": "x".repeat(3 * 1024 * 1024)}));
+    let review = reviews::web(&json!({"example.com/large": "x".repeat(3 * 1024 * 1024)}));
     let answer = server.connect().await.post("/mutate", JSON, review).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
@@ -91,7 +92,7 @@ async fn three_megabytes_pass() {
 #[tokio::test]
 async fn eight_megabytes_are_the_limit() {
     let server = start(web(), 512);
-    let review = reviews::pod(&json!({}));
+    let review = reviews::web(&json!({}));
     let padded = |size: usize| format!("{review}{}", " ".repeat(size - review.len()));
     let largest = server.connect().await.post("/mutate", JSON, padded(BODY_BYTES)).await;
     assert_eq!(largest.status, 200, "{}", largest.body);
@@ -112,7 +113,7 @@ async fn a_body_in_chunks_has_the_same_limit() {
         client.send(&chunk).await;
     }
     client.send("0\r\n\r\n").await;
-    assert_eq!(client.answer().await.unwrap().status, 413);
+    assert_eq!(client.response().await.unwrap().status, 413);
 }
 
 #[tokio::test]
@@ -127,7 +128,7 @@ async fn only_json_is_read() {
         ("text/plain", 415),
         ("application/yaml", 415),
     ] {
-        let answer = client.post("/mutate", content_type, reviews::pod(&json!({}))).await;
+        let answer = client.post("/mutate", content_type, reviews::web(&json!({}))).await;
         assert_eq!(answer.status, status, "{content_type}");
     }
 }
@@ -145,7 +146,7 @@ async fn other_paths_and_methods_are_refused_and_never_redirected() {
         client
             .send(format!("{method} /mutate HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n"))
             .await;
-        let answer = client.answer().await.unwrap();
+        let answer = client.response().await.unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (405, "only POST is answered here\n"), "{method}");
         assert!(answer.head.to_lowercase().contains("allow: post"), "{}", answer.head);
     }
@@ -157,7 +158,7 @@ async fn a_head_without_end_is_cut_off() {
     let server = start(web(), 512);
     let mut client = server.connect().await;
     client.send(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(80 * 1024))).await;
-    assert_eq!(client.answer().await.unwrap().status, 431);
+    assert_eq!(client.response().await.unwrap().status, 431);
 }
 
 #[tokio::test]
@@ -195,7 +196,7 @@ async fn label_values_come_from_fixed_sets() {
         json!({"boundtoken.dev/audience": "marker"}),
         json!({"boundtoken.dev/mode": "off"}),
     ] {
-        client.post("/mutate", JSON, reviews::pod(&annotations)).await;
+        client.post("/mutate", JSON, reviews::web(&annotations)).await;
     }
     client.post("/mutate", JSON, "marker").await;
     let known = [

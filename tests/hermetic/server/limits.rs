@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Client, Running, head, no_namespaces, reviews, settle, start};
+use crate::support::http::{HttpClient, post_head};
+use crate::support::reviews;
+use crate::support::server::{TestServer, no_namespaces, settle, start};
 use boundtoken::namespaces::Namespaces;
 use boundtoken::policy::NamespaceSettings;
 use boundtoken::server::limits;
@@ -87,7 +89,7 @@ async fn the_time_of_a_head_starts_anew_with_each_request() {
         client.send("GET / HTTP/1.1\r\n").await;
         sleep(seconds(6)).await;
         client.send("host: localhost\r\n\r\n").await;
-        assert_eq!(client.answer().await.unwrap().status, 404);
+        assert_eq!(client.response().await.unwrap().status, 404);
     }
 }
 
@@ -96,12 +98,12 @@ async fn a_slow_body_is_answered_with_408() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     let began = Instant::now();
-    client.send(head("/mutate", "application/json", 1000)).await;
+    client.send(post_head("/mutate", "application/json", 1000)).await;
     for _ in 0..9 {
         client.send("x").await;
         sleep(seconds(1)).await;
     }
-    let answer = client.answer().await.unwrap();
+    let answer = client.response().await.unwrap();
     assert_eq!((answer.status, elapsed(began)), (408, limits::BODY.as_secs()));
     assert!(answer.closes());
     client.closed().await;
@@ -126,7 +128,7 @@ async fn large_bodies_share_their_memory_and_small_ones_never_wait() {
     assert_eq!(small.post("/mutate", "application/json", " ".repeat(1000)).await.status, 400);
     assert_eq!(elapsed(began), 0);
     for client in &mut clients {
-        assert_eq!(client.answer().await.unwrap().status, 408);
+        assert_eq!(client.response().await.unwrap().status, 408);
     }
     let mut later = server.connect().await;
     assert_eq!(later.post("/mutate", "application/json", large).await.status, 400);
@@ -146,9 +148,9 @@ async fn bytes_that_were_announced_and_never_come_take_no_memory() {
 }
 
 /// Sends the head of the largest request, and so much of its body.
-async fn begin_large(server: &Running, sent: usize) -> Client<impl AsyncRead + AsyncWrite + Unpin> {
+async fn begin_large(server: &TestServer, sent: usize) -> HttpClient<impl AsyncRead + AsyncWrite + Unpin> {
     let mut client = server.connect().await;
-    client.send(head("/mutate", "application/json", limits::BODY_BYTES)).await;
+    client.send(post_head("/mutate", "application/json", limits::BODY_BYTES)).await;
     client.send(" ".repeat(sent)).await;
     client
 }
@@ -163,7 +165,7 @@ async fn large_answers_count_until_they_are_written() {
     let mut silent = Vec::new();
     for _ in 0..limits::BUFFERED_BYTES / answer.body.len() {
         let mut client = server.connect().await;
-        client.send(head("/mutate", "application/json", review.len())).await;
+        client.send(post_head("/mutate", "application/json", review.len())).await;
         client.send(&review).await;
         silent.push(client);
     }
@@ -179,7 +181,7 @@ async fn large_answers_count_until_they_are_written() {
 
 /// A small Pod with many containers.
 fn review_with_a_large_answer() -> String {
-    let mut review: Value = serde_json::from_str(&reviews::pod(&json!({}))).unwrap();
+    let mut review: Value = serde_json::from_str(&reviews::web(&json!({}))).unwrap();
     let containers = review["request"]["object"]["spec"]["containers"].as_array_mut().unwrap();
     containers.extend((0..4000).map(|number| json!({"name": format!("{number}")})));
     review.to_string()
@@ -194,7 +196,7 @@ async fn a_slow_body_is_not_taken_for_a_slow_head() {
     client.send("host: localhost\r\ncontent-length: 2\r\n\r\n{").await;
     sleep(seconds(6)).await;
     client.send("}").await;
-    assert_eq!(client.answer().await.unwrap().status, 400);
+    assert_eq!(client.response().await.unwrap().status, 400);
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,13 +225,13 @@ async fn a_client_that_takes_no_answers_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_began_behind_another_request_has_ten_seconds_too() {
-    let post = head("/mutate", "application/json", 2) + "{}";
+    let post = post_head("/mutate", "application/json", 2) + "{}";
     for request in ["GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", &post] {
         for more in ["G", "GET / HTTP/1.1\r\nx:"] {
             let server = start(no_namespaces(), 512);
             let mut client = server.connect().await;
             client.send(format!("{request}{more}")).await;
-            assert_ne!(client.answer().await.unwrap().status, 200);
+            assert_ne!(client.response().await.unwrap().status, 200);
             let began = Instant::now();
             client.closed().await;
             assert_eq!(elapsed(began), limits::HEAD.as_secs(), "{more}");
@@ -241,13 +243,13 @@ async fn a_head_that_began_behind_another_request_has_ten_seconds_too() {
 async fn requests_in_a_row_are_all_answered() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
-    let post = head("/mutate", "application/json", 2) + "{}";
+    let post = post_head("/mutate", "application/json", 2) + "{}";
     client.send(post.repeat(3) + &post[..30]).await;
     for _ in 0..3 {
-        assert_eq!(client.answer().await.unwrap().status, 400);
+        assert_eq!(client.response().await.unwrap().status, 400);
     }
     client.send(&post[30..]).await;
-    assert_eq!(client.answer().await.unwrap().status, 400);
+    assert_eq!(client.response().await.unwrap().status, 400);
     sleep(limits::IDLE.saturating_sub(seconds(1))).await;
     assert_eq!(client.get("/").await.status, 404);
 }

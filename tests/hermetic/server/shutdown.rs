@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Running, head, no_namespaces, reviews, settle, start};
+use crate::support::http::post_head;
+use crate::support::reviews;
+use crate::support::server::{TestServer, no_namespaces, settle, start};
 use boundtoken::namespaces::{Lookup, NamespaceStore};
 use boundtoken::server::End;
 use serde_json::json;
@@ -28,7 +30,7 @@ impl NamespaceStore for Slow {
     }
 }
 
-async fn signal(server: &Running) {
+async fn signal(server: &TestServer) {
     server.signals.send(()).await.unwrap();
     settle().await;
 }
@@ -51,11 +53,11 @@ async fn a_request_in_flight_is_answered_and_is_the_last_of_its_connection() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     assert!(!client.get("/").await.closes());
-    client.send(head("/mutate", "application/json", 2)).await;
+    client.send(post_head("/mutate", "application/json", 2)).await;
     client.send("{").await;
     signal(&server).await;
     client.send("}").await;
-    let answer = client.answer().await.unwrap();
+    let answer = client.response().await.unwrap();
     assert_eq!(answer.status, 400);
     assert!(answer.closes(), "{}", answer.head);
     client.closed().await;
@@ -113,12 +115,12 @@ async fn who_is_not_needed_waits_for_no_idle_connection() {
     let mut idle = server.connect().await;
     idle.get("/").await;
     let mut busy = server.connect().await;
-    busy.send(head("/mutate", "application/json", 2)).await;
+    busy.send(post_head("/mutate", "application/json", 2)).await;
     signal(&server).await;
     let began = Instant::now();
     server.unneeded.cancel();
     busy.send("{}").await;
-    assert_eq!(busy.answer().await.unwrap().status, 400);
+    assert_eq!(busy.response().await.unwrap().status, 400);
     assert_eq!(server.end.await.unwrap(), End::Unneeded);
     assert_eq!(began.elapsed().as_secs(), 1);
 }
@@ -127,8 +129,8 @@ async fn who_is_not_needed_waits_for_no_idle_connection() {
 async fn connections_that_nobody_accepted_yet_are_served() {
     let server = start(Arc::new(Slow), 1);
     let mut first = server.connect().await;
-    let review = reviews::pod(&json!({}));
-    first.send(head("/mutate", "application/json", review.len()) + &review).await;
+    let review = reviews::web(&json!({}));
+    first.send(post_head("/mutate", "application/json", review.len()) + &review).await;
     let waiting = async {
         let mut client = server.connect().await;
         let answer = client.get("/").await;
@@ -138,7 +140,7 @@ async fn connections_that_nobody_accepted_yet_are_served() {
     let began = Instant::now();
     let (status, ()) = tokio::join!(waiting, signal(&server));
     assert_eq!((status, began.elapsed().as_secs()), (404, 15));
-    assert_eq!(first.answer().await.unwrap().status, 503);
+    assert_eq!(first.response().await.unwrap().status, 503);
     drop(first);
     assert_eq!(server.end.await.unwrap(), End::Drained);
 }

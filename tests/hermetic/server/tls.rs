@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::common::{Client, client_config, handshake, no_namespaces, start};
+use crate::support::http::{HttpClient, client_config, handshake};
+use crate::support::server::{no_namespaces, start};
 use boundtoken::certificates::{CertificateFiles, Directory, files};
 use boundtoken::clock;
 use rustls::ProtocolVersion;
@@ -50,7 +51,7 @@ async fn http2_is_not_offered() {
 async fn a_client_without_alpn_is_served() {
     let server = start(no_namespaces(), 512);
     let config = client_config(server.directory.path(), rustls::ALL_VERSIONS, &[]);
-    let mut client = Client(handshake(server.dial(), config).await.unwrap());
+    let mut client = HttpClient(handshake(server.dial(), config).await.unwrap());
     assert_eq!(client.get("/").await.status, 404);
 }
 
@@ -64,7 +65,7 @@ async fn a_new_certificate_leaves_open_connections_alone() {
     server.certificate.swap(pair.unwrap());
     assert_eq!(before.get("/").await.status, 404);
     let config = client_config(other.path(), rustls::ALL_VERSIONS, &[]);
-    let mut after = Client(handshake(server.dial(), config).await.unwrap());
+    let mut after = HttpClient(handshake(server.dial(), config).await.unwrap());
     assert_eq!(after.get("/").await.status, 404);
     let old = client_config(server.directory.path(), rustls::ALL_VERSIONS, &[]);
     assert!(handshake(server.dial(), old).await.is_err());
@@ -74,7 +75,7 @@ async fn a_new_certificate_leaves_open_connections_alone() {
 async fn sessions_are_resumed_after_a_new_certificate() {
     let server = start(no_namespaces(), 512);
     let config = client_config(server.directory.path(), rustls::ALL_VERSIONS, &[]);
-    let mut first = Client(handshake(server.dial(), config.clone()).await.unwrap());
+    let mut first = HttpClient(handshake(server.dial(), config.clone()).await.unwrap());
     first.get("/").await;
     let other = tempfile::tempdir().unwrap();
     write_pair(other.path());

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::commands::command_line::{run, run_with, told};
+use crate::commands::command_line::{output, run, run_with};
 
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n";
 
@@ -19,9 +19,9 @@ fn commas_separate_files_as_with_kubectl() {
 #[test]
 fn a_file_without_its_flag_gets_a_hint() {
     for words in ["preview shop.yaml", "preview -f list.yaml shop.yaml"] {
-        let told = run(words, "");
+        let printed = run(words, "");
         let sentence = "error: unexpected argument 'shop.yaml'; did you mean -f shop.yaml?\n";
-        assert!(told.err.starts_with(sentence) && told.code == 2, "{}", told.err);
+        assert!(printed.err.starts_with(sentence) && printed.code == 2, "{}", printed.err);
     }
     assert!(!run("preview --help", "").out.contains("STRAY"));
 }
@@ -30,13 +30,13 @@ fn a_file_without_its_flag_gets_a_hint() {
 fn the_variable_of_settings_has_one_per_line() {
     let lines = "boundtoken.dev/mode=add\nboundtoken.dev/tokens=- path: /a/b=c\n  audience: vault\n- path: /a/d\n\
                  boundtoken.dev/ttl=2h\n";
-    let told = run_with(&[("BOUNDTOKEN_ANNOTATE", lines)], "preview -f - --explain", POD);
+    let printed = run_with(&[("BOUNDTOKEN_ANNOTATE", lines)], "preview -f - --explain", POD);
     for row in ["boundtoken.dev/mode      add ", "boundtoken.dev/ttl       2h ", "/a/b=c, /a/d "] {
-        assert!(told.err.contains(row), "{}", told.err);
+        assert!(printed.err.contains(row), "{}", printed.err);
     }
     let wrong = "boundtoken.dev/mode=add\nboundtoken.dev/tl=2h";
-    let told = run_with(&[("BOUNDTOKEN_ANNOTATE", wrong)], "preview -f -", POD);
-    assert!(told.err.contains("did you mean boundtoken.dev/ttl?") && told.code == 2, "{}", told.err);
+    let printed = run_with(&[("BOUNDTOKEN_ANNOTATE", wrong)], "preview -f -", POD);
+    assert!(printed.err.contains("did you mean boundtoken.dev/ttl?") && printed.code == 2, "{}", printed.err);
     assert!(run("preview --help", "").out.contains("BOUNDTOKEN_ANNOTATE"));
 }
 
@@ -47,8 +47,8 @@ fn a_variable_of_yes_or_no_takes_what_people_write() {
     for (value, expected) in [("1", &explained), ("true", &explained), ("0", &plain), ("false", &plain)] {
         assert_eq!(&run_with(&[("BOUNDTOKEN_EXPLAIN", value)], "preview -f shop.yaml", "").err, expected);
     }
-    let told = run_with(&[("BOUNDTOKEN_RECURSIVE", "1")], "preview -f directory -n shop", "");
-    assert_eq!(told.out, run("preview -R -f directory -n shop", "").out);
+    let printed = run_with(&[("BOUNDTOKEN_RECURSIVE", "1")], "preview -f directory -n shop", "");
+    assert_eq!(printed.out, run("preview -R -f directory -n shop", "").out);
 }
 
 #[test]
@@ -61,12 +61,12 @@ fn a_directory_holds_regular_files_or_it_is_an_error() {
     assert_eq!(linked.code, 1, "{}", linked.err);
     mkfifo(&path.join("pipe.yaml"));
     let start = Instant::now();
-    let told = told(
+    let printed = output(
         Command::new("timeout").args(["20", env!("CARGO_BIN_EXE_boundtoken"), "preview", "-f"]).arg(path),
         "",
     );
     let sentence = "pipe.yaml: not a regular file; in a directory only those are read";
-    assert!(told.err.trim_end().ends_with(sentence) && told.code == 2, "{}", told.err);
+    assert!(printed.err.trim_end().ends_with(sentence) && printed.code == 2, "{}", printed.err);
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
@@ -75,8 +75,8 @@ fn a_pipe_that_is_named_is_read() {
     let expected = run("preview -f -", POD).out;
     assert_eq!(run("preview -f /dev/stdin", POD).out.replace("/dev/stdin", "stdin"), expected);
     let script = format!("{} preview -f <(cat)", env!("CARGO_BIN_EXE_boundtoken"));
-    let told = told(Command::new("bash").args(["-c", &script]), POD);
-    assert!(told.out.contains("with boundtoken") && told.code == 1, "{}", told.err);
+    let printed = output(Command::new("bash").args(["-c", &script]), POD);
+    assert!(printed.out.contains("with boundtoken") && printed.code == 1, "{}", printed.err);
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe");
     mkfifo(&pipe);
@@ -84,8 +84,8 @@ fn a_pipe_that_is_named_is_read() {
         let pipe = pipe.clone();
         move || fs::write(pipe, POD).unwrap()
     });
-    let told = run(&format!("preview -f {}", pipe.display()), "");
-    assert_eq!(told.code, 1, "{}", told.err);
+    let printed = run(&format!("preview -f {}", pipe.display()), "");
+    assert_eq!(printed.code, 1, "{}", printed.err);
     writer.join().unwrap();
 }
 

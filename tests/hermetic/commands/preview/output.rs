@@ -1,17 +1,17 @@
 //! What `boundtoken preview` prints, as a user sees it.
 
-use crate::commands::command_line::{Told, run};
+use crate::commands::command_line::{Output, run};
 
 /// What came out, as one text.
 fn terminal(words: &str, stdin: &str) -> String {
-    let Told { out, err, code } = run(words, stdin);
-    let mut told = format!("$ boundtoken {words}\n");
+    let Output { out, err, code } = run(words, stdin);
+    let mut printed = format!("$ boundtoken {words}\n");
     for (name, text) in [("stderr", err), ("stdout", out)] {
         if !text.is_empty() {
-            told += &["── ", name, "\n", &text].concat();
+            printed += &["── ", name, "\n", &text].concat();
         }
     }
-    told + &format!("── exit code {code}\n")
+    printed + &format!("── exit code {code}\n")
 }
 
 /// One snapshot per command line.
@@ -114,16 +114,16 @@ const BAD_INPUT: [(&str, &str); 10] = [
 fn bad_input_gets_a_sentence() {
     for (stdin, expected) in BAD_INPUT {
         for output in ["diff", "yaml"] {
-            let told = run(&format!("preview -f - -o {output}"), stdin);
-            let mut lines = told.err.lines();
+            let printed = run(&format!("preview -f - -o {output}"), stdin);
+            let mut lines = printed.err.lines();
             let sentence = lines.next().unwrap();
-            assert_eq!((sentence, told.out.as_str(), told.code), (expected, "", 2), "{stdin}");
+            assert_eq!((sentence, printed.out.as_str(), printed.code), (expected, "", 2), "{stdin}");
             // Where objects were read at all, the last line says what came of it.
             let last = if output == "diff" { "Pods: " } else { "nothing is printed, since " };
             assert!(
                 sentence.starts_with("error: ") || lines.next().unwrap().starts_with(last),
                 "{}",
-                told.err
+                printed.err
             );
             assert_eq!(lines.next(), None);
         }
@@ -147,8 +147,8 @@ fn a_wrong_path_gets_a_sentence() {
             "error: ../support: no .yaml, .yml or .json file in this directory; -R looks into its subdirectories, too",
         ),
     ] {
-        let told = run(&format!("preview -f {words}"), "");
-        assert_eq!((told.err.trim_end(), told.out.as_str(), told.code), (sentence, "", 2));
+        let printed = run(&format!("preview -f {words}"), "");
+        assert_eq!((printed.err.trim_end(), printed.out.as_str(), printed.code), (sentence, "", 2));
     }
 }
 
@@ -164,7 +164,7 @@ fn a_wrong_setting_to_try_gets_the_right_spelling() {
             "boundtoken.dev/webhook is a label of Namespaces, not a setting; preview takes it as set",
         ),
     ] {
-        let told = run(&format!("preview -f shop.yaml --annotate {setting}"), "");
-        assert!(told.err.contains(sentence) && told.code == 2, "{}", told.err);
+        let printed = run(&format!("preview -f shop.yaml --annotate {setting}"), "");
+        assert!(printed.err.contains(sentence) && printed.code == 2, "{}", printed.err);
     }
 }

@@ -9,9 +9,9 @@ const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\n\
 
 /// What is said of an object, without the notes and the count of Pods.
 fn findings(head: &str, rest: &str) -> (String, i32) {
-    let told = run("preview -f -", &[head, rest].concat());
-    let lines = told.err.lines().filter(|line| !line.starts_with("note: ") && !line.starts_with("Pods: "));
-    (lines.collect::<Vec<_>>().join("\n"), told.code)
+    let printed = run("preview -f -", &[head, rest].concat());
+    let lines = printed.err.lines().filter(|line| !line.starts_with("note: ") && !line.starts_with("Pods: "));
+    (lines.collect::<Vec<_>>().join("\n"), printed.code)
 }
 
 /// Object, its metadata, and what is said of them.
@@ -71,10 +71,11 @@ fn a_value_without_quotes_is_named_with_its_fix() {
 
 #[test]
 fn a_namespace_that_is_no_string_is_not_taken_for_another() {
-    let told = run("preview -f - -o yaml --explain", &[POD, "metadata: {name: a, namespace: off}"].concat());
-    assert!(!told.err.contains("default"), "{}", told.err);
-    assert!(told.err.contains("pod/a (namespace off)"), "{}", told.err);
-    assert_eq!((told.out.as_str(), told.code), ("", 1));
+    let printed =
+        run("preview -f - -o yaml --explain", &[POD, "metadata: {name: a, namespace: off}"].concat());
+    assert!(!printed.err.contains("default"), "{}", printed.err);
+    assert!(printed.err.contains("pod/a (namespace off)"), "{}", printed.err);
+    assert_eq!((printed.out.as_str(), printed.code), ("", 1));
 }
 
 #[test]
@@ -85,23 +86,23 @@ fn nobody_hears_of_a_review_that_nobody_sent() {
             "containers: [{{name: a}}], volumes: [{{name: a, projected: {{sources: [{{{source}}}]}}}}]"
         );
         let pod = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{{spec}}}");
-        let told = run("preview -f -", &pod);
+        let printed = run("preview -f -", &pod);
         assert!(
-            !told.err.contains("AdmissionReview") && told.err.contains("expirationSeconds"),
+            !printed.err.contains("AdmissionReview") && printed.err.contains("expirationSeconds"),
             "{}",
-            told.err
+            printed.err
         );
-        assert_eq!(told.code, 2);
+        assert_eq!(printed.code, 2);
     }
 }
 
 #[test]
 fn a_label_with_the_wrong_value_is_not_called_absent() {
     let label = "metadata: {name: a, labels: {boundtoken.dev/webhook: \"true\"}}\n---\n";
-    let told = run("preview -f -", &[NAMESPACE, label, POD, "metadata: {name: b, namespace: a}"].concat());
+    let printed = run("preview -f -", &[NAMESPACE, label, POD, "metadata: {name: b, namespace: a}"].concat());
     let note = "stdin:3: note: Namespace a: the label boundtoken.dev/webhook has \"true\", must be \"enabled\"; \
                 its Pods stay as they are";
-    assert!(told.err.contains(note), "{}", told.err);
+    assert!(printed.err.contains(note), "{}", printed.err);
 }
 
 #[test]
@@ -112,35 +113,35 @@ fn an_output_that_stays_empty_says_why() {
         ("unquoted.yaml", "nothing is printed, since 1 Pod would be refused"),
     ] {
         for form in ["yaml", "json"] {
-            let told = run(&format!("preview -o {form} -f {input}"), "");
-            assert_eq!(told.err.lines().last(), Some(sentence), "{input}: {}", told.err);
-            assert_eq!((told.out.as_str(), told.code), ("", 1));
+            let printed = run(&format!("preview -o {form} -f {input}"), "");
+            assert_eq!(printed.err.lines().last(), Some(sentence), "{input}: {}", printed.err);
+            assert_eq!((printed.out.as_str(), printed.code), ("", 1));
         }
     }
     let namespace = [NAMESPACE, "metadata: {name: off}"].concat();
-    let told = run("preview -o yaml -f -", &namespace);
-    assert_eq!(told.err.lines().last(), Some("nothing is printed, since an object would be refused"));
-    let told = run("preview -o yaml -f -", "apiVersion: v1\nkind: Pod\nspec: {containers: []}");
-    assert_eq!(told.err.lines().last(), Some("nothing is printed, since an object cannot be previewed"));
+    let printed = run("preview -o yaml -f -", &namespace);
+    assert_eq!(printed.err.lines().last(), Some("nothing is printed, since an object would be refused"));
+    let printed = run("preview -o yaml -f -", "apiVersion: v1\nkind: Pod\nspec: {containers: []}");
+    assert_eq!(printed.err.lines().last(), Some("nothing is printed, since an object cannot be previewed"));
 }
 
 #[test]
 fn the_count_of_pods_comes_last() {
     let broken = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}\n";
-    let told = run("preview -f - -f shop.yaml -f mistakes.yaml", broken);
+    let printed = run("preview -f - -f shop.yaml -f mistakes.yaml", broken);
     let last = "Pods: 1 would change, 1 would be refused, 1 in error";
-    assert_eq!(told.err.lines().last(), Some(last), "{}", told.err);
-    assert_eq!(told.code, 2);
+    assert_eq!(printed.err.lines().last(), Some(last), "{}", printed.err);
+    assert_eq!(printed.code, 2);
 }
 
 #[test]
 fn each_patch_is_named() {
-    let told = run("preview -f shop.yaml -f list.yaml -o patch", "");
-    let titles = told.err.lines().filter(|line| line.ends_with(char::is_numeric)).collect::<Vec<_>>();
+    let printed = run("preview -f shop.yaml -f list.yaml -o patch", "");
+    let titles = printed.err.lines().filter(|line| line.ends_with(char::is_numeric)).collect::<Vec<_>>();
     let expected =
         ["deployment/web (namespace shop) shop.yaml:19", "pod/quiet (namespace default) list.yaml:11"];
     assert_eq!(titles, expected);
-    let patches = serde_json::Deserializer::from_str(&told.out).into_iter::<serde_json::Value>();
+    let patches = serde_json::Deserializer::from_str(&printed.out).into_iter::<serde_json::Value>();
     assert_eq!(patches.map(Result::unwrap).count(), 2);
     let help = run("preview --help", "").out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("paths are relative to the Pod"), "{help}");
@@ -158,31 +159,35 @@ fn the_default_that_is_wrong_is_named() {
                 "--default-audience (BOUNDTOKEN_DEFAULT_AUDIENCE): \"a\\u{7}\" ",
             ),
         ] {
-            let told = run(&format!("{command} {flag} {value}"), "");
-            assert!(told.err.starts_with(&format!("error: {sentence}")) && told.code == 2, "{}", told.err);
+            let printed = run(&format!("{command} {flag} {value}"), "");
+            assert!(
+                printed.err.starts_with(&format!("error: {sentence}")) && printed.code == 2,
+                "{}",
+                printed.err
+            );
         }
     }
 }
 
 #[test]
 fn a_pod_without_settings_gets_the_true_reason() {
-    let told = run("preview --explain -f -", &[POD, "metadata: {name: a, annotations: {b: 1}}"].concat());
+    let printed = run("preview --explain -f -", &[POD, "metadata: {name: a, annotations: {b: 1}}"].concat());
     let reason = "  no settings: refused before any webhook sees the Pod: b: a number, but an annotation is a \
                   string; write \"1\"";
-    assert!(told.err.lines().any(|line| line == reason), "{}", told.err);
+    assert!(printed.err.lines().any(|line| line == reason), "{}", printed.err);
 }
 
 #[test]
 fn a_lifetime_is_shown_as_it_is_written() {
     let settings = "{boundtoken.dev/audience: vault, boundtoken.dev/ttl: \"3607\"}";
-    let told = run(
+    let printed = run(
         "preview --explain -f - --annotate boundtoken.dev/max-ttl=7200",
         &[POD, "metadata: {name: a, annotations: ", settings, "}"].concat(),
     );
     let rows: Vec<String> =
-        told.err.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        printed.err.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for row in ["boundtoken.dev/ttl 3607 Pod, stdin:4", "boundtoken.dev/max-ttl 7200 --annotate"] {
-        assert!(rows.iter().any(|line| line == row), "{}", told.err);
+        assert!(rows.iter().any(|line| line == row), "{}", printed.err);
     }
 }
 
@@ -202,8 +207,8 @@ fn text_cannot_hide_or_turn_around() {
     ]
     .concat();
     for words in ["preview -f - --explain", "preview -f - -o patch"] {
-        let told = run(words, &input);
-        let text = [told.out, told.err].concat();
+        let printed = run(words, &input);
+        let text = [printed.out, printed.err].concat();
         assert!(text.contains(&format!("pod/a{escaped}")) && !text.contains('\u{202e}'), "{text}");
         assert!(!text.contains(['\u{2066}', '\u{200b}', '\u{e0041}']), "{text}");
     }
@@ -211,6 +216,6 @@ fn text_cannot_hide_or_turn_around() {
     assert!(diff.out.contains("é😀"), "{}", diff.out);
     let yaml = run("preview -f - -o json", &input);
     assert!(yaml.out.contains(hidden), "{}", yaml.out);
-    let told = run(&format!("preview -f a{hidden}.yaml"), "");
-    assert!(told.err.contains(&format!("a{escaped}.yaml")), "{}", told.err);
+    let printed = run(&format!("preview -f a{hidden}.yaml"), "");
+    assert!(printed.err.contains(&format!("a{escaped}.yaml")), "{}", printed.err);
 }

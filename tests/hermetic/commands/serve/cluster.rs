@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::common::binary::Serving;
-use crate::common::eventually::eventually;
-use crate::common::{Client, reviews};
+use crate::support::eventually::eventually;
+use crate::support::http::HttpClient;
+use crate::support::program::Serving;
+use crate::support::reviews;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustix::process::Signal;
@@ -97,7 +98,7 @@ fn kubeconfig(directory: &tempfile::TempDir, address: SocketAddr) -> PathBuf {
     path
 }
 
-async fn ready(admin: &mut Client<TcpStream>) {
+async fn ready(admin: &mut HttpClient<TcpStream>) {
     eventually("a ready server", async || {
         let answer = admin.get("/readyz").await;
         if answer.status == 200 { Ok(()) } else { Err(answer.body) }
@@ -105,7 +106,7 @@ async fn ready(admin: &mut Client<TcpStream>) {
     .await;
 }
 
-async fn shows(admin: &mut Client<TcpStream>, path: &str, text: &str) {
+async fn shows(admin: &mut HttpClient<TcpStream>, path: &str, text: &str) {
     eventually(text, async || {
         let body = admin.get(path).await.body;
         if body.contains(text) { Ok(()) } else { Err(body) }
@@ -127,14 +128,14 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
     ready(&mut admin).await;
     assert!(admin.get("/readyz?verbose").await.body.starts_with("[+]namespaces ok\n"));
     let mut client = server.webhook().await;
-    let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert!(answer.body.contains("JSONPatch"), "{}", answer.body);
     let metrics = admin.get("/metrics").await.body;
     assert!(metrics.contains("boundtoken_namespaces 1\n"));
     assert!(metrics.contains("\nboundtoken_namespace_watch_age_seconds "));
     api_server.deleted.send_replace(true);
     shows(&mut admin, "/metrics", "boundtoken_namespaces 0\n").await;
-    let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert!(
         answer.body.contains("\"allowed\":true") && !answer.body.contains("JSONPatch"),
         "{}",
@@ -159,7 +160,7 @@ async fn a_server_that_is_being_uninstalled_waits_for_no_idle_connection() {
     let kubeconfig = kubeconfig(&directory, api_server.address);
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &[]);
     let mut idle = server.webhook().await;
-    idle.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    idle.post("/mutate", JSON, reviews::web(&json!({}))).await;
     server.signal(Signal::TERM);
     // The whole delay is 15 s, and an idle connection alone would take until the deadline, 110 s.
     let began = Instant::now();
@@ -180,7 +181,7 @@ async fn without_the_api_server_a_server_is_not_ready_and_guesses_nothing() {
     let mut admin = server.admin().await;
     shows(&mut admin, "/readyz", "no complete list yet: the API server cannot be asked").await;
     let mut client = server.webhook().await;
-    let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert_eq!(answer.status, 503);
     assert!(answer.head.to_lowercase().contains("\r\nretry-after: 1\r\n"), "{}", answer.head);
     server.signal(Signal::TERM);

@@ -1,7 +1,7 @@
 //! What `boundtoken serve` writes to its log.
 
-use crate::common::binary::Serving;
-use crate::common::reviews;
+use crate::support::program::Serving;
+use crate::support::reviews;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn log_lines_name_the_decision_and_never_the_object() {
         json!({"boundtoken.dev/audience": "s3cret-marker"}),
         json!({"boundtoken.dev/ttl": "s3cret-marker"}),
     ] {
-        client.post("/mutate", JSON, reviews::pod(&annotations)).await;
+        client.post("/mutate", JSON, reviews::web(&annotations)).await;
     }
     client.post("/mutate", JSON, "{\"s3cret-marker\": s3cret-marker}").await;
     client.post("/s3cret-marker", JSON, "s3cret-marker").await;
@@ -39,7 +39,7 @@ async fn log_lines_name_the_decision_and_never_the_object() {
     assert_eq!(refused, expected);
     for line in answered {
         assert_eq!((&line["namespace"], &line["name"]), (&json!("web"), &json!("web-1")));
-        assert_eq!(line["uid"], "0df28fbd-5f5f-11e8-bc74-36e6bb280816");
+        assert_eq!(line["uid"], reviews::UID);
     }
 }
 
@@ -50,7 +50,7 @@ async fn a_refused_pod_without_a_name_is_logged_by_how_its_name_begins() {
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=0"]);
     let mut client = server.webhook().await;
     let mut review: Value =
-        serde_json::from_str(&reviews::pod(&json!({"boundtoken.dev/ttl": "5m"}))).unwrap();
+        serde_json::from_str(&reviews::web(&json!({"boundtoken.dev/ttl": "5m"}))).unwrap();
     review["request"].as_object_mut().unwrap().remove("name").unwrap();
     let metadata = review["request"]["object"]["metadata"].as_object_mut().unwrap();
     metadata.remove("name");
@@ -71,10 +71,8 @@ async fn a_log_line_has_a_bounded_length() {
     let more = ["--shutdown-delay=0", "--log-level=debug"];
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
     let mut client = server.webhook().await;
-    let review = reviews::pod(&json!({}));
-    for (field, value) in
-        [("uid", "0df28fbd-5f5f-11e8-bc74-36e6bb280816"), ("namespace", "web"), ("name", "web-1")]
-    {
+    let review = reviews::web(&json!({}));
+    for (field, value) in [("uid", reviews::UID), ("namespace", "web"), ("name", "web-1")] {
         let long = review.replace(
             &format!("\"{field}\":\"{value}\""),
             &format!("\"{field}\":\"{}\"", "\u{e4}\\n".repeat(if field == "uid" { 80 } else { 100_000 })),
@@ -116,8 +114,8 @@ async fn at_the_default_level_only_refusals_are_logged() {
     let directory = tempfile::tempdir().unwrap();
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=0"]);
     let mut client = server.webhook().await;
-    client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
-    client.post("/mutate", JSON, reviews::pod(&json!({"boundtoken.dev/ttl": "x"}))).await;
+    client.post("/mutate", JSON, reviews::web(&json!({}))).await;
+    client.post("/mutate", JSON, reviews::web(&json!({"boundtoken.dev/ttl": "x"}))).await;
     drop(client);
     server.signal(Signal::TERM);
     let (_, lines) = server.end();

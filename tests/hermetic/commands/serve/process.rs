@@ -3,9 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::common::binary::{Serving, boundtoken, output, run};
-use crate::common::eventually::eventually;
-use crate::common::reviews;
+use crate::support::eventually::eventually;
+use crate::support::program::{Serving, boundtoken, output, run};
+use crate::support::reviews;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn a_server_starts_serves_and_ends() {
         "[+]namespaces ok\n[+]certificate ok\n[+]watchers ok\n[+]shutdown ok\nreadyz check passed\n"
     );
     let mut client = server.webhook().await;
-    let answer = client.post("/mutate", JSON, reviews::pod(&json!({}))).await;
+    let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert!(answer.body.contains("JSONPatch"), "{}", answer.body);
     let metrics = server.admin().await.get("/metrics").await.body;
     assert!(metrics.contains("boundtoken_namespaces 1\n"));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::common::binary::Serving;
-use crate::common::port::reserve;
-use crate::control_plane::api::Answer;
-use crate::control_plane::{ControlPlane, eventually};
+use crate::support::control_plane::api::Answer;
+use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::port::reserve;
+use crate::support::program::Serving;
 
 /// Annotations as pairs, keys without our prefix.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -167,7 +167,7 @@ impl World {
 
     /// Creates an object without storing it.
     pub(crate) async fn dry_run(&self, object: &Value) -> Answer {
-        let path = format!("{}?dryRun=All", crate::control_plane::api::collection(object));
+        let path = format!("{}?dryRun=All", crate::support::control_plane::api::collection(object));
         self.plane.api.post(&path, object).await
     }
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::sync::{OnceLock, mpsc};
 
 /// A command that the kernel kills with the thread that starts it (`prctl(2)`, `PR_SET_PDEATHSIG`).
-pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn killed_with_parent(program: impl AsRef<OsStr>) -> Command {
     if !cfg!(target_os = "linux") {
         return Command::new(program);
     }

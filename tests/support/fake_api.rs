@@ -1,9 +1,6 @@
 //! An API server in memory: one Namespace, one Secret, one webhook configuration, with versions,
 //! watches and patches as the real one has them. No port, no thread; its time is that of the runtime.
 
-#![allow(unreachable_pub, missing_docs, dead_code, reason = "tests alone use it")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use crate::common::tied;
+use crate::support::killed_with_parent;
 
 /// A running program.
 pub(crate) struct Process {
@@ -57,10 +57,10 @@ impl Drop for Process {
 
 fn spawn(program: &Path, arguments: &[String], directory: &Path) -> Child {
     let output = File::options().create(true).append(true).open(log_of(program, directory)).unwrap();
-    let mut command = tied::tied(program);
+    let mut command = killed_with_parent::killed_with_parent(program);
     command.args(arguments).current_dir(directory).stdin(Stdio::null());
     command.stdout(output.try_clone().unwrap()).stderr(output);
-    tied::start(command)
+    killed_with_parent::start(command)
 }
 
 fn log_of(program: &Path, directory: &Path) -> PathBuf {

@@ -12,8 +12,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::tied::{self, tied};
-use super::{Client, client_config, handshake};
+use super::http::{HttpClient, client_config, handshake};
+use super::killed_with_parent::{self, killed_with_parent};
 
 /// The program, without an environment of its own.
 pub(crate) fn boundtoken(arguments: &[&str]) -> Command {
@@ -67,7 +67,7 @@ impl Serving {
         let manifest = directory.join("namespaces.yaml");
         std::fs::write(&manifest, namespaces).unwrap();
         let arguments = ["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
-        let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
+        let mut command = with_arguments(killed_with_parent(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
         command.arg("--log-format=json");
         Self::spawn(command, directory)
@@ -98,7 +98,7 @@ impl Serving {
     ) -> Self {
         let listen = format!("--listen={listen}");
         let first = ["serve", &listen, "--admin-listen=127.0.0.1:0"];
-        let mut command = with_arguments(tied(env!("CARGO_BIN_EXE_boundtoken")), &first);
+        let mut command = with_arguments(killed_with_parent(env!("CARGO_BIN_EXE_boundtoken")), &first);
         command.arg("--kubeconfig").arg(kubeconfig).args(arguments).arg("--log-format=json");
         Self::spawn(command, directory)
     }
@@ -106,7 +106,7 @@ impl Serving {
     /// Waits for the line with the addresses.
     fn spawn(mut command: Command, directory: &Path) -> Self {
         command.stderr(Stdio::piped());
-        let mut child = tied::start(command);
+        let mut child = killed_with_parent::start(command);
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut first = Vec::new();
         let serving = loop {
@@ -123,8 +123,8 @@ impl Serving {
         Self { child, directory: directory.to_owned(), listen, admin_listen, rest: Some(rest), first }
     }
 
-    pub(crate) async fn admin(&self) -> Client<TcpStream> {
-        Client(TcpStream::connect(self.admin_listen).await.unwrap())
+    pub(crate) async fn admin(&self) -> HttpClient<TcpStream> {
+        HttpClient(TcpStream::connect(self.admin_listen).await.unwrap())
     }
 
     /// The text of `/metrics`.
@@ -132,10 +132,10 @@ impl Serving {
         self.admin().await.get("/metrics").await.body
     }
 
-    pub(crate) async fn webhook(&self) -> Client<TlsStream<TcpStream>> {
+    pub(crate) async fn webhook(&self) -> HttpClient<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.listen).await.unwrap();
         let config = client_config(&self.directory, rustls::ALL_VERSIONS, &[b"http/1.1"]);
-        Client(handshake(stream, config).await.unwrap())
+        HttpClient(handshake(stream, config).await.unwrap())
     }
 
     /// The most memory that the process ever held, in bytes.

@@ -3,19 +3,19 @@
 use serde_json::{Value, json};
 
 const SHIPPED: [&str; 6] = [
-    include_str!("../../../manifests/base/namespace.yaml"),
-    include_str!("../../../manifests/base/service-account.yaml"),
-    include_str!("../../../manifests/base/rbac.yaml"),
-    include_str!("../../../manifests/base/secret.yaml"),
-    include_str!("../../../manifests/base/service.yaml"),
-    include_str!("../../../manifests/base/webhook.yaml"),
+    include_str!("../../manifests/base/namespace.yaml"),
+    include_str!("../../manifests/base/service-account.yaml"),
+    include_str!("../../manifests/base/rbac.yaml"),
+    include_str!("../../manifests/base/secret.yaml"),
+    include_str!("../../manifests/base/service.yaml"),
+    include_str!("../../manifests/base/webhook.yaml"),
 ];
 
 /// The label that ties Namespaces to an install.
 const INSTALL: &str = "install";
 
 /// The objects of an install, in the order in which they can be created.
-pub(super) fn of(name: &str) -> impl Iterator<Item = Value> {
+pub(crate) fn of(name: &str) -> impl Iterator<Item = Value> {
     let documents = SHIPPED.iter().flat_map(|file| file.split("\n---\n"));
     documents.map(move |document| renamed(serde_saphyr::from_str(document).unwrap(), name))
 }
@@ -53,12 +53,12 @@ fn renamed(mut object: Value, name: &str) -> Value {
 }
 
 /// The name of the install's webhook.
-pub(super) fn webhook(name: &str) -> String {
+pub(crate) fn webhook(name: &str) -> String {
     format!("{name}.pods.boundtoken.dev")
 }
 
 /// A Namespace that opted in to an install.
-pub(super) fn opted_in(name: &str, namespace: &str) -> Value {
+pub(crate) fn opted_in(name: &str, namespace: &str) -> Value {
     let labels = json!({"boundtoken.dev/webhook": "enabled", INSTALL: name});
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
 }

@@ -3,8 +3,6 @@
 //! Started in seconds, in a temporary directory that goes with it. The admission plugins are the
 //! API server's default: the ServiceAccount plugin is on, which `envtest` switches off.
 
-#![allow(dead_code, reason = "the tests and the benchmark use their parts")]
-
 pub(crate) mod api;
 pub(crate) mod audit;
 mod credentials;
@@ -23,7 +21,7 @@ pub(crate) use self::api::Api;
 use self::credentials::Credentials;
 pub(crate) use self::interrupt::interrupted;
 use self::process::Process;
-pub(crate) use crate::common::eventually::eventually;
+pub(crate) use crate::support::eventually::eventually;
 
 /// What the control plane consists of.
 pub(crate) const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];

@@ -1,0 +1,116 @@
+//! A whole server over connections in memory, so that time can stand still.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use boundtoken::certificates::{Directory, ServingCertificate};
+use boundtoken::clock;
+use boundtoken::namespaces::NamespaceStore;
+use boundtoken::server::accept::Listener;
+use boundtoken::server::admin::{self, Readiness};
+use boundtoken::server::routes::{Webhook, routes};
+use boundtoken::server::{End, Server, tls};
+use boundtoken::telemetry::metrics::Metrics;
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use super::http::{HttpClient, client_config, handshake};
+
+/// A listener whose connections, and failures, come from a test.
+pub(crate) struct Injected(mpsc::UnboundedReceiver<io::Result<DuplexStream>>);
+
+impl Listener for Injected {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<DuplexStream> {
+        match self.0.recv().await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn into_backlog(mut self) -> Vec<DuplexStream> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).flatten().collect()
+    }
+}
+
+/// A server that runs.
+pub(crate) struct TestServer {
+    pub(crate) webhook: mpsc::UnboundedSender<io::Result<DuplexStream>>,
+    pub(crate) admin: mpsc::UnboundedSender<io::Result<DuplexStream>>,
+    pub(crate) signals: mpsc::Sender<()>,
+    pub(crate) unneeded: CancellationToken,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) certificate: Arc<ServingCertificate>,
+    pub(crate) end: JoinHandle<End>,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+/// Knows no Namespace that opted in.
+pub(crate) fn no_namespaces() -> Arc<boundtoken::namespaces::Namespaces> {
+    Arc::default()
+}
+
+/// Starts a server with a self-made certificate.
+pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize) -> TestServer {
+    let directory = tempfile::tempdir().unwrap();
+    let names = Directory::LOCAL_NAMES.map(str::to_owned).to_vec();
+    let ensured = Directory::new(directory.path().to_owned(), names).ensure(clock::now()).unwrap();
+    let certificate = Arc::new(ServingCertificate::new(ensured.leaf));
+    let metrics: Arc<Metrics> = Arc::default();
+    let draining = CancellationToken::new();
+    let (drains, unneeded) = (draining.clone(), CancellationToken::new());
+    let readiness = Readiness::default().with("namespaces", || Ok(())).with("shutdown", move || {
+        if drains.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
+    });
+    let server = Server {
+        webhook: routes(Webhook { namespaces, defaults: Arc::default(), metrics: Arc::clone(&metrics) }),
+        admin: admin::routes(readiness, Arc::clone(&metrics)),
+        metrics: Arc::clone(&metrics),
+        tls: tls::config(Arc::clone(&certificate) as _).unwrap(),
+        max_connections,
+        shutdown_delay: Duration::from_secs(15),
+        shutdown_deadline: Duration::from_secs(110),
+        draining,
+        unneeded: unneeded.clone(),
+    };
+    let (webhook, webhook_listener) = mpsc::unbounded_channel();
+    let (admin, admin_listener) = mpsc::unbounded_channel();
+    let (signals, receiver) = mpsc::channel(2);
+    let end = tokio::spawn(server.run(Injected(webhook_listener), Injected(admin_listener), receiver));
+    TestServer { webhook, admin, signals, unneeded, metrics, certificate, end, directory }
+}
+
+impl TestServer {
+    /// A raw connection to the webhook port.
+    pub(crate) fn dial(&self) -> DuplexStream {
+        let (ours, theirs) = duplex(64 * 1024);
+        self.webhook.send(Ok(theirs)).unwrap();
+        ours
+    }
+
+    /// A TLS connection to the webhook port.
+    pub(crate) async fn connect(&self) -> HttpClient<TlsStream<DuplexStream>> {
+        let config = client_config(self.directory.path(), rustls::ALL_VERSIONS, &[b"http/1.1"]);
+        HttpClient(handshake(self.dial(), config).await.unwrap())
+    }
+
+    /// A connection to the admin port.
+    pub(crate) fn connect_admin(&self) -> HttpClient<DuplexStream> {
+        let (ours, theirs) = duplex(64 * 1024);
+        self.admin.send(Ok(theirs)).unwrap();
+        HttpClient(ours)
+    }
+}
+
+/// Lets every task go on until it waits for a later moment. Panics unless time stands still.
+pub(crate) async fn settle() {
+    // Panics where time was not paused; there a millisecond would be a guess.
+    tokio::time::resume();
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
