@@ -1,4 +1,4 @@
-# The image: one static binary, nothing else. `make image` builds the binary, then this.
+# The image contains one static binary. `make image` builds the binary, then the image.
 FROM scratch
 ARG BINARY=target/x86_64-unknown-linux-gnu/release/boundtoken
 COPY ${BINARY} /boundtoken

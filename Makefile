@@ -1,4 +1,4 @@
-# One recipe per task; `make` alone lists them. Plain make and sh.
+# One recipe per task; `make` alone lists them. POSIX make and sh.
 .POSIX:
 
 CARGO = cargo
@@ -12,7 +12,7 @@ STATIC = $${CARGO_TARGET_DIR:-target}/$(TARGET)/release
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-demo: ## see it work: real requests of an API server, answered on loopback, no cluster
+demo: ## see it work: recorded requests of a real API server, answered on loopback, without a cluster
 	@demo/run.sh
 
 test: test-hermetic test-cluster test-faults ## run every test but `e2e` and `soak`
@@ -26,7 +26,7 @@ test-cluster: ## run the tests against a real API server (built with Go once, so
 test-faults: ## create Pods while replicas restart and certificates change: none may fail (six minutes)
 	$(CARGO) test --locked --test faults
 
-soak: ## the same at full size, and on a node a token that its kubelet makes anew in its own time (hours)
+soak: ## the same at full size, and on a node wait until the kubelet rotates a token (hours)
 	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh tokens::clients_of_the_api_server_work_on
 	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --test faults -- --test-threads=2
 
@@ -53,11 +53,11 @@ build: ## build target/release/boundtoken
 image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
 	@$(FIND_IMAGE_TOOL); "$$tool" build --file Dockerfile --build-arg BINARY=boundtoken --tag "$(IMAGE)" "$(STATIC)"
 
-# Before minutes are spent on the binary.
+# Checked before the binary is built, which takes minutes.
 image-tool:
 	@$(FIND_IMAGE_TOOL)
 
-# It runs by itself, or the linker knows the short form of relocations and the C library does not.
+# Runs the binary, because the linker may support compact relocations that the C library cannot load.
 static: ## build the static binary of the image
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc --locked --release --bin boundtoken \
 		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs
@@ -77,7 +77,7 @@ deny: ## check licences, duplicates and sources of the dependencies
 		echo "cargo-deny is missing; get it with: cargo install --locked cargo-deny" >&2; exit 1; }
 	$(CARGO) deny --locked check bans licenses sources
 
-# Needs the advisory database on github.com, so it is no part of `deny`.
+# Separate from `deny`, because it needs the advisory database on github.com.
 advisories: ## check the dependencies against the RustSec database (network)
 	$(CARGO) deny --locked check advisories
 

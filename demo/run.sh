@@ -77,7 +77,7 @@ echo "boundtoken listens on $url; the requests were recorded from kube-apiserver
 ask "1. Namespace shop has the label and no annotations. Pod plain has no settings." pod-plain
 expect '-.*expirationSeconds: 3607'
 expect '\+.*expirationSeconds: 3600'
-echo "${bold}=> The token is valid for one hour instead of up to one year (3607 stands for 31 536 000 s).$off"
+echo "${bold}=> The token is valid for one hour instead of up to one year (3607 means 31 536 000 s).$off"
 
 ask "2. Pod many has annotations: audience vault, ttl 7200." pod-many
 expect '\+.*audience: vault'
