@@ -1,4 +1,4 @@
-//! What the keeper of certificates writes into the log: no key, at any level, and each outage once.
+//! What the controller of certificates writes into the log: no key, at any level, and each outage once.
 //!
 //! A program of its own, one test after the other: what a thread of another test does decides which lines a
 //! subscriber sees.
@@ -21,7 +21,7 @@ use crate::support::fake_api::{CONFIGURATION, FakeApi, Kind, NAMESPACE, SECRET};
 use axum::http::{Request, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use boundtoken::certificates::cluster::{Keeper, Place, Settings};
+use boundtoken::certificates::cluster::{CertificateController, Install, Schedule};
 use boundtoken::telemetry::logs::LogArgs;
 use boundtoken::telemetry::metrics::Metrics;
 use clap::{Args, Command, FromArgMatches};
@@ -41,17 +41,17 @@ fn start(api: &Arc<FakeApi>) -> Arc<Metrics> {
 
 fn start_on(client: Client, api: &Arc<FakeApi>) -> Arc<Metrics> {
     let service = "boundtoken".to_owned();
-    let place = Place {
+    let install = Install {
         namespace: NAMESPACE.to_owned(),
         secret: SECRET.to_owned(),
         configuration: CONFIGURATION.to_owned(),
-        names: vec![Place::service_name(&service, NAMESPACE)],
+        names: vec![Install::service_name(&service, NAMESPACE)],
         service,
     };
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
-    let keeper = Keeper::new(client, place, Settings::default(), Arc::clone(&metrics));
-    let keeper = keeper.with_clock(Arc::new(move || clock.now()));
-    tokio::spawn(keeper.run(CancellationToken::new()));
+    let controller = CertificateController::new(client, install, Schedule::default(), Arc::clone(&metrics));
+    let controller = controller.with_clock(Arc::new(move || clock.now()));
+    tokio::spawn(controller.run(CancellationToken::new()));
     metrics
 }
 
@@ -178,11 +178,11 @@ async fn each_outage_is_told_once_and_so_is_its_end() {
         assert_eq!(lines.count("cannot watch: "), outage);
         assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
         assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
-        assert_eq!(lines.count("as they should be again"), outage - 1);
+        assert_eq!(lines.count("in sync again"), outage - 1);
         api.hush(false);
         // The watches go on where they were: nothing has changed meanwhile.
         pass(300).await;
-        assert_eq!(lines.count("as they should be again"), outage);
+        assert_eq!(lines.count("in sync again"), outage);
     }
 }
 
@@ -197,7 +197,7 @@ async fn what_only_people_can_mend_is_told_with_the_command_for_it() {
         api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
         pass(1).await;
     }
-    assert_eq!(lines.count(&format!("{CONFIGURATION} --show-managed-fields -o yaml` says who")), 1);
+    assert_eq!(lines.count(&format!("{CONFIGURATION} --show-managed-fields -o yaml`")), 1);
     api.put(Kind::Configuration, None);
     pass(60).await;
     let closes = "kubectl apply -k manifests";
@@ -244,5 +244,5 @@ async fn two_outages_at_a_time_are_told_once_each() {
     }
     refuses.store(false, Ordering::SeqCst);
     pass(300).await;
-    assert_eq!(lines.count("as they should be again"), 1);
+    assert_eq!(lines.count("in sync again"), 1);
 }

@@ -1,21 +1,26 @@
-//! Certificates: made here or read from files, checked, served, swapped while connections are open.
+//! Certificates: made here or read from files, checked, served, and replaced while connections are open.
 //!
-//! Where they are kept: [`cluster`] in a Secret that all replicas share, [`directory`] in files that
-//! we make ourselves, [`files`] in files of somebody else. [`authority`] signs, [`trust`] verifies as
-//! a client does, [`serving`] holds what the next TLS handshake gets.
+//! [`cluster`] keeps them in a Secret that all replicas share, [`directory`] in files that we write, and
+//! [`files`] reads files that others write; [`watcher`] reloads both kinds of files. [`ca`] signs,
+//! [`trust`] verifies as a client does, and [`serving`] holds the certificate of the next TLS handshake.
+//! There are three forms of a certificate: the [`Certificate`] alone, the [`Pem`] text with its key, and
+//! the [`pair::CheckedPair`] that can be served.
 
-pub mod authority;
+pub mod ca;
+pub mod certificate;
 pub mod cluster;
 pub mod directory;
-pub mod facts;
 pub mod files;
+pub mod pair;
+pub mod pem;
 pub mod serving;
 pub mod trust;
+pub mod watcher;
 
-pub use authority::Pem;
+pub use self::pem::Pem;
+pub use ca::Ca;
+pub use certificate::{Certificate, Validity};
 pub use directory::Directory;
-pub use directory::self_made::SelfMade;
-pub use facts::Facts;
-pub use files::{CertificateFiles, PairError};
-
+pub use files::{PairError, PairFiles};
 pub use serving::ServingCertificate;
+pub use watcher::PairWatcher;

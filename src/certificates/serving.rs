@@ -1,4 +1,4 @@
-//! The certificate that the next TLS handshake gets; it can be swapped while connections are open.
+//! The certificate of the next TLS handshake, which can be replaced while connections are open.
 
 use std::sync::Arc;
 
@@ -7,61 +7,55 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
-use super::Facts;
+use super::certificate::{Certificate, Validity};
+use super::pair::CheckedPair;
 use crate::clock;
 
-/// A certificate with its key, checked and ready to serve.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    /// Chain and key.
-    pub key: Arc<CertifiedKey>,
-    /// What the first certificate of the chain says.
-    pub facts: Facts,
-}
-
-/// Holds the serving certificate. One for the life of the process: TLS session
-/// resumption survives a swap because nothing else of the configuration changes.
+/// Holds the serving certificate for the life of the process.
+///
+/// A swap changes nothing else of the TLS configuration, so that sessions can still be resumed.
 #[derive(Debug)]
-pub struct ServingCertificate(ArcSwapOption<Checked>);
+pub struct ServingCertificate(ArcSwapOption<CheckedPair>);
 
 impl ServingCertificate {
     /// Starts with this certificate.
-    pub fn new(first: Checked) -> Self {
+    pub fn new(first: CheckedPair) -> Self {
         Self(ArcSwapOption::from_pointee(first))
     }
 
-    /// Starts without one: until there is one, handshakes fail.
+    /// Starts without a certificate: handshakes fail until there is one.
     pub fn absent() -> Self {
         Self(ArcSwapOption::empty())
     }
 
     /// Serves another certificate from the next handshake on.
-    pub fn swap(&self, next: Checked) {
+    pub fn swap(&self, next: CheckedPair) {
         self.0.store(Some(Arc::new(next)));
     }
 
-    /// Whether this is the certificate that is served.
-    pub fn serves(&self, other: &Checked) -> bool {
+    /// Whether `other` is the certificate in use, with the same chain.
+    pub fn serves(&self, other: &CheckedPair) -> bool {
         self.0.load().as_ref().is_some_and(|served| served.key.cert == other.key.cert)
     }
 
-    /// Whether less than a third of the certificate's life is left.
-    pub fn is_due(&self, now: OffsetDateTime) -> bool {
-        self.0.load().as_ref().is_none_or(|served| served.facts.is_due(now))
+    /// The certificate in use, if there is one.
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.0.load().as_ref().map(|served| served.certificate.clone())
     }
 
-    /// Whether clients can accept the certificate at this moment.
+    /// Checks that clients can accept the certificate at this moment.
     ///
     /// # Errors
     /// The reason for `/readyz`.
     pub fn check(&self, now: OffsetDateTime) -> Result<(), String> {
         let served = self.0.load();
-        let Some(Checked { facts, .. }) = served.as_deref() else { return Err("not there yet".to_owned()) };
-        if now >= facts.not_after {
-            return Err(format!("expired at {}", clock::text(facts.not_after)));
+        let served = served.as_ref().ok_or("not there yet")?;
+        let Validity { not_before, not_after } = served.certificate.validity;
+        if now >= not_after {
+            return Err(format!("expired at {}", clock::text(not_after)));
         }
-        if now < facts.not_before {
-            return Err(format!("not valid before {}", clock::text(facts.not_before)));
+        if now < not_before {
+            return Err(format!("not valid before {}", clock::text(not_before)));
         }
         Ok(())
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use boundtoken::certificates::Pem;
-use boundtoken::certificates::authority::issue;
+use boundtoken::certificates::{Ca, Pem, Validity};
 use boundtoken::clock;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
@@ -78,7 +77,11 @@ pub(crate) async fn deleted(faults: Arc<Faults>) {
             let late = scene.start().await;
             eventually("a replica that has nothing to serve", async || {
                 let readiness = late.serving.admin().await.get("/readyz?verbose").await.body;
-                if readiness.contains("holds no serving certificate yet") { Ok(()) } else { Err(readiness) }
+                if readiness.contains("contains no serving certificate yet") {
+                    Ok(())
+                } else {
+                    Err(readiness)
+                }
             })
             .await;
             sleep(faults.size.damage.after).await;
@@ -153,9 +156,10 @@ pub(crate) fn foreign(name: &str) -> (Pem, Pem) {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap().pem();
-    let authority = Pem { certificate, key: key.serialize_pem() };
-    let serving = issue(&authority, &[name.to_owned()], clock::now()).unwrap();
-    (authority, serving)
+    let ca = Ca::load(Pem { certificate, key: key.serialize_pem() }).unwrap();
+    let validity = Validity::from_now(clock::now(), time::Duration::days(365));
+    let serving = ca.issue(&[name.to_owned()], validity).unwrap();
+    (ca.pem, serving)
 }
 
 fn encoded(text: &str) -> String {

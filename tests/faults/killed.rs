@@ -9,8 +9,7 @@ use std::path::PathBuf;
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use boundtoken::certificates::Pem;
-use boundtoken::certificates::authority::{issue, new_authority};
+use boundtoken::certificates::{Ca, Pem, Validity};
 use boundtoken::clock;
 use futures_util::future::join_all;
 use rustls::pki_types::CertificateDer;
@@ -316,9 +315,10 @@ pub(crate) async fn control_certificate_before_bundle(faults: Arc<Faults>) {
         std::fs::write(&files[1], &serving.key).unwrap();
     };
     let [first, next] = [(); 2].map(|()| {
-        let authority = new_authority(clock::now()).unwrap();
-        let serving = issue(&authority, &[installed.service_name()], clock::now()).unwrap();
-        (authority.certificate, serving)
+        let validity = Validity::from_now(clock::now(), time::Duration::days(1));
+        let ca = Ca::generate(validity).unwrap();
+        let serving = ca.issue(&[installed.service_name()], validity).unwrap();
+        (ca.pem.certificate, serving)
     });
     swap(&first.1);
     bundle::write(&installed, &first.0).await;

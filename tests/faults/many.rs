@@ -40,7 +40,11 @@ pub(crate) async fn told_at_once(faults: Arc<Faults>) {
         for replica in &replicas {
             eventually("a replica that misses the Secret", async || {
                 let readiness = replica.serving.admin().await.get("/readyz?verbose").await.body;
-                if readiness.contains("holds no serving certificate yet") { Ok(()) } else { Err(readiness) }
+                if readiness.contains("contains no serving certificate yet") {
+                    Ok(())
+                } else {
+                    Err(readiness)
+                }
             })
             .await;
         }

@@ -60,7 +60,7 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
     let directory = tempfile::tempdir().unwrap();
     let names = Directory::LOCAL_NAMES.map(str::to_owned).to_vec();
     let ensured = Directory::new(directory.path().to_owned(), names).ensure(clock::now()).unwrap();
-    let certificate = Arc::new(ServingCertificate::new(ensured.leaf));
+    let certificate = Arc::new(ServingCertificate::new(ensured.serving));
     let metrics: Arc<Metrics> = Arc::default();
     let draining = CancellationToken::new();
     let (drains, unneeded) = (draining.clone(), CancellationToken::new());

@@ -1,116 +1,117 @@
-//! What the plan can decide: the words between it and whoever carries it out.
+//! The actions that the plan chooses from.
 
 use time::OffsetDateTime;
 
-use super::state::{Agreed, Certificate, Held, Validity};
+use super::state::{Agreement, SecretState};
+use crate::certificates::{Certificate, Validity};
 
 /// What to do next.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
-    /// Write the Secret, provided that it is still the one that was looked at.
-    Write(Change),
-    /// Write these authorities into each of our webhooks, and the owner of the configuration,
-    /// provided that Secret and configuration are still those that were looked at.
+    /// Write the Secret, provided that it is still the observed version.
+    WriteSecret(SecretChange),
+    /// Write these CAs into the `caBundle` of each of our webhooks, and make our Namespace the owner of the
+    /// configuration, provided that Secret and configuration are still the observed versions.
     Publish(Vec<Certificate>),
-    /// Nothing, for this reason.
-    Wait(Waiting),
+    /// Do nothing, for this reason.
+    Wait(WaitReason),
 }
 
 /// Why there is nothing to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Waiting {
-    /// Everything is as it should be.
-    Settled,
-    /// There is no Secret, and no right to create one.
+pub enum WaitReason {
+    /// Secret and configuration are as they should be.
+    InSync,
+    /// The Secret does not exist, and we have no right to create it.
     NoSecret,
-    /// There is no webhook configuration, so nobody asks us.
+    /// The webhook configuration does not exist, so no API server calls us.
     NoConfiguration,
     /// The webhook configuration has no webhook that calls us.
     NoWebhook,
-    /// The serving certificate chains to nothing that is known here; who knows more goes first.
-    Deferring,
-    /// Somebody else writes the configuration as well; it has been written too often of late.
-    HeldBack,
-    /// The next authority is published; not every API server may have seen it yet.
-    Dwelling,
+    /// This replica does not know the CA of the serving certificate; a replica that does acts first.
+    WaitingForPeer,
+    /// Another writer overwrites the configuration, so writes are rate limited.
+    RateLimited,
+    /// The next CA is published, but some API servers may not have seen it yet.
+    Propagating,
 }
 
 /// A change of the Secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Change {
-    /// Make the first authority and a serving certificate under it.
+pub enum SecretChange {
+    /// Make the first CA and a serving certificate under it.
     Create {
-        /// Of the authority.
-        authority: Validity,
-        /// Of the serving certificate.
-        serving: Request,
-        /// Authorities that are published now: another replica may serve under one of them.
-        old: Old,
+        /// Of the CA.
+        ca: Validity,
+        /// The serving certificate.
+        serving: CertificateRequest,
+        /// CAs that are published now: another replica may serve under one of them.
+        retired: RetiredCas,
     },
     /// Write back what this replica remembers.
     Restore {
-        /// Authorities to keep besides.
-        old: Old,
+        /// The retired CAs to keep with it.
+        retired: RetiredCas,
     },
-    /// Keep trusting these authorities besides.
-    Keep(Old),
-    /// Renew the authority's certificate; its key stays.
-    Renew(Validity),
-    /// Make a serving certificate under the authority.
-    Issue(Request),
-    /// Make the next authority, with a new key. The serving certificate stays.
+    /// Keep these retired CAs trusted.
+    Keep(RetiredCas),
+    /// Renew the certificate of the CA; its key stays.
+    RenewCa(Validity),
+    /// Issue a serving certificate under the CA.
+    Issue(CertificateRequest),
+    /// Make the next CA, with a new key. The serving certificate stays.
     Prepare {
-        /// Of the next authority.
+        /// Of the next CA.
         next: Validity,
-        /// Authorities to keep.
-        old: Old,
+        /// The retired CAs to keep.
+        retired: RetiredCas,
     },
     /// Record a tick of agreement.
-    Agree(Agreed),
-    /// Make the next authority the authority, and a serving certificate under it.
+    Agree(Agreement),
+    /// Make the next CA the CA, and issue a serving certificate under it.
     Switch {
-        /// Of the serving certificate.
-        serving: Request,
-        /// Authorities to keep, that of the serving certificate up to now among them.
-        old: Old,
+        /// The serving certificate.
+        serving: CertificateRequest,
+        /// The retired CAs to keep, including the CA so far.
+        retired: RetiredCas,
     },
-    /// Remove the old authorities: nothing that chains to them is valid any more.
+    /// Remove the retired CAs: no valid certificate chains to them any more.
     Forget,
 }
 
-/// What a serving certificate shall say.
+/// A serving certificate to issue.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Request {
-    /// When it is valid.
+pub struct CertificateRequest {
+    /// When the certificate is valid.
     pub validity: Validity,
-    /// Whom it speaks for.
+    /// The names that it covers.
     pub names: Vec<String>,
 }
 
-/// Old authorities, and how long they are kept.
+/// CAs that sign no more but stay trusted for some time.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Old {
-    /// The authorities.
-    pub authorities: Vec<Certificate>,
+pub struct RetiredCas {
+    /// The CAs.
+    pub cas: Vec<Certificate>,
     /// When the last certificate under them expires.
     pub until: Option<OffsetDateTime>,
 }
 
-impl Old {
-    /// What the Secret holds of them.
-    pub fn of(held: &Held) -> Self {
-        Self { authorities: held.old.clone(), until: held.old_until }
+impl RetiredCas {
+    /// The retired CAs in the Secret.
+    pub fn of(secret: &SecretState) -> Self {
+        Self { cas: secret.retired.clone(), until: secret.retired_until }
     }
 }
 
-impl Change {
+impl SecretChange {
     /// The change in a word, for logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
             Self::Restore { .. } => "restore",
             Self::Keep(_) => "keep",
-            Self::Renew(_) => "renew",
+            Self::RenewCa(_) => "renew",
             Self::Issue(_) => "issue",
             Self::Prepare { .. } => "prepare",
             Self::Agree(_) => "agree",

@@ -1,77 +1,78 @@
-//! Which serving certificate a replica serves: the one it serves now, or the one in the Secret. Pure.
+//! Decides whether a replica switches from its serving certificate to the one in the Secret. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::state::{Der, Leaf, Live, has_key};
+use super::state::{WebhookState, has_key};
+use crate::certificates::certificate::{Certificate, Der};
 
-/// How long the configuration has trusted each authority, as this replica saw it.
+/// How long the configuration has trusted each CA, as observed by this replica.
 ///
-/// Moments are durations since any fixed one, by a clock that only runs.
+/// Times are durations since any fixed moment, by a monotonic clock.
 #[derive(Clone, Debug, Default)]
-pub struct Trusted(BTreeMap<Der, Duration>);
+pub struct TrustHistory(BTreeMap<Der, Duration>);
 
-impl Trusted {
-    /// Takes in the configuration. What it does not trust any more, if only for a moment, starts anew.
-    pub fn see(&mut self, configuration: Option<&Live>, now: Duration) {
-        let bundles = configuration.map_or(&[][..], |live| &live.bundles);
+impl TrustHistory {
+    /// Observes the configuration. A CA that is not trusted now, even if only for a moment, starts again.
+    pub fn observe(&mut self, webhooks: Option<&WebhookState>, now: Duration) {
+        let bundles = webhooks.map_or(&[][..], |webhooks| &webhooks.bundles);
         let trusts = |key: &Der| !bundles.is_empty() && bundles.iter().all(|bundle| has_key(bundle, key));
         self.0.retain(|key, _| trusts(key));
-        for authority in bundles.iter().flatten().filter(|authority| trusts(&authority.key)) {
-            self.0.entry(authority.key.clone()).or_insert(now);
+        for ca in bundles.iter().flatten().filter(|ca| trusts(&ca.public_key)) {
+            self.0.entry(ca.public_key.clone()).or_insert(now);
         }
     }
 
-    /// How long the authority of a certificate has been trusted.
-    pub fn since(&self, leaf: &Leaf, now: Duration) -> Duration {
-        let since = leaf.issuer.as_ref().and_then(|issuer| self.0.get(issuer));
+    /// How long the CA of a serving certificate has been trusted.
+    pub fn trusted_for(&self, serving: &Certificate, now: Duration) -> Duration {
+        let since = serving.issuer.as_ref().and_then(|issuer| self.0.get(issuer));
         since.map_or(Duration::ZERO, |since| now.saturating_sub(*since))
     }
 }
 
-/// What there is to choose between.
+/// The input of [`adopts`].
 #[derive(Clone, Copy, Debug)]
-pub struct Choice<'a> {
-    /// What this replica serves now.
-    pub serving: Option<&'a Leaf>,
-    /// What the Secret holds.
-    pub candidate: &'a Leaf,
-    /// The names that it has to speak for.
+pub struct Adoption<'a> {
+    /// The certificate that this replica serves now.
+    pub serving: Option<&'a Certificate>,
+    /// The serving certificate in the Secret.
+    pub candidate: &'a Certificate,
+    /// The names that it has to cover.
     pub names: &'a [String],
     /// The webhook configuration, if it exists.
-    pub configuration: Option<&'a Live>,
-    /// How long the configuration has trusted the candidate's authority: see [`Trusted`].
+    pub webhooks: Option<&'a WebhookState>,
+    /// How long the configuration has trusted the CA of the candidate: see [`TrustHistory`].
     pub trusted_for: Duration,
     /// How long a change of the configuration may take to reach every API server.
     pub dwell: Duration,
 }
 
-/// Whether to serve what the Secret holds from now on.
+/// Whether to serve the certificate in the Secret from now on.
 ///
-/// A certificate under another authority is served only after API servers have had time to learn of
-/// that authority, unless they do not trust what is served now anyway. That it has expired by the clock
-/// of this machine is no reason: that clock may be ahead.
-pub fn adopts(choice: &Choice<'_>, now: OffsetDateTime) -> bool {
-    let Choice { serving, candidate, names, configuration, trusted_for, dwell } = *choice;
+/// A certificate under another CA is served only after API servers had time to learn of that CA, unless
+/// they do not trust the certificate in use anyway. Expiry of the certificate in use by the clock of this
+/// machine does not shorten that time, since the clock may be ahead.
+pub fn adopts(adoption: &Adoption<'_>, now: OffsetDateTime) -> bool {
+    let Adoption { serving, candidate, names, webhooks, trusted_for, dwell } = *adoption;
     let Some(serving) = serving else { return true };
     if serving.der == candidate.der || is_worse(candidate, serving, names, now) {
         return false;
     }
-    let accepts = |leaf: &Leaf| configuration.is_some_and(|live| live.accepts(leaf, now));
     if serving.issuer.is_some() && serving.issuer == candidate.issuer {
         return true;
     }
-    let trusts = |leaf: &Leaf| configuration.is_some_and(|live| live.trusts_issuer_of(leaf));
-    accepts(candidate) && (trusted_for >= dwell || !trusts(serving))
+    let accepts = webhooks.is_some_and(|webhooks| webhooks.accepts(candidate, now));
+    let trusts = webhooks.is_some_and(|webhooks| webhooks.trusts_issuer_of(serving));
+    accepts && (trusted_for >= dwell || !trusts)
 }
 
-/// Whether one lacks a name, or is outside its validity and further so than the other: a Secret restored
-/// from a backup may hold what has expired, until somebody has renewed it.
+/// Whether one certificate lacks a name that the other covers, or is outside its validity and further so
+/// than the other. A Secret from a backup may contain an expired certificate until a replica renews it.
 ///
-/// No clock has to be right for this: by any of them, what is kept ends later or began earlier.
-fn is_worse(one: &Leaf, other: &Leaf, names: &[String], now: OffsetDateTime) -> bool {
+/// This holds under any clock skew: the kept certificate always expires later or started earlier.
+fn is_worse(one: &Certificate, other: &Certificate, names: &[String], now: OffsetDateTime) -> bool {
     let (validity, others) = (one.validity, other.validity);
     let expired = validity.not_after <= now && validity.not_after < others.not_after;
     let early = now < validity.not_before && others.not_before < validity.not_before;
@@ -82,8 +83,8 @@ fn is_worse(one: &Leaf, other: &Leaf, names: &[String], now: OffsetDateTime) -> 
 mod tests {
     use time::Duration as Life;
 
-    use super::super::state::{Certificate, Der, Validity};
     use super::*;
+    use crate::certificates::Validity;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Life::days(20_000));
     const VALIDITY: Validity = Validity {
@@ -95,28 +96,33 @@ mod tests {
         Der([byte].as_slice().into())
     }
 
-    fn leaf(own: u8, issuer: u8) -> Leaf {
-        Leaf { der: der(own), issuer: Some(der(issuer)), names: Vec::new(), validity: VALIDITY }
+    fn ca(key: u8) -> Certificate {
+        Certificate { issuer: None, is_ca: true, ..serving(key, 0) }
     }
 
-    /// What becomes of the leaf 1 under authority 1 when the Secret holds leaf 2 under `issuer`.
-    fn adopted(issuer: u8, bundle: &[u8], seconds: u64) -> bool {
-        let roots =
-            bundle.iter().map(|key| Certificate { der: der(*key), key: der(*key), validity: VALIDITY });
-        let live = Live { version: String::new(), bundles: vec![roots.collect()], owned: true };
-        let choice = Choice {
-            serving: Some(&leaf(1, 1)),
-            candidate: &leaf(2, issuer),
-            names: &[],
-            configuration: Some(&live),
-            trusted_for: Duration::from_secs(seconds),
-            dwell: Duration::from_mins(5),
-        };
-        adopts(&choice, NOW)
+    fn serving(own: u8, issuer: u8) -> Certificate {
+        Certificate {
+            der: der(own),
+            public_key: der(own),
+            issuer: Some(der(issuer)),
+            names: Vec::new(),
+            validity: VALIDITY,
+            is_ca: false,
+        }
+    }
+
+    fn webhooks(bundles: &[&[u8]]) -> WebhookState {
+        let bundles = bundles.iter().map(|keys| keys.iter().map(|key| ca(*key)).collect()).collect();
+        WebhookState { version: String::new(), bundles, owned: true }
+    }
+
+    fn adoption<'a>(serving: Option<&'a Certificate>, candidate: &'a Certificate) -> Adoption<'a> {
+        let dwell = Duration::from_mins(5);
+        Adoption { serving, candidate, names: &[], webhooks: None, trusted_for: Duration::ZERO, dwell }
     }
 
     #[test]
-    fn another_authority_is_waited_for() {
+    fn a_certificate_of_another_ca_is_adopted_after_the_dwell_time() {
         for (issuer, bundle, seconds, expected) in [
             (1, [1, 1].as_slice(), 0, true),
             (2, &[1], 300, false),
@@ -125,15 +131,19 @@ mod tests {
             (2, &[2], 0, true),
             (2, &[], 300, false),
         ] {
-            assert_eq!(adopted(issuer, bundle, seconds), expected, "{issuer} {bundle:?} {seconds}");
+            let (one, two, webhooks) = (serving(1, 1), serving(2, issuer), webhooks(&[bundle]));
+            let trusted_for = Duration::from_secs(seconds);
+            let adoption = Adoption { webhooks: Some(&webhooks), trusted_for, ..adoption(Some(&one), &two) };
+            assert_eq!(adopts(&adoption, NOW), expected, "{issuer} {bundle:?} {seconds}");
         }
     }
 
     #[test]
-    fn what_has_expired_or_lacks_a_name_takes_the_place_of_nothing_better() {
+    fn a_worse_certificate_is_not_adopted() {
         let certificate = |from: i64, to: i64, names: &[&str]| {
             let validity = Validity { not_before: NOW + Life::days(from), not_after: NOW + Life::days(to) };
-            Leaf { validity, names: names.iter().map(ToString::to_string).collect(), ..leaf(1, 1) }
+            let names = names.iter().map(ToString::to_string).collect();
+            Certificate { names, validity, ..serving(1, 1) }
         };
         let good = || certificate(-1, 1, &["a"]);
         for (serving, candidate, expected) in [
@@ -141,58 +151,39 @@ mod tests {
             (good(), certificate(1, 2, &["a"]), false),
             (good(), certificate(-1, 1, &["b"]), false),
             (good(), certificate(-2, 2, &["b", "A"]), true),
-            // What is valid now is taken, though it ends earlier: the plan renews it.
+            // A valid certificate is adopted although it expires earlier: the plan renews it.
             (certificate(-1, 9, &["a"]), good(), true),
-            // A clock that is ahead takes both for expired.
+            // By a clock that is ahead, both have expired.
             (certificate(-9, -2, &["a"]), certificate(-9, -1, &["a"]), true),
             (certificate(-9, -1, &["a"]), certificate(-9, -2, &["a"]), false),
             (certificate(-1, 1, &["b"]), certificate(-1, 1, &["b"]), true),
         ] {
-            let candidate = Leaf { der: der(2), ..candidate };
-            let choice = Choice {
-                serving: Some(&serving),
-                candidate: &candidate,
-                names: &["a".to_owned()],
-                configuration: None,
-                trusted_for: Duration::ZERO,
-                dwell: Duration::from_mins(5),
-            };
-            assert_eq!(adopts(&choice, NOW), expected, "{serving:?} {candidate:?}");
+            let candidate = Certificate { der: der(2), ..candidate };
+            let names = ["a".to_owned()];
+            let adoption = Adoption { names: &names, ..adoption(Some(&serving), &candidate) };
+            assert_eq!(adopts(&adoption, NOW), expected, "{serving:?} {candidate:?}");
         }
     }
 
     #[test]
-    fn trust_that_was_interrupted_starts_anew() {
-        let live = |keys: &[&[u8]]| {
-            let root = |key: &u8| Certificate { der: der(*key), key: der(*key), validity: VALIDITY };
-            let bundles = keys.iter().map(|keys| keys.iter().map(root).collect()).collect();
-            Live { version: String::new(), bundles, owned: true }
-        };
-        let (mut trusted, seconds) = (Trusted::default(), Duration::from_secs);
-        trusted.see(Some(&live(&[&[1], &[1, 2]])), seconds(10));
-        assert_eq!(trusted.since(&leaf(9, 1), seconds(30)), seconds(20));
-        assert_eq!(trusted.since(&leaf(9, 2), seconds(30)), seconds(0));
-        trusted.see(Some(&live(&[&[1, 2], &[2]])), seconds(30));
-        trusted.see(Some(&live(&[&[1, 2], &[1, 2]])), seconds(40));
-        let since = [1, 2].map(|issuer| trusted.since(&leaf(9, issuer), seconds(50)));
-        assert_eq!(since, [seconds(10), seconds(20)]);
-        trusted.see(None, seconds(60));
-        assert_eq!(trusted.since(&leaf(9, 2), seconds(70)), seconds(0));
+    fn interrupted_trust_starts_again() {
+        let (mut history, seconds) = (TrustHistory::default(), Duration::from_secs);
+        history.observe(Some(&webhooks(&[&[1], &[1, 2]])), seconds(10));
+        assert_eq!(history.trusted_for(&serving(9, 1), seconds(30)), seconds(20));
+        assert_eq!(history.trusted_for(&serving(9, 2), seconds(30)), seconds(0));
+        history.observe(Some(&webhooks(&[&[1, 2], &[2]])), seconds(30));
+        history.observe(Some(&webhooks(&[&[1, 2], &[1, 2]])), seconds(40));
+        let trusted = [1, 2].map(|issuer| history.trusted_for(&serving(9, issuer), seconds(50)));
+        assert_eq!(trusted, [seconds(10), seconds(20)]);
+        history.observe(None, seconds(60));
+        assert_eq!(history.trusted_for(&serving(9, 2), seconds(70)), seconds(0));
     }
 
     #[test]
-    fn something_is_better_than_nothing() {
-        let (one, other) = (leaf(1, 1), leaf(2, 2));
+    fn any_certificate_is_adopted_when_none_is_served() {
+        let (one, other) = (serving(1, 1), serving(2, 2));
         for (serving, expected) in [(None, true), (Some(&one), false), (Some(&other), false)] {
-            let choice = Choice {
-                serving,
-                candidate: &other,
-                names: &[],
-                configuration: None,
-                trusted_for: Duration::ZERO,
-                dwell: Duration::from_mins(5),
-            };
-            assert_eq!(adopts(&choice, NOW), expected, "{serving:?}");
+            assert_eq!(adopts(&adoption(serving, &other), NOW), expected, "{serving:?}");
         }
     }
 }

@@ -1,34 +1,35 @@
-//! Bundles of authorities: how they grow, and what becomes of the published one without a Secret. Pure.
+//! How CA bundles grow, and what to publish without a Secret. Pure.
 
-use super::action::{Action, Waiting};
-use super::state::{Certificate, Live, State, has_key};
+use super::action::{Action, WaitReason};
+use super::state::{ClusterState, WebhookState, has_key};
+use crate::certificates::Certificate;
 
-/// Most old authorities that are kept; beyond that, a new key waits until one is forgotten.
-pub const MAX_OLD: usize = 16;
+/// Most retired CAs that are kept. With as many, a new key has to wait until they are removed.
+pub const MAX_RETIRED: usize = 16;
 
-/// Adds each authority whose key is not there yet, as long as there is room.
-pub(super) fn add_new<'a>(certificates: &mut Vec<Certificate>, more: impl Iterator<Item = &'a Certificate>) {
-    for one in more {
-        if !has_key(certificates, &one.key) && certificates.len() < MAX_OLD {
-            certificates.push(one.clone());
+/// Adds each CA whose key is not there yet, as long as there is room.
+pub(super) fn add_new<'a>(cas: &mut Vec<Certificate>, more: impl Iterator<Item = &'a Certificate>) {
+    for ca in more {
+        if !has_key(cas, &ca.public_key) && cas.len() < MAX_RETIRED {
+            cas.push(ca.clone());
         }
     }
 }
 
-/// Whether a published bundle lacks one of these.
-pub(super) fn lacks(live: &Live, trusted: &[Certificate]) -> bool {
-    trusted.iter().any(|one| !live.bundles.iter().all(|bundle| has_key(bundle, &one.key)))
+/// Whether a published bundle lacks one of these CAs.
+pub(super) fn lacks(webhooks: &WebhookState, trusted: &[Certificate]) -> bool {
+    trusted.iter().any(|ca| !webhooks.bundles.iter().all(|bundle| has_key(bundle, &ca.public_key)))
 }
 
-/// Without a Secret there is still a bundle to look after. Replicas may remember different things, so
-/// nothing is removed from it.
-pub(super) fn without_secret(state: &State<'_>) -> Action {
-    let waiting = Action::Wait(Waiting::NoSecret);
-    let (Some(memory), Some(live)) = (state.memory, state.configuration) else { return waiting };
+/// Keeps the bundle complete while there is no Secret. Replicas may remember different CAs, so nothing is
+/// removed from it.
+pub(super) fn without_secret(state: &ClusterState<'_>) -> Action {
+    let waiting = Action::Wait(WaitReason::NoSecret);
+    let (Some(memory), Some(webhooks)) = (state.memory, state.webhooks) else { return waiting };
     let mut bundle = memory.trusted();
-    if !lacks(live, &bundle) || !state.may_publish || live.bundles.is_empty() {
+    if !lacks(webhooks, &bundle) || !state.may_publish || webhooks.bundles.is_empty() {
         return waiting;
     }
-    add_new(&mut bundle, live.authorities());
+    add_new(&mut bundle, webhooks.cas());
     Action::Publish(bundle)
 }

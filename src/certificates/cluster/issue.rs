@@ -1,68 +1,58 @@
-//! Carries out a change of the Secret: makes the certificates that it needs, and the patch.
+//! Turns a change of the Secret into a patch: signs the certificates that the change asks for.
 
 use serde_json::Value;
 
-use super::action::{Change, Old, Request};
-use super::secret::{Patch, Stored};
-use super::state::Validity;
-use crate::certificates::authority::{
-    AuthorityError, Pem, issue_valid, new_authority_valid, renew_authority,
-};
+use super::action::{RetiredCas, SecretChange};
+use super::secret::{SecretPatch, SecretSnapshot};
+use crate::certificates::ca::{Ca, CaError};
 
-/// Makes the JSON merge patch for a change. `memory` is what [`Change::Restore`] writes back.
+/// Makes the JSON merge patch for a change. `memory` is what [`SecretChange::Restore`] writes back.
 ///
 /// # Errors
-/// When a certificate cannot be made, or the change needs what is not there.
-pub fn patch(change: &Change, stored: &Stored, memory: Option<&Stored>) -> Result<Value, AuthorityError> {
-    let mut patch = Patch::of(stored);
+/// When a certificate cannot be made, or the change needs a CA that is not in the Secret.
+pub fn patch(
+    change: &SecretChange,
+    secret: &SecretSnapshot,
+    memory: Option<&SecretSnapshot>,
+) -> Result<Value, CaError> {
+    let mut patch = SecretPatch::of(secret);
+    let current = || secret.ca.as_ref().ok_or(CaError::Missing);
     match change {
-        Change::Create { authority, serving, old } => {
-            let authority = new(*authority)?;
-            patch.set_pair("ca", Some(&authority));
-            patch.set_pair("tls", Some(&signed(&authority, serving)?));
-            patch.set_old(old);
+        SecretChange::Create { ca, serving, retired } => {
+            let ca = Ca::generate(*ca)?;
+            patch.set_pair("ca", Some(&ca.pem));
+            patch.set_pair("tls", Some(&ca.issue(&serving.names, serving.validity)?));
+            patch.set_retired(retired);
         }
-        Change::Restore { old } => restore(&mut patch, memory.ok_or(AuthorityError::Missing)?, old),
-        Change::Keep(old) => patch.set_old(old),
-        Change::Renew(validity) => {
-            let authority = stored.authority.as_ref().ok_or(AuthorityError::Missing)?;
-            let renewed = renew_authority(authority, validity.not_before, validity.not_after)?;
-            patch.set_pair("ca", Some(&renewed));
+        SecretChange::Restore { retired } => {
+            restore(&mut patch, memory.ok_or(CaError::Missing)?);
+            patch.set_retired(retired);
         }
-        Change::Issue(request) => {
-            let authority = stored.authority.as_ref().ok_or(AuthorityError::Missing)?;
-            patch.set_pair("tls", Some(&signed(authority, request)?));
+        SecretChange::Keep(retired) => patch.set_retired(retired),
+        SecretChange::RenewCa(validity) => patch.set_pair("ca", Some(&current()?.renew(*validity)?.pem)),
+        SecretChange::Issue(request) => {
+            patch.set_pair("tls", Some(&current()?.issue(&request.names, request.validity)?));
         }
-        Change::Prepare { next, old } => {
-            patch.set_pair("next-ca", Some(&new(*next)?));
-            patch.set_old(old);
-            patch.take_up_new_key();
+        SecretChange::Prepare { next, retired } => {
+            patch.set_pair("next-ca", Some(&Ca::generate(*next)?.pem));
+            patch.set_retired(retired);
+            patch.remove_new_key_request();
         }
-        Change::Agree(agreed) => patch.set_agreed(agreed),
-        Change::Switch { serving, old } => {
-            let next = stored.next.as_ref().ok_or(AuthorityError::Missing)?;
-            patch.set_pair("ca", Some(next));
+        SecretChange::Agree(agreement) => patch.set_agreement(agreement),
+        SecretChange::Switch { serving, retired } => {
+            let next = secret.next_ca.as_ref().ok_or(CaError::Missing)?;
+            patch.set_pair("ca", Some(&next.pem));
             patch.set_pair("next-ca", None);
-            patch.set_pair("tls", Some(&signed(next, serving)?));
-            patch.set_old(old);
+            patch.set_pair("tls", Some(&next.issue(&serving.names, serving.validity)?));
+            patch.set_retired(retired);
         }
-        Change::Forget => patch.set_old(&Old::default()),
+        SecretChange::Forget => patch.set_retired(&RetiredCas::default()),
     }
     Ok(patch.into_json())
 }
 
-fn new(validity: Validity) -> Result<Pem, AuthorityError> {
-    new_authority_valid(validity.not_before, validity.not_after)
-}
-
-fn signed(authority: &Pem, request: &Request) -> Result<Pem, AuthorityError> {
-    let Validity { not_before, not_after } = request.validity;
-    issue_valid(authority, &request.names, not_before, not_after)
-}
-
-fn restore(patch: &mut Patch, memory: &Stored, old: &Old) {
-    patch.set_pair("ca", memory.authority.as_ref());
-    patch.set_pair("next-ca", memory.next.as_ref());
+fn restore(patch: &mut SecretPatch, memory: &SecretSnapshot) {
+    patch.set_pair("ca", memory.ca.as_ref().map(|ca| &ca.pem));
+    patch.set_pair("next-ca", memory.next_ca.as_ref().map(|ca| &ca.pem));
     patch.set_pair("tls", memory.serving.as_ref().map(|(pem, _)| pem));
-    patch.set_old(old);
 }

@@ -1,24 +1,28 @@
-//! Certificates that keep themselves in the cluster: one Secret for all replicas, one `caBundle`.
+//! Certificates that replicas keep in the cluster: one Secret for all of them, and the `caBundle`.
 //!
-//! [`plan`] decides, [`schedule`] dates, [`adopt`] chooses what a replica serves and [`damper`] bounds
-//! what is written: all pure, with the types of [`state`]. [`secret`] and [`configuration`] translate
-//! between these and the objects, [`issue`] signs, and [`keeper`] does it all against an API server.
+//! The decisions are pure and use the types of [`state`] and [`action`]: [`plan`] chooses the next action,
+//! [`schedule`] dates certificates, [`adopt`] decides what a replica serves, and [`conflict`] limits writes.
+//! [`secret`] and [`webhooks`] translate objects into states and changes into patches, and [`issue`] signs.
+//! [`controller`] runs all of this against an API server.
 
 pub mod action;
 pub mod adopt;
+mod advice;
 pub mod bundle;
-pub mod configuration;
-pub mod damper;
+pub mod conflict;
+pub mod controller;
+mod incidents;
+pub mod install;
 pub mod issue;
-pub mod keeper;
-mod pem;
 pub mod plan;
 mod replica;
 pub mod schedule;
 pub mod secret;
 pub mod state;
-mod views;
+mod watch;
+pub mod webhooks;
 mod writer;
 
-pub use keeper::{Keeper, Place};
-pub use schedule::Settings;
+pub use controller::CertificateController;
+pub use install::Install;
+pub use schedule::Schedule;

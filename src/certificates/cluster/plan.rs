@@ -1,299 +1,312 @@
 //! Decides what to do about the certificates of the cluster. Pure: no API, no clock, no randomness.
 //!
-//! One action per pass, and none if everything is as it should be. Whatever a crash leaves behind is a
-//! state like any other, and any replica goes on from there.
+//! The plan yields one action at a time, and none if everything is in sync. A crash at any point leaves a
+//! state like any other, from which any replica continues.
 
 use time::OffsetDateTime;
 
-use super::action::{Action, Change, Old, Request, Waiting};
-use super::bundle::{self, MAX_OLD, add_new};
-use super::schedule::{Settings, add};
-use super::state::{Agreed, Certificate, Held, Leaf, Live, State, Validity, has_key};
+use super::action::{Action, CertificateRequest, RetiredCas, SecretChange, WaitReason};
+use super::bundle::{self, MAX_RETIRED, add_new};
+use super::schedule::{Schedule, add};
+use super::state::{Agreement, ClusterState, SecretState, WebhookState, has_key};
+use crate::certificates::{Certificate, Validity};
 
-/// Decides. `clock` is the wall clock of this machine, which may be wrong.
-pub fn plan(state: &State<'_>, settings: &Settings, clock: OffsetDateTime) -> Action {
-    let Some(held) = state.secret else { return bundle::without_secret(state) };
-    let pass = Pass { state, settings, held, clock, now: held.latest(clock) };
+/// Chooses the next action. `clock` is the wall clock of this machine, which may be wrong.
+pub fn plan(state: &ClusterState<'_>, schedule: &Schedule, clock: OffsetDateTime) -> Action {
+    let Some(secret) = state.secret else { return bundle::without_secret(state) };
+    let planner = Planner { state, schedule, secret, clock, now: secret.latest(clock) };
     let rules = [
-        Pass::refill,
-        Pass::keep,
-        Pass::replace_orphan,
-        Pass::replace_lost_authority,
-        Pass::renew_authority,
-        Pass::publish,
-        Pass::renew,
-        Pass::prepare,
-        Pass::switch,
-        Pass::forget,
+        Planner::refill,
+        Planner::keep,
+        Planner::replace_orphan,
+        Planner::replace_lost_ca,
+        Planner::renew_ca,
+        Planner::publish,
+        Planner::renew,
+        Planner::prepare,
+        Planner::switch,
+        Planner::forget,
     ];
-    rules.iter().find_map(|rule| rule(&pass)).unwrap_or_else(|| Action::Wait(pass.waiting()))
+    rules.iter().find_map(|rule| rule(&planner)).unwrap_or_else(|| Action::Wait(planner.wait_reason()))
 }
 
-/// One look at everything.
-struct Pass<'a> {
-    state: &'a State<'a>,
-    settings: &'a Settings,
-    held: &'a Held,
+/// The input of the rules.
+struct Planner<'a> {
+    state: &'a ClusterState<'a>,
+    schedule: &'a Schedule,
+    secret: &'a SecretState,
     clock: OffsetDateTime,
     now: OffsetDateTime,
 }
 
-impl Pass<'_> {
-    /// An empty Secret: what this replica remembers, else something new.
+impl Planner<'_> {
+    /// Fills an empty Secret with what this replica remembers, else with new certificates.
     fn refill(&self) -> Option<Action> {
-        if !self.held.is_lost() {
+        if !self.secret.is_lost() {
             return None;
         }
-        // We have published before, so another replica may remember what.
-        let published = self.state.configuration.is_some_and(|live| live.owned);
+        // Another replica may remember the certificates if there were any.
+        let published = self.state.webhooks.is_some_and(|webhooks| webhooks.owned);
         if self.state.memory.is_none() && published && self.is_recent() {
-            return Some(Action::Wait(Waiting::Deferring));
+            return Some(Action::Wait(WaitReason::WaitingForPeer));
         }
-        self.made_good()
+        self.recover()
     }
 
-    /// A memory that has expired is renewed afterwards, with its key.
-    fn made_good(&self) -> Option<Action> {
+    /// The best replacement of lost certificates. Restored certificates that have expired are renewed by
+    /// later actions.
+    fn recover(&self) -> Option<Action> {
         match self.state.memory {
             Some(memory) => Some(self.restore(memory)),
-            None if self.held.next.is_some() => self.switched().map(Action::Write),
-            None => Some(Action::Write(self.created())),
+            None if self.secret.next_ca.is_some() => self.switch_ca().map(Action::WriteSecret),
+            None => Some(Action::WriteSecret(self.create())),
         }
     }
 
-    /// Whether others may not yet have had the time to act on what this replica sees.
+    /// Whether the state is so recent that other replicas may not have acted on it.
     fn is_recent(&self) -> bool {
-        self.state.steady < self.settings.tick.saturating_mul(2)
+        self.state.unchanged_for < self.schedule.tick.saturating_mul(2)
     }
 
-    fn restore(&self, memory: &Held) -> Action {
-        let mut old = Old::of(self.held);
-        add_new(&mut old.authorities, memory.old.iter());
-        old.until = old.until.max(memory.old_until);
-        self.keep_published(&mut old, &memory.trusted());
-        old.authorities.retain(|one| !memory.signs(&one.key));
-        Action::Write(Change::Restore { old })
+    fn restore(&self, memory: &SecretState) -> Action {
+        let mut retired = RetiredCas::of(self.secret);
+        add_new(&mut retired.cas, memory.retired.iter());
+        retired.until = retired.until.max(memory.retired_until);
+        self.keep_published(&mut retired, &memory.trusted());
+        retired.cas.retain(|ca| !memory.signs(&ca.public_key));
+        Action::WriteSecret(SecretChange::Restore { retired })
     }
 
-    fn created(&self) -> Change {
-        let authority = self.settings.new_authority(self.held, self.clock);
-        let mut old = Old::of(self.held);
-        self.keep_published(&mut old, &[]);
-        Change::Create { authority, serving: self.request(authority), old }
+    fn create(&self) -> SecretChange {
+        let ca = self.schedule.new_ca(self.secret, self.clock);
+        let mut retired = RetiredCas::of(self.secret);
+        self.keep_published(&mut retired, &[]);
+        SecretChange::Create { ca, serving: self.request(ca), retired }
     }
 
-    /// Keeps what is published now: another replica may serve under it, and a certificate that is
-    /// valid today expires within the life of one.
-    fn keep_published(&self, old: &mut Old, besides: &[Certificate]) {
-        let Some(live) = self.state.configuration else { return };
-        let is_usable = |one: &&Certificate| self.may_be_valid(one.validity) && !has_key(besides, &one.key);
-        let before = old.authorities.len();
-        add_new(&mut old.authorities, live.authorities().filter(is_usable));
-        if old.authorities.len() > before {
-            old.until = old.until.max(Some(add(self.now, self.settings.serving_life)));
+    /// Keeps the published CAs, since another replica may serve under one of them. A serving certificate that
+    /// is valid now expires within `serving_life`.
+    fn keep_published(&self, retired: &mut RetiredCas, besides: &[Certificate]) {
+        let Some(webhooks) = self.state.webhooks else { return };
+        let is_usable =
+            |ca: &&Certificate| self.may_be_valid(ca.validity) && !has_key(besides, &ca.public_key);
+        let before = retired.cas.len();
+        add_new(&mut retired.cas, webhooks.cas().filter(is_usable));
+        if retired.cas.len() > before {
+            retired.until = retired.until.max(Some(add(self.now, self.schedule.serving_life)));
         }
     }
 
-    /// What this replica or the Secret has in use stays trusted until it expires, also if somebody
-    /// puts other certificates into the Secret.
+    /// Keeps the CA of each certificate in use until the certificate expires, even if other certificates were
+    /// put into the Secret.
     fn keep(&self) -> Option<Action> {
-        let in_use = self.state.serving.into_iter().chain(&self.held.serving);
-        let old = in_use.filter(|leaf| self.may_be_valid(leaf.validity)).find_map(|leaf| self.kept(leaf))?;
-        Some(Action::Write(Change::Keep(old)))
+        let in_use = self.state.serving.into_iter().chain(&self.secret.serving);
+        let retired = in_use
+            .filter(|serving| self.may_be_valid(serving.validity))
+            .find_map(|serving| self.retire_issuer(serving))?;
+        Some(Action::WriteSecret(SecretChange::Keep(retired)))
     }
 
-    /// The old authorities, if they do not yet hold that of this certificate for long enough.
-    fn kept(&self, leaf: &Leaf) -> Option<Old> {
-        let issuer = leaf.issuer.as_ref()?;
-        if self.held.signs(issuer) {
+    /// The retired CAs with that of this certificate, if it is not kept long enough already.
+    fn retire_issuer(&self, serving: &Certificate) -> Option<RetiredCas> {
+        let issuer = serving.issuer.as_ref()?;
+        if self.secret.signs(issuer) {
             return None;
         }
-        let mut old = Old::of(self.held);
-        if !has_key(&old.authorities, issuer) {
-            let published = self.state.configuration.into_iter().flat_map(Live::authorities).cloned();
-            let remembered = self.state.memory.into_iter().flat_map(Held::trusted);
-            old.authorities.push(published.chain(remembered).find(|one| one.key == *issuer)?);
-        } else if old.until >= Some(leaf.validity.not_after) {
+        let mut retired = RetiredCas::of(self.secret);
+        if !has_key(&retired.cas, issuer) {
+            let published = self.state.webhooks.into_iter().flat_map(WebhookState::cas).cloned();
+            let remembered = self.state.memory.into_iter().flat_map(SecretState::trusted);
+            retired.cas.push(published.chain(remembered).find(|ca| ca.public_key == *issuer)?);
+        } else if retired.until >= Some(serving.validity.not_after) {
             return None;
         }
-        old.until = old.until.max(Some(leaf.validity.not_after));
-        (old.authorities.len() <= MAX_OLD).then_some(old)
+        retired.until = retired.until.max(Some(serving.validity.not_after));
+        (retired.cas.len() <= MAX_RETIRED).then_some(retired)
     }
 
-    /// A serving certificate that chains to nothing here is replaced; but a replica that remembers its
-    /// authority may keep it, and comes first.
+    /// Replaces a serving certificate that chains to no CA in the Secret, after a replica that remembers its CA
+    /// had time to restore it.
     fn replace_orphan(&self) -> Option<Action> {
-        if self.held.usable().is_some() {
+        if self.secret.usable().is_some() {
             return None;
         }
-        let live = self.state.configuration;
-        let trusted = self.held.authority.as_ref().is_some_and(|authority| {
-            live.is_some_and(|live| live.authorities().any(|one| one.key == authority.key))
+        let webhooks = self.state.webhooks;
+        let trusted = self.secret.ca.as_ref().is_some_and(|ca| {
+            webhooks
+                .is_some_and(|webhooks| webhooks.cas().any(|published| published.public_key == ca.public_key))
         });
-        let remembered = self.held.serving.is_some() || live.is_some_and(|live| live.owned);
+        let remembered = self.secret.serving.is_some() || webhooks.is_some_and(|webhooks| webhooks.owned);
         if remembered && !trusted && self.is_recent() {
-            return Some(Action::Wait(Waiting::Deferring));
+            return Some(Action::Wait(WaitReason::WaitingForPeer));
         }
-        match &self.held.authority {
-            Some(authority) => Some(Action::Write(Change::Issue(self.request(authority.validity)))),
-            None => self.made_good(),
+        match &self.secret.ca {
+            Some(ca) => Some(Action::WriteSecret(SecretChange::Issue(self.request(ca.validity)))),
+            None => self.recover(),
         }
     }
 
-    /// The serving certificate is good, but the key that signed it is gone.
-    fn replace_lost_authority(&self) -> Option<Action> {
-        let leaf = self.held.usable().filter(|_| self.held.authority.is_none())?;
-        let is_remembered = |memory: &&Held| {
-            memory.authority.as_ref().is_some_and(|one| leaf.issuer.as_ref() == Some(&one.key))
+    /// Replaces a CA whose key is lost while the serving certificate is still good.
+    fn replace_lost_ca(&self) -> Option<Action> {
+        let serving = self.secret.usable().filter(|_| self.secret.ca.is_none())?;
+        let is_remembered = |memory: &&SecretState| {
+            memory.ca.as_ref().is_some_and(|ca| serving.issuer.as_ref() == Some(&ca.public_key))
         };
         if let Some(memory) = self.state.memory.filter(is_remembered) {
             return Some(self.restore(memory));
         }
-        if self.held.next.is_some() { None } else { self.prepared() }
+        if self.secret.next_ca.is_some() { None } else { self.prepare_ca() }
     }
 
-    /// Compares the bundle that should be published with the one that is. What is missing is added at
-    /// once; what nobody here knows goes when every replica had time to say that it needs it.
+    /// Publishes the bundle that the Secret asks for. A missing CA is added at once; an unknown one is removed
+    /// after every replica had time to claim it.
     fn publish(&self) -> Option<Action> {
-        let live = self.state.configuration.filter(|live| !live.bundles.is_empty())?;
-        let mut bundle = self.held.trusted();
+        let webhooks = self.state.webhooks.filter(|webhooks| !webhooks.bundles.is_empty())?;
+        let mut bundle = self.secret.trusted();
         if self.is_recent() {
-            let may_be_needed = |one: &&Certificate| self.may_be_valid(one.validity);
-            add_new(&mut bundle, live.authorities().filter(may_be_needed));
+            let may_be_needed = |ca: &&Certificate| self.may_be_valid(ca.validity);
+            add_new(&mut bundle, webhooks.cas().filter(may_be_needed));
         }
-        let done = live.trusts_exactly(&bundle) && live.owned;
-        (!done && self.state.may_publish).then_some(Action::Publish(bundle))
+        let is_published = webhooks.trusts_exactly(&bundle) && webhooks.owned;
+        (!is_published && self.state.may_publish).then_some(Action::Publish(bundle))
     }
 
-    /// Before anything is published: what was restored from a backup may have expired.
-    fn renew_authority(&self) -> Option<Action> {
-        let authority = self.held.authority.as_ref().filter(|authority| self.is_due(authority))?;
-        let renewed = self.settings.renewed(authority, self.now);
-        let changes = !self.held.foreign && renewed != authority.validity;
-        changes.then_some(Action::Write(Change::Renew(renewed)))
+    /// Renews the certificate of the CA. This comes before publishing, since a CA from a backup may have
+    /// expired.
+    fn renew_ca(&self) -> Option<Action> {
+        let ca = self.secret.ca.as_ref().filter(|ca| self.is_due(ca))?;
+        let renewed = self.schedule.renewed(ca, self.now);
+        let is_renewable = !self.secret.ca_is_external && renewed != ca.validity;
+        is_renewable.then_some(Action::WriteSecret(SecretChange::RenewCa(renewed)))
     }
 
-    /// Renews the serving certificate.
+    /// Renews the serving certificate when it is due or lacks a name.
     fn renew(&self) -> Option<Action> {
-        let authority = self.held.authority.as_ref()?;
-        let leaf = self.held.usable().filter(|leaf| leaf.issuer.as_ref() == Some(&authority.key))?;
-        let mut request = self.request(authority.validity);
-        let later = request.validity.not_after > leaf.validity.not_after;
-        if self.settings.is_serving_due(leaf, self.now) && later {
-            return Some(Action::Write(Change::Issue(request)));
+        let ca = self.secret.ca.as_ref()?;
+        let serving =
+            self.secret.usable().filter(|serving| serving.issuer.as_ref() == Some(&ca.public_key))?;
+        let mut request = self.request(ca.validity);
+        let is_later = request.validity.not_after > serving.validity.not_after;
+        if self.schedule.is_serving_due(serving, self.now) && is_later {
+            return Some(Action::WriteSecret(SecretChange::Issue(request)));
         }
-        if leaf.covers(self.state.names) {
+        if serving.covers(self.state.names) {
             return None;
         }
-        // Replicas of two releases may want different names; each keeps those of the other.
-        request.names.extend(leaf.names.iter().filter(|name| !self.state.names.contains(name)).cloned());
-        let limit = authority.validity.not_after;
-        request.validity.not_after = request.validity.not_after.max(leaf.validity.not_after).min(limit);
-        Some(Action::Write(Change::Issue(request)))
+        // During an upgrade, replicas of two releases may need different names: each keeps those of the other.
+        request.names.extend(serving.names.iter().filter(|name| !self.state.names.contains(name)).cloned());
+        let limit = ca.validity.not_after;
+        request.validity.not_after = request.validity.not_after.max(serving.validity.not_after).min(limit);
+        Some(Action::WriteSecret(SecretChange::Issue(request)))
     }
 
-    /// A new key, because somebody asks for it or because the authority cannot be renewed.
+    /// Makes the next CA when a new key is requested, or an external CA is due.
     fn prepare(&self) -> Option<Action> {
-        let foreign = self.held.authority.as_ref().filter(|_| self.held.foreign);
-        let wanted = self.held.new_key_wanted || foreign.is_some_and(|authority| self.is_due(authority));
-        if wanted && self.pending().is_none() { self.prepared() } else { None }
+        let external = self.secret.ca.as_ref().filter(|_| self.secret.ca_is_external);
+        let is_needed = self.secret.new_key_requested || external.is_some_and(|ca| self.is_due(ca));
+        if is_needed && self.pending().is_none() { self.prepare_ca() } else { None }
     }
 
-    fn is_due(&self, authority: &Certificate) -> bool {
-        self.settings.is_authority_due(authority, self.now)
+    fn is_due(&self, ca: &Certificate) -> bool {
+        self.schedule.is_ca_due(ca, self.now)
     }
 
-    /// As long as one more authority would fit into what is kept.
-    fn prepared(&self) -> Option<Action> {
-        let (next, has_room) =
-            (self.settings.new_authority(self.held, self.clock), self.held.old.len() < MAX_OLD);
-        has_room.then(|| Action::Write(Change::Prepare { next, old: Old::of(self.held) }))
+    /// The next CA, as long as there is room to retire one more.
+    fn prepare_ca(&self) -> Option<Action> {
+        let retired = RetiredCas::of(self.secret);
+        let next = self.schedule.new_ca(self.secret, self.clock);
+        let has_room = retired.cas.len() < MAX_RETIRED;
+        has_room.then_some(Action::WriteSecret(SecretChange::Prepare { next, retired }))
     }
 
-    /// Serves under the next authority, once everybody trusts it or nobody trusts the present one.
+    /// Issues a serving certificate under the pending CA, once every API server trusts that CA, or at once if no
+    /// valid certificate is in use.
     fn switch(&self) -> Option<Action> {
         let next = self.pending()?;
-        let in_use = self.held.usable().is_some_and(|leaf| self.may_be_valid(leaf.validity));
-        let dwelling = if in_use { self.dwell(self.settings.dwell_ticks()) } else { None };
-        if dwelling.is_some() {
-            return dwelling;
+        let in_use = self.secret.usable().is_some_and(|serving| self.may_be_valid(serving.validity));
+        if let Some(waiting) = in_use.then(|| self.dwell(self.schedule.dwell_ticks())).flatten() {
+            return Some(waiting);
         }
-        let is_authority = self.held.authority.as_ref() == Some(next);
-        let issue = || Change::Issue(self.request(next.validity));
-        Some(Action::Write(if is_authority { issue() } else { self.switched()? }))
+        let is_current = self.secret.ca.as_ref() == Some(next);
+        let issue = || SecretChange::Issue(self.request(next.validity));
+        Some(Action::WriteSecret(if is_current { issue() } else { self.switch_ca()? }))
     }
 
-    fn switched(&self) -> Option<Change> {
-        let next = self.held.next.as_ref()?;
-        let mut old = Old::of(self.held);
-        add_new(&mut old.authorities, self.held.authority.iter());
-        old.until = old.until.max(self.held.serving.as_ref().map(|leaf| leaf.validity.not_after));
-        Some(Change::Switch { serving: self.request(next.validity), old })
+    fn switch_ca(&self) -> Option<SecretChange> {
+        let next = self.secret.next_ca.as_ref()?;
+        let mut retired = RetiredCas::of(self.secret);
+        add_new(&mut retired.cas, self.secret.ca.iter());
+        retired.until =
+            retired.until.max(self.secret.serving.as_ref().map(|serving| serving.validity.not_after));
+        Some(SecretChange::Switch { serving: self.request(next.validity), retired })
     }
 
-    /// Removes what nothing chains to any more. The clock alone does not decide that: it may be ahead.
+    /// Removes the retired CAs after their last certificate has expired. The clock alone does not decide that,
+    /// since it may be ahead.
     fn forget(&self) -> Option<Action> {
-        if self.held.old.is_empty() {
+        if self.secret.retired.is_empty() {
             return None;
         }
-        let Some(until) = self.held.old_until else {
-            let until = Some(add(self.now, self.settings.serving_life));
-            return Some(Action::Write(Change::Keep(Old { until, ..Old::of(self.held) })));
+        let Some(until) = self.secret.retired_until else {
+            let until = Some(add(self.now, self.schedule.serving_life));
+            let retired = RetiredCas { until, ..RetiredCas::of(self.secret) };
+            return Some(Action::WriteSecret(SecretChange::Keep(retired)));
         };
         if self.now < until {
             return None;
         }
-        // Twice: a replica that came up during a rotation waits for a dwell time of its own, and would
-        // meanwhile ask for what was forgotten, again and again.
-        let waiting = self.dwell(self.settings.dwell_ticks().saturating_mul(2));
-        waiting.or(Some(Action::Write(Change::Forget)))
+        // Twice the dwell time: a replica that started during a rotation waits for one dwell time of its own, and
+        // would claim a removed CA again and again until then.
+        let waiting = self.dwell(self.schedule.dwell_ticks().saturating_mul(2));
+        waiting.or(Some(Action::WriteSecret(SecretChange::Forget)))
     }
 
-    /// `None` once so many ticks of agreement are on record; until then, what to do about it.
+    /// The action that leads to so many ticks of agreement; `None` once they are on record.
     fn dwell(&self, ticks: u32) -> Option<Action> {
-        let Some(live) = self.state.configuration.filter(|live| self.agrees(live)) else {
-            return Some(Action::Wait(self.waiting()));
+        let Some(webhooks) = self.state.webhooks.filter(|webhooks| self.agrees(webhooks)) else {
+            return Some(Action::Wait(self.wait_reason()));
         };
-        let agreed = self.held.agreed.as_ref().filter(|agreed| agreed.version == live.version);
-        let recorded = agreed.map_or(0, |agreed| agreed.ticks);
+        let agreement = self.secret.agreement.as_ref().filter(|agreed| agreed.version == webhooks.version);
+        let recorded = agreement.map_or(0, |agreed| agreed.ticks);
         if recorded >= ticks {
             None
-        } else if self.state.steady < self.settings.tick {
-            Some(Action::Wait(Waiting::Dwelling))
+        } else if self.state.unchanged_for < self.schedule.tick {
+            Some(Action::Wait(WaitReason::Propagating))
         } else {
-            let agreed = Agreed { version: live.version.clone(), ticks: recorded.saturating_add(1) };
-            Some(Action::Write(Change::Agree(agreed)))
+            let agreement =
+                Agreement { version: webhooks.version.clone(), ticks: recorded.saturating_add(1) };
+            Some(Action::WriteSecret(SecretChange::Agree(agreement)))
         }
     }
 
-    fn agrees(&self, live: &Live) -> bool {
-        !live.bundles.is_empty() && live.trusts_exactly(&self.held.trusted())
+    fn agrees(&self, webhooks: &WebhookState) -> bool {
+        !webhooks.bundles.is_empty() && webhooks.trusts_exactly(&self.secret.trusted())
     }
 
-    /// The authority that shall sign, but did not sign the serving certificate.
+    /// The CA that signs from now on but did not sign the serving certificate.
     fn pending(&self) -> Option<&Certificate> {
-        let issuer = self.held.usable().and_then(|leaf| leaf.issuer.as_ref());
-        let strange = self.held.authority.as_ref().filter(|authority| Some(&authority.key) != issuer);
-        strange.or(self.held.next.as_ref())
+        let issuer = self.secret.usable().and_then(|serving| serving.issuer.as_ref());
+        let current = self.secret.ca.as_ref().filter(|ca| Some(&ca.public_key) != issuer);
+        current.or(self.secret.next_ca.as_ref())
     }
 
-    fn request(&self, authority: Validity) -> Request {
-        Request { validity: self.settings.under(authority, self.now), names: self.state.names.to_vec() }
+    fn request(&self, ca: Validity) -> CertificateRequest {
+        CertificateRequest { validity: self.schedule.under(ca, self.now), names: self.state.names.to_vec() }
     }
 
-    /// Whether it has not expired, even if the clock of this machine is ahead.
+    /// Whether a certificate may still be valid. A clock that is ahead alone does not let it expire.
     fn may_be_valid(&self, validity: Validity) -> bool {
-        self.held.earliest(self.clock) < validity.not_after
+        self.secret.earliest(self.clock) < validity.not_after
     }
 
-    fn waiting(&self) -> Waiting {
-        match self.state.configuration {
-            None => Waiting::NoConfiguration,
-            Some(live) if live.bundles.is_empty() => Waiting::NoWebhook,
-            Some(live) if !self.agrees(live) && self.state.may_publish => Waiting::Deferring,
-            Some(live) if !self.agrees(live) => Waiting::HeldBack,
-            Some(_) if self.pending().is_some() => Waiting::Dwelling,
-            Some(_) => Waiting::Settled,
+    fn wait_reason(&self) -> WaitReason {
+        match self.state.webhooks {
+            None => WaitReason::NoConfiguration,
+            Some(webhooks) if webhooks.bundles.is_empty() => WaitReason::NoWebhook,
+            Some(webhooks) if !self.agrees(webhooks) && self.state.may_publish => WaitReason::WaitingForPeer,
+            Some(webhooks) if !self.agrees(webhooks) => WaitReason::RateLimited,
+            Some(_) if self.pending().is_some() => WaitReason::Propagating,
+            Some(_) => WaitReason::InSync,
         }
     }
 }

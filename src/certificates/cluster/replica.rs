@@ -1,4 +1,4 @@
-//! What one replica knows and serves.
+//! What one replica has observed, and the certificate that it serves.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,115 +6,101 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kube::core::DynamicObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use time::OffsetDateTime;
 
-use super::adopt::{Choice, Trusted, adopts};
+use super::adopt::{Adoption, TrustHistory, adopts};
 use super::bundle;
-use super::configuration::Published;
-use super::keeper::Place;
-use super::secret::Stored;
-use super::state::{Certificate, Held, Leaf, Live};
-use crate::certificates::serving::Checked;
-use crate::certificates::{ServingCertificate, trust};
+use super::install::Install;
+use super::secret::SecretSnapshot;
+use super::state::{SecretState, WebhookState};
+use super::webhooks::WebhookSnapshot;
+use crate::certificates::pair::CheckedPair;
+use crate::certificates::{Certificate, ServingCertificate, trust};
 use crate::clock;
 use crate::telemetry::metrics::{Metrics, ResultLabel};
 
-/// What the plan looks at: the Secret, and the version of the configuration.
-pub(super) type Contents = (Option<Held>, Option<String>);
+/// What has to stay the same for a while before the plan relies on it: the content of the Secret, and the
+/// version of the configuration.
+pub(super) type Observation = (Option<SecretState>, Option<String>);
 
-/// What one replica knows and serves.
+/// The state of one replica.
 pub(super) struct Replica {
-    place: Place,
+    pub(super) install: Install,
     dwell: Duration,
-    stored: Option<Stored>,
-    published: Option<Published>,
-    /// The last content of the Secret that could be served.
-    memory: Option<Stored>,
-    serving: Arc<ServingCertificate>,
-    served: Option<(Leaf, Checked)>,
-    trusted: Trusted,
-    verdict: Arc<ArcSwap<Result<(), String>>>,
+    pub(super) secret: Option<SecretSnapshot>,
+    pub(super) webhooks: Option<WebhookSnapshot>,
+    /// The last usable content of the Secret.
+    pub(super) memory: Option<SecretSnapshot>,
+    pub(super) serving: Arc<ServingCertificate>,
+    served: Option<CheckedPair>,
+    trust_history: TrustHistory,
+    readiness: Arc<ArcSwap<Result<(), String>>>,
     metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Replica {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Replica").field("place", &self.place).finish_non_exhaustive()
+        formatter.debug_struct("Replica").field("install", &self.install).finish_non_exhaustive()
     }
 }
 
 impl Replica {
-    pub(super) fn new(place: Place, dwell: Duration, metrics: Arc<Metrics>) -> Self {
-        let verdict = Err("nothing of the cluster has been seen yet".to_owned());
+    pub(super) fn new(install: Install, dwell: Duration, metrics: Arc<Metrics>) -> Self {
+        let readiness = Err("the Secret and the webhook configuration have not been read yet".to_owned());
         Self {
-            place,
+            install,
             dwell,
-            stored: None,
-            published: None,
+            secret: None,
+            webhooks: None,
             memory: None,
             serving: Arc::new(ServingCertificate::absent()),
             served: None,
-            trusted: Trusted::default(),
-            verdict: Arc::new(ArcSwap::from_pointee(verdict)),
+            trust_history: TrustHistory::default(),
+            readiness: Arc::new(ArcSwap::from_pointee(readiness)),
             metrics,
         }
     }
 
-    pub(super) fn serving(&self) -> Arc<ServingCertificate> {
-        Arc::clone(&self.serving)
-    }
-
     pub(super) fn readiness(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
-        let verdict = Arc::clone(&self.verdict);
-        move || verdict.load().as_ref().clone()
+        let readiness = Arc::clone(&self.readiness);
+        move || readiness.load().as_ref().clone()
     }
 
-    pub(super) fn stored(&self) -> Option<&Stored> {
-        self.stored.as_ref()
+    pub(super) fn secret_state(&self) -> Option<&SecretState> {
+        self.secret.as_ref().map(|secret| &secret.state)
     }
 
-    pub(super) fn held(&self) -> Option<&Held> {
-        self.stored.as_ref().map(|stored| &stored.held)
+    pub(super) fn webhook_state(&self) -> Option<&WebhookState> {
+        self.webhooks.as_ref().map(|webhooks| &webhooks.state)
     }
 
-    pub(super) fn published(&self) -> Option<&Published> {
-        self.published.as_ref()
+    pub(super) fn remembered_state(&self) -> Option<&SecretState> {
+        self.memory.as_ref().map(|memory| &memory.state)
     }
 
-    pub(super) fn live(&self) -> Option<&Live> {
-        self.published.as_ref().map(|published| &published.live)
+    /// The certificate that this replica serves.
+    pub(super) fn served(&self) -> Option<&Certificate> {
+        self.served.as_ref().map(|pair| &pair.certificate)
     }
 
-    pub(super) fn memory(&self) -> Option<&Stored> {
-        self.memory.as_ref()
-    }
-
-    pub(super) fn leaf(&self) -> Option<&Leaf> {
-        self.served.as_ref().map(|(leaf, _)| leaf)
-    }
-
-    pub(super) fn names(&self) -> &[String] {
-        &self.place.names
-    }
-
-    /// Whether the configuration is as it should be, if this replica can tell.
-    pub(super) fn is_right(&self, live: &Live) -> Option<bool> {
-        match (self.held(), &self.memory) {
-            (Some(held), _) => Some(live.trusts_exactly(&held.trusted()) && live.owned),
-            (None, Some(memory)) => Some(!bundle::lacks(live, &memory.held.trusted())),
+    /// Whether the configuration is in sync; `None` if this replica does not know what it should contain.
+    pub(super) fn is_in_sync(&self, webhooks: &WebhookState) -> Option<bool> {
+        match (self.secret_state(), self.remembered_state()) {
+            (Some(secret), _) => Some(webhooks.trusts_exactly(&secret.trusted()) && webhooks.owned),
+            (None, Some(memory)) => Some(!bundle::lacks(webhooks, &memory.trusted())),
             (None, None) => None,
         }
     }
 
-    /// What the plan looks at. Somebody who merely touches the Secret changes nothing of it.
-    pub(super) fn contents(&self) -> Contents {
-        let untouched = |held: &Held| Held { written: None, ..held.clone() };
-        (self.held().map(untouched), self.live().map(|live| live.version.clone()))
+    /// The current observation. A write of the Secret that changes no content is not a change.
+    pub(super) fn observation(&self) -> Observation {
+        let untimed = |secret: &SecretState| SecretState { written: None, ..secret.clone() };
+        let version = self.webhook_state().map(|webhooks| webhooks.version.clone());
+        (self.secret_state().map(untimed), version)
     }
 
-    /// Takes in both objects, and serves what is to be served.
-    pub(super) fn look(
+    /// Observes both objects, and serves the certificate of the Secret if it can be adopted.
+    pub(super) fn observe(
         &mut self,
         secret: Option<&DynamicObject>,
         configuration: Option<&DynamicObject>,
@@ -122,81 +108,74 @@ impl Replica {
         now: Duration,
         clock: OffsetDateTime,
     ) {
-        self.published = configuration.map(|object| Published::read(object, &self.place, owner));
-        self.trusted.see(self.published.as_ref().map(|published| &published.live), now);
-        let known = self.known();
-        self.stored = secret.map(|object| Stored::read(object, &known));
-        let memory = self.memory.as_ref().map(|stored| &stored.held);
-        if let Some(stored) = self.stored.as_ref().filter(|stored| stored.held.outdates(memory)) {
-            self.memory = Some(stored.clone());
+        self.webhooks = configuration.map(|object| WebhookSnapshot::read(object, &self.install, owner));
+        self.trust_history.observe(self.webhooks.as_ref().map(|webhooks| &webhooks.state), now);
+        let known = self.known_cas();
+        self.secret = secret.map(|object| SecretSnapshot::read(object, &known));
+        let outdates = |secret: &&SecretSnapshot| secret.state.outdates(self.remembered_state());
+        if let Some(secret) = self.secret.as_ref().filter(outdates) {
+            self.memory = Some(secret.clone());
         }
-        let latest = self.held().map_or(clock, |held| held.latest(clock));
-        self.choose(now, latest);
-        self.judge(latest);
+        let latest = self.secret_state().map_or(clock, |secret| secret.latest(clock));
+        self.adopt(now, latest);
+        self.check_readiness(latest);
     }
 
-    /// The authorities that may have signed what the Secret holds, beside its own.
-    fn known(&self) -> Vec<Certificate> {
-        let published = self.live().into_iter().flat_map(Live::authorities).cloned();
-        let remembered = self.memory.iter().flat_map(|stored| stored.held.trusted());
+    /// The CAs outside the Secret that may have signed its serving certificate.
+    fn known_cas(&self) -> Vec<Certificate> {
+        let published = self.webhook_state().into_iter().flat_map(WebhookState::cas).cloned();
+        let remembered = self.remembered_state().into_iter().flat_map(SecretState::trusted);
         published.chain(remembered).collect()
     }
 
-    fn choose(&mut self, now: Duration, clock: OffsetDateTime) {
-        let held = self.stored.as_ref();
-        let Some((candidate, (_, checked))) =
-            held.and_then(|stored| stored.held.serving.as_ref().zip(stored.serving.as_ref()))
-        else {
-            return;
-        };
-        let live = self.published.as_ref().map(|published| &published.live);
-        let choice = Choice {
-            serving: self.served.as_ref().map(|(leaf, _)| leaf),
-            candidate,
-            names: &self.place.names,
-            configuration: live,
-            trusted_for: self.trusted.since(candidate, now),
+    fn adopt(&mut self, now: Duration, clock: OffsetDateTime) {
+        let Some(secret) = &self.secret else { return };
+        let Some((_, pair)) = &secret.serving else { return };
+        let adoption = Adoption {
+            serving: self.served(),
+            candidate: &pair.certificate,
+            names: &self.install.names,
+            webhooks: self.webhook_state(),
+            trusted_for: self.trust_history.trusted_for(&pair.certificate, now),
             dwell: self.dwell,
         };
-        if adopts(&choice, clock) {
-            tracing::info!(not_after = clock::text(checked.facts.not_after), "serving a new certificate");
-            self.metrics.record_rotation(ResultLabel::Success);
-            self.metrics.set_serving_expiry(checked.facts.not_after);
-            self.serving.swap(checked.clone());
-            self.served = Some((candidate.clone(), checked.clone()));
+        if let Some(ca) = &secret.state.ca {
+            self.metrics.set_ca_expiry(ca.validity.not_after);
         }
-        if let Some(authority) = held.and_then(|stored| stored.held.authority.as_ref()) {
-            self.metrics.set_ca_expiry(authority.validity.not_after);
+        if adopts(&adoption, clock) {
+            let not_after = pair.certificate.validity.not_after;
+            tracing::info!(not_after = clock::text(not_after), "serving a new certificate");
+            self.metrics.record_rotation(ResultLabel::Success);
+            self.metrics.set_serving_expiry(not_after);
+            self.serving.swap(pair.clone());
+            self.served = Some(pair.clone());
         }
     }
 
-    /// Verifies what is served as an API server would. Without a configuration nobody calls, and
-    /// what was found out before stands.
-    fn judge(&self, now: OffsetDateTime) {
-        let verdict = match (&self.served, self.live()) {
-            (None, _) => Err(format!("Secret {} holds no serving certificate yet", self.place.secret)),
-            (Some(_), None) if self.verdict.load().is_ok() => Ok(()),
+    /// Verifies the serving certificate as an API server would. While there is no configuration no API server
+    /// calls, and a replica that was ready stays ready.
+    fn check_readiness(&self, now: OffsetDateTime) {
+        let readiness = match (&self.served, self.webhook_state()) {
+            (None, _) => Err(format!("Secret {} contains no serving certificate yet", self.install.secret)),
+            (Some(_), None) if self.readiness.load().is_ok() => Ok(()),
             (Some(_), None) => Err(format!(
                 "MutatingWebhookConfiguration {} does not exist: kubectl apply -k manifests",
-                self.place.configuration
+                self.install.configuration
             )),
-            (Some((_, checked)), Some(live)) => self.verify(checked, live, now),
+            (Some(pair), Some(webhooks)) => self.verify(pair, webhooks, now),
         };
-        self.verdict.store(Arc::new(verdict));
+        self.readiness.store(Arc::new(readiness));
     }
 
-    fn verify(&self, checked: &Checked, live: &Live, now: OffsetDateTime) -> Result<(), String> {
-        let configuration = &self.place.configuration;
-        if live.bundles.is_empty() {
+    fn verify(&self, pair: &CheckedPair, webhooks: &WebhookState, now: OffsetDateTime) -> Result<(), String> {
+        let configuration = &self.install.configuration;
+        if webhooks.bundles.is_empty() {
             return Err(format!("no webhook of MutatingWebhookConfiguration {configuration} calls us"));
         }
-        let (end_entity, rest) = checked.key.cert.split_first().ok_or("no certificate")?;
-        for bundle in &live.bundles {
-            let valid = bundle.iter().filter(|root| root.validity.holds(now));
-            let roots: Vec<_> = valid.map(|root| CertificateDer::from(root.der.0.to_vec())).collect();
-            for name in &self.place.names {
-                let server = ServerName::try_from(name.as_str()).map_err(|error| error.to_string())?;
-                trust::verify(end_entity, rest, &roots, &server, now).map_err(|error| {
+        for bundle in &webhooks.bundles {
+            let roots: Vec<_> = bundle.iter().filter(|ca| ca.validity.contains(now)).cloned().collect();
+            for name in &self.install.names {
+                trust::verify(&pair.key.cert, &roots, name, now).map_err(|error| {
                     format!(
                         "the caBundle of {configuration} does not verify the certificate for {name}: {error}"
                     )

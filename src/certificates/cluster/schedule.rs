@@ -1,95 +1,95 @@
-//! When certificates are valid and when they are due. Pure.
+//! The validity of certificates, and when they are due for renewal. Pure.
 
 use std::time::Duration;
 
 use time::Duration as Life;
 use time::OffsetDateTime;
 
-use super::state::{Certificate, Der, Held, Leaf, Validity};
+use super::state::SecretState;
+use crate::certificates::certificate::{BACKDATE, Certificate, Der, Validity};
 
-/// How long things last.
+/// The lives of certificates and the intervals of the controller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Settings {
-    /// Life of an authority's certificate.
-    pub authority_life: Life,
+pub struct Schedule {
+    /// Life of a CA certificate.
+    pub ca_life: Life,
     /// Life of a serving certificate.
     pub serving_life: Life,
-    /// How far an authority's certificate reaches back, for API servers whose clock is behind.
-    pub backdated: Life,
-    /// How long a change of the `caBundle` may take to reach every API server, with a good margin.
+    /// How long before its creation a CA certificate becomes valid, for API servers whose clock is behind.
+    pub backdate: Life,
+    /// How long a change of the `caBundle` may take to reach every API server, with a margin.
     pub dwell: Duration,
-    /// How often everything is looked at, if nothing changes.
+    /// The interval of reconciliation while nothing changes.
     pub tick: Duration,
 }
 
-impl Default for Settings {
+impl Default for Schedule {
     /// A year, a month, an hour, five minutes, a minute.
     fn default() -> Self {
         Self {
-            authority_life: Life::days(365),
+            ca_life: Life::days(365),
             serving_life: Life::days(30),
-            backdated: Life::hours(1),
+            backdate: BACKDATE,
             dwell: Duration::from_mins(5),
             tick: Duration::from_mins(1),
         }
     }
 }
 
-impl Settings {
+impl Schedule {
     /// How many ticks of agreement make a dwell time.
     pub fn dwell_ticks(&self) -> u32 {
         let ticks = self.dwell.as_nanos().div_ceil(self.tick.as_nanos().max(1));
         u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The validity of a new authority.
+    /// The validity of a new CA.
     ///
-    /// It begins before the API server last wrote the Secret and ends after, whatever the clock of
-    /// this machine says.
-    pub fn new_authority(&self, held: &Held, clock: OffsetDateTime) -> Validity {
+    /// It contains the time of the last write by the API server, even if the clock of this machine is wrong.
+    pub fn new_ca(&self, secret: &SecretState, clock: OffsetDateTime) -> Validity {
         Validity {
-            not_before: add(held.earliest(clock), -self.backdated),
-            not_after: add(held.latest(clock), self.authority_life),
+            not_before: add(secret.earliest(clock), -self.backdate),
+            not_after: add(secret.latest(clock), self.ca_life),
         }
     }
 
-    /// The validity of a renewed authority: its beginning stays, its end only moves on.
-    pub fn renewed(&self, authority: &Certificate, now: OffsetDateTime) -> Validity {
-        let Validity { not_before, not_after } = authority.validity;
-        Validity { not_before, not_after: not_after.max(add(now, self.authority_life)) }
+    /// The validity of a renewed CA: the start stays, and the end never moves back.
+    pub fn renewed(&self, ca: &Certificate, now: OffsetDateTime) -> Validity {
+        let Validity { not_before, not_after } = ca.validity;
+        Validity { not_before, not_after: not_after.max(add(now, self.ca_life)) }
     }
 
-    /// The validity of a serving certificate: from the beginning of its authority, so that no clock
-    /// calls it too young, and never beyond the end of its authority.
-    pub fn under(&self, authority: Validity, now: OffsetDateTime) -> Validity {
-        let not_after = authority.not_after.min(add(now, self.serving_life));
-        Validity { not_before: authority.not_before, not_after }
+    /// The validity of a serving certificate: from the start of its CA, so that it is valid by any clock by
+    /// which the CA is, and at most to the end of its CA.
+    pub fn under(&self, ca: Validity, now: OffsetDateTime) -> Validity {
+        let not_after = ca.not_after.min(add(now, self.serving_life));
+        Validity { not_before: ca.not_before, not_after }
     }
 
-    /// Whether an authority is to be renewed: a third of its life is left, or too little for a
-    /// serving certificate that lives its whole life.
-    pub fn is_authority_due(&self, authority: &Certificate, now: OffsetDateTime) -> bool {
-        let margin = (self.authority_life / 3_i32).max(self.serving_life);
-        let early = jitter(&authority.der, self.authority_life / 20_i32);
-        authority.validity.not_after < add(now, margin + early)
+    /// Whether a CA is due for renewal: less than a third of its life is left, or less than the whole life of a
+    /// serving certificate.
+    pub fn is_ca_due(&self, ca: &Certificate, now: OffsetDateTime) -> bool {
+        let margin = (self.ca_life / 3_i32).max(self.serving_life);
+        let early = jitter(&ca.der, self.ca_life / 20_i32);
+        ca.validity.not_after < add(now, margin + early)
     }
 
-    /// Whether a serving certificate is to be renewed: a third of its life is left.
-    pub fn is_serving_due(&self, leaf: &Leaf, now: OffsetDateTime) -> bool {
-        let early = jitter(&leaf.der, self.serving_life / 10_i32);
-        leaf.validity.not_after < add(now, self.serving_life / 3_i32 + early)
+    /// Whether a serving certificate is due for renewal: less than a third of its life is left.
+    pub fn is_serving_due(&self, serving: &Certificate, now: OffsetDateTime) -> bool {
+        let early = jitter(&serving.der, self.serving_life / 10_i32);
+        serving.validity.not_after < add(now, self.serving_life / 3_i32 + early)
     }
 }
 
-/// A moment further on; the end of time if there is no such moment.
+/// A moment later by `life`, or the last one that can be represented.
 pub fn add(moment: OffsetDateTime, life: Life) -> OffsetDateTime {
     moment.saturating_add(life)
 }
 
-/// A part of `most` that depends on the certificate alone: all replicas agree on it, and the
-/// installations of many clusters do not renew at the same moment.
+/// A part of `most` that depends on the bytes of the certificate alone, so that all replicas agree on it, and
+/// many clusters do not renew at the same moment.
 fn jitter(certificate: &Der, most: Life) -> Life {
-    // FNV-1a: short, and the same in every release, unlike the hasher of the standard library.
+    // FNV-1a is the same in every release, unlike the hasher of the standard library.
     let hash = certificate.0.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -102,56 +102,54 @@ mod tests {
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Life::days(20_000));
 
-    fn authority(from: i64, to: i64) -> Certificate {
+    fn ca(from: i64, to: i64) -> Certificate {
         let validity =
             Validity { not_before: add(NOW, Life::days(from)), not_after: add(NOW, Life::days(to)) };
         let der = Der([1, 2, 3].as_slice().into());
-        Certificate { key: der.clone(), der, validity }
+        Certificate { public_key: der.clone(), der, issuer: None, names: Vec::new(), validity, is_ca: true }
     }
 
-    fn held(written: i64) -> Held {
-        Held { written: Some(add(NOW, Life::days(written))), ..Held::default() }
+    fn secret(written: i64) -> SecretState {
+        SecretState { written: Some(add(NOW, Life::days(written))), ..SecretState::default() }
     }
 
     #[test]
-    fn a_clock_that_is_wrong_by_ten_years_dates_what_the_api_server_accepts() {
-        let settings = Settings::default();
+    fn a_ca_is_valid_although_the_clock_is_wrong_by_ten_years() {
+        let schedule = Schedule::default();
         for wrong in [-3650, 3650] {
-            let validity = settings.new_authority(&held(0), add(NOW, Life::days(wrong)));
-            assert!(validity.holds(NOW) && validity.holds(add(NOW, Life::days(364))), "{wrong}");
-            assert!(validity.holds(add(NOW, Life::minutes(-59))), "{wrong}");
+            let validity = schedule.new_ca(&secret(0), add(NOW, Life::days(wrong)));
+            assert!(validity.contains(NOW) && validity.contains(add(NOW, Life::days(364))), "{wrong}");
+            assert!(validity.contains(add(NOW, Life::minutes(-59))), "{wrong}");
         }
     }
 
     #[test]
-    fn a_serving_certificate_never_outlives_its_authority() {
-        let settings = Settings::default();
-        let authority = authority(-300, 20).validity;
-        assert_eq!(settings.under(authority, NOW), authority);
-        let early = settings.under(authority, add(NOW, Life::days(-100)));
+    fn a_serving_certificate_never_outlives_its_ca() {
+        let schedule = Schedule::default();
+        let ca = ca(-300, 20).validity;
+        assert_eq!(schedule.under(ca, NOW), ca);
+        let early = schedule.under(ca, add(NOW, Life::days(-100)));
         assert_eq!(early.not_after, add(NOW, Life::days(-70)));
     }
 
     #[test]
-    fn a_third_before_the_end_it_is_time() {
-        let settings = Settings::default();
+    fn certificates_are_due_in_their_last_third() {
+        let schedule = Schedule::default();
         for (left, due) in [(364, false), (141, false), (121, true), (-5, true)] {
-            assert_eq!(settings.is_authority_due(&authority(-9, left), NOW), due, "{left}");
+            assert_eq!(schedule.is_ca_due(&ca(-9, left), NOW), due, "{left}");
         }
         for (left, due) in [(29, false), (14, false), (9, true), (-5, true)] {
-            let Certificate { der, validity, .. } = authority(-9, left);
-            let leaf = Leaf { der, issuer: None, names: Vec::new(), validity };
-            assert_eq!(settings.is_serving_due(&leaf, NOW), due, "{left}");
+            assert_eq!(schedule.is_serving_due(&ca(-9, left), NOW), due, "{left}");
         }
     }
 
     #[test]
-    fn a_renewed_authority_is_not_due() {
-        let settings = Settings::default();
-        let mut authority = authority(-300, 5);
-        authority.validity = settings.renewed(&authority, NOW);
-        assert!(!settings.is_authority_due(&authority, NOW));
-        assert_eq!(authority.validity.not_before, add(NOW, Life::days(-300)));
+    fn a_renewed_ca_is_not_due() {
+        let schedule = Schedule::default();
+        let mut ca = ca(-300, 5);
+        ca.validity = schedule.renewed(&ca, NOW);
+        assert!(!schedule.is_ca_due(&ca, NOW));
+        assert_eq!(ca.validity.not_before, add(NOW, Life::days(-300)));
     }
 
     #[test]
@@ -162,10 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dwell_time_is_made_of_whole_ticks() {
+    fn a_dwell_time_is_rounded_up_to_whole_ticks() {
         let ticks = |dwell, tick| {
             let (dwell, tick) = (Duration::from_secs(dwell), Duration::from_secs(tick));
-            Settings { dwell, tick, ..Settings::default() }.dwell_ticks()
+            Schedule { dwell, tick, ..Schedule::default() }.dwell_ticks()
         };
         assert_eq!([ticks(300, 60), ticks(61, 60), ticks(0, 60), ticks(5, 1)], [5, 2, 1, 5]);
     }

@@ -1,83 +1,78 @@
-//! The Secret that all replicas share: what it holds, and the patch that changes it.
+//! The Secret that all replicas share: its content, and the patch that changes it.
 //!
-//! It is read as an untyped object, because nothing in it may be an error: neither a value of the wrong
-//! type nor a damaged key. What cannot be used counts as absent. Key material leaves this module only
-//! for the Secret itself and for the listener.
+//! The Secret is read as an untyped object, so that a value of the wrong type or a damaged key is no error:
+//! unusable data counts as absent. Keys leave this module only for the Secret itself and for the listener.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::core::DynamicObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use super::action::Old;
-use super::pem;
-use super::state::{Agreed, Certificate, Held, Leaf, Validity, has_key};
-use crate::certificates::authority::{Pem, can_sign, is_renewable};
-use crate::certificates::serving::Checked;
-use crate::certificates::{files, trust};
+use super::action::RetiredCas;
+use super::state::{Agreement, SecretState, has_key};
+use crate::certificates::pem::{Pem, decode_bundle, encode_bundle};
+use crate::certificates::{Ca, Certificate, pair::CheckedPair};
 
-/// Annotation that asks for a new key; whatever its value is, it is removed when it is taken up.
+/// Annotation that requests a new key, with any value. It is removed when the next CA is made.
 pub const NEW_KEY: &str = "boundtoken.dev/new-key";
-/// Annotation with the version of the configuration that agrees, and for how many ticks it has.
+/// Annotation with the version of the configuration that agrees, and the number of ticks on record.
 pub const AGREED: &str = "boundtoken.dev/agreed";
-/// Annotation with the moment when the last certificate under an old authority expires.
-pub const OLD_UNTIL: &str = "boundtoken.dev/old-authorities-until";
+/// Annotation with the time when the last certificate under a retired CA expires.
+pub const RETIRED_UNTIL: &str = "boundtoken.dev/old-authorities-until";
 
-/// The keys of the Secret's data.
-pub const DATA: [&str; 7] =
-    ["tls.crt", "tls.key", "ca.crt", "ca.key", "next-ca.crt", "next-ca.key", "old-ca.crt"];
+/// The key of the data that contains the retired CAs.
+const RETIRED: &str = "old-ca.crt";
 
-/// What the Secret holds, with its keys.
+/// The keys of the data.
+pub const DATA: [&str; 7] = ["tls.crt", "tls.key", "ca.crt", "ca.key", "next-ca.crt", "next-ca.key", RETIRED];
+
+/// One version of the Secret, with the private keys.
 #[derive(Clone, Debug)]
-pub struct Stored {
-    /// What the plan looks at.
-    pub held: Held,
+pub struct SecretSnapshot {
+    /// The content as the plan sees it.
+    pub state: SecretState,
     /// The version that a change has to name.
     pub resource_version: String,
-    /// The authority, if `held` has one.
-    pub authority: Option<Pem>,
-    /// The next authority, if `held` has one.
-    pub next: Option<Pem>,
-    /// What replicas serve, if `held` has it: as text and ready to serve.
-    pub serving: Option<(Pem, Checked)>,
+    /// The CA, if `state` has one.
+    pub ca: Option<Ca>,
+    /// The next CA, if `state` has one.
+    pub next_ca: Option<Ca>,
+    /// The serving certificate, if `state` has one: as text and ready to serve.
+    pub serving: Option<(Pem, CheckedPair)>,
 }
 
-impl Stored {
-    /// Reads the Secret. `known` are authorities that others trust: one of them may have signed what
-    /// replicas serve.
+impl SecretSnapshot {
+    /// Reads the Secret. `known` are CAs from elsewhere that may have signed the serving certificate.
     pub fn read(object: &DynamicObject, known: &[Certificate]) -> Self {
-        let authority = pair(object, "ca").and_then(usable_authority);
-        let next = pair(object, "next-ca").and_then(usable_authority);
-        let mut held = Held {
-            authority: authority.as_ref().map(|(certificate, _)| certificate.clone()),
-            foreign: authority.as_ref().is_some_and(|(_, pem)| !is_renewable(pem)),
-            next: next.as_ref().map(|(certificate, _)| certificate.clone()),
-            old: pem::authorities(&value(object, "old-ca.crt").unwrap_or_default()),
-            old_until: annotation(object, OLD_UNTIL)
+        let [ca, next_ca] = ["ca", "next-ca"].map(|name| Ca::load(pair(object, name)?).ok());
+        let mut state = SecretState {
+            ca: ca.as_ref().map(|ca| ca.certificate.clone()),
+            ca_is_external: ca.as_ref().is_some_and(|ca| ca.is_external),
+            next_ca: next_ca.as_ref().map(|ca| ca.certificate.clone()),
+            retired: bundle(object, RETIRED),
+            retired_until: annotation(object, RETIRED_UNTIL)
                 .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok()),
-            agreed: annotation(object, AGREED).and_then(agreed),
-            new_key_wanted: annotation(object, NEW_KEY).is_some(),
+            agreement: annotation(object, AGREED).and_then(agreement),
+            new_key_requested: annotation(object, NEW_KEY).is_some(),
             written: written(object),
             serving: None,
         };
-        if held.authority.is_none() {
-            // Its key is gone, but what it signed is still served: there is always room for it.
-            let lost = pem::authorities(&value(object, "ca.crt").unwrap_or_default());
-            held.old.retain(|one| !has_key(&lost, &one.key));
-            held.old.extend(lost);
+        if state.ca.is_none() {
+            // A CA without its key may have signed the certificate in use: it is kept beyond any limit.
+            let lost = bundle(object, "ca.crt");
+            state.retired.retain(|ca| !has_key(&lost, &ca.public_key));
+            state.retired.extend(lost);
         }
-        let serving = pair(object, "tls");
-        held.serving = serving.as_ref().map(|(_, checked)| leaf(checked, &held, known));
+        let serving = serving(object, &state, known);
+        state.serving = serving.as_ref().map(|(_, pair)| pair.certificate.clone());
         let resource_version = object.metadata.resource_version.clone().unwrap_or_default();
-        let (authority, next) = (authority.map(|(_, pem)| pem), next.map(|(_, pem)| pem));
-        Self { held, resource_version, authority, next, serving }
+        Self { state, resource_version, ca, next_ca, serving }
     }
 }
 
-/// The bytes of a key of the data, if it is text as the API writes it.
+/// The decoded value of a key of the data.
 fn value(object: &DynamicObject, key: &str) -> Option<Vec<u8>> {
     let text = object.data.get("data")?.get(key)?.as_str()?;
     STANDARD.decode(text).ok()
@@ -87,10 +82,10 @@ fn annotation<'a>(object: &'a DynamicObject, key: &str) -> Option<&'a str> {
     object.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
-/// `uid/generation ticks`
-fn agreed(text: &str) -> Option<Agreed> {
+/// Parses `uid/generation ticks`.
+fn agreement(text: &str) -> Option<Agreement> {
     let (version, ticks) = text.split_once(' ')?;
-    Some(Agreed { version: version.to_owned(), ticks: ticks.parse().ok()? })
+    Some(Agreement { version: version.to_owned(), ticks: ticks.parse().ok()? })
 }
 
 /// When the API server last wrote the object.
@@ -100,54 +95,41 @@ fn written(object: &DynamicObject) -> Option<OffsetDateTime> {
     times.filter_map(|time| OffsetDateTime::from_unix_timestamp(time.0.as_second()).ok()).max()
 }
 
-/// A certificate and its key, if they belong together.
-fn pair(object: &DynamicObject, name: &str) -> Option<(Pem, Checked)> {
+fn bundle(object: &DynamicObject, key: &str) -> Vec<Certificate> {
+    value(object, key).map(|text| decode_bundle(&text)).unwrap_or_default()
+}
+
+fn pair(object: &DynamicObject, name: &str) -> Option<Pem> {
     let text = |key: String| String::from_utf8(value(object, &key)?).ok();
-    let pem = Pem { certificate: text(format!("{name}.crt"))?, key: text(format!("{name}.key"))? };
-    let chain = pem::certificates(pem.certificate.as_bytes())?;
-    let checked = files::check(chain, &pem)?;
-    Some((pem, checked))
+    Some(Pem { certificate: text(format!("{name}.crt"))?, key: text(format!("{name}.key"))? })
 }
 
-fn usable_authority((pem, checked): (Pem, Checked)) -> Option<(Certificate, Pem)> {
-    let certificate = pem::authority(checked.key.cert.first()?)?;
-    can_sign(&pem).then_some((certificate, pem))
+/// The serving certificate, with the CA among those of the Secret and `known` that signed it.
+fn serving(object: &DynamicObject, state: &SecretState, known: &[Certificate]) -> Option<(Pem, CheckedPair)> {
+    let pem = pair(object, "tls")?;
+    let (chain, key) = pem.decode()?;
+    let mut pair = CheckedPair::new(chain, key).ok()?;
+    let mut cas = state.ca.iter().chain(&state.next_ca).chain(&state.retired).chain(known);
+    // At its last valid moment, so that neither the clock nor an expiry matters.
+    let moment = pair.certificate.validity.not_after - Duration::SECOND;
+    let issuer = cas.find(|ca| pair.is_signed_by(ca, moment)).map(|ca| ca.public_key.clone());
+    pair.certificate.issuer = issuer;
+    Some((pem, pair))
 }
 
-fn leaf(checked: &Checked, held: &Held, known: &[Certificate]) -> Leaf {
-    let authorities = held.authority.iter().chain(&held.next).chain(&held.old).chain(known);
-    let issuer = authorities.into_iter().find(|authority| signed(authority, checked));
-    let facts = &checked.facts;
-    Leaf {
-        der: super::state::Der(checked.key.cert.first().map_or(&[][..], AsRef::as_ref).into()),
-        issuer: issuer.map(|authority| authority.key.clone()),
-        names: facts.names.clone(),
-        validity: Validity { not_before: facts.not_before, not_after: facts.not_after },
-    }
-}
-
-/// Whether a client that trusts the authority accepts the certificate for its first name, while it is valid.
-fn signed(authority: &Certificate, checked: &Checked) -> bool {
-    let name = checked.facts.names.first().and_then(|name| ServerName::try_from(name.as_str()).ok());
-    let (Some((end_entity, rest)), Some(name)) = (checked.key.cert.split_first(), name) else { return false };
-    let root = CertificateDer::from(authority.der.0.to_vec());
-    let moment = checked.facts.not_after - Duration::SECOND;
-    trust::verify(end_entity, rest, &[root], &name, moment).is_ok()
-}
-
-/// A change of the Secret as a JSON merge patch that names the version it is made for.
+/// A change of the Secret as a JSON merge patch, which names the version that it changes.
 #[derive(Debug)]
-pub struct Patch {
+pub struct SecretPatch {
     data: Map<String, Value>,
     annotations: Map<String, Value>,
     resource_version: String,
 }
 
-impl Patch {
-    /// Changes nothing yet. Every change but a tick of agreement ends the agreement.
-    pub fn of(stored: &Stored) -> Self {
+impl SecretPatch {
+    /// An empty change. Every change but [`SecretPatch::set_agreement`] ends the agreement.
+    pub fn of(secret: &SecretSnapshot) -> Self {
         let annotations = Map::from_iter([(AGREED.to_owned(), Value::Null)]);
-        Self { data: Map::new(), annotations, resource_version: stored.resource_version.clone() }
+        Self { data: Map::new(), annotations, resource_version: secret.resource_version.clone() }
     }
 
     /// Sets `NAME.crt` and `NAME.key`, or removes both.
@@ -158,27 +140,27 @@ impl Patch {
         }
     }
 
-    /// Sets the old authorities, or removes them all.
-    pub fn set_old(&mut self, old: &Old) {
-        let some = !old.authorities.is_empty();
-        let text = some.then(|| STANDARD.encode(pem::text(&old.authorities)).into());
-        self.data.insert("old-ca.crt".to_owned(), text.unwrap_or(Value::Null));
-        let until = old.until.filter(|_| some).map(|until| crate::clock::text(until).into());
-        self.annotations.insert(OLD_UNTIL.to_owned(), until.unwrap_or(Value::Null));
+    /// Sets the retired CAs, or removes them if there are none.
+    pub fn set_retired(&mut self, retired: &RetiredCas) {
+        let some = !retired.cas.is_empty();
+        let text = some.then(|| STANDARD.encode(encode_bundle(&retired.cas)).into());
+        self.data.insert(RETIRED.to_owned(), text.unwrap_or(Value::Null));
+        let until = retired.until.filter(|_| some).map(|until| crate::clock::text(until).into());
+        self.annotations.insert(RETIRED_UNTIL.to_owned(), until.unwrap_or(Value::Null));
     }
 
     /// Records a tick of agreement.
-    pub fn set_agreed(&mut self, agreed: &Agreed) {
-        let text = format!("{} {}", agreed.version, agreed.ticks);
+    pub fn set_agreement(&mut self, agreement: &Agreement) {
+        let text = format!("{} {}", agreement.version, agreement.ticks);
         self.annotations.insert(AGREED.to_owned(), text.into());
     }
 
-    /// Takes up the wish for a new key.
-    pub fn take_up_new_key(&mut self) {
+    /// Removes the request for a new key.
+    pub fn remove_new_key_request(&mut self) {
         self.annotations.insert(NEW_KEY.to_owned(), Value::Null);
     }
 
-    /// The patch as it is sent.
+    /// The patch to send.
     pub fn into_json(self) -> Value {
         let Self { data, annotations, resource_version } = self;
         let metadata = json!({"resourceVersion": resource_version, "annotations": annotations});
@@ -193,32 +175,36 @@ impl Patch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificates::authority::new_authority;
+    use crate::certificates::Validity;
+
+    /// The certificate of a new CA.
+    fn ca(day: i64) -> String {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000 + day);
+        Ca::generate(Validity::from_now(now, Duration::days(3650))).unwrap().pem.certificate
+    }
+
+    /// The state of a Secret whose CA has lost its key.
+    fn state(ca: &str, retired: &str) -> SecretState {
+        let mut object = DynamicObject::new("boundtoken", &super::super::watch::secrets());
+        object.data = json!({"data": {"ca.crt": STANDARD.encode(ca), RETIRED: STANDARD.encode(retired)}});
+        SecretSnapshot::read(&object, &[]).state
+    }
 
     #[test]
-    fn an_authority_that_lost_its_key_is_trusted_once() {
-        let [first, second] = [20_000, 20_001]
-            .map(|day| new_authority(OffsetDateTime::UNIX_EPOCH + Duration::days(day)).unwrap().certificate);
-        let mut object = DynamicObject::new("boundtoken", &super::super::views::secrets());
-        for (old, count) in
-            [(String::new(), 1), (first.clone(), 1), (second.clone(), 2), (second + &first, 2)]
-        {
-            object.data =
-                json!({"data": {"ca.crt": STANDARD.encode(&first), "old-ca.crt": STANDARD.encode(&old)}});
-            let held = Stored::read(&object, &[]).held;
-            assert!(held.authority.is_none());
-            assert_eq!(held.old.len(), count);
-            assert_eq!(held.old.last(), pem::authorities(first.as_bytes()).last());
+    fn a_ca_without_its_key_is_retired_once() {
+        let [first, second] = [ca(0), ca(1)];
+        let both = format!("{second}{first}");
+        for (retired, count) in [("", 1), (&first, 1), (&second, 2), (&both, 2)] {
+            let state = state(&first, retired);
+            assert!(state.ca.is_none());
+            assert_eq!(state.retired.len(), count);
+            assert_eq!(state.retired.last(), decode_bundle(first.as_bytes()).last());
         }
     }
 
     #[test]
-    fn an_authority_that_lost_its_key_finds_room() {
-        let text = |day| new_authority(OffsetDateTime::UNIX_EPOCH + Duration::days(day)).unwrap().certificate;
-        let old: String = (0..16).map(|day| text(20_000 + day)).collect();
-        let mut object = DynamicObject::new("boundtoken", &super::super::views::secrets());
-        object.data =
-            json!({"data": {"ca.crt": STANDARD.encode(text(20_016)), "old-ca.crt": STANDARD.encode(old)}});
-        assert_eq!(Stored::read(&object, &[]).held.old.len(), 17);
+    fn a_ca_without_its_key_is_kept_beyond_the_limit() {
+        let retired: String = (0..16).map(ca).collect();
+        assert_eq!(state(&ca(16), &retired).retired.len(), 17);
     }
 }

@@ -1,52 +1,53 @@
-//! `--tls-dir`: an authority and a serving certificate that we make, keep and renew ourselves.
+//! `--tls-dir`: a CA and a serving certificate that we make and renew.
 
 pub mod plan;
-pub mod self_made;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
 use time::OffsetDateTime;
 
-use self::plan::{Action, Found, plan};
-use super::Facts;
-use super::authority::{AuthorityError, Pem, issue, new_authority};
-use super::files::{PairError, load, read_facts};
-use super::serving::Checked;
-use super::trust;
+use self::plan::{CA_LIFE, Found, Renewal, SERVING_LIFE, is_due, plan};
+use super::ca::{Ca, CaError};
+use super::certificate::{Certificate, Validity};
+use super::files::{PairError, PairFiles, read_certificate};
+use super::pair::CheckedPair;
+use super::pem::Pem;
+use super::watcher::{Loaded, PairSource, PairWatcher};
 use crate::files::{Access, BoundedReader, Fingerprint, write_atomically};
+use crate::telemetry::metrics::Metrics;
 
-/// Why the directory does not yield a certificate.
+/// Why a directory yields no certificate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
     /// No certificate could be made.
     #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// A file or the directory itself cannot be written.
-    #[error("failed to write {0}: give --tls-dir a directory that can be written to")]
+    Ca(#[from] CaError),
+    /// The directory or a file in it cannot be written.
+    #[error("failed to write {0}: --tls-dir must name a writable directory")]
     Unwritable(PathBuf, #[source] io::Error),
-    /// A new authority would lock out the clients that trust the one that is there.
+    /// The key of a valid CA is missing. A new CA would lock out the clients that trust the present one.
     #[error(
-        "{0} is there, but its ca.key cannot be used: put the key back, or remove both to have a new authority made"
+        "{0} exists, but its ca.key cannot be used: restore the key, or remove both to have a new CA made"
     )]
     WithoutKey(PathBuf, #[source] PairError),
-    /// What is there cannot be read, or what was written not be served.
+    /// A file cannot be read, or a pair cannot be served.
     #[error(transparent)]
     Unservable(#[from] PairError),
 }
 
-/// What the directory holds after [`Directory::ensure`].
+/// The content of the directory after [`Directory::ensure`].
 #[derive(Clone, Debug)]
 pub struct Ensured {
-    /// What was done.
-    pub action: Action,
-    /// The authority.
-    pub authority: Facts,
+    /// What was renewed.
+    pub renewal: Renewal,
+    /// The CA.
+    pub ca: Certificate,
     /// The serving certificate.
-    pub leaf: Checked,
+    pub serving: CheckedPair,
 }
 
 /// A directory with `ca.crt`, `ca.key`, `tls.crt` and `tls.key`.
@@ -57,10 +58,10 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Names that every self-made certificate speaks for.
+    /// Names that every self-made certificate covers.
     pub const LOCAL_NAMES: [&'static str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-    /// Takes the directory and the names that the serving certificate shall speak for.
+    /// A directory whose serving certificate covers these names.
     pub fn new(path: PathBuf, names: Vec<String>) -> Self {
         Self { path, names }
     }
@@ -70,66 +71,79 @@ impl Directory {
         self.path.join(name)
     }
 
-    /// Makes what is missing or due, and returns what to serve with what was done.
+    /// Serves the certificate in the directory, and logs where clients find its CA.
     ///
     /// # Errors
-    /// When the directory cannot be written or a name is none.
+    /// As for [`Directory::ensure`].
+    pub fn serve(
+        self,
+        metrics: Arc<Metrics>,
+        now: OffsetDateTime,
+    ) -> Result<PairWatcher<Self>, DirectoryError> {
+        let ca = self.file("ca.crt");
+        let watcher = PairWatcher::open(self, metrics, now)?;
+        tracing::info!(ca = %ca.display(), "serving a self-made certificate");
+        Ok(watcher)
+    }
+
+    /// Makes the certificates that are missing or due, and loads the result.
+    ///
+    /// # Errors
+    /// When the directory cannot be written, or a name is not valid.
     pub fn ensure(&self, now: OffsetDateTime) -> Result<Ensured, DirectoryError> {
-        let action = plan(&self.find(now)?, &self.names, now);
-        match action {
-            Action::Reuse => {}
-            Action::RenewLeaf => self.renew_leaf(now)?,
-            Action::NewAuthority => {
-                self.write_authority(now)?;
-                self.renew_leaf(now)?;
+        let renewal = plan(&self.find(now)?, &self.names, now);
+        match renewal {
+            Renewal::None => {}
+            Renewal::Serving => {
+                let pem = Pem { certificate: self.read("ca.crt")?, key: self.read("ca.key")? };
+                self.issue(&Ca::load(pem)?, now)?;
             }
+            Renewal::Ca => self.issue(&self.new_ca(now)?, now)?,
         }
-        let authority = self.load("ca.crt", "ca.key", now)?.facts;
-        Ok(Ensured { action, authority, leaf: self.load("tls.crt", "tls.key", now)? })
+        let ca = self.pair("ca").load_pair(now)?.certificate;
+        Ok(Ensured { renewal, ca, serving: self.pair("tls").load_pair(now)? })
     }
 
-    /// The four files, for comparing them on a tick.
-    pub fn fingerprint(&self) -> Fingerprint {
-        let files = ["ca.crt", "ca.key", "tls.crt", "tls.key"].map(|name| self.file(name));
-        Fingerprint::of(files.iter().map(PathBuf::as_path))
-    }
-
-    /// What of the directory can be used. A certificate that clients may trust is never replaced.
+    /// The usable certificates.
     fn find(&self, now: OffsetDateTime) -> Result<Found, DirectoryError> {
-        let authority = match self.load("ca.crt", "ca.key", now) {
-            Ok(authority) => authority,
-            Err(error) if self.has_living_authority(now)? => {
+        let ca = match self.pair("ca").load_pair(now) {
+            Ok(ca) => ca.certificate,
+            Err(error) if self.has_valid_ca(now)? => {
                 return Err(DirectoryError::WithoutKey(self.file("ca.crt"), error));
             }
             Err(_) => return Ok(Found::default()),
         };
-        let leaf = self.load("tls.crt", "tls.key", now).ok();
-        let leaf = leaf.filter(|leaf| is_signed_by(leaf, &authority, now));
-        Ok(Found { authority: Some(authority.facts), leaf: leaf.map(|leaf| leaf.facts) })
+        let serving = self.pair("tls").load_pair(now).ok();
+        let serving = serving.filter(|serving| serving.is_signed_by(&ca, now));
+        Ok(Found { ca: Some(ca), serving: serving.map(|serving| serving.certificate) })
     }
 
-    /// Whether `ca.crt` is there and has not expired, whatever became of its key.
-    fn has_living_authority(&self, now: OffsetDateTime) -> Result<bool, PairError> {
-        match read_facts(&self.file("ca.crt")) {
-            Ok(facts) => Ok(now < facts.not_after),
+    /// Whether `ca.crt` exists and has not expired, with or without its key.
+    fn has_valid_ca(&self, now: OffsetDateTime) -> Result<bool, PairError> {
+        match read_certificate(&self.file("ca.crt")) {
+            Ok(ca) => Ok(now < ca.validity.not_after),
             Err(PairError::Missing(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    fn load(&self, certificate: &str, key: &str, now: OffsetDateTime) -> Result<Checked, PairError> {
-        load(&self.file(certificate), &self.file(key), now)
+    /// The files `NAME.crt` and `NAME.key`.
+    fn pair(&self, name: &str) -> PairFiles {
+        let [certificate, key] = ["crt", "key"].map(|suffix| self.file(&format!("{name}.{suffix}")));
+        PairFiles { certificate, key }
     }
 
-    fn write_authority(&self, now: OffsetDateTime) -> Result<(), DirectoryError> {
+    fn new_ca(&self, now: OffsetDateTime) -> Result<Ca, DirectoryError> {
         fs::create_dir_all(&self.path)
             .map_err(|error| DirectoryError::Unwritable(self.path.clone(), error))?;
-        self.write_pair("ca.crt", "ca.key", &new_authority(now)?)
+        let ca = Ca::generate(Validity::from_now(now, CA_LIFE))?;
+        write_pair(&self.pair("ca"), &ca.pem)?;
+        Ok(ca)
     }
 
-    fn renew_leaf(&self, now: OffsetDateTime) -> Result<(), DirectoryError> {
-        let authority = Pem { certificate: self.read("ca.crt")?, key: self.read("ca.key")? };
-        self.write_pair("tls.crt", "tls.key", &issue(&authority, &self.names, now)?)
+    fn issue(&self, ca: &Ca, now: OffsetDateTime) -> Result<(), DirectoryError> {
+        let pem = ca.issue(&self.names, Validity::from_now(now, SERVING_LIFE))?;
+        write_pair(&self.pair("tls"), &pem)
     }
 
     fn read(&self, name: &str) -> Result<String, PairError> {
@@ -137,11 +151,30 @@ impl Directory {
         let text = BoundedReader::open(&path).and_then(io::read_to_string);
         text.map_err(|error| PairError::Unreadable(path, error))
     }
+}
 
-    fn write_pair(&self, certificate: &str, key: &str, pem: &Pem) -> Result<(), DirectoryError> {
-        write(&self.file(key), &pem.key, Access::Owner)?;
-        write(&self.file(certificate), &pem.certificate, Access::Everyone)
+impl PairSource for Directory {
+    type Error = DirectoryError;
+
+    fn fingerprint(&self) -> Fingerprint {
+        let files = ["ca.crt", "ca.key", "tls.crt", "tls.key"].map(|name| self.file(name));
+        Fingerprint::of(files.iter().map(PathBuf::as_path))
     }
+
+    fn load(&self, now: OffsetDateTime) -> Result<Loaded, DirectoryError> {
+        let Ensured { ca, serving, .. } = self.ensure(now)?;
+        Ok(Loaded { serving, ca: Some(ca) })
+    }
+
+    fn is_due(&self, serving: &Certificate, now: OffsetDateTime) -> bool {
+        is_due(serving.validity, now)
+    }
+}
+
+fn write_pair(files: &PairFiles, pem: &Pem) -> Result<(), DirectoryError> {
+    // The key first: after a crash in between, `ca.crt` is missing, so that both are made again.
+    write(&files.key, &pem.key, Access::Owner)?;
+    write(&files.certificate, &pem.certificate, Access::Everyone)
 }
 
 fn write(path: &Path, content: &str, access: Access) -> Result<(), DirectoryError> {
@@ -149,23 +182,10 @@ fn write(path: &Path, content: &str, access: Access) -> Result<(), DirectoryErro
         .map_err(|error| DirectoryError::Unwritable(path.to_owned(), error))
 }
 
-/// Whether a client that trusts `authority` accepts `leaf` under the first of its names.
-fn is_signed_by(leaf: &Checked, authority: &Checked, now: OffsetDateTime) -> bool {
-    let name = leaf.facts.names.first().and_then(|name| ServerName::try_from(name.as_str()).ok());
-    let root = authority.key.cert.first();
-    match (leaf.key.cert.split_first(), root, name) {
-        (Some((end_entity, rest)), Some(root), Some(name)) => {
-            trust::verify(end_entity, rest, std::slice::from_ref(root), &name, now).is_ok()
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use time::Duration;
 
-    use super::super::authority::{AUTHORITY_LIFE, LEAF_LIFE};
     use super::*;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::days(20_000));
@@ -174,22 +194,22 @@ mod tests {
         Directory::new(parent.join("tls"), names.iter().map(|name| (*name).to_owned()).collect())
     }
 
-    fn action(directory: &Directory, now: OffsetDateTime) -> Action {
-        directory.ensure(now).unwrap().action
+    fn renewal(directory: &Directory, now: OffsetDateTime) -> Renewal {
+        directory.ensure(now).unwrap().renewal
     }
 
     #[test]
-    fn what_is_there_is_used_again() {
+    fn present_certificates_are_reused() {
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
-        assert_eq!(action(&directory, NOW), Action::NewAuthority);
+        assert_eq!(renewal(&directory, NOW), Renewal::Ca);
         let first = fs::read(directory.file("tls.crt")).unwrap();
-        assert_eq!(action(&directory, NOW), Action::Reuse);
+        assert_eq!(renewal(&directory, NOW), Renewal::None);
         assert_eq!(fs::read(directory.file("tls.crt")).unwrap(), first);
     }
 
     #[test]
-    fn keys_are_for_the_owner_only() {
+    fn only_the_owner_can_read_keys() {
         use std::os::unix::fs::PermissionsExt;
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
@@ -201,27 +221,27 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_outlives_many_leaves() {
+    fn the_ca_outlives_its_serving_certificates() {
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
         directory.ensure(NOW).unwrap();
-        let authority = fs::read(directory.file("ca.crt")).unwrap();
-        assert_eq!(action(&directory, NOW + LEAF_LIFE * 2 / 3 + Duration::hours(1)), Action::RenewLeaf);
-        assert_eq!(fs::read(directory.file("ca.crt")).unwrap(), authority);
-        assert_eq!(action(&directory, NOW + AUTHORITY_LIFE), Action::NewAuthority);
+        let ca = fs::read(directory.file("ca.crt")).unwrap();
+        assert_eq!(renewal(&directory, NOW + SERVING_LIFE * 2 / 3 + Duration::hours(1)), Renewal::Serving);
+        assert_eq!(fs::read(directory.file("ca.crt")).unwrap(), ca);
+        assert_eq!(renewal(&directory, NOW + CA_LIFE), Renewal::Ca);
     }
 
     #[test]
-    fn another_name_needs_another_leaf() {
+    fn a_missing_name_renews_the_certificate() {
         let parent = tempfile::tempdir().unwrap();
         directory(parent.path(), &["localhost"]).ensure(NOW).unwrap();
         let more = directory(parent.path(), &["localhost", "webhook.example"]);
-        assert_eq!(action(&more, NOW), Action::RenewLeaf);
-        assert_eq!(action(&directory(parent.path(), &["localhost"]), NOW), Action::Reuse);
+        assert_eq!(renewal(&more, NOW), Renewal::Serving);
+        assert_eq!(renewal(&directory(parent.path(), &["localhost"]), NOW), Renewal::None);
     }
 
     #[test]
-    fn a_leaf_of_another_authority_is_replaced() {
+    fn a_certificate_of_another_ca_is_replaced() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (one, two) = (directory(one.path(), &["localhost"]), directory(two.path(), &["localhost"]));
         one.ensure(NOW).unwrap();
@@ -229,26 +249,26 @@ mod tests {
         for name in ["tls.crt", "tls.key"] {
             fs::copy(two.file(name), one.file(name)).unwrap();
         }
-        assert_eq!(action(&one, NOW), Action::RenewLeaf);
+        assert_eq!(renewal(&one, NOW), Renewal::Serving);
     }
 
     #[test]
-    fn an_authority_that_was_half_written_is_made_anew() {
+    fn a_ca_key_without_its_certificate_is_replaced() {
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
         directory.ensure(NOW).unwrap();
-        // The key is written first.
         fs::remove_file(directory.file("ca.crt")).unwrap();
-        assert_eq!(action(&directory, NOW), Action::NewAuthority);
+        assert_eq!(renewal(&directory, NOW), Renewal::Ca);
     }
 
     #[test]
-    fn an_authority_whose_key_cannot_be_used_is_never_replaced() {
+    fn a_ca_with_an_unusable_key_is_not_replaced() {
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
         directory.ensure(NOW).unwrap();
         let trusted = fs::read(directory.file("ca.crt")).unwrap();
-        for key in ["bad".to_owned(), new_authority(NOW).unwrap().key] {
+        let other = Ca::generate(Validity::from_now(NOW, CA_LIFE)).unwrap();
+        for key in ["bad", &other.pem.key] {
             fs::write(directory.file("ca.key"), key).unwrap();
             let error = directory.ensure(NOW).unwrap_err();
             assert!(matches!(error, DirectoryError::WithoutKey(..)), "{error}");
@@ -257,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_whose_key_is_elsewhere_is_never_replaced() {
+    fn a_ca_without_its_key_is_not_replaced() {
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
         directory.ensure(NOW).unwrap();
@@ -267,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_written_is_named() {
+    fn an_unwritable_directory_is_named() {
         let parent = tempfile::tempdir().unwrap();
         fs::write(parent.path().join("tls"), "a file").unwrap();
         let error = directory(parent.path(), &["localhost"]).ensure(NOW).unwrap_err();

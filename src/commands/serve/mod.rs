@@ -1,6 +1,6 @@
 //! `boundtoken serve`: the webhook server.
 
-mod kept;
+mod cluster_tls;
 mod removal;
 mod shutdown;
 mod source;
@@ -28,7 +28,7 @@ use crate::watchers::Watchers;
 
 use shutdown::ShutdownArgs;
 use source::Source;
-use tls::{Tls, TlsArgs};
+use tls::{ServingTls, TlsArgs};
 
 /// Runs the webhook server
 #[derive(Debug, clap::Args)]
@@ -98,7 +98,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let source = Source::open(namespaces, cluster, defaults, &metrics, &mut watchers).await?;
     let Source { store, defaults, readiness, client } = source;
     let namespace = tls.namespace(client.as_ref());
-    let Tls { certificate, check } = tls.start(client.clone(), &metrics, &mut watchers)?;
+    let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut watchers)?;
     let webhook = Webhook { namespaces: store, defaults, metrics };
     // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
     let signal = signals::listen()?;

@@ -1,4 +1,4 @@
-//! Where the serving certificate comes from.
+//! Flags of the serving certificate, and the task that keeps it up to date.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,16 @@ use std::sync::Arc;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::kept::KeptArgs;
-use crate::certificates::cluster::Keeper;
-use crate::certificates::{CertificateFiles, Directory, SelfMade, ServingCertificate};
+use super::cluster_tls::ClusterTlsArgs;
+use crate::certificates::cluster::CertificateController;
+use crate::certificates::watcher::PairSource;
+use crate::certificates::{Directory, PairFiles, PairWatcher, ServingCertificate};
 use crate::clock;
 use crate::commands::CommandError;
 use crate::telemetry::metrics::Metrics;
 use crate::watchers::Watchers;
 
-/// Where the serving certificate comes from.
+/// The source of the serving certificate.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Certificate")]
 pub(super) struct TlsArgs {
@@ -32,69 +33,70 @@ pub(super) struct TlsArgs {
     /// Directory of self-made certificates: ca.crt (for clients), ca.key, tls.crt, tls.key
     #[arg(long = "tls-dir", value_name = "DIR", default_value = "boundtoken-tls")]
     dir: PathBuf,
-    /// Names that self-made certificates speak for besides localhost, separated by commas
+    /// Names that self-made certificates cover besides localhost, separated by commas
     #[arg(long = "tls-dns", value_name = "NAMES", value_delimiter = ',')]
     dns: Vec<String>,
     #[command(flatten)]
-    kept: KeptArgs,
+    cluster: ClusterTlsArgs,
 }
 
-/// What is served, and whether API servers accept it.
-pub(super) struct Tls {
+/// The serving certificate, and its readiness check.
+pub(super) struct ServingTls {
     pub(super) certificate: Arc<ServingCertificate>,
     pub(super) check: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
 
-impl Tls {
-    /// A certificate from files: its own dates are all that is known of it.
-    fn from_files(certificate: Arc<ServingCertificate>) -> Self {
+impl ServingTls {
+    /// A certificate from files, which is ready while it is valid.
+    fn from_files<S>(files: PairWatcher<S>, tasks: &mut Watchers) -> Self
+    where
+        S: PairSource + Send + 'static,
+    {
+        let certificate = files.serving();
         let served = Arc::clone(&certificate);
+        tasks.watch("certificate", files, |files| files.reload(clock::now()));
         Self { certificate, check: Box::new(move || served.check(clock::now())) }
     }
 
-    /// The certificate of the cluster, which is verified as API servers do.
-    fn kept(keeper: Keeper, watchers: &mut Watchers) -> Self {
-        let (certificate, accepted) = (keeper.serving(), keeper.readiness());
+    /// The certificate of the cluster, which the published `caBundle` has to verify as well.
+    fn from_cluster(controller: CertificateController, tasks: &mut Watchers) -> Self {
+        let (certificate, verified) = (controller.serving(), controller.readiness());
         let served = Arc::clone(&certificate);
-        watchers.run("certificate", keeper.run(CancellationToken::new()));
-        Self { certificate, check: Box::new(move || accepted().and_then(|()| served.check(clock::now()))) }
+        tasks.run("certificate", controller.run(CancellationToken::new()));
+        Self { certificate, check: Box::new(move || verified().and_then(|()| served.check(clock::now()))) }
     }
 }
 
 impl TlsArgs {
     /// The Namespace of this install, if there is a cluster.
     pub(super) fn namespace(&self, client: Option<&Client>) -> Option<String> {
-        client.map(|client| self.kept.namespace(client))
+        client.map(|client| self.cluster.namespace(client))
     }
 
-    /// Loads or makes the certificate and keeps looking after it.
+    /// Loads or makes the certificate, and starts the task that keeps it up to date.
     ///
     /// # Errors
-    /// When there is none that can be served.
+    /// When there is no certificate that can be served.
     pub(super) fn start(
         self,
         client: Option<Client>,
         metrics: &Arc<Metrics>,
-        watchers: &mut Watchers,
-    ) -> Result<Tls, CommandError> {
-        let Self { cert, key, dir, dns, kept } = self;
-        if let Some((client, (place, settings))) =
-            client.and_then(|client| kept.resolve(&client).map(|kept| (client, kept)))
+        tasks: &mut Watchers,
+    ) -> Result<ServingTls, CommandError> {
+        let Self { cert, key, dir, dns, cluster } = self;
+        let metrics = Arc::clone(metrics);
+        if let Some(client) = client
+            && let Some((install, schedule)) = cluster.resolve(&client)
         {
-            let keeper = Keeper::new(client, place, settings, Arc::clone(metrics));
-            return Ok(Tls::kept(keeper, watchers));
+            let controller = CertificateController::new(client, install, schedule, metrics);
+            return Ok(ServingTls::from_cluster(controller, tasks));
         }
         if let (Some(certificate), Some(key)) = (cert, key) {
-            let files = CertificateFiles::open(certificate, key, Arc::clone(metrics), clock::now())?;
-            let serving = files.serving();
-            watchers.watch("certificate", files, |files| files.reload(clock::now()));
-            return Ok(Tls::from_files(serving));
+            let files = PairWatcher::open(PairFiles { certificate, key }, metrics, clock::now())?;
+            return Ok(ServingTls::from_files(files, tasks));
         }
         let names = Directory::LOCAL_NAMES.into_iter().map(str::to_owned).chain(dns).collect();
-        let directory = Directory::new(dir, names);
-        let files = SelfMade::open(directory, Arc::clone(metrics), clock::now())?;
-        let serving = files.serving();
-        watchers.watch("certificate", files, |files| files.reload(clock::now()));
-        Ok(Tls::from_files(serving))
+        let files = Directory::new(dir, names).serve(metrics, clock::now())?;
+        Ok(ServingTls::from_files(files, tasks))
     }
 }

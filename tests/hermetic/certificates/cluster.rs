@@ -11,7 +11,7 @@ use axum::http::{Request, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::certificates::ServingCertificate;
-use boundtoken::certificates::cluster::{Keeper, Place, Settings};
+use boundtoken::certificates::cluster::{CertificateController, Install, Schedule};
 use boundtoken::telemetry::metrics::Metrics;
 use futures_util::stream;
 use kube::Client;
@@ -33,37 +33,37 @@ impl Drop for Running {
     }
 }
 
-fn place() -> Place {
+fn install() -> Install {
     let service = "boundtoken".to_owned();
-    Place {
+    Install {
         namespace: NAMESPACE.to_owned(),
         secret: SECRET.to_owned(),
         configuration: CONFIGURATION.to_owned(),
-        names: vec![Place::service_name(&service, NAMESPACE)],
+        names: vec![Install::service_name(&service, NAMESPACE)],
         service,
     }
 }
 
 /// A replica that lives for so many writes.
 fn start_for(api: &Arc<FakeApi>, writes: usize) -> Running {
-    start_with(api, writes, Settings::default())
+    start_with(api, writes, Schedule::default())
 }
 
-fn start_with(api: &Arc<FakeApi>, writes: usize, settings: Settings) -> Running {
-    start_ahead(api, writes, settings, time::Duration::ZERO)
+fn start_with(api: &Arc<FakeApi>, writes: usize, schedule: Schedule) -> Running {
+    start_ahead(api, writes, schedule, time::Duration::ZERO)
 }
 
 /// A replica whose clock is wrong.
-fn start_ahead(api: &Arc<FakeApi>, writes: usize, settings: Settings, ahead: time::Duration) -> Running {
-    start_on(api.client(writes), api, settings, ahead)
+fn start_ahead(api: &Arc<FakeApi>, writes: usize, schedule: Schedule, ahead: time::Duration) -> Running {
+    start_on(api.client(writes), api, schedule, ahead)
 }
 
-fn start_on(client: Client, api: &Arc<FakeApi>, settings: Settings, ahead: time::Duration) -> Running {
+fn start_on(client: Client, api: &Arc<FakeApi>, schedule: Schedule, ahead: time::Duration) -> Running {
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
-    let keeper = Keeper::new(client, place(), settings, Arc::clone(&metrics))
+    let controller = CertificateController::new(client, install(), schedule, Arc::clone(&metrics))
         .with_clock(Arc::new(move || clock.now() + ahead));
-    let (serving, ready) = (keeper.serving(), Box::new(keeper.readiness()));
-    Running { task: tokio::spawn(keeper.run(CancellationToken::new())), ready, serving, metrics }
+    let (serving, ready) = (controller.serving(), Box::new(controller.readiness()));
+    Running { task: tokio::spawn(controller.run(CancellationToken::new())), ready, serving, metrics }
 }
 
 fn start(api: &Arc<FakeApi>) -> Running {
@@ -164,7 +164,7 @@ async fn a_new_key_is_served_only_after_the_dwell_time() {
 async fn an_old_authority_is_forgotten_after_its_last_certificate() {
     let api = FakeApi::new();
     let serving_life = time::Duration::hours(1);
-    let _replica = start_with(&api, usize::MAX, Settings { serving_life, ..Settings::default() });
+    let _replica = start_with(&api, usize::MAX, Schedule { serving_life, ..Schedule::default() });
     pass(60).await;
     api.edit(Kind::Secret, |object| object["metadata"]["annotations"]["boundtoken.dev/new-key"] = "".into());
     pass(3500).await;
@@ -177,9 +177,8 @@ async fn an_old_authority_is_forgotten_after_its_last_certificate() {
 #[tokio::test(start_paused = true)]
 async fn certificates_renew_themselves() {
     let api = FakeApi::new();
-    let (authority_life, serving_life) = (time::Duration::hours(12), time::Duration::hours(1));
-    let replica =
-        start_with(&api, usize::MAX, Settings { authority_life, serving_life, ..Settings::default() });
+    let (ca_life, serving_life) = (time::Duration::hours(12), time::Duration::hours(1));
+    let replica = start_with(&api, usize::MAX, Schedule { ca_life, serving_life, ..Schedule::default() });
     pass(60).await;
     let (first, leaf) = (authority(&api), text(&api.get(Kind::Secret).unwrap(), "tls.crt"));
     for _ in 0..36 {
@@ -204,7 +203,7 @@ async fn a_clock_that_is_ten_years_ahead_writes_no_more_than_others() {
     let late = start(&api);
     pass(40).await;
     // It comes up after that, and takes the old certificate for one that has expired.
-    let ahead = start_ahead(&api, usize::MAX, Settings::default(), time::Duration::days(3650));
+    let ahead = start_ahead(&api, usize::MAX, Schedule::default(), time::Duration::days(3650));
     for _ in 0..40 {
         let before = api.writes(Kind::Secret).len();
         pass(60).await;
@@ -219,7 +218,7 @@ async fn a_clock_before_the_beginning_of_the_certificate_makes_a_replica_unready
     let replica = start(&api);
     pass(120).await;
     let wrong = time::Duration::days(-3650);
-    let behind = start_ahead(&api, usize::MAX, Settings::default(), wrong);
+    let behind = start_ahead(&api, usize::MAX, Schedule::default(), wrong);
     pass(120).await;
     // What `/readyz` asks, each by the clock of its replica.
     assert_eq!(((replica.ready)(), replica.serving.check(api.now())), (Ok(()), Ok(())));
@@ -368,7 +367,7 @@ async fn whoever_waits_after_an_error_has_nothing_to_do() {
     let api = FakeApi::new();
     api.fail_next(&[403; 60]);
     let one = start(&api);
-    // A keeper that is never idle would not let it pass.
+    // A controller that is never idle would not let it pass.
     pass(3600).await;
     assert_eq!((one.ready)(), Ok(()));
 }
@@ -468,12 +467,12 @@ async fn an_authority_of_another_program_signs_until_it_is_due() {
 async fn an_expired_certificate_restored_from_a_backup_is_served_by_nobody() {
     let api = FakeApi::new();
     let serving_life = time::Duration::hours(1);
-    let settings = Settings { serving_life, ..Settings::default() };
+    let schedule = Schedule { serving_life, ..Schedule::default() };
     let replicas = [
-        start_with(&api, usize::MAX, settings),
+        start_with(&api, usize::MAX, schedule),
         // Whether a clock is right makes no difference.
-        start_ahead(&api, usize::MAX, settings, time::Duration::days(3)),
-        start_ahead(&api, usize::MAX, settings, time::Duration::days(-3)),
+        start_ahead(&api, usize::MAX, schedule, time::Duration::days(3)),
+        start_ahead(&api, usize::MAX, schedule, time::Duration::days(-3)),
     ];
     pass(60).await;
     let backup = api.get(Kind::Secret).unwrap()["data"].take();
@@ -573,7 +572,7 @@ async fn what_is_seen_is_served_before_anything_else_is_asked_for() {
         }
     });
     let client = Client::new(service, NAMESPACE);
-    let late = start_on(client, &api, Settings::default(), time::Duration::ZERO);
+    let late = start_on(client, &api, Schedule::default(), time::Duration::ZERO);
     pass(1).await;
     assert_eq!((late.serving.check(api.now()), (late.ready)()), (Ok(()), Ok(())));
 }
@@ -612,7 +611,7 @@ fn stalling(api: &Arc<FakeApi>, stalls: &Arc<AtomicBool>) -> Client {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_stalls_behind_its_head_is_asked_for_again() {
     let (api, stalls) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));
-    let replica = start_on(stalling(&api, &stalls), &api, Settings::default(), time::Duration::ZERO);
+    let replica = start_on(stalling(&api, &stalls), &api, Schedule::default(), time::Duration::ZERO);
     pass(60).await;
     assert!((replica.ready)().is_err());
     stalls.store(false, Ordering::SeqCst);

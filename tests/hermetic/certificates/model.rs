@@ -27,10 +27,10 @@ fn most_per_minute(writes: &[u64]) -> usize {
 
 fn is_settled(world: &World) -> bool {
     let (held, live) = (world.held().unwrap(), world.live().unwrap());
-    let valid = held.usable().is_some_and(|leaf| live.accepts(leaf, wall(world.second)));
+    let valid = held.usable().is_some_and(|serving| live.accepts(serving, wall(world.second)));
     // A clock that was ahead makes certificates that live longer, and so do their authorities.
-    let remembered = held.old.is_empty() || held.old_until > Some(wall(world.second - DWELL));
-    let quiet = held.next.is_none() && !held.new_key_wanted && remembered;
+    let remembered = held.retired.is_empty() || held.retired_until > Some(wall(world.second - DWELL));
+    let quiet = held.next_ca.is_none() && !held.new_key_requested && remembered;
     world.all_serve_the_same() && live.trusts_exactly(&held.trusted()) && live.owned && valid && quiet
 }
 
@@ -93,10 +93,10 @@ fn a_new_key_is_served_after_the_dwell_time_and_the_old_one_forgotten_after_its_
     world.advance(2 * DWELL);
     let second = world.held().unwrap().clone();
     assert_ne!(second.serving, first.serving);
-    assert_eq!(second.old, first.trusted());
-    assert_eq!(second.old_until, first.serving.map(|leaf| leaf.validity.not_after));
+    assert_eq!(second.retired, first.trusted());
+    assert_eq!(second.retired_until, first.serving.map(|serving| serving.validity.not_after));
     world.advance(3 * 3600 + 3 * DWELL);
-    assert!(world.held().unwrap().old.is_empty());
+    assert!(world.held().unwrap().retired.is_empty());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_secret_restored_after_its_certificates_expired_takes_nothing_from_anybody()
         world.advance(600 + seconds);
         world.happen(&Event::RestoreSecret(seconds));
         let restored = world.held().unwrap().serving.clone();
-        assert!(!restored.as_ref().unwrap().validity.holds(wall(world.second)), "{seconds}");
+        assert!(!restored.as_ref().unwrap().validity.contains(wall(world.second)), "{seconds}");
         // A replica sees it before anybody has renewed it.
         world.happen(&Event::See(0, 1000, 1000));
         // Three writes, each of which is seen late.

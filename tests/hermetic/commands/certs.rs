@@ -34,7 +34,7 @@ fn an_authority_without_its_key_is_left_alone() {
     let authority = fs::read(directory.path().join("ca.crt")).unwrap();
     let output = run(&["certs", "--tls-dir", path]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("is there, but its ca.key cannot be used"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("exists, but its ca.key cannot be used"));
     assert_eq!(fs::read(directory.path().join("ca.crt")).unwrap(), authority);
 }
 

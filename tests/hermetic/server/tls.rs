@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::support::http::{HttpClient, client_config, handshake};
 use crate::support::server::{no_namespaces, start};
-use boundtoken::certificates::{CertificateFiles, Directory, files};
+use boundtoken::certificates::{Directory, PairFiles, PairWatcher};
 use boundtoken::clock;
 use rustls::ProtocolVersion;
 use rustls::version::{TLS12, TLS13};
@@ -18,15 +18,18 @@ fn write_pair(directory: &Path) {
     Directory::new(directory.to_owned(), names).ensure(clock::now()).unwrap();
 }
 
-fn open(directory: &Path) -> CertificateFiles {
-    let (certificate, key) = (directory.join("tls.crt"), directory.join("tls.key"));
-    CertificateFiles::open(certificate, key, Arc::default(), clock::now()).unwrap()
+fn files(directory: &Path) -> PairFiles {
+    PairFiles { certificate: directory.join("tls.crt"), key: directory.join("tls.key") }
+}
+
+fn open(directory: &Path) -> PairWatcher<PairFiles> {
+    PairWatcher::open(files(directory), Arc::default(), clock::now()).unwrap()
 }
 
 /// Whether the pair in the directory is the one that is served.
-fn serves(files: &CertificateFiles, directory: &Path) -> bool {
-    let pair = files::load(&directory.join("tls.crt"), &directory.join("tls.key"), clock::now());
-    files.serving().serves(&pair.unwrap())
+fn serves(watcher: &PairWatcher<PairFiles>, directory: &Path) -> bool {
+    let pair = files(directory).load_pair(clock::now());
+    watcher.serving().serves(&pair.unwrap())
 }
 
 #[tokio::test]
@@ -61,7 +64,7 @@ async fn a_new_certificate_leaves_open_connections_alone() {
     let mut before = server.connect().await;
     let other = tempfile::tempdir().unwrap();
     write_pair(other.path());
-    let pair = files::load(&other.path().join("tls.crt"), &other.path().join("tls.key"), clock::now());
+    let pair = files(other.path()).load_pair(clock::now());
     server.certificate.swap(pair.unwrap());
     assert_eq!(before.get("/").await.status, 404);
     let config = client_config(other.path(), rustls::ALL_VERSIONS, &[]);
@@ -79,7 +82,7 @@ async fn sessions_are_resumed_after_a_new_certificate() {
     first.get("/").await;
     let other = tempfile::tempdir().unwrap();
     write_pair(other.path());
-    let pair = files::load(&other.path().join("tls.crt"), &other.path().join("tls.key"), clock::now());
+    let pair = files(other.path()).load_pair(clock::now());
     server.certificate.swap(pair.unwrap());
     let second = handshake(server.dial(), config).await.unwrap();
     assert_eq!(second.get_ref().1.handshake_kind(), Some(rustls::HandshakeKind::Resumed));
@@ -157,16 +160,16 @@ fn each_mistake_in_a_pair_has_a_sentence() {
     for (certificate, key, when, expected) in [
         (ours("none"), ours("tls.key"), now, "does not exist"),
         (ours("tls.crt"), ours("none"), now, "does not exist"),
-        (ours("empty"), ours("tls.key"), now, "holds no certificate"),
-        (ours("tls.key"), ours("tls.key"), now, "holds no certificate"),
+        (ours("empty"), ours("tls.key"), now, "contains no certificate"),
+        (ours("tls.key"), ours("tls.key"), now, "contains no certificate"),
         (ours("damaged"), ours("tls.key"), now, "is damaged"),
-        (ours("tls.crt"), ours("empty"), now, "holds no private key"),
-        (ours("tls.crt"), ours("tls.crt"), now, "holds no private key"),
+        (ours("tls.crt"), ours("empty"), now, "contains no private key"),
+        (ours("tls.crt"), ours("tls.crt"), now, "contains no private key"),
         (ours("tls.crt"), other("tls.key"), now, "does not belong to the certificate"),
         (ours("tls.crt"), ours("tls.key"), now + time::Duration::days(366), "expired at"),
         (ours("tls.crt"), ours("tls.key"), now - time::Duration::days(1), "is not valid before"),
     ] {
-        let error = files::load(&certificate, &key, when).unwrap_err().to_string();
+        let error = PairFiles { certificate, key }.load_pair(when).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }

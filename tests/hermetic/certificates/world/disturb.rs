@@ -1,6 +1,7 @@
 //! What happens to the cluster of the model: everything that people, programs and clocks do to it.
 
-use boundtoken::certificates::cluster::state::{Held, Leaf, Validity, has_key};
+use boundtoken::certificates::cluster::state::{SecretState, has_key};
+use boundtoken::certificates::{Certificate, Validity};
 use proptest::prelude::*;
 use time::Duration as Life;
 
@@ -23,7 +24,7 @@ pub enum Event {
     ForeignAuthority,
     DeleteSecret,
     ApplySecret,
-    /// Somebody restores the Secret from a backup that is so many seconds old.
+    /// Somebody restores the Secret from a backup that is so many seconds retired.
     RestoreSecret(u64),
     WipeBundle,
     WipeOneBundle,
@@ -101,10 +102,10 @@ impl World {
             Event::Finish(replica) => self.finish(replica),
             Event::Restart(replica) => self.restart(replica),
             Event::Clock(replica, days) => self.replicas[replica].ahead = Life::days(days),
-            Event::NewKey => self.edit(|held| held.new_key_wanted = true),
-            Event::EmptySecret => self.edit(|held| *held = Held::default()),
-            Event::LoseAuthorityKey => self.edit(|held| held.old.extend(held.authority.take())),
-            Event::LoseAuthority => self.edit(|held| held.authority = None),
+            Event::NewKey => self.edit(|held| held.new_key_requested = true),
+            Event::EmptySecret => self.edit(|held| *held = SecretState::default()),
+            Event::LoseAuthorityKey => self.edit(|held| held.retired.extend(held.ca.take())),
+            Event::LoseAuthority => self.edit(|held| held.ca = None),
             Event::LoseServing => self.edit(|held| held.serving = None),
             Event::ForeignAuthority => self.replace_authority(),
             Event::DeleteSecret => self.put_secret(None, false),
@@ -121,7 +122,7 @@ impl World {
         self.check();
     }
 
-    fn edit(&mut self, edit: impl FnOnce(&mut Held)) {
+    fn edit(&mut self, edit: impl FnOnce(&mut SecretState)) {
         if let Some(mut held) = self.held().cloned() {
             edit(&mut held);
             self.put_secret(Some(held), false);
@@ -130,12 +131,12 @@ impl World {
 
     pub fn apply_secret(&mut self) {
         if self.held().is_none() {
-            self.put_secret(Some(Held::default()), false);
+            self.put_secret(Some(SecretState::default()), false);
         }
     }
 
     /// What replicas serve, or will when they see what has happened.
-    fn in_use(&self) -> impl Iterator<Item = &Leaf> {
+    fn in_use(&self) -> impl Iterator<Item = &Certificate> {
         let seen = newest(&self.secret, self.second.saturating_sub(REPLICA_LAG));
         let unseen =
             self.secret[seen..].iter().filter_map(|version| version.object.as_ref()?.serving.as_ref());
@@ -146,12 +147,12 @@ impl World {
     fn secret_trusts_all(&self) -> bool {
         let Some(held) = self.held().filter(|held| held.usable().is_some()) else { return true };
         let trusted = held.trusted();
-        self.in_use().all(|leaf| leaf.issuer.as_ref().is_none_or(|issuer| has_key(&trusted, issuer)))
+        self.in_use().all(|serving| serving.issuer.as_ref().is_none_or(|issuer| has_key(&trusted, issuer)))
     }
 
     fn bundles_trust_all(&self) -> bool {
         let live = self.live().filter(|_| self.fight_until <= self.second);
-        live.is_some_and(|live| self.in_use().all(|leaf| live.trusts_issuer_of(leaf)))
+        live.is_some_and(|live| self.in_use().all(|serving| live.trusts_issuer_of(serving)))
     }
 
     fn restore_secret(&mut self, seconds: u64) {
@@ -159,11 +160,11 @@ impl World {
         let Some(held) = self.secret[backup].object.clone() else { return };
         // What ends within a few minutes cannot outlast what may happen next, if its authority is lost.
         let (now, soon) = (wall(self.second), wall(self.second + 2 * LONGEST_ABSENCE));
-        let ends = held.serving.as_ref().map_or(soon, |leaf| leaf.validity.not_after);
+        let ends = held.serving.as_ref().map_or(soon, |serving| serving.validity.not_after);
         // An authority that was forgotten comes back, and API servers that are late do not know it.
         let trusted = self
             .live()
-            .is_some_and(|live| held.serving.as_ref().is_none_or(|leaf| live.trusts_issuer_of(leaf)));
+            .is_some_and(|live| held.serving.as_ref().is_none_or(|serving| live.trusts_issuer_of(serving)));
         if self.held().is_some() && trusted && (ends <= now || soon <= ends) {
             self.put_secret(Some(held), false);
         }
@@ -172,14 +173,11 @@ impl World {
     fn replace_authority(&mut self) {
         let now = wall(self.second);
         let validity = Validity { not_before: now - Life::hours(1), not_after: now + Life::hours(12) };
-        let authority = self.new_authority(validity);
-        self.edit(|held| held.authority = Some(authority));
+        let ca = self.new_ca(validity);
+        self.edit(|held| held.ca = Some(ca));
     }
 
-    fn spoil(
-        &mut self,
-        spoil: impl FnOnce(&mut Vec<Vec<boundtoken::certificates::cluster::state::Certificate>>),
-    ) {
+    fn spoil(&mut self, spoil: impl FnOnce(&mut Vec<Vec<Certificate>>)) {
         if let Some(live) = self.live() {
             let mut bundles = live.bundles.clone();
             spoil(&mut bundles);
@@ -190,8 +188,8 @@ impl World {
     fn replace_bundle(&mut self) {
         let now = wall(self.second);
         let validity = Validity { not_before: now - Life::hours(1), not_after: now + Life::hours(12) };
-        let authority = self.new_authority(validity);
-        self.spoil(|bundles| bundles.fill(vec![authority]));
+        let ca = self.new_ca(validity);
+        self.spoil(|bundles| bundles.fill(vec![ca]));
     }
 
     fn revert_bundle(&mut self, back: usize) {

@@ -7,9 +7,11 @@ pub mod replica;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use boundtoken::certificates::cluster::action::{Change, Old, Request};
-use boundtoken::certificates::cluster::schedule::Settings;
-use boundtoken::certificates::cluster::state::{Certificate, Der, Held, Leaf, Live, Validity};
+use boundtoken::certificates::certificate::Der;
+use boundtoken::certificates::cluster::action::{CertificateRequest, RetiredCas, SecretChange};
+use boundtoken::certificates::cluster::schedule::Schedule;
+use boundtoken::certificates::cluster::state::{SecretState, WebhookState};
+use boundtoken::certificates::{Certificate, Validity};
 use time::{Duration as Life, OffsetDateTime};
 
 use replica::Replica;
@@ -26,11 +28,11 @@ pub const STEP: u64 = 5;
 pub const LONGEST_ABSENCE: u64 = 1200;
 pub const NAME: &str = "boundtoken.boundtoken.svc";
 
-pub fn settings() -> Settings {
-    Settings {
-        authority_life: Life::hours(12),
+pub fn schedule() -> Schedule {
+    Schedule {
+        ca_life: Life::hours(12),
         serving_life: Life::hours(3),
-        backdated: Life::minutes(30),
+        backdate: Life::minutes(30),
         dwell: Duration::from_secs(DWELL),
         tick: Duration::from_secs(TICK),
     }
@@ -53,8 +55,8 @@ pub struct Version<T> {
 
 pub struct World {
     pub second: u64,
-    pub secret: Vec<Version<Held>>,
-    pub configuration: Vec<Version<Live>>,
+    pub secret: Vec<Version<SecretState>>,
+    pub configuration: Vec<Version<WebhookState>>,
     pub replicas: Vec<Replica>,
     /// Keys that came without any waiting, because nothing was left that could be served; and when.
     pub emergency: BTreeMap<Der, u64>,
@@ -80,7 +82,7 @@ impl World {
             next_number: 1,
             generation: 0,
         };
-        world.put_secret(Some(Held::default()), false);
+        world.put_secret(Some(SecretState::default()), false);
         world.put_bundles(Some(vec![Vec::new(), Vec::new()]), false);
         world.replicas = (0..3).map(|_| Replica::default()).collect();
         world
@@ -95,9 +97,9 @@ impl World {
         Der(self.number().to_be_bytes().as_slice().into())
     }
 
-    pub fn put_secret(&mut self, held: Option<Held>, ours: bool) {
+    pub fn put_secret(&mut self, held: Option<SecretState>, ours: bool) {
         let number = self.number();
-        let object = held.map(|held| Held { written: Some(wall(self.second)), ..held });
+        let object = held.map(|held| SecretState { written: Some(wall(self.second)), ..held });
         self.secret.push(Version { since: self.second, number, object, ours });
         if ours {
             self.secret_writes.push(self.second);
@@ -110,82 +112,101 @@ impl World {
         let owned =
             ours || self.configuration.last().and_then(|v| v.object.as_ref()).is_some_and(|v| v.owned);
         let version = self.generation.to_string();
-        let object = bundles.map(|bundles| Live { version, bundles, owned });
+        let object = bundles.map(|bundles| WebhookState { version, bundles, owned });
         self.configuration.push(Version { since: self.second, number, object, ours });
         if ours {
             self.configuration_writes.push(self.second);
         }
     }
 
-    pub fn held(&self) -> Option<&Held> {
+    pub fn held(&self) -> Option<&SecretState> {
         self.secret.last()?.object.as_ref()
     }
 
-    pub fn live(&self) -> Option<&Live> {
+    pub fn live(&self) -> Option<&WebhookState> {
         self.configuration.last()?.object.as_ref()
     }
 
-    pub fn new_authority(&mut self, validity: Validity) -> Certificate {
-        Certificate { der: self.der(), key: self.der(), validity }
+    pub fn new_ca(&mut self, validity: Validity) -> Certificate {
+        Certificate {
+            der: self.der(),
+            public_key: self.der(),
+            issuer: None,
+            names: Vec::new(),
+            validity,
+            is_ca: true,
+        }
     }
 
-    pub fn new_leaf(&mut self, request: &Request, authority: &Certificate) -> Leaf {
-        let issuer = Some(authority.key.clone());
-        Leaf { der: self.der(), issuer, names: request.names.clone(), validity: request.validity }
+    pub fn new_serving(&mut self, request: &CertificateRequest, ca: &Certificate) -> Certificate {
+        let issuer = Some(ca.public_key.clone());
+        Certificate {
+            der: self.der(),
+            public_key: self.der(),
+            issuer,
+            names: request.names.clone(),
+            validity: request.validity,
+            is_ca: false,
+        }
     }
 
     /// What the Secret holds after a change: the contract of whoever carries changes out.
-    pub fn changed(&mut self, before: &Held, change: &Change, memory: Option<&Held>) -> Held {
-        let mut held = Held { agreed: None, ..before.clone() };
+    pub fn changed(
+        &mut self,
+        before: &SecretState,
+        change: &SecretChange,
+        memory: Option<&SecretState>,
+    ) -> SecretState {
+        let mut held = SecretState { agreement: None, ..before.clone() };
         match change {
-            Change::Create { authority, serving, old } => {
-                let authority = self.new_authority(*authority);
-                self.emergency.insert(authority.key.clone(), self.second);
-                held.serving = Some(self.new_leaf(serving, &authority));
-                held.authority = Some(authority);
-                keep(&mut held, old);
+            SecretChange::Create { ca, serving, retired } => {
+                let ca = self.new_ca(*ca);
+                self.emergency.insert(ca.public_key.clone(), self.second);
+                held.serving = Some(self.new_serving(serving, &ca));
+                held.ca = Some(ca);
+                keep(&mut held, retired);
             }
-            Change::Restore { old } => {
+            SecretChange::Restore { retired } => {
                 let memory = memory.unwrap();
-                held.authority.clone_from(&memory.authority);
-                held.next.clone_from(&memory.next);
+                held.ca.clone_from(&memory.ca);
+                held.next_ca.clone_from(&memory.next_ca);
                 held.serving.clone_from(&memory.serving);
-                keep(&mut held, old);
+                keep(&mut held, retired);
             }
-            Change::Keep(old) => keep(&mut held, old),
-            Change::Renew(validity) => {
+            SecretChange::Keep(retired) => keep(&mut held, retired),
+            SecretChange::RenewCa(validity) => {
                 let der = self.der();
-                let authority = held.authority.as_mut().unwrap();
-                authority.der = der;
-                authority.validity = *validity;
+                let ca = held.ca.as_mut().unwrap();
+                ca.der = der;
+                ca.validity = *validity;
             }
-            Change::Issue(request) => {
-                let authority = held.authority.clone().unwrap();
-                self.note_emergency(before, &authority);
-                held.serving = Some(self.new_leaf(request, &authority));
+            SecretChange::Issue(request) => {
+                let ca = held.ca.clone().unwrap();
+                self.note_emergency(before, &ca);
+                held.serving = Some(self.new_serving(request, &ca));
             }
-            Change::Prepare { next, old } => {
-                held.next = Some(self.new_authority(*next));
-                held.new_key_wanted = false;
-                keep(&mut held, old);
+            SecretChange::Prepare { next, retired } => {
+                held.next_ca = Some(self.new_ca(*next));
+                held.new_key_requested = false;
+                keep(&mut held, retired);
             }
-            Change::Agree(agreed) => held.agreed = Some(agreed.clone()),
-            Change::Switch { serving, old } => {
-                let authority = held.next.take().unwrap();
-                self.note_emergency(before, &authority);
-                held.serving = Some(self.new_leaf(serving, &authority));
-                held.authority = Some(authority);
-                keep(&mut held, old);
+            SecretChange::Agree(agreement) => held.agreement = Some(agreement.clone()),
+            SecretChange::Switch { serving, retired } => {
+                let ca = held.next_ca.take().unwrap();
+                self.note_emergency(before, &ca);
+                held.serving = Some(self.new_serving(serving, &ca));
+                held.ca = Some(ca);
+                keep(&mut held, retired);
             }
-            Change::Forget => keep(&mut held, &Old::default()),
+            SecretChange::Forget => keep(&mut held, &RetiredCas::default()),
         }
         held
     }
 
     /// Notes that nothing was left that could have been served until everybody trusts `authority`.
-    fn note_emergency(&mut self, before: &Held, authority: &Certificate) {
+    fn note_emergency(&mut self, before: &SecretState, ca: &Certificate) {
         if before.usable().is_none() {
-            self.emergency.entry(authority.key.clone()).or_insert(self.second);
+            self.emergency.entry(ca.public_key.clone()).or_insert(self.second);
         }
     }
 
@@ -225,15 +246,15 @@ impl World {
             until = version.since;
             let Some(live) = version.object.as_ref().filter(|_| version.ours) else { continue };
             for (number, replica) in self.replicas.iter().enumerate() {
-                let Some(leaf) = replica.serving.as_ref().filter(|_| replica.was_ready) else { continue };
-                if !self.is_excused(replica, leaf, version.since) {
+                let Some(serving) = replica.serving.as_ref().filter(|_| replica.was_ready) else { continue };
+                if !self.is_excused(replica, serving, version.since) {
                     assert!(
-                        live.accepts(leaf, wall(self.second)),
+                        live.accepts(serving, wall(self.second)),
                         "second {}: replica {number} serves {} under a bundle of second {}: {}",
                         self.second,
-                        shown(leaf.issuer.as_ref().unwrap(), leaf.validity),
+                        shown(serving.issuer.as_ref().unwrap(), serving.validity),
                         version.since,
-                        live.authorities().map(|one| shown(&one.key, one.validity)).collect::<String>(),
+                        live.cas().map(|one| shown(&one.public_key, one.validity)).collect::<String>(),
                     );
                 }
             }
@@ -241,15 +262,12 @@ impl World {
     }
 
     /// A replica that never served anything else cannot wait, if its authority came out of need.
-    fn is_excused(&self, replica: &Replica, leaf: &Leaf, since: u64) -> bool {
-        let issuer = leaf.issuer.as_ref().unwrap();
+    fn is_excused(&self, replica: &Replica, serving: &Certificate, since: u64) -> bool {
+        let issuer = serving.issuer.as_ref().unwrap();
         let Some(made) = self.emergency.get(issuer) else { return false };
         let first = self.configuration.iter().find(|version| {
             version.since >= *made
-                && version
-                    .object
-                    .as_ref()
-                    .is_some_and(|live| live.authorities().any(|one| one.key == *issuer))
+                && version.object.as_ref().is_some_and(|live| live.cas().any(|one| one.public_key == *issuer))
         });
         replica.had_no_choice && first.is_none_or(|first| since < first.since)
     }
@@ -261,7 +279,7 @@ fn shown(key: &Der, validity: Validity) -> String {
     format!("[{} {}..{}]", key.0[7], second(validity.not_before), second(validity.not_after))
 }
 
-fn keep(held: &mut Held, old: &Old) {
-    held.old.clone_from(&old.authorities);
-    held.old_until = old.until.filter(|_| !old.authorities.is_empty());
+fn keep(held: &mut SecretState, retired: &RetiredCas) {
+    held.retired.clone_from(&retired.cas);
+    held.retired_until = retired.until.filter(|_| !retired.cas.is_empty());
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use boundtoken::certificates::Certificate;
 use boundtoken::certificates::cluster::action::Action;
-use boundtoken::certificates::cluster::adopt::{Choice, Trusted, adopts};
-use boundtoken::certificates::cluster::damper::Damper;
+use boundtoken::certificates::cluster::adopt::{Adoption, TrustHistory, adopts};
+use boundtoken::certificates::cluster::conflict::ConflictBackoff;
 use boundtoken::certificates::cluster::plan::plan;
-use boundtoken::certificates::cluster::state::{Certificate, Held, Leaf, Live, State};
+use boundtoken::certificates::cluster::state::{ClusterState, SecretState, WebhookState};
 use time::Duration as Life;
 
-use super::{DWELL, NAME, REPLICA_LAG, Version, World, settings, wall};
+use super::{DWELL, NAME, REPLICA_LAG, Version, World, schedule, wall};
 
 /// What becomes of a pass.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,16 +37,16 @@ pub struct Replica {
     /// Indices into the versions of both objects; `None` after a start, until something is seen.
     secret: Option<usize>,
     configuration: Option<usize>,
-    memory: Option<Held>,
-    pub serving: Option<Leaf>,
+    memory: Option<SecretState>,
+    pub serving: Option<Certificate>,
     /// It served nothing, or nothing that was ever trusted, before what it serves now.
     pub had_no_choice: bool,
     pub was_ready: bool,
-    trusted: Trusted,
+    trust_history: TrustHistory,
     /// Its watch of the Secret is dead, and nobody noticed.
     pub blind: bool,
     steady: Option<((usize, String), u64)>,
-    damper: Damper,
+    conflict: ConflictBackoff,
     flying: Option<Flying>,
     /// It has seen something that it has not yet acted on.
     pub news: bool,
@@ -98,30 +99,31 @@ impl World {
         let replica = &mut self.replicas[index];
         let secret = self.secret[replica.secret.unwrap()].object.as_ref();
         let live = self.configuration[replica.configuration.unwrap()].object.as_ref();
-        replica.trusted.see(live, Duration::from_secs(self.second));
+        replica.trust_history.observe(live, Duration::from_secs(self.second));
         let now = secret.map_or(now + replica.ahead, |held| held.latest(now + replica.ahead));
         if let Some(held) = secret.filter(|held| held.outdates(replica.memory.as_ref())) {
             replica.memory = Some(held.clone());
         }
         if let Some(candidate) = secret.and_then(|held| held.serving.as_ref()) {
             let names = [NAME.to_owned()];
-            let choice = Choice {
+            let adoption = Adoption {
                 serving: replica.serving.as_ref(),
                 candidate,
                 names: &names,
-                configuration: live,
-                trusted_for: replica.trusted.since(candidate, Duration::from_secs(self.second)),
+                webhooks: live,
+                trusted_for: replica.trust_history.trusted_for(candidate, Duration::from_secs(self.second)),
                 dwell: Duration::from_secs(DWELL),
             };
-            if adopts(&choice, now) {
+            if adopts(&adoption, now) {
                 let before = replica.serving.as_ref().filter(|_| replica.was_ready);
                 replica.had_no_choice =
-                    before.is_none_or(|leaf| replica.had_no_choice && leaf.issuer == candidate.issuer);
+                    before.is_none_or(|serving| replica.had_no_choice && serving.issuer == candidate.issuer);
                 // API servers go on calling for a while whoever was ready.
                 replica.serving = Some(candidate.clone());
             }
         }
-        let accepts = |leaf: &Leaf| live.is_some_and(|live: &Live| live.accepts(leaf, now));
+        let accepts =
+            |serving: &Certificate| live.is_some_and(|live: &WebhookState| live.accepts(serving, now));
         replica.was_ready |= replica.serving.as_ref().is_some_and(accepts);
     }
 
@@ -139,7 +141,7 @@ impl World {
         match action {
             Action::Wait(_) => {}
             Action::Publish(bundle) => self.publish(index, bundle),
-            Action::Write(change) => {
+            Action::WriteSecret(change) => {
                 let (seen, memory) =
                     (self.replicas[index].secret.unwrap(), self.replicas[index].memory.clone());
                 if self.secret[seen].number == self.secret.last().unwrap().number {
@@ -168,22 +170,22 @@ impl World {
         let steady = self.second - replica.steady.as_ref().unwrap().1;
         if let (Some(held), Some(live)) = (secret, live) {
             if live.trusts_exactly(&held.trusted()) && live.owned {
-                replica.damper.saw_right(now);
+                replica.conflict.observe_in_sync(now);
             } else {
-                replica.damper.saw_wrong(&live.version, now);
+                replica.conflict.observe_drift(&live.version, now);
             }
         }
         let names = [NAME.to_owned()];
-        let state = State {
+        let state = ClusterState {
             secret,
-            configuration: live,
+            webhooks: live,
             memory: replica.memory.as_ref(),
             serving: replica.serving.as_ref(),
             names: &names,
-            steady: Duration::from_secs(steady),
-            may_publish: replica.damper.held_until(now).is_none(),
+            unchanged_for: Duration::from_secs(steady),
+            may_publish: replica.conflict.retry_at(now).is_none(),
         };
-        plan(&state, &settings(), wall(self.second) + replica.ahead)
+        plan(&state, &schedule(), wall(self.second) + replica.ahead)
     }
 
     /// Reads the Secret afresh, and sends the write on its way.
@@ -198,7 +200,7 @@ impl World {
     /// A write of the configuration arrives, and counts if nobody was faster.
     pub fn finish(&mut self, index: usize) {
         let Some(Flying { configuration, bundle }) = self.replicas[index].flying.take() else { return };
-        self.replicas[index].damper.wrote(Duration::from_secs(self.second));
+        self.replicas[index].conflict.record_write(Duration::from_secs(self.second));
         let newest = self.configuration.last().unwrap();
         if let Some(live) = newest.object.as_ref().filter(|_| newest.number == configuration) {
             let bundles = vec![bundle; live.bundles.len()];

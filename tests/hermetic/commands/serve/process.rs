@@ -126,7 +126,7 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
             "does not belong to the certificate",
         ),
         (&["--namespaces", &good, "--tls-dir", &good], "failed to write"),
-        (&["--namespaces", &good, "--tls-dns", "a b"], "is neither a DNS name nor an IP address"),
+        (&["--namespaces", &good, "--tls-dns", "a b"], "is not a valid DNS name or IP address"),
         (&["--namespaces", &good, "--default-mode", "replac"], "replac"),
         (&["--namespaces", &good, "--default-ttl", "3607"], "becomes a year"),
         (&["--namespaces", &good, "--log-level", "loud=loud"], "--log-level"),

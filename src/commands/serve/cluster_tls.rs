@@ -1,18 +1,18 @@
-//! Certificates that are kept in the cluster: which Secret, which configuration, which Service.
+//! Flags of the certificates that replicas keep in the cluster.
 
 use std::time::Duration;
 
 use kube::Client;
 
 use super::shutdown::seconds;
-use crate::certificates::cluster::{Place, Settings};
+use crate::certificates::cluster::{Install, Schedule};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Where a cluster keeps the certificates.
+/// The objects that keep the certificates in the cluster.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Certificate in the cluster")]
-pub(super) struct KeptArgs {
+pub(super) struct ClusterTlsArgs {
     /// Secret in which all replicas keep their certificates, instead of files
     #[arg(
         long = "tls-secret",
@@ -30,12 +30,12 @@ pub(super) struct KeptArgs {
     #[arg(long, short, value_name = "NAME")]
     namespace: Option<String>,
     #[command(flatten)]
-    lives: LifeArgs,
+    schedule: ScheduleArgs,
 }
 
-/// Times that only tests want shorter.
+/// Times that only tests shorten.
 #[derive(Clone, Copy, Debug, clap::Args)]
-struct LifeArgs {
+struct ScheduleArgs {
     #[arg(long, hide = true, value_parser = life)]
     authority_life: Option<time::Duration>,
     #[arg(long, hide = true, value_parser = life)]
@@ -46,48 +46,48 @@ struct LifeArgs {
     tick: Option<Duration>,
 }
 
-impl KeptArgs {
+impl ClusterTlsArgs {
     /// The Namespace of the Secret and the Service.
     pub(super) fn namespace(&self, client: &Client) -> String {
         self.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned())
     }
 
-    /// The place and the times, if certificates are to be kept in the cluster.
-    pub(super) fn resolve(self, client: &Client) -> Option<(Place, Settings)> {
+    /// The install and its schedule, if `--tls-secret` is given.
+    pub(super) fn resolve(self, client: &Client) -> Option<(Install, Schedule)> {
         let namespace = self.namespace(client);
-        let Self { secret, webhook_configuration, service, lives, .. } = self;
-        let names = vec![Place::service_name(&service, &namespace)];
-        let place =
-            Place { namespace, secret: secret?, configuration: webhook_configuration, service, names };
-        Some((place, lives.settings()))
+        let Self { secret, webhook_configuration, service, schedule, .. } = self;
+        let names = vec![Install::service_name(&service, &namespace)];
+        let configuration = webhook_configuration;
+        let install = Install { namespace, secret: secret?, configuration, service, names };
+        Some((install, schedule.resolve()))
     }
 }
 
-impl LifeArgs {
-    fn settings(self) -> Settings {
-        let known = Settings::default();
-        Settings {
-            authority_life: self.authority_life.unwrap_or(known.authority_life),
-            serving_life: self.serving_life.unwrap_or(known.serving_life),
-            dwell: self.dwell.unwrap_or(known.dwell),
-            tick: self.tick.unwrap_or(known.tick),
-            ..known
+impl ScheduleArgs {
+    fn resolve(self) -> Schedule {
+        let default = Schedule::default();
+        Schedule {
+            ca_life: self.authority_life.unwrap_or(default.ca_life),
+            serving_life: self.serving_life.unwrap_or(default.serving_life),
+            dwell: self.dwell.unwrap_or(default.dwell),
+            tick: self.tick.unwrap_or(default.tick),
+            ..default
         }
     }
 }
 
-/// At most ten years: the dates that follow from it have to exist.
+/// Parses a life of at most ten years, so that its dates can be represented.
 fn life(text: &str) -> Result<time::Duration, String> {
     let life = seconds(text, 1..=10 * 365 * DAY)?;
     life.try_into().map_err(|_| "is too long".to_owned())
 }
 
-/// At most a day.
+/// Parses a dwell time of at most a day.
 fn dwell(text: &str) -> Result<Duration, String> {
     seconds(text, 0..=DAY)
 }
 
-/// At most a day, but some time.
+/// Parses an interval of a second to a day.
 fn tick(text: &str) -> Result<Duration, String> {
     seconds(text, 1..=DAY)
 }

@@ -1,0 +1,38 @@
+//! What the log tells operators to do when the controller is blocked.
+
+use super::action::WaitReason;
+use super::install::Install;
+
+/// What to do about a cause that no replica can remove; `None` if there is nothing to do.
+pub(super) fn advice(install: &Install, reason: WaitReason) -> Option<String> {
+    let Install { namespace, secret, configuration, service, .. } = install;
+    match reason {
+        WaitReason::InSync | WaitReason::Propagating | WaitReason::WaitingForPeer => None,
+        WaitReason::NoSecret => Some(format!(
+            "Secret {secret} in Namespace {namespace} does not exist, and boundtoken may not create it: \
+             kubectl apply -k manifests"
+        )),
+        WaitReason::NoConfiguration => Some(format!(
+            "MutatingWebhookConfiguration {configuration} does not exist, so no Pod is changed: \
+             kubectl apply -k manifests"
+        )),
+        WaitReason::NoWebhook => Some(format!(
+            "no webhook of MutatingWebhookConfiguration {configuration} calls Service {service} in \
+             Namespace {namespace}: kubectl apply -k manifests"
+        )),
+        WaitReason::RateLimited => Some(format!(
+            "another writer overwrites the caBundle of MutatingWebhookConfiguration {configuration}, so \
+             boundtoken corrects it only every ten seconds; to see which: `kubectl get \
+             mutatingwebhookconfiguration {configuration} --show-managed-fields -o yaml`"
+        )),
+    }
+}
+
+/// What to do about another writer that undoes our changes of the Secret.
+pub(super) fn secret_conflict(install: &Install) -> String {
+    let Install { namespace, secret, .. } = install;
+    format!(
+        "another writer overwrites Secret {secret} in Namespace {namespace}, so boundtoken writes it less \
+         often; to see which: `kubectl get secret {secret} -n {namespace} --show-managed-fields -o yaml`"
+    )
+}
