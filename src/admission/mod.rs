@@ -1,16 +1,14 @@
-//! The wire: an `AdmissionReview` comes in, borrowed, and a response goes out.
+//! Parses an `AdmissionReview`, borrowing its strings, and writes the response.
 //!
-//! The types are our own: those of `kube` write the patch as an array of
-//! numbers (kube-rs/kube#1781) and copy the whole object.
+//! The types are our own: those of `kube` write the patch as an array of numbers (kube-rs/kube#1781) and copy
+//! the whole object.
 
 mod admit;
 mod object;
-mod objects;
 mod request;
 mod response;
 
 pub use admit::{allow, mutate, validate};
 pub use object::{Entries, Namespace, Object, ObjectMeta, Pod};
-pub use objects::readable;
-pub use request::{BadReview, Request};
+pub use request::{BadReview, Request, lossy_utf8};
 pub use response::Response;

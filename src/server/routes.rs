@@ -118,8 +118,8 @@ impl<S: NamespaceStore> Webhook<S> {
     }
 
     fn mutate(&self, body: &[u8], told: Option<Lookup>, started: Instant) -> Result<Decision, Refusal> {
-        let body = admission::readable(body);
-        let request = admission::Request::parse(body.as_bytes())?;
+        let text = admission::lossy_utf8(body);
+        let request = admission::Request::parse(&text)?;
         let response = match request.object() {
             None => admission::allow(&request),
             Some(_) => match told.or_else(|| self.namespaces.known(request.namespace())) {
@@ -132,8 +132,8 @@ impl<S: NamespaceStore> Webhook<S> {
     }
 
     fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, Refusal> {
-        let body = admission::readable(body);
-        let request = admission::Request::parse(body.as_bytes())?;
+        let text = admission::lossy_utf8(body);
+        let request = admission::Request::parse(&text)?;
         let response = admission::validate(&request, &self.defaults);
         log(&request, &response, started.elapsed());
         Ok(response)

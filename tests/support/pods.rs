@@ -94,7 +94,7 @@ impl Admission {
 
 /// Sends a review through the webhook and applies the patch.
 pub fn answer(review: &Value, namespace: &NamespaceSettings) -> Admission {
-    let body = serde_json::to_vec(review).expect("JSON");
+    let body = review.to_string();
     let request = Request::parse(&body).expect("an AdmissionReview");
     let verdict = mutate(&request, namespace);
     let answer: Value = serde_json::from_slice(&verdict.into_body()).expect("JSON");

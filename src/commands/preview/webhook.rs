@@ -60,7 +60,7 @@ pub(super) fn validate(namespace: &Value, defaults: &Arc<Defaults>) -> Result<An
 }
 
 /// The `AdmissionReview` for the creation of an object of the core group.
-fn review(kind: &str, resource: &str, object: &Value) -> Vec<u8> {
+fn review(kind: &str, resource: &str, object: &Value) -> String {
     let kind = json!({"group": "", "version": "v1", "kind": kind});
     let resource = json!({"group": "", "version": "v1", "resource": resource});
     let metadata = |field: &str| object.pointer(&format!("/metadata/{field}")).cloned().unwrap_or_default();
@@ -83,7 +83,7 @@ fn review(kind: &str, resource: &str, object: &Value) -> Vec<u8> {
             "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
         },
     });
-    review.to_string().into_bytes()
+    review.to_string()
 }
 
 #[derive(Deserialize)]

@@ -56,7 +56,7 @@ fn both_readers_see_the_same_pod() {
         let review = captured(name);
         let (uid, theirs) = typed(&review);
         let body = review.to_string();
-        let request: Request<'_, admission::Pod<'_>> = Request::parse(body.as_bytes()).expect("a review");
+        let request: Request<'_, admission::Pod<'_>> = Request::parse(&body).expect("a review");
         let ours = request.object().expect("a Pod");
         let spec = theirs.spec.expect("a spec");
         assert_eq!(request.uid(), uid, "{name}");
@@ -85,7 +85,7 @@ fn the_patched_pod_is_still_a_pod_of_the_api() {
     for (name, pairs) in PODS.iter().flat_map(|name| settings.map(|pairs| (name, pairs))) {
         let review = captured(name);
         let body = review.to_string();
-        let request = Request::parse(body.as_bytes()).expect("a review");
+        let request = Request::parse(&body).expect("a review");
         let answer = admission::mutate(&request, &namespace(pairs)).into_body();
         let answer: Value = serde_json::from_slice(&answer).expect("JSON");
         let object = review.pointer("/request/object").expect("an object");

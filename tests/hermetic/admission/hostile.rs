@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boundtoken::admission::{BadReview, Request, mutate, validate};
+use boundtoken::admission::{BadReview, Request, lossy_utf8, mutate, validate};
 use boundtoken::policy::{Defaults, NamespaceSettings};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -30,10 +30,11 @@ fn settings() -> NamespaceSettings {
 
 /// Both webhooks on a body: what they say, if it is a review.
 fn send(body: &[u8]) -> Result<[Value; 2], BadReview> {
-    let request = Request::parse(body)?;
+    let text = lossy_utf8(body);
+    let request = Request::parse(&text)?;
     let pods = mutate(&request, &settings()).into_body();
     let uid = request.uid().to_owned();
-    let request = Request::parse(body)?;
+    let request = Request::parse(&text)?;
     let namespaces = validate(&request, &Arc::new(Defaults::default())).into_body();
     let both =
         [pods, namespaces].map(|body| serde_json::from_slice::<Value>(&body).expect("an answer is JSON"));

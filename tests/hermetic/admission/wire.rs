@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::admission::Pod;
-use boundtoken::admission::{BadReview, Request, mutate, readable, validate};
+use boundtoken::admission::{BadReview, Request, lossy_utf8, mutate, validate};
 use boundtoken::policy::Defaults;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ fn send(body: &str) -> Result<Value, BadReview> {
 
 /// As the server does it.
 fn send_bytes(body: &[u8]) -> Result<Value, BadReview> {
-    Request::parse(readable(body).as_bytes()).map(|request: Request<'_, Pod<'_>>| {
+    Request::parse(&lossy_utf8(body)).map(|request: Request<'_, Pod<'_>>| {
         let body = mutate(&request, &namespace(&[])).into_body();
         serde_json::from_slice::<Value>(&body).expect("an answer is JSON")["response"].take()
     })
@@ -334,7 +334,7 @@ fn the_namespace_of_the_request_counts() {
         let mut review = review(&pod(&["app"]));
         review["request"]["object"]["metadata"]["namespace"] = inside;
         let body = review.to_string();
-        let request: Request<'_, Pod<'_>> = Request::parse(body.as_bytes()).unwrap();
+        let request: Request<'_, Pod<'_>> = Request::parse(&body).unwrap();
         assert_eq!(request.namespace(), "shop");
     }
 }
@@ -351,8 +351,7 @@ fn a_namespace_is_refused_for_what_this_request_changes_and_nothing_else() {
         }
         review["request"]["object"] = object;
         let body = review.to_string();
-        let answer =
-            validate(&Request::parse(body.as_bytes()).unwrap(), &Arc::new(Defaults::default())).into_body();
+        let answer = validate(&Request::parse(&body).unwrap(), &Arc::new(Defaults::default())).into_body();
         serde_json::from_slice::<Value>(&answer).unwrap()["response"].clone()
     };
     let enabled = json!({"boundtoken.dev/webhook": "enabled"});

@@ -80,7 +80,7 @@ fn each_mistake_is_refused_where_the_namespace_is_changed() {
         let mut review = captured("namespace-create");
         review["request"]["object"]["metadata"]["annotations"] =
             json!({format!("boundtoken.dev/{key}"): value});
-        let body = serde_json::to_vec(&review).unwrap();
+        let body = review.to_string();
         let verdict = validate(&Request::parse(&body).unwrap(), &Arc::new(Defaults::default()));
         let answer: Value = serde_json::from_slice(&verdict.into_body()).unwrap();
         let status = &answer["response"]["status"];
