@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use super::{CommandError, Exit};
 use crate::policy::diagnostics::{self, Diagnostic, Severity};
-use crate::policy::keys::{Entry, KEYS, OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, Scope};
+use crate::policy::keys::{self, Entry, OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, Scope};
 use crate::policy::nearest::nearest;
 
 /// Longest line of running text, in characters.
@@ -89,7 +89,7 @@ fn explain(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
 
 /// The keys and the label without prefix.
 fn names() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().map(bare).chain([label()])
+    keys::all().map(Entry::short_name).chain([label()])
 }
 
 fn codes() -> impl Iterator<Item = &'static str> {
@@ -100,7 +100,7 @@ fn one(name: &str) -> Result<String, Error> {
     if name == OPT_IN_LABEL || name == label() {
         return Ok(about_label());
     }
-    if let Some(entry) = KEYS.iter().find(|entry| entry.name == name || bare(entry) == name) {
+    if let Some(entry) = keys::all().find(|entry| entry.name == name || entry.short_name() == name) {
         return Ok(key(entry));
     }
     if let Some(diagnostic) = diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(name))
@@ -134,10 +134,6 @@ fn code_of_number(name: &str) -> Option<&'static str> {
     codes().find(|code| number(code) == Some(wanted))
 }
 
-fn bare(entry: &Entry) -> &'static str {
-    entry.name.trim_start_matches(PREFIX)
-}
-
 /// The label without prefix.
 fn label() -> &'static str {
     OPT_IN_LABEL.trim_start_matches(PREFIX)
@@ -148,14 +144,14 @@ fn about_label() -> String {
     let rows = [
         ("Value", format!("`{OPT_IN_VALUE}`; any other value means the same as no label")),
         ("Default", "no label: no webhook sees the Pods".to_owned()),
-        ("Stands on", "a Namespace".to_owned()),
+        ("Set on", "a Namespace".to_owned()),
         ("Example", example),
     ];
     format!("{BOLD}{OPT_IN_LABEL}{BOLD:#}\n\n{}\n{}", paragraph(LABEL), table(rows.into_iter()))
 }
 
 fn list() -> String {
-    let keys = KEYS.iter().map(|entry| (entry.name, entry.value.to_owned()));
+    let keys = keys::all().map(|entry| (entry.name, entry.value().into_owned()));
     let codes = diagnostics::all();
     let codes = codes.map(|code| (code.name, format!("{}: {}", severity(code.severity), code.title)));
     let label = std::iter::once((OPT_IN_LABEL, format!("`{OPT_IN_VALUE}`: the Namespace opts in")));
@@ -179,7 +175,7 @@ fn table(rows: impl Iterator<Item = (&'static str, String)> + Clone) -> String {
 }
 
 fn key(entry: &Entry) -> String {
-    let Entry { key: _, name, scope, value, default, meaning, example } = entry;
+    let Entry { name, scope, default, meaning, example, .. } = entry;
     let place = match scope {
         Scope::Namespace => "a Namespace",
         Scope::NamespaceAndPod => {
@@ -188,9 +184,8 @@ fn key(entry: &Entry) -> String {
     };
     // Quoted, since an annotation must be a string whatever it looks like.
     let example = format!("{name}: \"{example}\"");
-    let rows =
-        [("Value", value), ("Default", default), ("Stands on", &place), ("Example", &example.as_str())];
-    let rows = rows.into_iter().map(|(what, text)| (what, (*text).to_owned()));
+    let rows = [("Value", &*entry.value()), ("Default", default), ("Set on", place), ("Example", &example)];
+    let rows = rows.map(|(what, text)| (what, text.to_owned())).into_iter();
     format!("{BOLD}{name}{BOLD:#}\n\n{}\n{}", paragraph(meaning), table(rows))
 }
 
@@ -241,7 +236,7 @@ mod tests {
     #[test]
     fn a_key_goes_by_its_name_with_or_without_prefix() {
         assert_eq!(explained("mode"), explained("boundtoken.dev/mode"));
-        assert!(explained("mode").starts_with("boundtoken.dev/mode\n\nWhat becomes of the default token."));
+        assert!(explained("mode").starts_with("boundtoken.dev/mode\n\nWhat happens to the default token."));
     }
 
     #[test]
@@ -252,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_key_and_code_is_explained_in_short_lines() {
-        for name in KEYS.iter().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
+        for name in keys::all().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
             let text = explained(name);
             assert!(
                 text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= WIDTH),
@@ -264,7 +259,7 @@ mod tests {
     #[test]
     fn the_list_has_every_key_and_code() {
         let text = list();
-        for name in KEYS.iter().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
+        for name in keys::all().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
             assert!(text.contains(name), "{name}");
         }
     }

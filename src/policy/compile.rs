@@ -1,4 +1,4 @@
-//! Settings become a plan: what each mode means.
+//! Compiles settings into a plan.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl,
 
 use super::diagnostics::Code;
 use super::keys::Key;
-use super::settings::{Setting, Settings, WrittenTtl};
+use super::settings::Settings;
 use super::violation::{BECOMES_A_YEAR, Field, Origin, Violation, quote};
 use super::{Defaults, Mode};
 
-/// Where mode `add` mounts the token: an API that never changes.
+/// Directory of the token in mode `add`. It is an API: it never changes.
 pub(super) const ADD_DIRECTORY: &str = "/var/run/secrets/tokens";
 
-/// File name of the token of mode `add`.
+/// File name of the token in mode `add`.
 const ADD_FILE: &str = "token";
 
-/// The settings in force for a Pod, and the plan that follows from them.
+/// The settings in force for a Pod, and the resulting plan.
 #[derive(Clone, Debug)]
 pub(super) struct Compiled {
     pub(super) mode: Mode,
@@ -25,26 +25,22 @@ pub(super) struct Compiled {
     pub(super) ttl: Ttl,
     /// `None` in mode `off`.
     pub(super) plan: Option<Plan>,
-    /// The settings, merged.
+    /// The merged settings.
     pub(super) settings: Arc<Settings>,
-    /// Whether the first volume of the plan is that of `path`, and not one of `tokens`.
+    /// Whether the first volume of the plan comes from `path`, and not from `tokens`.
     pub(super) has_main_volume: bool,
 }
 
-/// Works out the plan under merged settings.
+/// Compiles merged settings.
 ///
 /// # Errors
-/// Every contradiction between settings that are valid one by one.
-pub(super) fn compile(
-    settings: Arc<Settings>,
-    defaults: &Defaults,
-    max_ttl: Option<Ttl>,
-) -> Result<Compiled, Vec<Violation>> {
-    let mode = settings.mode.as_ref().map_or(defaults.mode, |setting| setting.value);
-    let audience =
-        settings.audience.as_ref().map_or_else(|| defaults.audience.clone(), |setting| setting.value.clone());
+/// Every contradiction between settings that are valid on their own.
+pub(super) fn compile(settings: Arc<Settings>, defaults: &Defaults) -> Result<Compiled, Vec<Violation>> {
+    let mode = settings.mode().copied().unwrap_or(defaults.mode);
+    let audience = settings.audience().unwrap_or(&defaults.audience).clone();
+    let max_ttl = settings.max_ttl().copied();
     let default_ttl = default_ttl(defaults, max_ttl);
-    let ttl = settings.ttl.as_ref().map_or(default_ttl, |setting| setting.value.ttl);
+    let ttl = settings.ttl().copied().unwrap_or(default_ttl);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, violations: Vec::new() };
     if mode.has_token() {
         compiler.check_year_long(&audience, ttl);
@@ -65,35 +61,20 @@ pub(super) fn compile(
     }
 }
 
-/// The contradictions in settings of which some cannot be read: those that do not depend on them.
+/// The contradictions that do not depend on an `invalid` setting.
 pub(super) fn contradictions(
     settings: Arc<Settings>,
     defaults: &Defaults,
-    max_ttl: Option<Ttl>,
-    unreadable: &[Violation],
+    invalid: &[Violation],
 ) -> Vec<Violation> {
-    let depends = |violation: &Violation| {
-        let keys = premises(violation.code);
-        unreadable.iter().any(|other| keys.iter().any(|key| other.field == Field::Annotation(*key)))
-    };
-    let mut violations = compile(settings, defaults, max_ttl).err().unwrap_or_default();
+    let invalid_keys = || invalid.iter().filter_map(|violation| violation.field.key());
+    let depends = |violation: &Violation| invalid_keys().any(|key| key.leads_to(violation.code));
+    let mut violations = compile(settings, defaults).err().unwrap_or_default();
     violations.retain(|violation| !depends(violation));
     violations
 }
 
-/// The keys that a contradiction follows from.
-fn premises(contradiction: Code) -> &'static [Key] {
-    match contradiction {
-        Code::YearLong => &[Key::Mode, Key::Audience, Key::Ttl, Key::Tokens],
-        Code::DefaultDirectory => &[Key::Mode, Key::Path, Key::Tokens],
-        Code::Conflict => {
-            &[Key::Mode, Key::Path, Key::Tokens, Key::Containers, Key::SkipContainers, Key::Env]
-        }
-        _ => &[],
-    }
-}
-
-/// Name of the volume at an index of the plan: an API that never changes.
+/// Name of the volume at an index of the plan. It is an API: it never changes.
 fn volume_name(index: usize) -> Arc<str> {
     match index {
         0 => "boundtoken".into(),
@@ -101,7 +82,7 @@ fn volume_name(index: usize) -> Arc<str> {
     }
 }
 
-/// The lifetime where nobody says one; never the one that the API server might extend to a year.
+/// The lifetime without `ttl`. It is never the one that the API server might extend to a year.
 fn default_ttl(defaults: &Defaults, max_ttl: Option<Ttl>) -> Ttl {
     match max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl)) {
         Ttl::YEAR_LONG_REQUEST => Ttl::HOUR,
@@ -109,7 +90,7 @@ fn default_ttl(defaults: &Defaults, max_ttl: Option<Ttl>) -> Ttl {
     }
 }
 
-/// A token on its way into a volume.
+/// A token to be placed in a volume.
 pub(super) struct Wanted {
     pub(super) path: TokenPath,
     pub(super) token: Token,
@@ -132,23 +113,24 @@ impl Compiler<'_> {
     }
 
     fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {
-        let Some(Setting { origin, value: WrittenTtl { text, .. } }) = &self.settings.ttl else { return };
+        let Some(setting) = self.settings.get(Key::Ttl) else { return };
         if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
-            self.refuse(Code::YearLong, Key::Ttl, origin, year_long(text, origin));
+            let text = year_long(&setting.text, &setting.origin);
+            self.refuse(Code::YearLong, Key::Ttl, &setting.origin, text);
         }
     }
 
-    /// The path that is asked for, unless it is where the default token is anyway.
+    /// The requested path, unless it is that of the default token.
     fn path(&self) -> Option<&TokenPath> {
-        self.settings.path.as_ref().map(|setting| &setting.value).filter(|path| !path.is_default())
+        self.settings.path().filter(|path| !path.is_default())
     }
 
     fn containers(&self) -> Containers {
-        self.settings.containers.as_ref().map_or(Containers::All, |setting| setting.value.clone())
+        self.settings.containers().cloned().unwrap_or_default()
     }
 
     fn env(&self) -> Option<Arc<str>> {
-        self.settings.env.as_ref().map(|setting| setting.value.clone())
+        self.settings.env().cloned()
     }
 
     fn default_token(&self, mode: Mode, audience: &Audience, ttl: Ttl, moves: bool) -> DefaultToken {
@@ -165,7 +147,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The token of `add`, or that of `replace` with a path.
+    /// The token of mode `add`, or that of `replace` with a path.
     fn main_token(&self, mode: Mode, audience: &Audience, ttl: Ttl) -> Option<Wanted> {
         let path = match (mode, self.path()) {
             (Mode::Add | Mode::Replace, Some(path)) => path.clone(),
@@ -183,17 +165,17 @@ impl Compiler<'_> {
         })
     }
 
-    /// Who asks for the main token to be where it is.
+    /// The setting that determines the path of the main token.
     fn path_origin(&self) -> (Key, Origin) {
-        match (&self.settings.path, &self.settings.mode) {
-            (Some(path), _) => (Key::Path, path.origin.clone()),
-            (None, Some(mode)) => (Key::Mode, mode.origin.clone()),
-            (None, None) => (Key::Mode, Origin::Pod),
-        }
+        let setting = self.settings.get(Key::Path).or_else(|| self.settings.get(Key::Mode));
+        setting.map_or((Key::Mode, Origin::Pod), |setting| (setting.key, setting.origin.clone()))
     }
 
     fn further_tokens(&mut self) -> Vec<Wanted> {
-        let Some(Setting { value: items, origin, .. }) = &self.settings.tokens else { return Vec::new() };
+        let (Some(items), Some(setting)) = (self.settings.tokens(), self.settings.get(Key::Tokens)) else {
+            return Vec::new();
+        };
+        let origin = &setting.origin;
         let mut wanted = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let audience = item.audience.as_ref().unwrap_or(&self.defaults.audience);
@@ -211,7 +193,7 @@ impl Compiler<'_> {
                     env: item.env.clone(),
                 },
                 containers: item.containers.clone(),
-                // Whoever looks for the default token looks for these beside it.
+                // Clients look for these files beside the default token.
                 api_access: *audience == Audience::ApiServer && *item.path.directory == *DEFAULT_DIRECTORY,
                 key: Key::Tokens,
                 origin: origin.clone(),
@@ -220,7 +202,7 @@ impl Compiler<'_> {
         wanted
     }
 
-    /// Groups the tokens by directory: one volume each.
+    /// Groups the tokens by directory, one volume each.
     fn volumes(&mut self, main: Option<Wanted>, default_token: &DefaultToken) -> Vec<TokenVolume> {
         let wanted: Vec<Wanted> = main.into_iter().chain(self.further_tokens()).collect();
         let mut volumes: Vec<TokenVolume> = Vec::new();
@@ -244,7 +226,7 @@ impl Compiler<'_> {
                 }),
             }
         }
-        // They are kept for as long as the Namespace is.
+        // The plan of a Namespace lives as long as the Namespace.
         volumes.shrink_to_fit();
         volumes
     }

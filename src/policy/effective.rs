@@ -1,11 +1,9 @@
-//! Which setting holds for a Pod, and which object says so.
+//! The settings in force for a Pod, with the object that sets each of them.
 
-use crate::pod::token::{Audience, Containers};
-
+use super::compile::Compiled;
 use super::evaluate::{in_force, own_settings};
-use super::keys::Key;
+use super::keys::{self, Key};
 use super::namespace::NamespaceSettings;
-use super::settings::Settings;
 use super::violation::{Origin, Violation};
 
 /// A setting in force.
@@ -13,56 +11,41 @@ use super::violation::{Origin, Violation};
 pub struct Effective {
     /// The key.
     pub key: Key,
-    /// The value, as people write it.
+    /// The value as written, or the default.
     pub value: String,
-    /// The object that says so; `None` for the default.
+    /// The object that sets it; `None` for the default.
     pub origin: Option<Origin>,
 }
 
-/// The settings in force for a Pod with these annotations, in the order of the table.
+/// The settings in force for a Pod with these annotations, in the order of the table of keys: every key
+/// that is set, and the defaults that have an effect in the mode.
 ///
 /// # Errors
-/// Every mistake, if the settings contradict each other or cannot be read.
+/// Every violation, if a setting is invalid or contradicts another one.
 pub fn effective<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     namespace: &NamespaceSettings,
 ) -> Result<Vec<Effective>, Vec<Violation>> {
     let compiled = in_force(own_settings(annotations, namespace), namespace)?;
-    let settings = &compiled.settings;
-    let origin =
-        |key| settings.keys().into_iter().find(|(set, _)| *set == key).map(|(_, origin)| origin.clone());
-    let effective = |(key, value)| Effective { key, value, origin: origin(key) };
-    let token = compiled
-        .mode
-        .has_token()
-        .then(|| [(Key::Audience, audience(&compiled.audience)), (Key::Ttl, compiled.ttl.to_string())]);
-    let mode = (Key::Mode, compiled.mode.to_string());
-    let set = std::iter::once(mode).chain(token.into_iter().flatten()).chain(optional(settings));
-    let guardrails = namespace.guardrails.spelt_out().into_iter();
-    let of_namespace = |(key, value)| Effective { key, value, origin: Some(namespace.origin.clone()) };
-    Ok(set.map(effective).chain(guardrails.map(of_namespace)).collect())
-}
-
-/// The settings without a default.
-fn optional(settings: &Settings) -> impl Iterator<Item = (Key, String)> {
-    let path = settings.path.as_ref().map(|setting| (Key::Path, setting.value.to_string()));
-    let containers = settings.containers.as_ref().map(|setting| list(&setting.value));
-    let env = settings.env.as_ref().map(|setting| (Key::Env, setting.value.to_string()));
-    let tokens = settings.tokens.as_ref().map(|setting| {
-        let paths: Vec<String> = setting.value.iter().map(|item| item.path.to_string()).collect();
-        (Key::Tokens, paths.join(", "))
-    });
-    [path, containers, env, tokens].into_iter().flatten()
-}
-
-fn audience(audience: &Audience) -> String {
-    audience.name().unwrap_or("the API server's own").to_owned()
-}
-
-fn list(containers: &Containers) -> (Key, String) {
-    let key = match containers {
-        Containers::Except(_) => Key::SkipContainers,
-        Containers::All | Containers::Only(_) => Key::Containers,
+    let effective = |key: Key| match compiled.settings.get(key) {
+        Some(setting) => {
+            let (value, origin) = (setting.shown().into_owned(), Some(setting.origin.clone()));
+            Some(Effective { key, value, origin })
+        }
+        None if key.has_effect(compiled.mode) => {
+            Some(Effective { key, value: default(key, &compiled)?, origin: None })
+        }
+        None => None,
     };
-    (key, containers.names().join(","))
+    Ok(keys::all().filter_map(|entry| effective(entry.key)).collect())
+}
+
+/// The default of a key that has one for the whole cluster.
+fn default(key: Key, compiled: &Compiled) -> Option<String> {
+    match key {
+        Key::Mode => Some(compiled.mode.to_string()),
+        Key::Audience => Some(compiled.audience.name().unwrap_or_else(|| key.entry().default).to_owned()),
+        Key::Ttl => Some(compiled.ttl.to_string()),
+        _ => None,
+    }
 }

@@ -13,7 +13,7 @@ use super::Mode;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::namespace::NamespaceSettings;
-use super::settings::{Settings, ours};
+use super::settings::{Context, Settings, ours};
 use super::violation::{Field, Origin, Violation, quote};
 use super::warnings::{Warning, Warnings};
 
@@ -114,7 +114,7 @@ impl Evaluation {
 
     /// Sets the outcome. A refused Pod gets no patch; under `dry-run` everything becomes a warning.
     fn conclude(&mut self, namespace: &NamespaceSettings, warnings: &mut Warnings) {
-        let dry_run = namespace.guardrails.dry_run;
+        let dry_run = namespace.is_dry_run();
         self.outcome = match (self.violations.is_empty(), self.patch.is_empty()) {
             (false, _) if dry_run => Outcome::WouldRefuse,
             (false, _) => Outcome::Refused,
@@ -139,16 +139,16 @@ pub(super) fn own_settings<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     namespace: &NamespaceSettings,
 ) -> Settings {
-    let api = &namespace.defaults.api_audiences;
-    Settings::parse(ours(annotations), &Origin::Pod, api, |_, _| Ok(()))
+    let context = Context { origin: &Origin::Pod, api: &namespace.defaults.api_audiences };
+    Settings::parse(ours(annotations), &context)
 }
 
 fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
-    match (namespace.settings.carried.is_empty(), own.carried.is_empty()) {
-        (true, true) => "defaults",
-        (true, false) => "pod",
-        (false, true) => "namespace",
-        (false, false) => "namespace,pod",
+    match (namespace.settings.has_keys(), own.has_keys()) {
+        (false, false) => "defaults",
+        (false, true) => "pod",
+        (true, false) => "namespace",
+        (true, true) => "namespace,pod",
     }
 }
 
@@ -166,7 +166,7 @@ pub(super) fn in_force(
     namespace: &NamespaceSettings,
 ) -> Result<Cow<'_, Compiled>, Vec<Violation>> {
     let forbidden = forbidden_overrides(&own, namespace);
-    if own.carried.is_empty() || !forbidden.is_empty() {
+    if !own.has_keys() || !forbidden.is_empty() {
         return match &namespace.compiled {
             Ok(compiled) if forbidden.is_empty() => Ok(Cow::Borrowed(compiled)),
             Ok(_) => Err(forbidden),
@@ -176,16 +176,15 @@ pub(super) fn in_force(
     let mut violations = namespace.settings.violations.clone();
     violations.extend_from_slice(&own.violations);
     let merged = Arc::new(own.over(&namespace.settings));
-    let max_ttl = namespace.guardrails.max_ttl;
     if violations.is_empty() {
-        return compile(merged, &namespace.defaults, max_ttl).map(Cow::Owned);
+        return compile(merged, &namespace.defaults).map(Cow::Owned);
     }
-    let more = contradictions(merged, &namespace.defaults, max_ttl, &violations);
+    let more = contradictions(merged, &namespace.defaults, &violations);
     Err([violations, more].concat())
 }
 
 fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Violation> {
-    if !namespace.guardrails.deny_pod_overrides {
+    if !namespace.denies_overrides() {
         return Vec::new();
     }
     let forbidden = |key| Violation {
@@ -194,7 +193,7 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
         origin: Origin::Pod,
         text: format!("stands on the Pod, but {} says pod-overrides: deny", namespace.origin),
     };
-    own.carried.iter().copied().map(forbidden).collect()
+    own.keys().map(forbidden).collect()
 }
 
 /// What the resulting spec must not be.
@@ -217,7 +216,6 @@ fn broken(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation>
             text: "the Pod would need more than 10000 changes, or more than 1 MiB of them".to_owned(),
         });
     }
-    let api = &namespace.defaults.api_audiences;
-    violations.extend(namespace.guardrails.check(&patch.projections, &namespace.origin, api));
+    violations.extend(namespace.check(&patch.projections));
     violations
 }

@@ -1,6 +1,5 @@
 //! What was found in a Pod, in words: which setting it concerns, and what follows.
 
-use crate::pod::token::Containers;
 use crate::pod::view::PodSpec;
 use crate::pod::{Finding, Subject};
 
@@ -9,6 +8,7 @@ use super::compile::Compiled;
 use super::diagnostics::Code;
 use super::keys::Key;
 use super::nearest::nearest;
+use super::settings::Setting;
 use super::violation::{Origin, did_you_mean};
 use super::warnings::{Warning, Warnings, about, quoted};
 
@@ -65,7 +65,7 @@ impl Words<'_> {
     }
 
     fn mount_taken(&self, container: &str, directory: &str, subject: Subject) -> Warning {
-        let path = if self.compiled.settings.path.is_some() { Key::Path } else { Key::Mode };
+        let path = if self.compiled.settings.path().is_some() { Key::Path } else { Key::Mode };
         let (key, container, directory) = (self.key(subject, path), quoted(container), quoted(directory));
         let text =
             format!("{key}: container {container} keeps what it mounts at {directory}, and gets no token");
@@ -80,8 +80,8 @@ impl Words<'_> {
 
     /// A Namespace's defaults need not suit every Pod; a Pod's own settings should.
     fn no_default_token(&self) -> Option<Warning> {
-        let of_pod = |(key, origin): &(Key, &Origin)| **origin == Origin::Pod && *key != Key::Tokens;
-        let (key, _) = self.compiled.settings.keys().into_iter().find(of_pod)?;
+        let of_pod = |setting: &&Setting| setting.origin == Origin::Pod && setting.key != Key::Tokens;
+        let key = self.compiled.settings.valid().find(of_pod)?.key;
         let who = match self.spec.automount_service_account_token {
             Some(false) => "it",
             _ => "its service account",
@@ -92,21 +92,21 @@ impl Words<'_> {
 
     /// A Namespace's list need not suit every Pod, but one that leaves a Pod without its token should.
     fn unknown_container(&self, name: &str, subject: Subject, held: bool) -> Option<Warning> {
-        if held && self.list_origin(subject) != Some(&Origin::Pod) {
+        let list = self.list(subject);
+        if held && list.map(|list| &list.origin) != Some(&Origin::Pod) {
             return None;
         }
         let containers = self.spec.all_containers().take(MAX_COMPARED);
         let names = containers.map(|(_, _, container)| container.name.as_str());
         let guess = did_you_mean(nearest(name, names).map(quoted));
-        let key = self.list_key(subject);
+        let key = list.map_or(Key::Containers, |list| list.key);
         let text = format!("{key}: the Pod has no container {}{guess}", quoted(name));
         Some(self.about(Code::UnknownContainer, key, text))
     }
 
     /// A warning about a key; a key that is set nowhere has its default.
     fn about(&self, code: Code, key: Key, text: String) -> Warning {
-        let set = self.compiled.settings.keys().into_iter().find(|(set, _)| *set == key);
-        about(code, key, set.map(|(_, origin)| origin), text)
+        about(code, key, self.compiled.settings.get(key).map(|setting| &setting.origin), text)
     }
 
     /// Whether a subject comes from `tokens`, and not from the keys for one token.
@@ -122,33 +122,10 @@ impl Words<'_> {
         if self.is_further(subject) { Key::Tokens } else { key }
     }
 
-    fn list(&self, subject: Subject) -> &Containers {
+    /// The setting of a subject's container list.
+    fn list(&self, subject: Subject) -> Option<&Setting> {
         let settings = &self.compiled.settings;
-        match subject {
-            Subject::DefaultToken => settings.containers.as_ref().map(|setting| &setting.value),
-            Subject::Volume(index) => {
-                let volumes = self.compiled.plan.as_ref().map(|plan| &plan.volumes);
-                volumes.and_then(|volumes| volumes.get(index)).map(|volume| &volume.containers)
-            }
-        }
-        .unwrap_or(&Containers::All)
-    }
-
-    fn list_key(&self, subject: Subject) -> Key {
-        let list = match self.list(subject) {
-            Containers::Except(_) => Key::SkipContainers,
-            Containers::All | Containers::Only(_) => Key::Containers,
-        };
-        self.key(subject, list)
-    }
-
-    fn list_origin(&self, subject: Subject) -> Option<&Origin> {
-        let settings = &self.compiled.settings;
-        if self.is_further(subject) {
-            settings.tokens.as_ref().map(|setting| &setting.origin)
-        } else {
-            settings.containers.as_ref().map(|setting| &setting.origin)
-        }
+        if self.is_further(subject) { settings.get(Key::Tokens) } else { settings.container_list() }
     }
 }
 

@@ -1,114 +1,79 @@
-//! What a Namespace allows: parsed from its annotations, judged on the resulting spec.
+//! Checks the tokens of the resulting spec against the limits of the Namespace.
 
 use crate::pod::Projection;
-use crate::pod::token::{ApiAudiences, DEFAULT_PREFIX, Ttl, YEAR};
+use crate::pod::token::{DEFAULT_PREFIX, Ttl, YEAR};
 
 use super::diagnostics::Code;
 use super::keys::Key;
-use super::violation::{Field, Origin, ValueError, Violation, quote};
-use super::{duration, values};
+use super::namespace::NamespaceSettings;
+use super::violation::{Field, Violation, quote};
 
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
 
-/// Why a token may live longer than its author has written.
+/// Why a token may live longer than its volume requests.
 const A_YEAR: &str = " (a year, which 3607 s for the API server becomes)";
 
-/// Most broken limits that are collected: whoever creates a Pod chooses how many volumes it has.
-const MAX_BROKEN: usize = 64;
+/// Most violations that are kept: the author of a Pod chooses its number of volumes.
+const MAX_VIOLATIONS: usize = 64;
 
-/// The limits that a Namespace sets.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Guardrails {
-    pub(super) deny_pod_overrides: bool,
-    pub(super) allowed_audiences: Option<Vec<Box<str>>>,
-    pub(super) max_ttl: Option<Ttl>,
-    pub(super) dry_run: bool,
-}
-
-impl Guardrails {
-    /// Parses one of the keys that only a Namespace has.
-    pub(super) fn read(&mut self, key: Key, text: &str) -> Result<(), ValueError> {
-        match key {
-            Key::PodOverrides => self.deny_pod_overrides = !values::pod_overrides(text)?,
-            Key::AllowedAudiences => self.allowed_audiences = Some(values::allowed_audiences(text)?),
-            Key::MaxTtl => self.max_ttl = Some(duration::ttl(text)?),
-            Key::DryRun => self.dry_run = values::dry_run(text)?,
-            Key::Audience
-            | Key::Containers
-            | Key::Env
-            | Key::Mode
-            | Key::Path
-            | Key::SkipContainers
-            | Key::Tokens
-            | Key::Ttl => {}
-        }
-        Ok(())
+impl NamespaceSettings {
+    /// Whether Pods are refused for settings of their own.
+    pub(super) fn denies_overrides(&self) -> bool {
+        self.settings.pod_overrides() == Some(&false)
     }
 
-    /// The limits that are set, as people write them.
-    pub(super) fn spelt_out(&self) -> Vec<(Key, String)> {
-        let overrides = self.deny_pod_overrides.then(|| (Key::PodOverrides, "deny".to_owned()));
-        let audiences = self.allowed_audiences.as_ref().map(|names| (Key::AllowedAudiences, names.join(",")));
-        let max_ttl = self.max_ttl.map(|max| (Key::MaxTtl, max.to_string()));
-        let dry_run = self.dry_run.then(|| (Key::DryRun, "true".to_owned()));
-        [overrides, audiences, max_ttl, dry_run].into_iter().flatten().collect()
+    /// The longest lifetime that tokens may have.
+    pub(super) fn max_ttl(&self) -> Option<Ttl> {
+        self.settings.max_ttl().copied()
     }
 
-    /// Judges every service account token of the resulting spec.
-    pub(super) fn check(
-        &self,
-        projections: &[Projection<'_>],
-        namespace: &Origin,
-        api: &ApiAudiences,
-    ) -> Vec<Violation> {
-        let broken = projections.iter().flat_map(|projection| {
-            let audience = self.check_audience(projection, namespace, api);
-            audience.into_iter().chain(self.check_lifetime(projection, namespace))
+    /// Checks every service account token of the resulting spec.
+    pub(super) fn check(&self, projections: &[Projection<'_>]) -> Vec<Violation> {
+        let violations = projections.iter().flat_map(|projection| {
+            self.check_audience(projection).into_iter().chain(self.check_lifetime(projection))
         });
-        let mut violations: Vec<Violation> = broken.take(MAX_BROKEN).collect();
+        let mut violations: Vec<Violation> = violations.take(MAX_VIOLATIONS).collect();
         violations.dedup();
         violations
     }
 
-    fn check_audience(
-        &self,
-        projection: &Projection<'_>,
-        namespace: &Origin,
-        api: &ApiAudiences,
-    ) -> Option<Violation> {
-        let allowed = self.allowed_audiences.as_ref()?;
+    fn check_audience(&self, projection: &Projection<'_>) -> Option<Violation> {
+        let allowed = self.settings.allowed_audiences()?;
+        let api = &self.defaults.api_audiences;
         let audience = projection.audience.filter(|audience| !api.contains(Some(audience)))?;
         if allowed.iter().any(|name| **name == *audience) {
             return None;
         }
         let text = format!(
-            "audience {} of {} is not allowed: {namespace} allows {} and the API server",
+            "audience {} of {} is not allowed: {} allows {} and the API server",
             quote(audience),
             source(projection),
+            self.origin,
             list(allowed)
         );
-        Some(broken(Code::AudienceForbidden, Key::AllowedAudiences, namespace, text))
+        Some(self.violation(Code::AudienceForbidden, Key::AllowedAudiences, text))
     }
 
-    fn check_lifetime(&self, projection: &Projection<'_>, namespace: &Origin) -> Option<Violation> {
-        let max = self.max_ttl.filter(|max| projection.seconds > max.seconds())?;
+    fn check_lifetime(&self, projection: &Projection<'_>) -> Option<Violation> {
+        let max = self.max_ttl().filter(|max| projection.seconds > max.seconds())?;
         let year = if projection.seconds == YEAR.as_secs() { A_YEAR } else { "" };
         let text = format!(
-            "a token of {} s{year} in {} is not allowed: {namespace} allows {} s ({max})",
+            "a token of {} s{year} in {} is not allowed: {} allows {} s ({max})",
             projection.seconds,
             source(projection),
+            self.origin,
             max.seconds()
         );
-        Some(broken(Code::LifetimeForbidden, Key::MaxTtl, namespace, text))
+        Some(self.violation(Code::LifetimeForbidden, Key::MaxTtl, text))
+    }
+
+    fn violation(&self, code: Code, key: Key, text: String) -> Violation {
+        Violation { code, field: Field::Annotation(key), origin: self.origin.clone(), text }
     }
 }
 
-fn broken(code: Code, key: Key, namespace: &Origin, text: String) -> Violation {
-    Violation { code, field: Field::Annotation(key), origin: namespace.clone(), text }
-}
-
-/// The volume that asks for a token. A generated name would keep events from aggregating.
+/// The volume of a token. A generated name would keep events from aggregating.
 fn source(projection: &Projection<'_>) -> String {
     if projection.volume.starts_with(DEFAULT_PREFIX) {
         "the default token volume".to_owned()

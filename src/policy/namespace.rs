@@ -8,59 +8,53 @@ use super::Defaults;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
 use super::evaluate::{Evaluation, Outcome};
-use super::guardrails::Guardrails;
 use super::keys::Key;
-use super::settings::{Settings, ours};
+use super::settings::{Context, Settings, ours};
 use super::violation::{Field, Origin, Violation, printable, quote};
 use super::warnings::{Warning, Warnings};
 
-/// What most Namespaces say, once for all of them.
-static LABEL_ALONE: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
+/// The settings of the many Namespaces that have none.
+static NO_SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
 
-/// The settings of one Namespace that opted in, with its mistakes kept as mistakes.
+/// The settings of one Namespace that opts in, valid or not.
 #[derive(Clone, Debug)]
 pub struct NamespaceSettings {
     pub(super) origin: Origin,
     pub(super) defaults: Arc<Defaults>,
-    pub(super) guardrails: Guardrails,
     pub(super) settings: Arc<Settings>,
-    /// What holds for a Pod that carries no settings.
+    /// The settings in force for a Pod without settings.
     pub(super) compiled: Result<Compiled, Vec<Violation>>,
 }
 
 impl NamespaceSettings {
-    /// Parses the annotations of a Namespace; keys without our prefix are passed over.
+    /// Parses the annotations of a Namespace; other keys are ignored.
     pub fn parse<'a>(
         name: &str,
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
         defaults: &Arc<Defaults>,
     ) -> Self {
         let origin = Origin::Namespace(printable(name, MAX_LABEL).0.into());
-        let mut guardrails = Guardrails::default();
-        let mut settings =
-            Settings::parse(ours(annotations), &origin, &defaults.api_audiences, |key, text| {
-                guardrails.read(key, text)
-            });
-        settings.violations.extend(above_maximum(&settings, &guardrails));
-        let settings = if settings.is_empty() { Arc::clone(&LABEL_ALONE) } else { Arc::new(settings) };
+        let context = Context { origin: &origin, api: &defaults.api_audiences };
+        let mut settings = Settings::parse(ours(annotations), &context);
+        settings.violations.extend(above_maximum(&settings));
+        let settings = if settings.is_empty() { Arc::clone(&NO_SETTINGS) } else { Arc::new(settings) };
         let compiled = if settings.violations.is_empty() {
-            compile(Arc::clone(&settings), defaults, guardrails.max_ttl)
+            compile(Arc::clone(&settings), defaults)
         } else {
-            let more =
-                contradictions(Arc::clone(&settings), defaults, guardrails.max_ttl, &settings.violations);
+            let more = contradictions(Arc::clone(&settings), defaults, &settings.violations);
             Err([settings.violations.as_slice(), &more].concat())
         };
-        Self { origin, defaults: Arc::clone(defaults), guardrails, settings, compiled }
+        Self { origin, defaults: Arc::clone(defaults), settings, compiled }
     }
 
-    /// Every mistake in the annotations.
+    /// Every violation in the annotations.
     pub fn violations(&self) -> &[Violation] {
         self.compiled.as_ref().err().map_or(&[], Vec::as_slice)
     }
 
-    /// Whether Pods are allowed as they are, whatever the settings say.
+    /// Whether Pods are allowed unchanged, with warnings in place of changes and refusals.
     pub fn is_dry_run(&self) -> bool {
-        self.guardrails.dry_run
+        self.settings.dry_run() == Some(&true)
     }
 
     /// Evaluates the Namespace itself, when it is created or changed.
@@ -87,20 +81,20 @@ impl NamespaceSettings {
         if let Ok(compiled) = &self.compiled {
             warnings.ineffective(compiled);
         }
-        if let (false, Some(key)) = (opted_in, self.settings.carried.first()) {
-            warnings.not_opted_in(*key, &self.origin);
+        if let (false, Some(key)) = (opted_in, self.settings.keys().next()) {
+            warnings.not_opted_in(key, &self.origin);
         }
         warnings.into_vec()
     }
 }
 
-/// A `ttl` that every Pod of the Namespace would be refused for.
-fn above_maximum(settings: &Settings, guardrails: &Guardrails) -> Option<Violation> {
-    let setting = settings.ttl.as_ref()?;
-    let max = guardrails.max_ttl.filter(|max| setting.value.ttl > *max)?;
+/// The violation of a `ttl` above `max-ttl`, with which every Pod would be refused.
+fn above_maximum(settings: &Settings) -> Option<Violation> {
+    let setting = settings.get(Key::Ttl)?;
+    let max = settings.max_ttl().filter(|max| settings.ttl() > Some(max))?;
     let text = format!(
         "{} on {} is above max-ttl {} of the same Namespace: lower one or raise the other",
-        quote(&setting.value.text),
+        quote(&setting.text),
         setting.origin,
         quote(&max.to_string())
     );

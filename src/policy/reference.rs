@@ -3,7 +3,7 @@
 use std::fmt::{Error, Write};
 
 use super::diagnostics::{self, Severity};
-use super::keys::{KEYS, OPT_IN_LABEL, OPT_IN_VALUE, Scope};
+use super::keys::{self, OPT_IN_LABEL, OPT_IN_VALUE, Scope};
 
 /// `docs/annotations.md`.
 ///
@@ -32,10 +32,10 @@ pub fn annotations() -> Result<String, Error> {
         [(Scope::NamespaceAndPod, "On Namespaces and Pods"), (Scope::Namespace, "On Namespaces only")]
     {
         writeln!(page, "## {title}\n")?;
-        for entry in KEYS.iter().filter(|entry| entry.scope == scope) {
+        for entry in keys::all().filter(|entry| entry.scope == scope) {
             writeln!(page, "### `{}`\n", entry.name)?;
             writeln!(page, "{}\n", entry.meaning)?;
-            writeln!(page, "- Value: {}", entry.value)?;
+            writeln!(page, "- Value: {}", entry.value())?;
             writeln!(page, "- Default: {}", entry.default)?;
             writeln!(page, "- Example: `{}: {}`\n", entry.name, yaml_string(entry.example))?;
         }

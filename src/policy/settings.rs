@@ -1,208 +1,204 @@
-//! The settings of one object: parsed once, with every mistake kept.
+//! The settings of one object, each with its origin and the value as written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 
 use super::Mode;
 use super::diagnostics::Code;
-use super::keys::{Key, Scope, is_ours};
-use super::tokens::{self, Item};
-use super::violation::{Field, Origin, ValueError, Violation};
-use super::{duration, values};
+use super::keys::{self, Key, Scope, is_ours};
+use super::tokens::Item;
+use super::violation::{Field, Origin, Violation};
 
-/// A value and the object it stands on.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Setting<T> {
-    /// The value.
-    pub(super) value: T,
-    /// The object.
+/// Most unknown keys that are kept: each becomes a warning.
+const MAX_UNKNOWN: usize = 8;
+
+/// Longest kept text of a value, in bytes: that of a path. White space between items may be much longer.
+const MAX_TEXT: usize = 4096;
+
+/// Makes the enum of values, and a method of [`Settings`] for each.
+macro_rules! values {
+    ($($variant:ident $method:ident: $type:ty,)*) => {
+        /// The value of a setting.
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub(super) enum Value {
+            $($variant($type),)*
+        }
+
+        impl Settings {
+            $(pub(super) fn $method(&self) -> Option<&$type> {
+                self.list.iter().find_map(|setting| match &setting.value {
+                    Some(Value::$variant(value)) => Some(value),
+                    _ => None,
+                })
+            })*
+        }
+    };
+}
+
+values! {
+    AllowedAudiences allowed_audiences: Arc<[Box<str>]>,
+    Audience audience: Audience,
+    Containers containers: Containers,
+    DryRun dry_run: bool,
+    Env env: Arc<str>,
+    MaxTtl max_ttl: Ttl,
+    Mode mode: Mode,
+    Path path: TokenPath,
+    PodOverrides pod_overrides: bool,
+    Tokens tokens: Arc<[Item]>,
+    Ttl ttl: Ttl,
+}
+
+/// What the parser of a value needs to know beside its text.
+pub(super) struct Context<'c> {
+    /// The object with the annotation.
+    pub(super) origin: &'c Origin,
+    /// The API server's own audiences.
+    pub(super) api: &'c ApiAudiences,
+}
+
+/// An annotation of a known key.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) key: Key,
     pub(super) origin: Origin,
+    /// The value as written, without white space around it, at most [`MAX_TEXT`] of it; empty if invalid.
+    pub(super) text: Arc<str>,
+    /// The value; `None` if it is invalid.
+    value: Option<Value>,
 }
 
-/// A lifetime, and how it was written: it may turn out as a mistake only beside other settings.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct WrittenTtl {
-    pub(super) ttl: Ttl,
-    pub(super) text: Box<str>,
+impl Setting {
+    /// The value for a person to read.
+    pub(super) fn shown(&self) -> Cow<'_, str> {
+        match &self.value {
+            Some(Value::Tokens(items)) => {
+                let paths: Vec<String> = items.iter().map(|item| item.path.to_string()).collect();
+                paths.join(", ").into()
+            }
+            _ if self.text.is_empty() => self.key.entry().default.into(),
+            _ => (&*self.text).into(),
+        }
+    }
 }
 
-/// The settings that a Namespace may default and a Pod may override.
+/// The start of the text of a value, as far as it is kept.
+fn kept(text: &str, value: &Value) -> Arc<str> {
+    match value {
+        // Sharing saves 0.9 MB in 10 000 Namespaces with four annotations each.
+        Value::Env(same) | Value::Audience(Audience::Named(same)) => Arc::clone(same),
+        _ => text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default().into(),
+    }
+}
+
+/// The settings that a Namespace sets as defaults and a Pod may override.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
-    pub(super) mode: Option<Setting<Mode>>,
-    pub(super) audience: Option<Setting<Audience>>,
-    pub(super) ttl: Option<Setting<WrittenTtl>>,
-    pub(super) path: Option<Setting<TokenPath>>,
-    /// `containers` or `skip-containers`.
-    pub(super) containers: Option<Setting<Containers>>,
-    pub(super) env: Option<Setting<Arc<str>>>,
-    pub(super) tokens: Option<Setting<Vec<Item>>>,
-    /// The keys that the object carries, readable or not.
-    pub(super) carried: Vec<Key>,
-    /// Keys of ours that nobody knows.
+    /// Valid and invalid settings, in the order of the annotations.
+    list: Vec<Setting>,
+    /// Unknown keys with our prefix, or nearly so.
     pub(super) unknown: Vec<String>,
-    /// Keys on a Pod that only a Namespace has.
+    /// Keys on a Pod that only have an effect on a Namespace.
     pub(super) misplaced: Vec<Key>,
     pub(super) violations: Vec<Violation>,
 }
 
-/// The annotations that are ours, or meant to be.
+/// The annotations with our prefix, or nearly so.
 pub(super) fn ours<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
     annotations.into_iter().filter(|(name, _)| is_ours(name))
 }
 
-/// Most unknown keys that are remembered: each becomes a warning.
-const MAX_UNKNOWN: usize = 8;
-
 impl Settings {
-    /// Parses the annotations of an object. `guardrail` takes the keys that only a Namespace has.
+    /// Parses the annotations of an object, and keeps every violation.
     pub(super) fn parse<'a>(
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
-        origin: &Origin,
-        api: &ApiAudiences,
-        mut guardrail: impl FnMut(Key, &str) -> Result<(), ValueError>,
+        context: &Context<'_>,
     ) -> Self {
         let mut settings = Self::default();
-        let mut lists = 0;
         for (name, text) in annotations {
-            let text = text.trim();
-            lists += usize::from(matches!(Key::from_name(name), Some(Key::Containers | Key::SkipContainers)));
             match Key::from_name(name) {
                 None if settings.unknown.len() < MAX_UNKNOWN => settings.unknown.push(name.to_owned()),
                 None => {}
-                Some(key) if key.scope() == Scope::NamespaceAndPod => {
-                    settings.carried.push(key);
-                    settings.read(key, text, origin, api);
+                Some(key) if *context.origin == Origin::Pod && key.scope() == Scope::Namespace => {
+                    settings.misplaced.push(key);
                 }
-                Some(key) if *origin == Origin::Pod => settings.misplaced.push(key),
-                Some(key) => {
-                    settings.carried.push(key);
-                    let result = guardrail(key, text);
-                    settings.note(key, text, origin, result);
-                }
+                Some(key) => settings.read(key, text.trim(), context),
             }
         }
-        if lists > 1 {
-            settings.violations.push(both_lists(origin));
-        }
+        settings.check_exclusive_keys(context.origin);
+        settings.list.shrink_to_fit();
         settings
     }
 
-    /// Whether the object says nothing to us.
-    pub(super) fn is_empty(&self) -> bool {
-        let Self { carried, unknown, misplaced, violations, .. } = self;
-        carried.is_empty() && unknown.is_empty() && misplaced.is_empty() && violations.is_empty()
-    }
-
-    fn read(&mut self, key: Key, text: &str, origin: &Origin, api: &ApiAudiences) {
-        let read_tokens = if *origin == Origin::Pod { tokens::tokens } else { tokens::remembered };
-        match key {
-            Key::Mode => self.mode = self.parsed(key, text, origin, values::mode(text)),
-            Key::Audience => self.audience = self.parsed(key, text, origin, values::audience(text, api)),
-            Key::Ttl => {
-                let written = duration::ttl(text).map(|ttl| WrittenTtl { ttl, text: text.into() });
-                self.ttl = self.parsed(key, text, origin, written);
+    fn read(&mut self, key: Key, text: &str, context: &Context<'_>) {
+        let origin = context.origin.clone();
+        let setting = match (key.entry().read)(text, context) {
+            Ok(value) => Setting { key, origin, text: kept(text, &value), value: Some(value) },
+            Err(errors) => {
+                let violation = |error| Violation::of_value(key, context.origin, text, error);
+                self.violations.extend(errors.iter().map(violation));
+                Setting { key, origin, text: Arc::default(), value: None }
             }
-            Key::Path => self.path = self.parsed(key, text, origin, values::path(text)),
-            Key::Env => self.env = self.parsed(key, text, origin, values::env(text)),
-            Key::Containers => self.read_list(key, text, origin, Containers::Only),
-            Key::SkipContainers => self.read_list(key, text, origin, Containers::Except),
-            Key::Tokens => match read_tokens(text, api) {
-                Ok(value) => {
-                    self.tokens = Some(Setting { value, origin: origin.clone() });
-                }
-                Err(errors) => {
-                    let violations = errors.iter().map(|error| Violation::of_value(key, origin, text, error));
-                    self.violations.extend(violations);
-                }
-            },
-            Key::AllowedAudiences | Key::DryRun | Key::MaxTtl | Key::PodOverrides => {}
+        };
+        self.list.push(setting);
+    }
+
+    fn check_exclusive_keys(&mut self, origin: &Origin) {
+        for Setting { key, .. } in &self.list {
+            if let Some(other) = key.entry().excludes
+                && self.keys().any(|key| key == other)
+            {
+                self.violations.push(Violation {
+                    code: Code::BothLists,
+                    field: Field::Annotation(*key),
+                    origin: origin.clone(),
+                    text: format!("{other} stands on {origin} as well: keep one of the two"),
+                });
+            }
         }
     }
 
-    fn read_list(
-        &mut self,
-        key: Key,
-        text: &str,
-        origin: &Origin,
-        list: impl Fn(Arc<[Box<str>]>) -> Containers,
-    ) {
-        let parsed = self.parsed(key, text, origin, values::containers(text, list));
-        self.containers = parsed.or_else(|| self.containers.take());
+    /// Whether the object has no annotation for us.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { list, unknown, misplaced, violations } = self;
+        list.is_empty() && unknown.is_empty() && misplaced.is_empty() && violations.is_empty()
     }
 
-    fn parsed<T>(
-        &mut self,
-        key: Key,
-        text: &str,
-        origin: &Origin,
-        result: Result<T, ValueError>,
-    ) -> Option<Setting<T>> {
-        let value = self.note(key, text, origin, result)?;
-        Some(Setting { value, origin: origin.clone() })
+    /// Whether the object has a known key.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.list.is_empty()
     }
 
-    fn note<T>(&mut self, key: Key, text: &str, origin: &Origin, result: Result<T, ValueError>) -> Option<T> {
-        result.map_err(|error| self.violations.push(Violation::of_value(key, origin, text, &error))).ok()
+    /// The known keys, with valid or invalid values, in the order of the annotations.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.list.iter().map(|setting| setting.key)
     }
 
-    /// The keys that are set here, in the order of the table.
-    pub(super) fn keys(&self) -> Vec<(Key, &Origin)> {
-        let containers = self.containers.as_ref().map(|setting| match setting.value {
-            Containers::Except(_) => (Key::SkipContainers, &setting.origin),
-            Containers::All | Containers::Only(_) => (Key::Containers, &setting.origin),
-        });
-        let keys = [
-            self.mode.as_ref().map(|setting| (Key::Mode, &setting.origin)),
-            self.audience.as_ref().map(|setting| (Key::Audience, &setting.origin)),
-            self.ttl.as_ref().map(|setting| (Key::Ttl, &setting.origin)),
-            self.path.as_ref().map(|setting| (Key::Path, &setting.origin)),
-            containers,
-            self.env.as_ref().map(|setting| (Key::Env, &setting.origin)),
-            self.tokens.as_ref().map(|setting| (Key::Tokens, &setting.origin)),
-        ];
-        keys.into_iter().flatten().collect()
+    /// The valid settings, in the order of the table of keys.
+    pub(super) fn valid(&self) -> impl Iterator<Item = &Setting> {
+        keys::all().filter_map(|entry| self.get(entry.key))
     }
 
-    /// These settings, with those of the Namespace where none stands here.
-    pub(super) fn over(self, namespace: &Self) -> Self {
-        let Self {
-            mode,
-            audience,
-            ttl,
-            path,
-            containers,
-            env,
-            tokens,
-            carried,
-            unknown,
-            misplaced,
-            violations,
-        } = self;
-        Self {
-            mode: mode.or_else(|| namespace.mode.clone()),
-            audience: audience.or_else(|| namespace.audience.clone()),
-            ttl: ttl.or_else(|| namespace.ttl.clone()),
-            path: path.or_else(|| namespace.path.clone()),
-            containers: containers.or_else(|| namespace.containers.clone()),
-            env: env.or_else(|| namespace.env.clone()),
-            tokens: tokens.or_else(|| namespace.tokens.clone()),
-            carried,
-            unknown,
-            misplaced,
-            violations,
-        }
+    /// A valid setting.
+    pub(super) fn get(&self, key: Key) -> Option<&Setting> {
+        self.list.iter().find(|setting| setting.key == key && setting.value.is_some())
     }
-}
 
-fn both_lists(origin: &Origin) -> Violation {
-    Violation {
-        code: Code::BothLists,
-        field: Field::Annotation(Key::Containers),
-        origin: origin.clone(),
-        text: format!("{} stands on {origin} as well: keep one of the two", Key::SkipContainers),
+    /// The valid setting of either container list.
+    pub(super) fn container_list(&self) -> Option<&Setting> {
+        self.list.iter().find(|setting| matches!(setting.value, Some(Value::Containers(_))))
+    }
+
+    /// These settings, and those of the Namespace that they do not replace.
+    pub(super) fn over(mut self, namespace: &Self) -> Self {
+        let is_replaced = |key| self.valid().any(|own| own.key.replaces(key));
+        let inherited: Vec<Setting> =
+            namespace.valid().filter(|setting| !is_replaced(setting.key)).cloned().collect();
+        self.list.extend(inherited);
+        self
     }
 }

@@ -9,8 +9,9 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 use super::diagnostics::Code;
 use super::duration;
 use super::nearest::nearest;
+use super::settings::Context;
 use super::values;
-use super::violation::{ValueError, did_you_mean, quote};
+use super::violation::{Origin, ValueError, did_you_mean, quote};
 
 /// Most tokens in one list.
 const MAX_TOKENS: usize = 16;
@@ -40,22 +41,17 @@ pub(super) struct Item {
     pub(super) env: Option<Arc<str>>,
 }
 
-/// Reads the list of a Namespace, which a replica remembers.
-pub(super) fn remembered(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<ValueError>> {
-    if text.len() > MAX_BYTES {
+/// Parses the list. Errors are at most the first [`MAX_ERRORS`], and their number.
+pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec<ValueError>> {
+    if *context.origin != Origin::Pod && text.len() > MAX_BYTES {
         let sentence = format!("has {} bytes: allowed are {MAX_BYTES} on a Namespace", text.len());
         return Err(vec![ValueError::new(Code::Tokens, sentence)]);
     }
-    tokens(text, api)
-}
-
-/// Reads the list, with every mistake in it, or the first [`MAX_ERRORS`].
-pub(super) fn tokens(text: &str, api: &ApiAudiences) -> Result<Vec<Item>, Vec<ValueError>> {
     let maps = maps(text).map_err(|error| vec![error])?;
     let mut items = Vec::new();
     let mut errors = Vec::new();
     for (index, map) in maps.iter().enumerate() {
-        match Reader::new(index, map).item(api) {
+        match Reader::new(index, map).item(context.api) {
             Ok(item) => items.push(item),
             Err(found) => errors.extend(found),
         }
@@ -115,7 +111,7 @@ impl<'m> Reader<'m> {
         let audience = self.read("audience", |text| values::audience(text, api));
         let ttl = self.read("ttl", duration::ttl);
         let path = self.read("path", values::path);
-        let containers = self.read("containers", |text| values::containers(text, Containers::Only));
+        let containers = self.read("containers", |text| values::container_names(text).map(Containers::Only));
         let env = self.read("env", values::env);
         match path {
             Some(path) if self.errors.is_empty() => {
@@ -176,8 +172,12 @@ fn text(name: &str, value: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str, origin: &Origin) -> Result<Vec<Item>, Vec<ValueError>> {
+        tokens(text, &Context { origin, api: &ApiAudiences::default() })
+    }
+
     fn read(text: &str) -> Result<Vec<Item>, Vec<ValueError>> {
-        tokens(text, &ApiAudiences::default())
+        parse(text, &Origin::Pod)
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(errors.last().map(|error| error.sentence.as_str()), Some("has 68 more mistakes"));
         let long = format!("[{{path: /t/a}}] #{}", " ".repeat(MAX_BYTES));
         assert_eq!(read(&long).map(|items| items.len()), Ok(1));
-        assert_eq!(remembered(&long, &ApiAudiences::default()).expect_err("too long").len(), 1);
+        assert_eq!(parse(&long, &Origin::Namespace("shop".into())).expect_err("too long").len(), 1);
     }
 
     #[test]

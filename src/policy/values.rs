@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, normalised};
+use crate::pod::token::{ApiAudiences, Audience, TokenPath, normalised};
 use crate::rfc1123::is_label;
 
 use super::Mode;
@@ -11,7 +11,7 @@ use super::nearest::nearest;
 use super::violation::{ValueError, did_you_mean, quote};
 
 /// Longest path, in bytes (`PATH_MAX` of Linux).
-const MAX_PATH: usize = 4096;
+pub(super) const MAX_PATH: usize = 4096;
 
 /// Longest segment of a path, in bytes (`NAME_MAX` of Linux).
 const MAX_SEGMENT: usize = 255;
@@ -23,18 +23,24 @@ const MAX_ITEMS: usize = 100;
 const MAX_NAMED: usize = 8;
 
 /// Longest name of an environment variable that is accepted, in bytes.
-const MAX_ENV: usize = 255;
+pub(super) const MAX_ENV: usize = 255;
+
+/// The words of `pod-overrides`: whether Pods may have settings.
+pub(super) const POD_OVERRIDES: [(&str, bool); 2] = [("allow", true), ("deny", false)];
+
+/// The words of `dry-run`.
+pub(super) const DRY_RUN: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 pub(super) fn mode(text: &str) -> Result<Mode, ValueError> {
     word(text, &Mode::ALL.map(|mode| (mode.as_str(), mode)), Code::Mode)
 }
 
 pub(super) fn pod_overrides(text: &str) -> Result<bool, ValueError> {
-    word(text, &[("allow", true), ("deny", false)], Code::Switch)
+    word(text, &POD_OVERRIDES, Code::Switch)
 }
 
 pub(super) fn dry_run(text: &str) -> Result<bool, ValueError> {
-    word(text, &[("true", true), ("false", false)], Code::Switch)
+    word(text, &DRY_RUN, Code::Switch)
 }
 
 fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, ValueError> {
@@ -176,14 +182,6 @@ pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError>
     names.sort_unstable();
     names.dedup();
     Ok(names.into())
-}
-
-/// Reads a list for one of the two container keys.
-pub(super) fn containers(
-    text: &str,
-    list: impl Fn(Arc<[Box<str>]>) -> Containers,
-) -> Result<Containers, ValueError> {
-    container_names(text).map(list)
 }
 
 fn no_label(name: &str) -> ValueError {

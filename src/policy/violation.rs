@@ -112,6 +112,12 @@ impl fmt::Display for Violation {
     }
 }
 
+impl From<ValueError> for Vec<ValueError> {
+    fn from(error: ValueError) -> Self {
+        vec![error]
+    }
+}
+
 /// What is wrong with a value, whoever wrote it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ValueError {

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::pod::token::TokenPath;
+
 use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
-use super::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX, meant};
-use super::nearest::nearest;
+use super::keys::{Key, OPT_IN_LABEL, PREFIX, meant, nearest_key};
+use super::settings::Setting;
 use super::violation::{Origin, Violation, did_you_mean, printable};
 
 /// Longest warning, in characters: the API asks for no more (`AdmissionResponse.warnings`).
@@ -90,7 +92,8 @@ impl Warnings {
         let text = if name == OPT_IN_LABEL {
             format!("{name} on {origin} is an annotation, but opts in as a label of the Namespace only")
         } else {
-            let guess = did_you_mean(meant(name).or_else(|| nearest_key(name)));
+            let nearest = || nearest_key(name.strip_prefix(PREFIX)?).map(Key::name);
+            let guess = did_you_mean(meant(name).or_else(nearest));
             format!("{} on {origin} is unknown{guess}", quoted(name))
         };
         let (code, key, origin) = (Code::UnknownKey, Some(name.to_owned().into()), Some(origin.clone()));
@@ -125,12 +128,12 @@ impl Warnings {
     /// Warns about settings without effect in this mode, if the mode comes from the same object or they
     /// are set on the Pod.
     pub(super) fn ineffective(&mut self, compiled: &Compiled) {
-        let mode_origin = compiled.settings.mode.as_ref().map(|setting| &setting.origin);
-        for (key, origin) in compiled.settings.keys() {
+        let mode_origin = compiled.settings.get(Key::Mode).map(|setting| &setting.origin);
+        for Setting { key, origin, .. } in compiled.settings.valid() {
             let chosen_here = *origin == Origin::Pod || Some(origin) == mode_origin;
-            if chosen_here && !has_effect(key, compiled.mode) {
+            if chosen_here && !key.has_effect(compiled.mode) {
                 let text = format!("{key} has no effect with mode {}", compiled.mode);
-                self.push(about(Code::NoEffect, key, Some(origin), text));
+                self.push(about(Code::NoEffect, *key, Some(origin), text));
             }
         }
         self.default_path(compiled);
@@ -138,8 +141,8 @@ impl Warnings {
 
     /// In mode `add`, the path of the default token is no path at all: that token stays.
     fn default_path(&mut self, compiled: &Compiled) {
-        let path = compiled.settings.path.as_ref().filter(|setting| setting.value.is_default());
-        if let (Mode::Add, Some(path)) = (compiled.mode, path) {
+        let is_default = compiled.settings.path().is_some_and(TokenPath::is_default);
+        if let (Mode::Add, true, Some(path)) = (compiled.mode, is_default, compiled.settings.get(Key::Path)) {
             let text = format!("{}: the default token stays there; add mounts at {ADD_DIRECTORY}", Key::Path);
             self.push(about(Code::NoEffect, Key::Path, Some(&path.origin), text));
         }
@@ -149,21 +152,6 @@ impl Warnings {
 /// A warning about a key of the table.
 pub(super) fn about(code: Code, key: Key, origin: Option<&Origin>, text: String) -> Warning {
     Warning { code, key: Some(key.name().into()), origin: origin.cloned(), text }
-}
-
-/// The key that somebody meant who wrote its prefix right.
-fn nearest_key(name: &str) -> Option<&'static str> {
-    let bare = |name| str::strip_prefix(name, PREFIX);
-    let guess = nearest(bare(name)?, KEYS.iter().filter_map(|entry| bare(entry.name)))?;
-    KEYS.iter().map(|entry| entry.name).find(|known| bare(known) == Some(guess))
-}
-
-fn has_effect(key: Key, mode: Mode) -> bool {
-    match mode {
-        Mode::Add | Mode::Replace => true,
-        Mode::Disable => matches!(key, Key::Mode | Key::Tokens),
-        Mode::Off => key == Key::Mode,
-    }
 }
 
 fn fitted(code: Code, text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::policy::keys::{KEYS, Key, OPT_IN_LABEL, PREFIX, Scope};
+use crate::policy::keys::{self, Entry, Key, OPT_IN_LABEL, PREFIX, Scope};
 use crate::policy::nearest::nearest;
 
 /// Settings to try.
@@ -82,8 +82,7 @@ fn unknown(key: &str) -> AnnotationError {
     if Key::from_name(&format!("{PREFIX}{key}")).is_some() {
         return AnnotationError::NoPrefix(key.to_owned());
     }
-    let known = KEYS.iter().filter_map(|entry| entry.name.strip_prefix(PREFIX));
-    match nearest(key.trim_start_matches(PREFIX), known) {
+    match nearest(key.trim_start_matches(PREFIX), keys::all().map(Entry::short_name)) {
         Some(nearest) => AnnotationError::Misspelt { key: key.to_owned(), nearest },
         None => AnnotationError::Unknown(key.to_owned()),
     }

@@ -3,7 +3,7 @@
 use boundtoken::pod::token::{Audience, Ttl};
 use boundtoken::policy::Defaults;
 use boundtoken::policy::diagnostics::{Severity, all};
-use boundtoken::policy::keys::{KEYS, Scope};
+use boundtoken::policy::keys::{self, Scope};
 use serde_json::{Value, json};
 
 use crate::support::pods::{DEFAULT_DIRECTORY, Pairs, annotated, decide, namespace, pod, tokens};
@@ -33,7 +33,7 @@ fn each_code_has_an_anchor_in_the_documents() {
 
 #[test]
 fn the_example_of_each_key_works_on_the_objects_that_it_is_for() {
-    for entry in &KEYS {
+    for entry in keys::all() {
         let on_namespace = decide(&pod(&["app"]), &namespace(&[(entry.name, entry.example)]));
         assert!(on_namespace.allowed(), "{}: {}", entry.name, on_namespace.message());
         assert!(!on_namespace.warns("BT050"), "{}: {:?}", entry.name, on_namespace.warnings());

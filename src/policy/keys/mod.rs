@@ -1,0 +1,198 @@
+//! Annotation keys: what is known about each, and what a misspelled one most likely means.
+
+mod table;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use table::Key;
+
+use super::Mode;
+use super::diagnostics::Code;
+use super::nearest::nearest;
+use super::settings::{Context, Value};
+use super::violation::ValueError;
+
+/// Prefix of every annotation and label of boundtoken.
+pub const PREFIX: &str = "boundtoken.dev/";
+
+/// Label of a Namespace that opts in.
+pub const OPT_IN_LABEL: &str = "boundtoken.dev/webhook";
+
+/// Value of [`OPT_IN_LABEL`] that opts in.
+pub const OPT_IN_VALUE: &str = "enabled";
+
+/// The objects on which a key has an effect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Namespaces only.
+    Namespace,
+    /// Namespaces, as a default, and Pods, which override it.
+    NamespaceAndPod,
+}
+
+/// The values that a key accepts.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// A text.
+    Text {
+        /// The values in words.
+        description: &'static str,
+        /// Longest value, in characters.
+        max_length: Option<usize>,
+        /// A regular expression (ECMA 262) that every accepted value matches, white space around it removed.
+        pattern: &'static str,
+    },
+    /// One of these words.
+    Words(fn() -> Vec<&'static str>),
+}
+
+/// Everything about a key.
+#[derive(Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: Key,
+    /// The key with its prefix.
+    pub name: &'static str,
+    /// The objects on which it has an effect.
+    pub scope: Scope,
+    /// The values that it accepts.
+    pub form: Form,
+    /// The default, in words.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// A valid value.
+    pub example: &'static str,
+    /// The modes in which it has an effect.
+    pub(super) modes: &'static [Mode],
+    /// The contradictions to which its value may lead.
+    pub(super) contradictions: &'static [Code],
+    /// A key that an object cannot have beside this one, and that the two replace in each other's Namespace.
+    pub(super) excludes: Option<Key>,
+    /// Parses a value.
+    pub(super) read: fn(&str, &Context<'_>) -> Result<Value, Vec<ValueError>>,
+}
+
+/// Every key, in the order of the table.
+pub fn all() -> impl Iterator<Item = &'static Entry> + Clone {
+    Key::ALL.iter().map(|key| key.entry())
+}
+
+impl Entry {
+    /// The name without prefix, such as `ttl`.
+    pub fn short_name(&self) -> &'static str {
+        self.name.trim_start_matches(PREFIX)
+    }
+
+    /// The accepted values in words.
+    pub fn value(&self) -> Cow<'static, str> {
+        match self.form {
+            Form::Text { description, .. } => description.into(),
+            Form::Words(words) => match words().split_last() {
+                Some((last, [])) => format!("`{last}`").into(),
+                Some((last, others)) => format!("`{}` or `{last}`", others.join("`, `")).into(),
+                None => "none".into(),
+            },
+        }
+    }
+}
+
+impl Key {
+    /// The key with this full name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        name.strip_prefix(PREFIX)?;
+        all().find(|entry| entry.name == name).map(|entry| entry.key)
+    }
+
+    /// The full name, such as `boundtoken.dev/ttl`.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The objects on which the key has an effect.
+    pub fn scope(self) -> Scope {
+        self.entry().scope
+    }
+
+    /// Whether the key has an effect in a mode.
+    pub(super) fn has_effect(self, mode: Mode) -> bool {
+        self.entry().modes.contains(&mode)
+    }
+
+    /// Whether a contradiction may follow from the value of the key.
+    pub(super) fn leads_to(self, contradiction: Code) -> bool {
+        self.entry().contradictions.contains(&contradiction)
+    }
+
+    /// Whether the key on a Pod replaces another one of its Namespace.
+    pub(super) fn replaces(self, other: Self) -> bool {
+        self == other || self.entry().excludes == Some(other) || other.entry().excludes == Some(self)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Whether an annotation is a key of boundtoken, known or not, or has a misspelled prefix.
+pub fn is_ours(name: &str) -> bool {
+    name.starts_with(PREFIX) || meant(name).is_some()
+}
+
+/// The key whose prefix is misspelled: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
+pub fn meant(name: &str) -> Option<&'static str> {
+    all().map(|entry| entry.name).find(|key| is_slip_of_prefix(name, key))
+}
+
+/// The known key that is nearest to an unknown one with the right prefix or none.
+pub fn nearest_key(name: &str) -> Option<Key> {
+    let guess = nearest(name.trim_start_matches(PREFIX), all().map(Entry::short_name))?;
+    all().find(|entry| entry.short_name() == guess).map(|entry| entry.key)
+}
+
+/// Whether a label is [`OPT_IN_LABEL`] with a misspelled prefix.
+pub fn is_slip_of_label(name: &str) -> bool {
+    is_slip_of_prefix(name, OPT_IN_LABEL)
+}
+
+fn is_slip_of_prefix(name: &str, key: &str) -> bool {
+    let Some((domain, bare)) = name.split_once('/') else { return false };
+    key.strip_prefix(PREFIX) == Some(bare)
+        && !name.starts_with(PREFIX)
+        && nearest(domain, [PREFIX.trim_end_matches('/')]).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelled_prefix_is_recognised() {
+        for (name, expected) in [
+            ("boundtoken.io/ttl", "boundtoken.dev/ttl"),
+            ("bountoken.dev/mode", "boundtoken.dev/mode"),
+            ("Bound-Token.dev/skip-containers", "boundtoken.dev/skip-containers"),
+        ] {
+            assert_eq!(meant(name), Some(expected), "{name}");
+            assert!(is_ours(name), "{name}");
+        }
+        assert!(is_slip_of_label("boundtoken.io/webhook") && !is_slip_of_label(OPT_IN_LABEL));
+        assert!(!is_slip_of_label("example.com/webhook") && !is_slip_of_label("boundtoken.io/ttl"));
+        for name in [
+            "ttl",
+            "boundtoken.io/tll",
+            "boundtoken.io/ttl/x",
+            "vault.hashicorp.com/mode",
+            "token.dev/audience",
+            "kubernetes.io/config.mirror",
+        ] {
+            assert!(!is_ours(name), "{name}");
+        }
+        for entry in all() {
+            assert!(meant(entry.name).is_none() && is_ours(entry.name), "{}", entry.name);
+        }
+    }
+}
