@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::World;
+use crate::support::test_install::TestInstall;
 use run::{load, run};
 
 /// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 }
 
 async fn measure(plane: &Arc<ControlPlane>) {
-    let world = prepare(plane).await;
+    let install = prepare(plane).await;
     println!("Pod creation in ms, dry run, {ROUNDS} rounds; load before: {}\n", load());
     println!(
         "clients  {:<12}{:>8}{:>8}{:>12}{:>12}{:>8}",
@@ -68,7 +68,7 @@ async fn measure(plane: &Arc<ControlPlane>) {
     }
     let call =
         mean(&plane.api.text("/metrics").await, "apiserver_admission_webhook_admission_duration_seconds");
-    let decision = mean(&world.serving.metrics().await, "boundtoken_admission_duration_seconds");
+    let decision = mean(&install.serving.metrics().await, "boundtoken_admission_duration_seconds");
     println!(
         "\ncall of the webhook {call:.2} on average, of which in its handler {decision:.2}; load after: {}",
         load()
@@ -76,7 +76,7 @@ async fn measure(plane: &Arc<ControlPlane>) {
 }
 
 /// Makes the Namespaces and what acts in them.
-async fn prepare(plane: &Arc<ControlPlane>) -> World {
+async fn prepare(plane: &Arc<ControlPlane>) -> TestInstall {
     for name in ["without", "policy", "annotated"] {
         let metadata = json!({"name": name, "labels": {"arm": name}});
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
@@ -86,7 +86,7 @@ async fn prepare(plane: &Arc<ControlPlane>) -> World {
     for object in policy::objects() {
         plane.api.create(&object).await.unwrap();
     }
-    let world = World::start(plane, "latency", &[("webhook", &[])]).await;
+    let install = TestInstall::start(plane, "latency", &[("webhook", &[])]).await;
     for policy in ["policy", "annotated"] {
         eventually("a policy in force", async || (create(plane, policy).await == 3600).then_some(())).await;
         let [of_webhook, of_policy] =
@@ -107,7 +107,7 @@ async fn prepare(plane: &Arc<ControlPlane>) -> World {
         all.push(of_policy);
     }
     assert!(!all.contains(&sources(plane, "without", &json!({})).await), "they do something");
-    world
+    install
 }
 
 /// Each volume's sources in a Pod with tokens of many kinds.

@@ -26,7 +26,7 @@ use tokio::time::sleep;
 
 use crate::support::control_plane::ControlPlane;
 use crate::support::program::Serving;
-use crate::support::test_install::{World, annotations, namespace_of, probe};
+use crate::support::test_install::{TestInstall, annotations, namespace_of, probe};
 use run::{load, run};
 
 /// Namespaces, and how many of them are written at a time.
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
-    let world = World::start(plane, "settings", &[(CHANGED, &[("ttl", "10000")])]).await;
+    let install = TestInstall::start(plane, "settings", &[(CHANGED, &[("ttl", "10000")])]).await;
     // It would make two objects for each Namespace, and nobody needs them.
     plane.kill("kube-controller-manager");
     println!("{NAMESPACES} Namespaces; at most {READY:?} and {RESIDENT} MB; load before: {}\n", load());
@@ -57,7 +57,7 @@ async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
     let mut holds = starts(plane, "the label alone").await;
     each(|number| set_own(plane, number)).await;
     holds &= starts(plane, "four annotations of their own").await;
-    let [now, peak] = memory(&world.serving);
+    let [now, peak] = memory(&install.serving);
     println!("{:<32}{:>16}{now:>8.1}{peak:>8.1}", "those, told by the watch", "");
     print_changes(&mut changes(plane).await);
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_watcher_that_panics_is_noticed() {
+    async fn a_panicking_task_is_logged() {
         let mut watchers = Watchers::default();
         watchers.watch("certificate", (), |()| {});
         watchers.watch("Namespaces", 1, |rest| *rest = u8::checked_sub(*rest, 1).unwrap());
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whatever_ends_is_told() {
+    async fn every_exit_is_logged() {
         let (log, mut watchers) = (Log::default(), Watchers::default());
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());

@@ -18,7 +18,7 @@ const LIMITS: [(&str, u64); 2] = [("pod-plain", 60), ("pod-many", 150)];
 
 // One test: the counter is one for the whole process.
 #[test]
-fn a_decision_stays_below_its_number_of_allocations() {
+fn decisions_stay_within_their_allocation_budget() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let settings = NamespaceSettings::parse("shop", [], &Arc::new(Defaults::default()));
     for (name, limit) in LIMITS {

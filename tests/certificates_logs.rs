@@ -141,7 +141,7 @@ fn parts_of_keys(api: &FakeApi) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_key_shows_in_logs_or_metrics() {
+async fn logs_and_metrics_contain_no_key() {
     let _turn = TURN.lock().await;
     let (lines, _guard) = capture();
     let api = FakeApi::new();
@@ -156,7 +156,7 @@ async fn no_key_shows_in_logs_or_metrics() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_would_show_if_nothing_kept_it_out() {
+async fn the_check_for_keys_finds_a_key() {
     let _turn = TURN.lock().await;
     let (lines, _guard) = capture_all();
     let api = FakeApi::new();
@@ -166,20 +166,20 @@ async fn a_key_would_show_if_nothing_kept_it_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_outage_is_told_once_and_so_is_its_end() {
+async fn each_outage_and_its_end_are_logged_once() {
     let _turn = TURN.lock().await;
     let (lines, _guard) = capture();
     let api = FakeApi::new();
     start(&api);
     pass(60).await;
     for outage in 1..=3 {
-        api.hush(true);
+        api.go_silent(true);
         pass(3600).await;
         assert_eq!(lines.count("cannot watch: "), outage);
         assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
         assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
         assert_eq!(lines.count("in sync again"), outage - 1);
-        api.hush(false);
+        api.go_silent(false);
         // The watches go on where they were: nothing has changed meanwhile.
         pass(300).await;
         assert_eq!(lines.count("in sync again"), outage);
@@ -187,7 +187,7 @@ async fn each_outage_is_told_once_and_so_is_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_people_can_mend_is_told_with_the_command_for_it() {
+async fn manual_repairs_are_logged_with_their_command() {
     let _turn = TURN.lock().await;
     let (lines, _guard) = capture();
     let api = FakeApi::new();
@@ -233,7 +233,7 @@ fn refusing(api: &Arc<FakeApi>, refuses: &Arc<AtomicBool>) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_outages_at_a_time_are_told_once_each() {
+async fn two_outages_at_once_are_logged_once_each() {
     let _turn = TURN.lock().await;
     let (lines, _guard) = capture();
     let (api, refuses) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));

@@ -27,7 +27,7 @@ const PARSED: usize = 32 << 20;
 
 /// Nobody knows their Namespace, and whoever is asked says nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_that_wait_for_a_look_up_hold_their_text_alone() {
+async fn requests_waiting_for_a_lookup_hold_only_their_body() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let kubeconfig = directory.path().join("kubeconfig");

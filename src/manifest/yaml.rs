@@ -81,7 +81,7 @@ mod tests {
     ];
 
     #[test]
-    fn strings_stay_strings() {
+    fn strings_remain_strings() {
         for text in TREACHEROUS {
             for value in [json!(text), json!({ text: 1 }), json!([text])] {
                 let yaml = to_yaml(&value).unwrap();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::pods::pod;
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 /// A Namespace, a Pod in it, and what the audit log says of its creation.
 struct Case {
@@ -77,10 +77,10 @@ const CASES: &[Case] = &[
 /// Every annotation, and no other.
 pub(crate) async fn annotations(plane: Arc<ControlPlane>) {
     let namespaces: Vec<_> = CASES.iter().map(|case| (case.name, case.namespace)).collect();
-    let world = World::start(&plane, "audited", &namespaces).await;
+    let install = TestInstall::start(&plane, "audited", &namespaces).await;
     for case in CASES {
-        let _ = world.create(&pod(case.name, "web", case.pod)).await;
-        assert_logged(&world, case.name, case.code, case.annotations).await;
+        let _ = install.create(&pod(case.name, "web", case.pod)).await;
+        assert_logged(&install, case.name, case.code, case.annotations).await;
     }
 }
 
@@ -99,9 +99,9 @@ const TOLD_OF_REFUSAL: &str = "boundtoken.dev/ttl: dry-run would refuse: stands 
 /// Nothing is patched nor refused; warnings and the audit log say what would have been.
 pub(crate) async fn dry_run(plane: Arc<ControlPlane>) {
     let namespaces = [("dry-patch", DRY), ("dry-refuse", DRY), ("dry-none", OFF)];
-    let world = World::start(&plane, "audited-dry-run", &namespaces).await;
-    world.create(&pod("dry-none", "web", &[])).await.unwrap();
-    let untouched = stored(&world, "dry-none").await;
+    let install = TestInstall::start(&plane, "audited-dry-run", &namespaces).await;
+    install.create(&pod("dry-none", "web", &[])).await.unwrap();
+    let untouched = stored(&install, "dry-none").await;
     assert!(untouched.to_string().contains("\"expirationSeconds\":3607"), "{untouched}");
     let patched = [("mode", "disable"), ("settings-from", "namespace"), ("outcome", "would-patch")];
     let refused = [("settings-from", "namespace,pod"), ("outcome", "would-refuse")];
@@ -110,26 +110,26 @@ pub(crate) async fn dry_run(plane: Arc<ControlPlane>) {
         ("dry-refuse", &[("ttl", "2h")], &refused, TOLD_OF_REFUSAL),
     ] {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
-        let answer = world.plane.api.post(&path, &pod(namespace, "web", settings)).await;
+        let answer = install.plane.api.post(&path, &pod(namespace, "web", settings)).await;
         assert_eq!((answer.code, answer.warnings.as_slice()), (201, &[warning.to_owned()][..]));
-        assert_logged(&world, namespace, 201, annotations).await;
-        assert_eq!(stored(&world, namespace).await, untouched, "{namespace}");
+        assert_logged(&install, namespace, 201, annotations).await;
+        assert_eq!(stored(&install, namespace).await, untouched, "{namespace}");
     }
 }
 
 /// The spec of a stored Pod, without the suffix that the ServiceAccount plugin makes up.
-async fn stored(world: &World, namespace: &str) -> Value {
+async fn stored(install: &TestInstall, namespace: &str) -> Value {
     let path = format!("/api/v1/namespaces/{namespace}/pods/web");
-    let spec = world.plane.api.get(&path).await.unwrap()["spec"].take();
+    let spec = install.plane.api.get(&path).await.unwrap()["spec"].take();
     let name = spec["volumes"][0]["name"].as_str().unwrap();
     assert!(name.starts_with("kube-api-access-"), "{spec}");
     serde_json::from_str(&spec.to_string().replace(name, "kube-api-access")).unwrap()
 }
 
 /// Waits for the creation of the Pod `web`.
-async fn assert_logged(world: &World, namespace: &str, code: u16, expected: Settings<'_>) {
+async fn assert_logged(install: &TestInstall, namespace: &str, code: u16, expected: Settings<'_>) {
     let event = eventually(&format!("an audit event in {namespace}"), async || {
-        let events = world.plane.audit_events(namespace);
+        let events = install.plane.audit_events(namespace);
         events.into_iter().find(|event| event["objectRef"]["name"] == "web")
     })
     .await;

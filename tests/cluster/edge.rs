@@ -6,20 +6,21 @@ use serde_json::{Value, json};
 
 use crate::pods::{DEFAULT, all_hold, held, list, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 const AN_HOUR: &[&str] = &["DEFAULT/token - 3600"];
 
 /// `automountServiceAccountToken` of the ServiceAccount and of the Pod: the Pod's counts.
 pub(crate) async fn automount_of_the_service_account(plane: Arc<ControlPlane>) {
-    let world =
-        World::start(&plane, "quiet", &[("quiet", &[]), ("quiet-disable", &[("mode", "disable")])]).await;
+    let install =
+        TestInstall::start(&plane, "quiet", &[("quiet", &[]), ("quiet-disable", &[("mode", "disable")])])
+            .await;
     for namespace in ["quiet", "quiet-disable"] {
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "quiet", "namespace": namespace},
             "automountServiceAccountToken": false,
         });
-        world.create(&account).await.unwrap();
+        install.create(&account).await.unwrap();
     }
     let of_quiet = |namespace: &str, name: &str, settings: Settings<'_>, automount: Option<bool>| {
         let mut pod = pod(namespace, name, settings);
@@ -33,10 +34,10 @@ pub(crate) async fn automount_of_the_service_account(plane: Arc<ControlPlane>) {
         ("insisting", &[][..], Some(true), AN_HOUR),
         ("asking", &[("path", "/run/vault/token")][..], None, &["/run/vault/token - 3600"][..]),
     ] {
-        let stored = world.create(&of_quiet("quiet", name, settings, automount)).await.unwrap();
+        let stored = install.create(&of_quiet("quiet", name, settings, automount)).await.unwrap();
         assert_eq!(held(&stored), all_hold(expected), "{name}");
     }
-    let answer = world.dry_run(&of_quiet("quiet-disable", "insisting", &[], Some(true))).await;
+    let answer = install.dry_run(&of_quiet("quiet-disable", "insisting", &[], Some(true))).await;
     assert_eq!(held(&answer.body), all_hold(&[]));
     assert_eq!(answer.body["spec"]["automountServiceAccountToken"], false);
     assert_eq!(answer.warnings.len(), 1, "{answer:?}");
@@ -51,7 +52,7 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
         ("legacy-off", &[("mode", "off")], &["DEFAULT Secret default-token-x7k2b"]),
     ];
     let namespaces = cases.map(|(name, settings, _)| (name, settings));
-    let world = World::start(&plane, "legacy", &namespaces).await;
+    let install = TestInstall::start(&plane, "legacy", &namespaces).await;
     for (namespace, _, expected) in cases {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
@@ -60,7 +61,7 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
                 "annotations": {"kubernetes.io/service-account.name": "default"},
             },
         });
-        world.create(&secret).await.unwrap();
+        install.create(&secret).await.unwrap();
         let path = format!("/api/v1/namespaces/{namespace}/secrets/default-token-x7k2b");
         eventually("a token in the Secret", async || {
             let secret = plane.api.get(&path).await.unwrap();
@@ -71,7 +72,7 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
         pod["spec"]["volumes"] =
             json!([{"name": "default-token-x7k2b", "secret": {"secretName": "default-token-x7k2b"}}]);
         mount_everywhere(&mut pod, "default-token-x7k2b", DEFAULT);
-        let stored = world.create(&pod).await.unwrap();
+        let stored = install.create(&pod).await.unwrap();
         assert_eq!(held(&stored), all_hold(expected), "{namespace}");
         let volumes: Vec<_> = list(&stored["spec"]["volumes"]).map(|volume| &volume["name"]).collect();
         let kept = if expected.is_empty() { vec![] } else { vec!["default-token-x7k2b"] };
@@ -81,7 +82,7 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
 
 /// What a user projects for an audience of their own is theirs; for a year it is not.
 pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "own", &[("own", &[("mode", "disable")])]).await;
+    let install = TestInstall::start(&plane, "own", &[("own", &[("mode", "disable")])]).await;
     let mut pod = pod("own", "vault", &[]);
     pod["spec"]["volumes"] = json!([{"name": "mine", "projected": {"sources": [
         {"serviceAccountToken": {"audience": "vault", "expirationSeconds": 7200, "path": "vault"}},
@@ -89,7 +90,7 @@ pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
         {"serviceAccountToken": {"expirationSeconds": 86400, "path": "day"}},
     ]}}]);
     mount_everywhere(&mut pod, "mine", "/var/run/secrets/tokens");
-    let stored = world.create(&pod).await.unwrap();
+    let stored = install.create(&pod).await.unwrap();
     let expected = ["api - 3600", "day - 86400", "vault vault 7200"];
     let expected = expected.map(|file| format!("/var/run/secrets/tokens/{file}"));
     assert_eq!(held(&stored), all_hold(&expected.each_ref().map(String::as_str)));
@@ -97,16 +98,16 @@ pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
 
 /// The copy of a static Pod, which the ServiceAccount plugin refuses to see with a token.
 pub(crate) async fn a_mirror_pod(plane: Arc<ControlPlane>) {
-    let world =
-        World::start(&plane, "mirror", &[("mirror", &[("mode", "add"), ("audience", "vault")])]).await;
+    let install =
+        TestInstall::start(&plane, "mirror", &[("mirror", &[("mode", "add"), ("audience", "vault")])]).await;
     let mut pod = pod("mirror", "static", &[]);
     pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "abc"});
     pod["spec"]["nodeName"] = "paper".into();
-    let before = world.admissions().await;
-    let stored = world.create(&pod).await.unwrap();
+    let before = install.admissions().await;
+    let stored = install.create(&pod).await.unwrap();
     assert_eq!(held(&stored), all_hold(&[]));
     assert_eq!(list(&stored["spec"]["volumes"]).count(), 0);
-    assert_eq!(world.admissions().await, before + 1, "the webhook saw it and left it alone");
+    assert_eq!(install.admissions().await, before + 1, "the webhook saw it and left it alone");
     pod["metadata"]["name"] = "asking".into();
     for source in [
         json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
@@ -115,15 +116,15 @@ pub(crate) async fn a_mirror_pod(plane: Arc<ControlPlane>) {
     ] {
         pod["spec"]["volumes"] = json!([source]);
         pod["spec"]["volumes"][0]["name"] = "mine".into();
-        let refusal = world.create(&pod).await.unwrap_err();
+        let refusal = install.create(&pod).await.unwrap_err();
         assert!(refusal.contains("a mirror pod may not"), "{source}: {refusal}");
     }
 }
 
 /// `kubectl debug` adds a container that has nothing, and changes nothing else.
 pub(crate) async fn an_ephemeral_container(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "debugged", &[("debugged", &[])]).await;
-    let before = world.create(&pod("debugged", "bare", &[])).await.unwrap();
+    let install = TestInstall::start(&plane, "debugged", &[("debugged", &[])]).await;
+    let before = install.create(&pod("debugged", "bare", &[])).await.unwrap();
     let arguments = ["debug", "bare", "-n=debugged", "--image=busybox", "-c=debugger", "--attach=false"];
     let output = plane.kubectl(&[&arguments[..], &["--profile=general"]].concat(), "");
     assert!(output.status.success(), "{output:?}");
@@ -137,18 +138,19 @@ pub(crate) async fn an_ephemeral_container(plane: Arc<ControlPlane>) {
 
 /// A server-side dry run says what would be stored, and stores nothing.
 pub(crate) async fn a_dry_run(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "dry", &[("dry", &[])]).await;
-    let answer = world.dry_run(&pod("dry", "bare", &[])).await;
+    let install = TestInstall::start(&plane, "dry", &[("dry", &[])]).await;
+    let answer = install.dry_run(&pod("dry", "bare", &[])).await;
     assert_eq!(held(&answer.body), all_hold(AN_HOUR));
     assert!(plane.api.list("/api/v1/namespaces/dry/pods").await.is_empty());
 }
 
 /// A Pod made from what `kubectl get -o yaml` says, before and after its Namespace opted in.
 pub(crate) async fn a_pod_made_again_from_its_yaml(plane: Arc<ControlPlane>) {
-    let world =
-        World::start(&plane, "again", &[("again", &[]), ("again-disable", &[("mode", "disable")])]).await;
-    world.create(&pod("again", "unbound", &[("mode", "off")])).await.unwrap();
-    world.create(&pod("again", "bound", &[])).await.unwrap();
+    let install =
+        TestInstall::start(&plane, "again", &[("again", &[]), ("again-disable", &[("mode", "disable")])])
+            .await;
+    install.create(&pod("again", "unbound", &[("mode", "off")])).await.unwrap();
+    install.create(&pod("again", "bound", &[])).await.unwrap();
     for name in ["unbound", "bound"] {
         let yaml = plane.kubectl(&["get", "pod", name, "-n=again", "-o=yaml"], "");
         let yaml = String::from_utf8(yaml.stdout).unwrap();

@@ -10,7 +10,7 @@ use crate::support::pages::{block, file};
 use crate::support::test_install::SHOP;
 
 /// Each line lets Pods through or shuts them out, and says so; all of it without the webhook.
-pub(crate) async fn the_card_works_while_nobody_answers(plane: Arc<ControlPlane>) {
+pub(crate) async fn the_card_works_while_the_webhook_is_down(plane: Arc<ControlPlane>) {
     let shop = Shop::open(&plane, &[]).await;
     until(&shop.terminal, "3600").await;
     let shop = shop
@@ -38,7 +38,7 @@ pub(crate) async fn the_card_works_while_nobody_answers(plane: Arc<ControlPlane>
 }
 
 /// One Pod passes while nobody answers, and the Namespace is closed again.
-pub(crate) async fn one_pod_while_nobody_answers(plane: Arc<ControlPlane>) {
+pub(crate) async fn one_pod_while_the_webhook_is_down(plane: Arc<ControlPlane>) {
     let shop = Shop::open(&plane, &[]).await;
     shop.terminal.write("pod.yaml", &pod(SHOP, "urgent", &[]).to_string());
     let shop = shop
@@ -54,20 +54,20 @@ pub(crate) async fn one_pod_while_nobody_answers(plane: Arc<ControlPlane>) {
 }
 
 /// The Pods that a pause left are listed, and made anew.
-pub(crate) async fn what_a_pause_leaves(plane: Arc<ControlPlane>) {
-    let Shop { world, terminal, .. } = &Shop::open(&plane, &[]).await;
+pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<ControlPlane>) {
+    let Shop { install, terminal, .. } = &Shop::open(&plane, &[]).await;
     terminal.type_in(&block("pause-one"));
     until(terminal, "3607").await;
     terminal.write("deploy.yaml", &file("deploy.yaml"));
     terminal.type_in("kubectl apply -f deploy.yaml");
-    let paused = world.pods_of(SHOP, "web", 1).await;
+    let paused = install.pods_of(SHOP, "web", 1).await;
     let name = paused[0]["metadata"]["name"].as_str().unwrap();
     terminal.type_in(&block("resume-one"));
     until(terminal, "3600").await;
     let printed = terminal.type_in(&block("after-a-pause"));
     assert_eq!(printed, format!("{name} 3607\ndeployment.apps/web restarted\n"));
     eventually("a Pod made anew", async || {
-        let pods = world.pods_of(SHOP, "web", 1).await;
+        let pods = install.pods_of(SHOP, "web", 1).await;
         let bounded = BTreeSet::from([format!("{DEFAULT}/token - 3600")]);
         pods.iter().any(|pod| held(pod)["web"] == bounded).then_some(())
     })

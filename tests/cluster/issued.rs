@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::pods::{list, pod, token_volumes};
 use crate::support::control_plane::ControlPlane;
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 /// 365 days.
 const A_YEAR: i64 = 31_536_000;
@@ -18,8 +18,9 @@ const API_SERVER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// `ca.crt` and `namespace` stay beside the token, in a volume of the same name.
 pub(crate) async fn replace_keeps_the_rest_of_the_volume(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "kept", &[("kept", &[("audience", "vault"), ("ttl", "20m")])]).await;
-    let stored = world.create(&pod("kept", "bare", &[])).await.unwrap();
+    let install =
+        TestInstall::start(&plane, "kept", &[("kept", &[("audience", "vault"), ("ttl", "20m")])]).await;
+    let stored = install.create(&pod("kept", "bare", &[])).await.unwrap();
     let volumes = token_volumes(&stored);
     let (name, sources) = volumes.iter().next().unwrap();
     assert!(name.starts_with("kube-api-access-") && name.len() == "kube-api-access-".len() + 5, "{name}");
@@ -45,17 +46,17 @@ pub(crate) async fn tokens_live_as_long_as_asked_for(plane: Arc<ControlPlane>) {
         ("issued-as-before", &[("mode", "off")], A_YEAR, API_SERVER),
     ];
     let namespaces = cases.map(|(name, settings, ..)| (name, settings));
-    let world = World::start(&plane, "issued", &namespaces).await;
+    let install = TestInstall::start(&plane, "issued", &namespaces).await;
     for (namespace, _, seconds, audience) in cases {
-        let stored = world.create(&pod(namespace, "bare", &[])).await.unwrap();
-        let claims = issue(&world, &stored).await;
+        let stored = install.create(&pod(namespace, "bare", &[])).await.unwrap();
+        let claims = issue(&install, &stored).await;
         let lifetime = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
         assert_eq!((lifetime, &claims["aud"]), (seconds, &json!([audience])), "{namespace}");
     }
 }
 
 /// Asks for the token as the kubelet does (`pkg/volume/projected/projected.go`); its claims.
-async fn issue(world: &World, pod: &Value) -> Value {
+async fn issue(install: &TestInstall, pod: &Value) -> Value {
     let volumes = token_volumes(pod);
     let sources = volumes.values().next().unwrap();
     let source = list(sources).find(|source| source["serviceAccountToken"].is_object()).unwrap();
@@ -69,7 +70,7 @@ async fn issue(world: &World, pod: &Value) -> Value {
     }});
     let namespace = metadata["namespace"].as_str().unwrap();
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default/token");
-    let answer = world.plane.api.post(&path, &request).await.ok().unwrap();
+    let answer = install.plane.api.post(&path, &request).await.ok().unwrap();
     let payload = answer["status"]["token"].as_str().unwrap().split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }

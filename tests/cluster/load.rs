@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::pods::{DEFAULT, held, owner_of};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{Settings, World, annotations};
+use crate::support::test_install::{Settings, TestInstall, annotations};
 
 const NAMESPACES: u64 = 20;
 const REPLICAS: usize = 60;
@@ -65,7 +65,7 @@ pub(crate) async fn two_thousand_pods(plane: Arc<ControlPlane>) {
         .zip(&settings)
         .map(|(case, settings)| (case.name.as_str(), settings.as_slice()))
         .collect();
-    let world = World::start_as(WEBHOOK, &plane, "load", &namespaces).await;
+    let install = TestInstall::start_as(WEBHOOK, &plane, "load", &namespaces).await;
 
     let mut creates = JoinSet::new();
     for owner in cases.iter().flat_map(owners) {
@@ -76,14 +76,14 @@ pub(crate) async fn two_thousand_pods(plane: Arc<ControlPlane>) {
     for case in &cases {
         let namespace = &case.name;
         for (app, count) in [("deployment", REPLICAS), ("job", PARALLELISM)] {
-            let pods = world.pods_of(namespace, app, count).await;
+            let pods = install.pods_of(namespace, app, count).await;
             assert_eq!(pods.len(), count, "{app} in {namespace}");
             for pod in pods {
                 assert_eq!(held(&pod).remove("app").as_ref(), Some(&case.held), "{app} in {namespace}");
             }
         }
         wait_until_refused(&plane, case).await;
-        assert_eq!(world.pods_of(namespace, "refused", 0).await, [Value::Null; 0], "{namespace}");
+        assert_eq!(install.pods_of(namespace, "refused", 0).await, [Value::Null; 0], "{namespace}");
     }
     assert_no_call_failed(&plane).await;
 }

@@ -1,7 +1,7 @@
 //! Tests against a real API server: what it stored, refused, warned of and wrote into its audit log.
 //!
 //! `cargo test --test cluster` starts the control plane once, runs every test beside the others, and
-//! stops it. Each test has its own Namespaces and its own webhook ([`world`]).
+//! stops it. Each test has its own Namespaces and its own webhook ([`install`]).
 
 #![allow(
     clippy::unwrap_used,
@@ -12,23 +12,23 @@
     reason = "a test fails by panicking"
 )]
 
+mod api_proxy;
 mod audit_log;
-mod between;
 mod edge;
 mod emergency;
-mod halves;
-mod hasty;
 mod issued;
 mod load;
 mod manifests;
 mod modes;
 mod new_keys;
-mod other;
+mod other_webhook;
 mod outage;
 mod owners;
 mod pages;
+mod partial_disable;
 mod pods;
 mod predict;
+mod race;
 mod reinvocation;
 mod rights;
 mod shop;
@@ -51,9 +51,9 @@ tests![
     NAMES, trials(ControlPlane):
     audit_log::annotations,
     audit_log::dry_run,
-    between::an_effect_before_its_answer,
-    between::late_events_in_order,
-    between::refused_for_a_time,
+    api_proxy::an_effect_before_its_answer,
+    api_proxy::late_events_in_order,
+    api_proxy::refused_for_a_time,
     edge::a_dry_run,
     edge::a_legacy_secret,
     edge::a_mirror_pod,
@@ -61,14 +61,14 @@ tests![
     edge::an_ephemeral_container,
     edge::automount_of_the_service_account,
     edge::tokens_that_the_user_projects,
-    emergency::one_pod_while_nobody_answers,
-    emergency::the_card_works_while_nobody_answers,
-    emergency::what_a_pause_leaves,
-    halves::both_halves_leave_none,
-    halves::removal_alone_leaves_the_token,
-    halves::the_field_alone_leaves_the_token,
-    hasty::a_miss_taken_for_no_settings_is_caught,
-    hasty::a_pod_on_the_heels_of_its_namespace,
+    emergency::one_pod_while_the_webhook_is_down,
+    emergency::the_card_works_while_the_webhook_is_down,
+    emergency::pods_created_during_a_pause_keep_their_token,
+    partial_disable::removal_and_field_leave_no_token,
+    partial_disable::removal_alone_leaves_the_token,
+    partial_disable::the_field_alone_leaves_the_token,
+    race::a_miss_treated_as_no_settings_is_caught,
+    race::a_pod_right_after_its_namespace,
     issued::replace_keeps_the_rest_of_the_volume,
     issued::tokens_live_as_long_as_asked_for,
     load::two_thousand_pods,
@@ -78,13 +78,13 @@ tests![
     modes::every_mode_for_every_owner,
     modes::lists_of_containers,
     new_keys::as_the_pages_ask_for_them,
-    outage::a_webhook_that_is_away,
-    outage::unavailable_is_asked_again,
+    outage::a_webhook_that_is_down,
+    outage::unavailable_settings_are_retried,
     owners::refused_replicas,
     pages::a_namespace_is_rolled_out,
     pages::the_previews_of_the_readme,
     pages::where_a_refusal_shows,
-    predict::cases_of_peers,
+    predict::pods_of_many_shapes,
     predict::generated_pods,
     predict::manifests,
     predict::reviews,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::pods::{self, OWNERS, all_hold, generated, held, owner, pod};
 use crate::support::control_plane::ControlPlane;
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 /// What every container of every Pod holds, under which settings.
 struct Case {
@@ -62,19 +62,19 @@ const CASES: &[Case] = &[
 /// Pods of their own and of every owner, in every mode.
 pub(crate) async fn every_mode_for_every_owner(plane: Arc<ControlPlane>) {
     let namespaces: Vec<_> = CASES.iter().map(|case| (case.name, case.namespace)).collect();
-    let world = World::start(&plane, "modes", &namespaces).await;
+    let install = TestInstall::start(&plane, "modes", &namespaces).await;
     for case in CASES {
-        world.create(&pod(case.name, "bare", case.pod)).await.unwrap();
-        world.create(&generated(case.name, "generated", case.pod)).await.unwrap();
+        install.create(&pod(case.name, "bare", case.pod)).await.unwrap();
+        install.create(&generated(case.name, "generated", case.pod)).await.unwrap();
         for kind in OWNERS {
-            world.create(&owner(kind, case.name, &kind.to_lowercase(), case.pod)).await.unwrap();
+            install.create(&owner(kind, case.name, &kind.to_lowercase(), case.pod)).await.unwrap();
         }
     }
     for case in CASES {
-        world.run_now(case.name, "cronjob").await;
+        install.run_now(case.name, "cronjob").await;
         for app in ["bare", "generated"].into_iter().chain(OWNERS) {
             let app = app.to_lowercase();
-            for pod in world.pods_of(case.name, &app, 1).await {
+            for pod in install.pods_of(case.name, &app, 1).await {
                 assert_case(case, &app, &pod);
             }
         }
@@ -92,14 +92,14 @@ fn assert_case(case: &Case, app: &str, pod: &Value) {
 
 /// With a list, only the named containers hold the token, whatever their kind.
 pub(crate) async fn lists_of_containers(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "lists", &[("lists", &[("containers", "app,proxy")])]).await;
+    let install = TestInstall::start(&plane, "lists", &[("lists", &[("containers", "app,proxy")])]).await;
     let token: BTreeSet<String> = all_hold(&["DEFAULT/token - 3600"]).remove("app").unwrap();
     for (name, settings, holders) in [
         ("from-the-namespace", &[][..], &["app", "proxy"][..]),
         ("from-the-pod", &[("containers", "setup")][..], &["setup"][..]),
         ("skipped", &[("skip-containers", "setup")][..], &["proxy", "app", "helper"][..]),
     ] {
-        let stored = world.create(&pod("lists", name, settings)).await.unwrap();
+        let stored = install.create(&pod("lists", name, settings)).await.unwrap();
         let expected: BTreeMap<_, _> = pods::CONTAINERS
             .into_iter()
             .map(|container| {

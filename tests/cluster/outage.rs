@@ -8,10 +8,10 @@ use boundtoken::policy::NamespaceSettings;
 use boundtoken::server::routes::{Webhook, routes};
 use serde_json::json;
 
-use crate::other::Other;
+use crate::other_webhook::OtherWebhook;
 use crate::pods::{all_hold, held, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::World;
+use crate::support::test_install::TestInstall;
 
 /// Does not know the Namespace at first.
 #[derive(Clone, Default)]
@@ -32,14 +32,14 @@ impl NamespaceStore for Late {
 }
 
 /// 503 with `Retry-After` is asked again, and the create succeeds.
-pub(crate) async fn unavailable_is_asked_again(plane: Arc<ControlPlane>) {
+pub(crate) async fn unavailable_settings_are_retried(plane: Arc<ControlPlane>) {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "late"}});
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account("late").await;
     let late = Late::default();
     let webhook =
         Webhook { namespaces: Arc::new(late.clone()), defaults: Arc::default(), metrics: Arc::default() };
-    let _webhook = Other::serve(&plane, "late", "late", routes(webhook)).await;
+    let _webhook = OtherWebhook::serve(&plane, "late", "late", routes(webhook)).await;
     eventually("a call of the webhook", async || {
         crate::support::test_install::probe(&plane, "late").await;
         (late.0.load(Ordering::SeqCst) > 0).then_some(())
@@ -53,14 +53,14 @@ pub(crate) async fn unavailable_is_asked_again(plane: Arc<ControlPlane>) {
 }
 
 /// Without a webhook, Pods of labelled Namespaces are refused, others are not; once it is back, all goes on.
-pub(crate) async fn a_webhook_that_is_away(plane: Arc<ControlPlane>) {
-    let world = World::start_as("away.boundtoken.dev", &plane, "away", &[("away", &[])]).await;
+pub(crate) async fn a_webhook_that_is_down(plane: Arc<ControlPlane>) {
+    let install = TestInstall::start_as("away.boundtoken.dev", &plane, "away", &[("away", &[])]).await;
     let apart = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apart"}});
     plane.api.create(&apart).await.unwrap();
     plane.wait_for_service_account("apart").await;
-    world.create(&pod("away", "before", &[])).await.unwrap();
+    install.create(&pod("away", "before", &[])).await.unwrap();
 
-    let world = world
+    let install = install
         .without_webhook(async || {
             eventually("a refused connection", async || {
                 let refusal = plane.api.create(&pod("away", "meanwhile", &[])).await.unwrap_err();
@@ -73,6 +73,6 @@ pub(crate) async fn a_webhook_that_is_away(plane: Arc<ControlPlane>) {
             assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3607"]));
         })
         .await;
-    let stored = world.create(&pod("away", "after", &[])).await.unwrap();
+    let stored = install.create(&pod("away", "after", &[])).await.unwrap();
     assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3600"]));
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::pods::owner;
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::World;
+use crate::support::test_install::TestInstall;
 use crate::texts::kubectl;
 
 const NAMESPACE: &str = "refused-replicas";
@@ -17,19 +17,19 @@ const REPLICAS: u64 = 10;
 
 /// The Deployment is created; its Pods are not, and every mistake is told on one line.
 pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "refused-replicas", &[(NAMESPACE, &[])]).await;
+    let install = TestInstall::start(&plane, "refused-replicas", &[(NAMESPACE, &[])]).await;
     let settings = [("mode", "replce"), ("ttl", "5m"), ("audiance", "vault")];
     let mut deployment = owner("Deployment", NAMESPACE, "web", &settings);
     deployment["spec"]["replicas"] = REPLICAS.into();
     let applied = kubectl(&plane, "apply -f -", &deployment.to_string());
     assert_eq!((applied.stdout.as_str(), applied.stderr.as_str()), ("deployment.apps/web created\n", ""));
 
-    let event = gathered_event(&world).await;
+    let event = gathered_event(&install).await;
     let told = sentence(&event["message"]);
     assert_snapshot!("event", told);
     let message = told.strip_prefix("Error creating: ").unwrap();
-    assert_eq!(sentence(&condition(&world, "deployments").await["message"]), message);
-    assert_eq!(sentence(&condition(&world, "replicasets").await["message"]), message);
+    assert_eq!(sentence(&condition(&install, "deployments").await["message"]), message);
+    assert_eq!(sentence(&condition(&install, "replicasets").await["message"]), message);
     for command in ["describe replicaset", "get events", "get deployment web -o yaml"] {
         let printed = kubectl(&plane, &format!("{command} --namespace={NAMESPACE}"), "");
         let words: Vec<&str> = printed.stdout.split_whitespace().collect();
@@ -39,18 +39,18 @@ pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
     let described = kubectl(&plane, &format!("describe deployment web --namespace={NAMESPACE}"), "");
     let line = described.stdout.lines().find(|line| line.contains("ReplicaFailure")).unwrap();
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["ReplicaFailure", "True", "FailedCreate"]);
-    assert!(world.pods_of(NAMESPACE, "web", 0).await.is_empty());
+    assert!(install.pods_of(NAMESPACE, "web", 0).await.is_empty());
 }
 
 /// The one event of the ReplicaSet, once it stands for every replica.
-async fn gathered_event(world: &World) -> Value {
+async fn gathered_event(install: &TestInstall) -> Value {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=reason=FailedCreate");
     let mut tries = 0;
     eventually("an event for ten refusals", async || {
         // Its controller waits longer and longer, but not if the object changes.
         tries += 1;
-        touch_replica_set(world, tries).await;
-        let mut events = world.plane.api.list(&path).await;
+        touch_replica_set(install, tries).await;
+        let mut events = install.plane.api.list(&path).await;
         assert!(events.len() <= 1, "not one event: {events:#?}");
         let event = events.pop()?;
         assert_eq!(event["involvedObject"]["kind"], "ReplicaSet");
@@ -59,19 +59,19 @@ async fn gathered_event(world: &World) -> Value {
     .await
 }
 
-async fn touch_replica_set(world: &World, number: u64) {
+async fn touch_replica_set(install: &TestInstall, number: u64) {
     let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/replicasets");
-    let Some(replica_set) = world.plane.api.list(&path).await.pop() else { return };
+    let Some(replica_set) = install.plane.api.list(&path).await.pop() else { return };
     let name = replica_set["metadata"]["name"].as_str().unwrap();
     let change = json!({"metadata": {"annotations": {"touched": number.to_string()}}});
-    world.plane.api.patch(&format!("{path}/{name}"), &change).await.ok().unwrap();
+    install.plane.api.patch(&format!("{path}/{name}"), &change).await.ok().unwrap();
 }
 
 /// The condition `ReplicaFailure` of the only object of a kind.
-async fn condition(world: &World, plural: &str) -> Value {
+async fn condition(install: &TestInstall, plural: &str) -> Value {
     let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/{plural}");
     eventually(&format!("ReplicaFailure of {plural}"), async || {
-        let object = world.plane.api.list(&path).await.pop()?;
+        let object = install.plane.api.list(&path).await.pop()?;
         let conditions = object["status"]["conditions"].as_array()?;
         let failure = conditions.iter().find(|condition| condition["type"] == "ReplicaFailure")?;
         assert_eq!(

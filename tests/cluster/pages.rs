@@ -14,7 +14,7 @@ const FOUND: Option<i32> = Some(1);
 
 /// README: the program is found, sees the settings of the Namespace, and writes what `kubectl` applies.
 pub(crate) async fn the_previews_of_the_readme(plane: Arc<ControlPlane>) {
-    let Shop { world, terminal, .. } = &Shop::open(&plane, &[("ttl", "2h")]).await;
+    let Shop { install, terminal, .. } = &Shop::open(&plane, &[("ttl", "2h")]).await;
     let found = terminal.type_in(&(block("path") + "command -v boundtoken"));
     assert_eq!(found, format!("{}/target/release/boundtoken\n", terminal.directory().display()));
     terminal.write("deploy.yaml", &file("deploy.yaml"));
@@ -24,26 +24,26 @@ pub(crate) async fn the_previews_of_the_readme(plane: Arc<ControlPlane>) {
     assert!(difference.contains("\n+          expirationSeconds: 7200\n"), "{difference}");
     let applied = terminal.type_in(&(block("path") + &block("preview-applied")));
     assert_eq!(applied, "deployment.apps/web created\n");
-    for pod in world.pods_of(SHOP, "web", 1).await {
+    for pod in install.pods_of(SHOP, "web", 1).await {
         assert!(held(&pod).values().all(BTreeSet::is_empty), "{pod}");
     }
 }
 
 /// namespaces.md: a dry run changes nothing, and the restart after it bounds the tokens that were listed.
 pub(crate) async fn a_namespace_is_rolled_out(plane: Arc<ControlPlane>) {
-    let Shop { world, terminal, .. } = &Shop::open(&plane, &[]).await;
+    let Shop { install, terminal, .. } = &Shop::open(&plane, &[]).await;
     terminal.type_in("kubectl label namespace shop boundtoken.dev/webhook-");
     terminal.type_in(&block("dry-run-first"));
     terminal.write("deploy.yaml", &file("deploy.yaml"));
     terminal.type_in("kubectl apply -f deploy.yaml");
-    let pods = world.pods_of(SHOP, "web", 1).await;
+    let pods = install.pods_of(SHOP, "web", 1).await;
     let name = pods[0]["metadata"]["name"].as_str().unwrap();
     let listed = terminal.type_in(&block("year-long-tokens"));
     assert!(listed.lines().any(|line| line == format!("shop/{name} 3607")), "{listed}");
     terminal.type_in(&block("dry-run-ended"));
     let bounded = BTreeSet::from([format!("{DEFAULT}/token - 3600")]);
     eventually("a Pod with an hour", async || {
-        let pods = world.pods_of(SHOP, "web", 1).await;
+        let pods = install.pods_of(SHOP, "web", 1).await;
         pods.iter().any(|pod| held(pod)["web"] == bounded).then_some(())
     })
     .await;

@@ -2,8 +2,8 @@
 
 mod cases;
 mod generated;
-mod peers;
 mod prediction;
+mod shapes;
 mod spec;
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::control_plane::ControlPlane;
 use crate::support::control_plane::api::Answer;
-use crate::support::test_install::World;
+use crate::support::test_install::TestInstall;
 
 use self::cases::{Case, namespace_of, template};
 use self::prediction::{Prediction, is_ours, is_pod_refused};
@@ -34,9 +34,9 @@ pub(crate) async fn reviews(plane: Arc<ControlPlane>) {
 }
 
 /// What other projects assert about such webhooks, and Pods that are odd in other ways.
-pub(crate) async fn cases_of_peers(plane: Arc<ControlPlane>) {
-    let cases = peers::cases("predict-peers");
-    let tally = check(&plane, "predict-peers", &cases).await;
+pub(crate) async fn pods_of_many_shapes(plane: Arc<ControlPlane>) {
+    let cases = shapes::cases("predict-shapes");
+    let tally = check(&plane, "predict-shapes", &cases).await;
     assert!(tally.stored >= 30 && tally.beside() <= 1, "{tally:?}");
 }
 
@@ -68,11 +68,11 @@ impl Tally {
 
 /// Compares every case, each in its own Namespace or one that it shares.
 async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
-    let world = start(plane, name, cases).await;
+    let install = start(plane, name, cases).await;
     let mut tally = Tally::default();
     let mut failures = Vec::new();
     for case in cases {
-        match compare(&world, case).await {
+        match compare(&install, case).await {
             Ok(Outcome::Stored) => tally.stored += 1,
             Ok(Outcome::Allowed) => tally.allowed += 1,
             Ok(Outcome::Denied) => tally.denied += 1,
@@ -86,7 +86,7 @@ async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
 }
 
 /// Makes the Namespaces, each with a twin that did not opt in, and the service accounts of both.
-async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> World {
+async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> TestInstall {
     let mut known = BTreeSet::from(["kube-system".to_owned()]);
     let mut namespaces =
         vec![crate::support::test_install::namespace_of(name, &format!("{name}-probe"), &[])];
@@ -95,30 +95,30 @@ async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> World {
             namespaces.push(acceptable(plane, name, namespace).await);
         }
     }
-    let world = World::of("pods.boundtoken.dev", plane, name, namespaces).await;
+    let install = TestInstall::of("pods.boundtoken.dev", plane, name, namespaces).await;
     for namespace in &known {
         let twin = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": twin(namespace)}});
         // More than one test may look at kube-system.
-        let _ = world.create(&twin).await;
+        let _ = install.create(&twin).await;
         plane.wait_for_service_account(&self::twin(namespace)).await;
     }
     let mut created = BTreeSet::new();
     for account in cases.iter().flat_map(|case| &case.accounts) {
         if created.insert(account.to_string()) {
-            world.create(account).await.unwrap();
-            world
+            install.create(account).await.unwrap();
+            install
                 .create(&moved(account, &twin(account["metadata"]["namespace"].as_str().unwrap())))
                 .await
                 .unwrap();
         }
     }
-    world
+    install
 }
 
 /// A Namespace as the API server takes it: one with values that are no strings it refuses, as `preview` does.
-async fn acceptable(plane: &ControlPlane, world: &str, namespace: &Value) -> Value {
+async fn acceptable(plane: &ControlPlane, install: &str, namespace: &Value) -> Value {
     let mut namespace = namespace.clone();
-    namespace["metadata"]["labels"]["world"] = world.into();
+    namespace["metadata"]["labels"]["install"] = install.into();
     let answer = plane.api.post("/api/v1/namespaces?dryRun=All", &namespace).await;
     if answer.code == 400 {
         assert!(!Prediction::of(&[&namespace]).refusals.is_empty(), "{}", answer.message());
@@ -135,14 +135,15 @@ enum Outcome {
 }
 
 /// The prediction for one workload, and what the API server did.
-async fn compare(world: &World, case: &Case) -> Result<Outcome, String> {
+async fn compare(install: &TestInstall, case: &Case) -> Result<Outcome, String> {
     let prediction = Prediction::of(&case.objects());
     let pod = case.pod();
     let is_pod = template(&case.workload).is_empty();
-    let answer = if is_pod { post(world, &pod, "").await } else { post(world, &pod, "&dryRun=All").await };
+    let answer =
+        if is_pod { post(install, &pod, "").await } else { post(install, &pod, "&dryRun=All").await };
     let is_denial = answer.message().contains("denied the request");
     if answer.code >= 300 && !is_denial {
-        return agree_on_refusal(world, &pod, &prediction, &answer).await;
+        return agree_on_refusal(install, &pod, &prediction, &answer).await;
     }
     let of_namespace = Prediction::of(&[&case.namespace]);
     same("warnings", &prediction.warnings, &of_namespace.warnings, &ours(&answer))?;
@@ -157,9 +158,9 @@ async fn compare(world: &World, case: &Case) -> Result<Outcome, String> {
         let is_refused = is_pod_refused(&case.objects());
         return if is_refused { Err("stored, not refused".to_owned()) } else { Ok(Outcome::Allowed) };
     }
-    let expected = expected(world, case, &prediction).await?;
+    let expected = expected(install, case, &prediction).await?;
     let kind = case.workload["kind"].as_str().unwrap();
-    let stored = if is_pod { vec![answer.body] } else { pods_of(world, case).await };
+    let stored = if is_pod { vec![answer.body] } else { pods_of(install, case).await };
     for pod in stored {
         let expected = comparable(kind, &expected["metadata"], &expected["spec"]);
         let stored = comparable(kind, &pod["metadata"], &pod["spec"]);
@@ -172,7 +173,7 @@ async fn compare(world: &World, case: &Case) -> Result<Outcome, String> {
 
 /// The API server refuses, without a word of ours: it would without the webhook, or `preview` says so, too.
 async fn agree_on_refusal(
-    world: &World,
+    install: &TestInstall,
     pod: &Value,
     prediction: &Prediction,
     answer: &Answer,
@@ -181,7 +182,8 @@ async fn agree_on_refusal(
         return Ok(Outcome::Denied);
     }
     let without =
-        post(world, &moved(pod, &twin(pod["metadata"]["namespace"].as_str().unwrap())), "&dryRun=All").await;
+        post(install, &moved(pod, &twin(pod["metadata"]["namespace"].as_str().unwrap())), "&dryRun=All")
+            .await;
     if without.code == answer.code {
         return Ok(Outcome::Invalid);
     }
@@ -189,13 +191,13 @@ async fn agree_on_refusal(
 }
 
 /// The predicted labels, annotations and spec, with the API's defaults.
-async fn expected(world: &World, case: &Case, prediction: &Prediction) -> Result<Value, String> {
+async fn expected(install: &TestInstall, case: &Case, prediction: &Prediction) -> Result<Value, String> {
     let written = case.pod();
     let predicted = prediction.pod(case).ok_or("no prediction")?;
     let namespace = written["metadata"]["namespace"].as_str().unwrap();
     if predicted["spec"] == written["spec"] {
         // Nothing of ours: what another Namespace makes of it.
-        let plain = post(world, &moved(&written, &twin(namespace)), "&dryRun=All").await;
+        let plain = post(install, &moved(&written, &twin(namespace)), "&dryRun=All").await;
         return plain.ok();
     }
     // Defaults, but neither the plugin nor the webhook.
@@ -205,25 +207,25 @@ async fn expected(world: &World, case: &Case, prediction: &Prediction) -> Result
         "metadata": {"generateName": "predicted-", "namespace": namespace},
         "template": {"metadata": predicted["metadata"], "spec": predicted["spec"]},
     });
-    let defaulted = post(world, &template, "&dryRun=All").await.ok();
+    let defaulted = post(install, &template, "&dryRun=All").await.ok();
     defaulted.map(|mut defaulted| defaulted["template"].take())
 }
 
 /// Creates the owner and waits for its Pods.
-async fn pods_of(world: &World, case: &Case) -> Vec<Value> {
-    let owner = world.create(&case.workload).await.unwrap();
+async fn pods_of(install: &TestInstall, case: &Case) -> Vec<Value> {
+    let owner = install.create(&case.workload).await.unwrap();
     let namespace = owner["metadata"]["namespace"].as_str().unwrap();
     let name = owner["metadata"]["name"].as_str().unwrap();
     if owner["kind"] == "CronJob" {
-        world.run_now(namespace, name).await;
+        install.run_now(namespace, name).await;
     }
-    world.pods_of(namespace, name, 1).await
+    install.pods_of(namespace, name, 1).await
 }
 
 /// Creates an object; fields that nobody knows are no news.
-async fn post(world: &World, object: &Value, more: &str) -> Answer {
+async fn post(install: &TestInstall, object: &Value, more: &str) -> Answer {
     let path = crate::support::control_plane::api::collection(object);
-    world.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await
+    install.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await
 }
 
 /// What the webhook warned of.

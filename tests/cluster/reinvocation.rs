@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::other::Other;
+use crate::other_webhook::OtherWebhook;
 use crate::pods::{CONTAINERS, DEFAULT, held, list, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 /// What a container of the Pod holds under a mode, whoever brought it.
 const MODES: [(&str, Settings<'_>, &[&str]); 3] = [
@@ -53,10 +53,10 @@ async fn beside(
     let names = MODES.map(|(mode, ..)| format!("{name}-{mode}"));
     let namespaces: Vec<_> =
         names.iter().zip(MODES).map(|(namespace, (_, settings, _))| (namespace.as_str(), settings)).collect();
-    let world = World::start(&plane, name, &namespaces).await;
+    let install = TestInstall::start(&plane, name, &namespaces).await;
     for (namespace, (mode, _, files)) in names.iter().zip(MODES) {
-        let _other = Other::start(&plane, namespace, namespace, patch).await;
-        let stored = world.create(&pod(namespace, "bare", &[])).await.unwrap();
+        let _other = OtherWebhook::start(&plane, namespace, namespace, patch).await;
+        let stored = install.create(&pod(namespace, "bare", &[])).await.unwrap();
         let files = files.iter().map(|file| file.replace("DEFAULT", DEFAULT)).collect();
         let expected: BTreeMap<_, std::collections::BTreeSet<String>> = CONTAINERS
             .iter()

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{SHOP, Settings, World};
+use crate::support::test_install::{SHOP, Settings, TestInstall};
 
 /// The Namespace, with a webhook for it.
 pub(crate) struct Shop {
-    pub(crate) world: World,
+    pub(crate) install: TestInstall,
     pub(crate) terminal: Terminal,
     /// Until the webhook is gone.
     _alone: MutexGuard<'static, ()>,
@@ -22,14 +22,14 @@ impl Shop {
     /// Opens it anew, with the label and these settings.
     pub(crate) async fn open(plane: &Arc<ControlPlane>, settings: Settings<'_>) -> Self {
         let alone = alone(plane).await;
-        let world = World::start(plane, SHOP, &[(SHOP, settings)]).await;
-        Self { world, terminal: Terminal::of(plane), _alone: alone }
+        let install = TestInstall::start(plane, SHOP, &[(SHOP, settings)]).await;
+        Self { install, terminal: Terminal::of(plane), _alone: alone }
     }
 
     /// Has nobody answer meanwhile.
     pub(crate) async fn without_webhook(self, meanwhile: impl AsyncFnOnce(&Terminal)) -> Self {
-        let world = self.world.without_webhook(async || meanwhile(&self.terminal).await).await;
-        Self { world, ..self }
+        let install = self.install.without_webhook(async || meanwhile(&self.terminal).await).await;
+        Self { install, ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::pods::{all_hold, held, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{World, namespace_of, probe};
+use crate::support::test_install::{TestInstall, namespace_of, probe};
 
 /// More than the server asks for at once, which is 500.
 const MANY: u64 = 520;
@@ -26,9 +26,9 @@ pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
         creates.spawn(async move { plane.api.create(&namespace).await.unwrap() });
     }
     creates.join_all().await;
-    let world = World::start(&plane, "paged", &[("paged-probe", &[])]).await;
+    let install = TestInstall::start(&plane, "paged", &[("paged-probe", &[])]).await;
     eventually("every Namespace", async || {
-        let metrics = world.serving.metrics().await;
+        let metrics = install.serving.metrics().await;
         let known = value(&metrics, "boundtoken_namespaces ");
         // Those of other tests count as well.
         if known >= MANY { Ok(()) } else { Err(known) }
@@ -38,7 +38,7 @@ pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
     for number in (0..MANY).step_by(40).chain([499, 500, 501, MANY - 1]) {
         let name = format!("paged-{number:03}");
         plane.wait_for_service_account(&name).await;
-        let answer = world.dry_run(&pod(&name, "bare", &[])).await;
+        let answer = install.dry_run(&pod(&name, "bare", &[])).await;
         let expected = format!("DEFAULT/token - {}", ttl(number));
         assert_eq!(held(&answer.body), all_hold(&[&expected]), "{name}: {answer:?}");
     }
@@ -47,23 +47,24 @@ pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
 /// What becomes of a Namespace becomes of its Pods.
 pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
     let name = "changing";
-    let world = World::start(&plane, name, &[("changing-probe", &[]), (name, &[("ttl", "2h")])]).await;
-    until_held(&world, name, &["DEFAULT/token - 7200"]).await;
+    let install =
+        TestInstall::start(&plane, name, &[("changing-probe", &[]), (name, &[("ttl", "2h")])]).await;
+    until_held(&install, name, &["DEFAULT/token - 7200"]).await;
     annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "30m"}})).await;
-    until_held(&world, name, &["DEFAULT/token - 1800"]).await;
+    until_held(&install, name, &["DEFAULT/token - 1800"]).await;
     annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": null}})).await;
-    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+    until_held(&install, name, &["DEFAULT/token - 3600"]).await;
 
     annotate(&plane, name, &json!({"labels": {"boundtoken.dev/webhook": null}})).await;
-    until_held(&world, name, &["DEFAULT/token - 3607"]).await;
+    until_held(&install, name, &["DEFAULT/token - 3607"]).await;
     eventually("an API server that calls no more", async || {
-        let before = world.admissions().await;
-        until_held(&world, name, &["DEFAULT/token - 3607"]).await;
-        (world.admissions().await == before).then_some(())
+        let before = install.admissions().await;
+        until_held(&install, name, &["DEFAULT/token - 3607"]).await;
+        (install.admissions().await == before).then_some(())
     })
     .await;
     annotate(&plane, name, &json!({"labels": {"boundtoken.dev/webhook": "enabled"}})).await;
-    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+    until_held(&install, name, &["DEFAULT/token - 3600"]).await;
 
     assert!(plane.api.delete(&format!("/api/v1/namespaces/{name}")).await.ok().is_ok());
     eventually("a Namespace that is gone", async || {
@@ -72,16 +73,16 @@ pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
     .await;
     // Nobody is told what an earlier Namespace of the name said.
     let again = namespace_of(name, name, &[("mode", "disable")]);
-    world.create(&again).await.unwrap();
+    install.create(&again).await.unwrap();
     plane.wait_for_service_account(name).await;
-    until_held(&world, name, &[]).await;
+    until_held(&install, name, &[]).await;
 }
 
 /// Once somebody's Pod got newer settings, none of their later ones gets older settings.
 pub(crate) async fn settings_that_change_all_the_time(plane: Arc<ControlPlane>) {
     let name = "restless";
-    let world = World::start(&plane, name, &[(name, &[("ttl", "10000")])]).await;
-    until_held(&world, name, &["DEFAULT/token - 10000"]).await;
+    let install = TestInstall::start(&plane, name, &[(name, &[("ttl", "10000")])]).await;
+    until_held(&install, name, &["DEFAULT/token - 10000"]).await;
     let last = 10_000 + CHANGES;
     let mut observers = JoinSet::new();
     for _ in 0..OBSERVERS {
@@ -119,11 +120,11 @@ async fn lifetime(plane: &ControlPlane, namespace: &str) -> u64 {
 /// A mistake on a Namespace keeps its Pods out, until somebody corrects it.
 pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     let name = "mistaken";
-    let world = World::start(&plane, name, &[("mistaken-probe", &[]), (name, &[])]).await;
-    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+    let install = TestInstall::start(&plane, name, &[("mistaken-probe", &[]), (name, &[])]).await;
+    until_held(&install, name, &["DEFAULT/token - 3600"]).await;
     annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "a while"}})).await;
     let refusal = eventually("a refusal", async || {
-        let answer = world.dry_run(&pod(name, "bare", &[])).await;
+        let answer = install.dry_run(&pod(name, "bare", &[])).await;
         if answer.code == 422 { Ok(answer) } else { Err(answer) }
     })
     .await;
@@ -131,7 +132,7 @@ pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     assert!(told.contains("denied the request") && told.contains("boundtoken.dev/ttl"), "{told}");
     assert!(told.contains(name), "{told}");
     annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "1h"}})).await;
-    until_held(&world, name, &["DEFAULT/token - 3600"]).await;
+    until_held(&install, name, &["DEFAULT/token - 3600"]).await;
 }
 
 /// Merges something into the metadata of a Namespace.
@@ -141,10 +142,10 @@ pub(crate) async fn annotate(plane: &ControlPlane, name: &str, metadata: &Value)
 }
 
 /// Until a Pod would hold this, in each of its containers.
-async fn until_held(world: &World, namespace: &str, files: &[&str]) {
+async fn until_held(install: &TestInstall, namespace: &str, files: &[&str]) {
     let expected = all_hold(files);
     eventually(&format!("{files:?} in {namespace}"), async || {
-        let answer = world.dry_run(&pod(namespace, "bare", &[])).await;
+        let answer = install.dry_run(&pod(namespace, "bare", &[])).await;
         if answer.code == 201 && held(&answer.body) == expected { Ok(()) } else { Err(answer) }
     })
     .await;

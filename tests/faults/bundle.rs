@@ -45,7 +45,7 @@ async fn damaged(faults: &Faults, name: &str, more: &[&str], text: &str, writes:
 }
 
 /// Somebody rewrites it ten times a second, as a broken operator does.
-pub(crate) async fn fought_over(faults: Arc<Faults>) {
+pub(crate) async fn overwritten_repeatedly(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "bundle-fought-over", &[]).await;
     let fight = faults.size.damage.fight;
     let (outage, took) = Outage::during(&scene.creator, async {

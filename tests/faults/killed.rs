@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use crate::Faults;
 use crate::bundle;
 use crate::installed::{Installed, Replica};
-use crate::support::api_proxy::{Between, Effect};
+use crate::support::api_proxy::{ApiProxy, Effect};
 use crate::support::control_plane::eventually;
 use crate::table::{Measuring, Row};
 use crate::traffic::Creator;
@@ -122,20 +122,20 @@ struct Run {
     /// The write after which a replica is killed.
     number: usize,
     installed: Installed,
-    /// Each replica's own way to the API server.
-    ways: [Way; 2],
+    /// Each replica's own proxy of the API server.
+    routes: [Route; 2],
 }
 
-struct Way {
-    between: Between,
+struct Route {
+    proxy: ApiProxy,
     kubeconfig: PathBuf,
 }
 
-impl Way {
+impl Route {
     async fn new(installed: &Installed) -> Self {
-        let between = Between::start(&installed.kubeconfig()).await;
-        let kubeconfig = between.lead(&installed.kubeconfig());
-        Self { between, kubeconfig }
+        let proxy = ApiProxy::start(&installed.kubeconfig()).await;
+        let kubeconfig = proxy.kubeconfig_for(&installed.kubeconfig());
+        Self { proxy, kubeconfig }
     }
 }
 
@@ -143,8 +143,8 @@ impl Run {
     async fn begin(faults: &Faults, change: &'static Change, number: usize) -> Self {
         let name = format!("killed-{}-{number}", change.name);
         let installed = Installed::new(&faults.plane, &name).await;
-        let ways = [Way::new(&installed).await, Way::new(&installed).await];
-        Self { change, number, installed, ways }
+        let routes = [Route::new(&installed).await, Route::new(&installed).await];
+        Self { change, number, installed, routes }
     }
 
     /// What was written before the kill; `None` if there is no write of this number.
@@ -209,7 +209,7 @@ impl Run {
     }
 
     async fn start(&self, who: usize) -> Replica {
-        self.installed.replica_by(&self.ways[who].kubeconfig, self.change.lives).await
+        self.installed.replica_by(&self.routes[who].kubeconfig, self.change.lives).await
     }
 
     async fn ask(&self) {
@@ -220,7 +220,7 @@ impl Run {
     }
 
     fn effects(&self) -> [UnboundedReceiver<Effect>; 2] {
-        self.ways.each_ref().map(|way| way.between.effects())
+        self.routes.each_ref().map(|route| route.proxy.effects())
     }
 
     /// The write of our number from now on, and which replica made it, unless all is over before.

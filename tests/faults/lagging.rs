@@ -49,7 +49,7 @@ async fn new_key_during_lag(faults: &Faults, number: usize) {
     for case in [&patient, &hasty] {
         case.wait_until_seen_by(&faults.other, |bundle, before| bundle == before).await;
     }
-    faults.late.hold();
+    faults.etcd_proxy.hold();
     let held = Instant::now();
     for case in [&patient, &hasty] {
         force_new_key(case.installed).await;
@@ -60,7 +60,7 @@ async fn new_key_during_lag(faults: &Faults, number: usize) {
     for case in [&patient, &hasty] {
         assert_eq!(case.seen_by(&faults.other).await, case.before.1, "this API server should not know yet");
     }
-    faults.late.release();
+    faults.etcd_proxy.release();
     patient.serve_under_new_key().await;
     let (patient, hasty) = (patient.end().await, hasty.end().await);
     patient.assert_zero();

@@ -15,11 +15,11 @@
 mod applied;
 mod bundle;
 mod damage;
+mod etcd_proxy;
 mod idle;
 mod installed;
 mod killed;
 mod lagging;
-mod late;
 mod many;
 mod outage;
 mod rolling;
@@ -42,7 +42,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::support::control_plane::{Api, ControlPlane};
 use crate::support::trials::{tests, without_start};
-use late::Late;
+use etcd_proxy::EtcdProxy;
 use size::Size;
 use table::Row;
 
@@ -52,7 +52,7 @@ pub(crate) struct Faults {
     /// An API server as those before 1.37: it chooses a replica per connection, not per call.
     pub(crate) other: Api,
     /// What the other API server hears of webhook configurations.
-    pub(crate) late: Late,
+    pub(crate) etcd_proxy: EtcdProxy,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
     /// For installs whose certificates are damaged: where there are too many at once, calls time out.
@@ -63,16 +63,16 @@ impl Faults {
     async fn start() -> Result<Self, ExitCode> {
         let plane = Arc::new(ControlPlane::start().await?);
         tokio::spawn(Arc::clone(&plane).stop_on_signal());
-        let late = Late::start(plane.etcd()).await;
+        let etcd_proxy = EtcdProxy::start(plane.etcd()).await;
         let configurations = "admissionregistration.k8s.io/mutatingwebhookconfigurations";
         let flags = [
             "--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned(),
-            format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", late.port),
+            format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", etcd_proxy.port),
         ];
         let other = plane.start_another_api_server(&flags).await;
         let size = Size::chosen();
         let room = Semaphore::new(size.damage.room);
-        Ok(Self { plane, other, late, size, rows: Mutex::default(), room })
+        Ok(Self { plane, other, etcd_proxy, size, rows: Mutex::default(), room })
     }
 
     /// Waits for its turn, which ends when this is dropped.
@@ -113,7 +113,7 @@ tests![
     killed::at_a_new_key,
     killed::control_certificate_before_bundle,
     many::started_at_once,
-    many::told_at_once,
+    many::notified_at_once,
     damage::emptied,
     damage::truncated,
     damage::mismatched,
@@ -124,7 +124,7 @@ tests![
     bundle::wiped,
     bundle::garbage,
     bundle::foreign_authority,
-    bundle::fought_over,
+    bundle::overwritten_repeatedly,
     bundle::configuration_deleted,
     applied::again_by_kubectl,
     applied::again_by_the_api_server,

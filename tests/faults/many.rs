@@ -28,7 +28,7 @@ pub(crate) async fn started_at_once(faults: Arc<Faults>) {
 }
 
 /// Twenty run already, and hear of the empty Secret in the same moment.
-pub(crate) async fn told_at_once(faults: Arc<Faults>) {
+pub(crate) async fn notified_at_once(faults: Arc<Faults>) {
     for herd in 0..faults.size.damage.herds {
         let _turn = faults.turn().await;
         let name = format!("many-told-{herd}");

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::Method;
 
 use crate::installed::Installed;
-use crate::support::api_proxy::{Between, Effect};
+use crate::support::api_proxy::{ApiProxy, Effect};
 
 /// The way of all replicas of an install to the API server.
 pub(crate) struct Writes {
     /// With it a replica takes this way.
     pub(crate) kubeconfig: PathBuf,
     counts: Arc<Counts>,
-    between: Between,
+    proxy: ApiProxy,
 }
 
 /// Writes that took effect.
@@ -28,8 +28,8 @@ struct Counts {
 impl Writes {
     pub(crate) async fn watch(installed: &Installed) -> Self {
         let kubeconfig = installed.kubeconfig();
-        let between = Between::start(&kubeconfig).await;
-        let (counts, mut effects) = (Arc::<Counts>::default(), between.effects());
+        let proxy = ApiProxy::start(&kubeconfig).await;
+        let (counts, mut effects) = (Arc::<Counts>::default(), proxy.effects());
         let counted = Arc::clone(&counts);
         tokio::spawn(async move {
             while let Some(effect) = effects.recv().await {
@@ -37,7 +37,7 @@ impl Writes {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { kubeconfig: between.lead(&kubeconfig), counts, between }
+        Self { kubeconfig: proxy.kubeconfig_for(&kubeconfig), counts, proxy }
     }
 
     /// Of the Secret.
@@ -52,7 +52,7 @@ impl Writes {
 
     /// How often a replica tried, also those that came too late.
     pub(crate) fn tries(&self) -> usize {
-        self.between.count(|method, _| method == Method::PATCH)
+        self.proxy.count(|method, _| method == Method::PATCH)
     }
 
     /// From here on.

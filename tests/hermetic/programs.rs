@@ -26,7 +26,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn without_go_and_programs_one_line_says_what_is_left_out() {
+fn without_go_one_line_names_the_skipped_tests() {
     for (environment, code) in [(&[][..], 3), (&[("CI", "true")][..], 2)] {
         let directory = tempfile::tempdir().unwrap();
         let output = ask(directory.path(), environment);

@@ -55,7 +55,7 @@ fn no_constant_of_time_is_a_bare_number() {
 
 /// kustomize before 5.7 panics over several deletions in one file of patches, in kubectl 1.32, for one.
 #[test]
-fn a_patch_that_deletes_stands_alone() {
+fn a_deletion_is_alone_in_its_patch_file() {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
     let mut deletions = 0;
     for directory in fs::read_dir(manifests).expect("manifests").map(|entry| entry.expect("an entry").path())

@@ -1,7 +1,7 @@
-//! A proxy between boundtoken and a real API server: what it tells late, holds back or refuses, a test says.
+//! A proxy between boundtoken and a real API server that delays watches, holds back responses or refuses connections.
 //!
-//! Towards boundtoken it speaks plain HTTP on loopback, towards the API server TLS. Methods, paths, heads with
-//! their credentials and bodies pass as they are. To tell replicas apart, give each a proxy of its own.
+//! It speaks plain HTTP to boundtoken, on loopback, and TLS to the API server. Methods, paths, headers with their
+//! credentials, and bodies are forwarded unchanged. Give each replica a proxy of its own to tell them apart.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -30,73 +30,73 @@ use tokio::time::{Instant, sleep_until};
 
 use super::port::reserve;
 
-/// A change that the API server has made, and that it has said so nobody knows before this is dropped.
+/// A change that the API server has made; its response is held back until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Effect {
     pub(crate) method: Method,
     pub(crate) path: String,
-    _answer: oneshot::Sender<Infallible>,
+    _response: oneshot::Sender<Infallible>,
 }
 
 /// A running proxy.
-pub(crate) struct Between {
+pub(crate) struct ApiProxy {
     address: SocketAddr,
-    way: Arc<Way>,
+    forwarder: Arc<Forwarder>,
     serving: JoinHandle<()>,
-    /// Keeps the port while nobody listens.
+    /// Keeps the port while the proxy does not listen.
     _reserved: Option<TcpSocket>,
 }
 
-impl Between {
-    /// Stands before the API server of a kubeconfig.
+impl ApiProxy {
+    /// Starts a proxy for the API server of a kubeconfig.
     pub(crate) async fn start(kubeconfig: &Path) -> Self {
         let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        // Who asks says who asks.
+        // The client sends its own credentials.
         config.auth_info = kube::config::AuthInfo::default();
-        let way = Arc::new(Way::to(boundtoken::cluster::client(config).unwrap()));
+        let forwarder = Arc::new(Forwarder::new(boundtoken::cluster::client(config).unwrap()));
         let (address, reserved) = reserve();
-        let serving = tokio::spawn(serve(listen(address).await, Arc::clone(&way)));
-        Self { address, way, serving, _reserved: reserved }
+        let serving = tokio::spawn(serve(listen(address).await, Arc::clone(&forwarder)));
+        Self { address, forwarder, serving, _reserved: reserved }
     }
 
-    /// A copy of a kubeconfig, beside it, that leads here: the same user by another way.
-    pub(crate) fn lead(&self, kubeconfig: &Path) -> PathBuf {
+    /// Writes a copy of a kubeconfig, beside it, with this proxy as its server.
+    pub(crate) fn kubeconfig_for(&self, kubeconfig: &Path) -> PathBuf {
         let text = std::fs::read_to_string(kubeconfig).unwrap();
         let mut config: Value = serde_saphyr::from_str(&text).unwrap();
         for cluster in config["clusters"].as_array_mut().unwrap() {
             cluster["cluster"] = json!({"server": format!("http://{}", self.address)});
         }
-        let copy = kubeconfig.with_extension(format!("by-way-of-{}", self.address.port()));
+        let copy = kubeconfig.with_extension(format!("through-{}", self.address.port()));
         std::fs::write(&copy, config.to_string()).unwrap();
         copy
     }
 
-    /// From now on each piece of a watch comes so much later, and none before an earlier one.
+    /// Delays each chunk of a watch from now on; chunks keep their order.
     pub(crate) fn delay_watches(&self, delay: impl Fn() -> Duration + Send + Sync + 'static) {
-        *self.way.delay.lock().unwrap() = Box::new(delay);
+        *self.forwarder.delay.lock().unwrap() = Box::new(delay);
     }
 
-    /// Every change (PATCH, POST, PUT or DELETE that succeeds) from now on, when it has taken effect: whoever
-    /// asked for it hears so when the [`Effect`] is dropped. Nothing is held back once the receiver is dropped.
+    /// Every successful PATCH, POST, PUT or DELETE from now on, after it took effect. The client gets its response
+    /// when the [`Effect`] is dropped. Nothing is held back once the receiver is dropped.
     ///
-    /// To kill a replica at exactly that moment, kill it while the effect is at hand.
+    /// To kill a replica between a write and its response, kill it before the effect is dropped.
     pub(crate) fn effects(&self) -> mpsc::UnboundedReceiver<Effect> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        *self.way.effects.lock().unwrap() = Some(sender);
+        *self.forwarder.effects.lock().unwrap() = Some(sender);
         receiver
     }
 
-    /// How many requests of a kind there were, by method and path with its query.
-    pub(crate) fn count(&self, is_meant: impl Fn(&Method, &str) -> bool) -> usize {
-        let asked = self.way.asked.lock().unwrap();
-        asked.iter().filter(|(method, path)| is_meant(method, path)).count()
+    /// The number of requests so far that match, by method and path with its query.
+    pub(crate) fn count(&self, matches: impl Fn(&Method, &str) -> bool) -> usize {
+        let requests = self.forwarder.requests.lock().unwrap();
+        requests.iter().filter(|(method, path)| matches(method, path)).count()
     }
 
-    /// When a watch first passed on an event of an object of this name.
-    pub(crate) fn told(&self, name: &str) -> Option<Instant> {
-        self.way.told.lock().unwrap().get(name).copied()
+    /// When the first event of an object of this name was forwarded.
+    pub(crate) fn first_event(&self, name: &str) -> Option<Instant> {
+        self.forwarder.first_events.lock().unwrap().get(name).copied()
     }
 
     /// Ends every connection, and refuses new ones until [`Self::accept`].
@@ -107,11 +107,11 @@ impl Between {
 
     /// Accepts connections again.
     pub(crate) async fn accept(&mut self) {
-        self.serving = tokio::spawn(serve(listen(self.address).await, Arc::clone(&self.way)));
+        self.serving = tokio::spawn(serve(listen(self.address).await, Arc::clone(&self.forwarder)));
     }
 }
 
-impl Drop for Between {
+impl Drop for ApiProxy {
     fn drop(&mut self) {
         self.serving.abort();
     }
@@ -122,43 +122,43 @@ async fn listen(address: SocketAddr) -> TcpListener {
 }
 
 /// Serves until it is dropped, and every connection with it.
-async fn serve(listener: TcpListener, way: Arc<Way>) {
+async fn serve(listener: TcpListener, forwarder: Arc<Forwarder>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        connections.spawn(connection(stream, Arc::clone(&way)));
+        connections.spawn(connection(stream, Arc::clone(&forwarder)));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn connection(stream: TcpStream, way: Arc<Way>) {
-    let service = service_fn(|request| Arc::clone(&way).pass(request));
-    // A connection that fails is one that its client gave up, or that cannot be passed on.
+async fn connection(stream: TcpStream, forwarder: Arc<Forwarder>) {
+    let service = service_fn(|request| Arc::clone(&forwarder).forward(request));
+    // An error means that the client closed the connection, or that the request could not be forwarded.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// The way to the API server, and what becomes of those who take it.
-struct Way {
+/// Forwards requests to the API server.
+struct Forwarder {
     api_server: Client,
-    asked: Mutex<Vec<(Method, String)>>,
+    requests: Mutex<Vec<(Method, String)>>,
     delay: Mutex<Box<dyn Fn() -> Duration + Send + Sync>>,
     effects: Mutex<Option<mpsc::UnboundedSender<Effect>>>,
-    told: Mutex<HashMap<String, Instant>>,
+    first_events: Mutex<HashMap<String, Instant>>,
 }
 
-impl Way {
-    fn to(api_server: Client) -> Self {
-        let (asked, effects, told) = Default::default();
-        Self { api_server, asked, delay: Mutex::new(Box::new(|| Duration::ZERO)), effects, told }
+impl Forwarder {
+    fn new(api_server: Client) -> Self {
+        let (requests, effects, first_events) = Default::default();
+        Self { api_server, requests, delay: Mutex::new(Box::new(|| Duration::ZERO)), effects, first_events }
     }
 
-    async fn pass(
+    async fn forward(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
         let (mut head, body) = request.into_parts();
         let (method, path) = (head.method.clone(), head.uri.to_string());
-        self.asked.lock().unwrap().push((method.clone(), path.clone()));
+        self.requests.lock().unwrap().push((method.clone(), path.clone()));
         head.headers.remove(HOST);
         let body = body.collect().await?.to_bytes().to_vec();
         let is_watch = path.contains("watch=true");
@@ -167,25 +167,25 @@ impl Way {
             self.hold_back(method, path).await;
         }
         let (mut head, body) = answer.into_parts();
-        // How the body is sent is for each connection to say.
+        // These headers describe a single connection.
         head.headers.remove(CONNECTION);
         head.headers.remove(TRANSFER_ENCODING);
-        Ok(Response::from_parts(head, if is_watch { self.late(body) } else { Body::new(body) }))
+        Ok(Response::from_parts(head, if is_watch { self.delayed(body) } else { Body::new(body) }))
     }
 
     async fn hold_back(&self, method: Method, path: String) {
         let (sender, dropped) = oneshot::channel();
-        let effect = Effect { method, path, _answer: sender };
+        let effect = Effect { method, path, _response: sender };
         let effects = self.effects.lock().unwrap().clone();
-        // Where nobody waits for effects, this one is dropped at once.
+        // Without a receiver, the effect is dropped at once.
         let _ = effects.map(|effects| effects.send(effect));
         let _ = dropped.await;
     }
 
-    /// The body with its pieces late; they are read on time.
-    fn late(self: Arc<Self>, body: kube::client::Body) -> Body {
+    /// Delays the chunks of a body; they are read without delay.
+    fn delayed(self: Arc<Self>, body: kube::client::Body) -> Body {
         let (sender, pieces) = mpsc::unbounded_channel();
-        let way = Arc::clone(&self);
+        let forwarder = Arc::clone(&self);
         tokio::spawn(async move {
             let mut body = body.into_data_stream();
             loop {
@@ -199,24 +199,24 @@ impl Way {
             }
         });
         Body::from_stream(stream::unfold((pieces, Vec::new()), move |(mut pieces, mut unfinished)| {
-            let way = Arc::clone(&way);
+            let forwarder = Arc::clone(&forwarder);
             async move {
                 let (due, piece) = pieces.recv().await?;
                 sleep_until(due).await;
-                way.note(&mut unfinished, piece.as_deref().unwrap_or_default());
+                forwarder.note(&mut unfinished, piece.as_deref().unwrap_or_default());
                 Some((piece, (pieces, unfinished)))
             }
         }))
     }
 
-    /// Notes whose events a piece completes. Each is a line; what has no end yet is left.
+    /// Records the events that a chunk completes. Each is a line; an unfinished one is kept for the next chunk.
     fn note(&self, unfinished: &mut Vec<u8>, piece: &[u8]) {
         unfinished.extend(piece);
         while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
             let event: Value = serde_json::from_slice(&unfinished[..end]).unwrap_or_default();
             unfinished.drain(..=end);
             let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            self.told.lock().unwrap().entry(name).or_insert_with(Instant::now);
+            self.first_events.lock().unwrap().entry(name).or_insert_with(Instant::now);
         }
     }
 }

@@ -37,7 +37,7 @@ struct State {
     failures: VecDeque<u16>,
     writes: Vec<(Instant, Kind)>,
     conflicts: usize,
-    hushed: bool,
+    silent: bool,
 }
 
 pub struct FakeApi {
@@ -121,8 +121,8 @@ impl FakeApi {
     }
 
     /// Answers nothing but watches that are open, until told otherwise.
-    pub fn hush(&self, hushed: bool) {
-        self.state.lock().unwrap().hushed = hushed;
+    pub fn go_silent(&self, silent: bool) {
+        self.state.lock().unwrap().silent = silent;
     }
 
     pub fn edit(&self, kind: Kind, edit: impl FnOnce(&mut Value)) {
@@ -179,7 +179,7 @@ impl FakeApi {
     }
 
     async fn answer(self: Arc<Self>, request: Request<kube::client::Body>) -> Response<Body> {
-        if self.state.lock().unwrap().hushed {
+        if self.state.lock().unwrap().silent {
             std::future::pending::<()>().await;
         }
         let (head, body) = request.into_parts();

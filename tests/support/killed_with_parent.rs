@@ -1,4 +1,4 @@
-//! Programs that end with the process that started them, however this ends.
+//! Programs that the kernel kills when the process that started them ends.
 
 use std::ffi::OsStr;
 use std::process::{Child, Command};

@@ -15,6 +15,9 @@ use super::reviews::review;
 /// Where the ServiceAccount admission plugin mounts the default token.
 pub const DEFAULT_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// The volume of the plugin's first run.
+pub const DEFAULT_VOLUME: &str = "kube-api-access-x7k2b";
+
 /// Suffixes of the plugin's first and second run.
 pub const SUFFIXES: [&str; 2] = ["x7k2b", "q9w4z"];
 
@@ -53,6 +56,22 @@ pub fn pod(containers: &[&str]) -> Value {
         "metadata": {"name": "web-5d9c7b6f44-pqx8n", "namespace": "shop"},
         "spec": {"containers": containers},
     }))
+}
+
+/// A Pod with this spec, after the plugin.
+pub fn pod_of_spec(spec: &Value) -> Value {
+    after_plugin(json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "web"}, "spec": spec}))
+}
+
+/// A Pod whose one container mounts `volume` at `path`; the plugin saw it.
+pub fn pod_with_volume(volume: &Value, path: &str) -> Value {
+    let mount = json!({"name": volume["name"], "mountPath": path});
+    pod_of_spec(&json!({"volumes": [volume], "containers": [{"name": "app", "volumeMounts": [mount]}]}))
+}
+
+/// The plugin's mount of the default token after its first run.
+pub fn default_mount() -> Value {
+    json!({"name": DEFAULT_VOLUME, "readOnly": true, "mountPath": DEFAULT_DIRECTORY})
 }
 
 /// A Pod after the API's defaults and the plugin's first run, under a service account that says nothing.

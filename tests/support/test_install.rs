@@ -14,11 +14,11 @@ use crate::support::program::Serving;
 /// Annotations as pairs, keys without our prefix.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 
-/// The Namespace of the pages, and the name of its world, whose webhook configuration is called as it is shipped.
+/// The Namespace of the pages, and the name of its install, whose webhook configuration is called as it is shipped.
 pub(crate) const SHOP: &str = "shop";
 
 /// A running `boundtoken serve`, called for the Namespaces of one test.
-pub(crate) struct World {
+pub(crate) struct TestInstall {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
     directory: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct World {
     _reserved: Option<TcpSocket>,
 }
 
-impl World {
+impl TestInstall {
     /// Makes the Namespaces, starts the webhook and waits until the API server calls it.
     pub(crate) async fn start(
         plane: &Arc<ControlPlane>,
@@ -86,11 +86,11 @@ impl World {
         let directory = plane.subdirectory();
         let (listen, reserved) = reserve();
         let serving = Serving::start_in_cluster_at(listen, &directory, &kubeconfig, &[]);
-        let world = Self { plane: Arc::clone(plane), serving, directory, kubeconfig, _reserved: reserved };
-        world.wait_until_ready().await;
-        world.register(webhook, name).await;
-        world.wait_until_called(names[0]).await;
-        world
+        let install = Self { plane: Arc::clone(plane), serving, directory, kubeconfig, _reserved: reserved };
+        install.wait_until_ready().await;
+        install.register(webhook, name).await;
+        install.wait_until_called(names[0]).await;
+        install
     }
 
     /// Kills the webhook and starts it again at its address, after `meanwhile`.
@@ -107,7 +107,7 @@ impl World {
     async fn register(&self, webhook: &str, name: &str) {
         let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/mutate", self.serving.listen.port());
-        let selector = json!({"boundtoken.dev/webhook": "enabled", "world": name});
+        let selector = json!({"boundtoken.dev/webhook": "enabled", "install": name});
         let configuration = configuration(&configuration_of(name), webhook, &selector, &url, &authority);
         self.plane.api.create(&configuration).await.unwrap();
     }
@@ -121,7 +121,7 @@ impl World {
         configuration["kind"] = "ValidatingWebhookConfiguration".into();
         let webhook = configuration["webhooks"][0].as_object_mut().unwrap();
         webhook.remove("reinvocationPolicy");
-        webhook.insert("namespaceSelector".to_owned(), json!({"matchLabels": {"world": name}}));
+        webhook.insert("namespaceSelector".to_owned(), json!({"matchLabels": {"install": name}}));
         let operations = json!(["CREATE", "UPDATE"]);
         let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": ["namespaces"]});
         webhook.insert("rules".to_owned(), json!([rule]));
@@ -194,22 +194,22 @@ pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
 }
 
 /// The name of the webhook configuration.
-fn configuration_of(world: &str) -> String {
-    if world == SHOP { "boundtoken".to_owned() } else { format!("boundtoken-{world}") }
+fn configuration_of(install: &str) -> String {
+    if install == SHOP { "boundtoken".to_owned() } else { format!("boundtoken-{install}") }
 }
 
-fn namespaces_of(world: &str, namespaces: &[(&str, Settings<'_>)]) -> Vec<Value> {
-    namespaces.iter().map(|(name, settings)| namespace_of(world, name, settings)).collect()
+fn namespaces_of(install: &str, namespaces: &[(&str, Settings<'_>)]) -> Vec<Value> {
+    namespaces.iter().map(|(name, settings)| namespace_of(install, name, settings)).collect()
 }
 
 /// A Namespace that opted in.
-pub(crate) fn namespace_of(world: &str, name: &str, settings: Settings<'_>) -> Value {
+pub(crate) fn namespace_of(install: &str, name: &str, settings: Settings<'_>) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
             "name": name,
-            "labels": {"boundtoken.dev/webhook": "enabled", "world": world},
+            "labels": {"boundtoken.dev/webhook": "enabled", "install": install},
             "annotations": annotations(settings),
         },
     })

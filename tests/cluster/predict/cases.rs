@@ -65,11 +65,11 @@ pub(super) fn labelled(name: &str, settings: Settings<'_>) -> Value {
 }
 
 /// The workloads of each manifest in the test data, in Namespaces named after the file.
-pub(super) fn manifests(world: &str) -> Vec<Case> {
+pub(super) fn manifests(install: &str) -> Vec<Case> {
     let mut files = Vec::new();
     walk(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests")), &mut files);
     assert!(files.len() >= 11, "{files:?}");
-    files.iter().flat_map(|file| cases_in(world, file)).collect()
+    files.iter().flat_map(|file| cases_in(install, file)).collect()
 }
 
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
@@ -83,7 +83,7 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn cases_in(world: &str, file: &Path) -> Vec<Case> {
+fn cases_in(install: &str, file: &Path) -> Vec<Case> {
     let stem = file.file_stem().unwrap().to_str().unwrap();
     let text = std::fs::read_to_string(file).unwrap();
     let documents = manifest::parse(stem, &text).unwrap();
@@ -91,7 +91,7 @@ fn cases_in(world: &str, file: &Path) -> Vec<Case> {
     // Other kinds of the same names are none of this cluster's.
     let objects = objects.filter(|object| !object.group().contains("volcano"));
     let objects: Vec<Value> =
-        objects.map(|object| complete(&format!("{world}-{stem}"), object.value)).collect();
+        objects.map(|object| complete(&format!("{install}-{stem}"), object.value)).collect();
     let workloads = objects.iter().filter(|object| template_of(object["kind"].as_str().unwrap()).is_some());
     workloads.map(|workload| surround(&objects, workload)).collect()
 }
@@ -207,11 +207,11 @@ const REVIEWS: [&str; 10] = [
 ];
 
 /// Each captured Pod under each of these settings, and under those of the demo.
-pub(super) fn reviews(world: &str) -> Vec<Case> {
-    let golden = GOLDEN.map(|(name, settings)| labelled(&format!("{world}-{name}"), settings));
+pub(super) fn reviews(install: &str) -> Vec<Case> {
+    let golden = GOLDEN.map(|(name, settings)| labelled(&format!("{install}-{name}"), settings));
     let demo = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/demo/namespaces.yaml"));
     let documents = manifest::parse("demo", &std::fs::read_to_string(demo).unwrap()).unwrap();
-    let demo = documents.iter().map(|document| complete(&format!("{world}-demo"), &document.value));
+    let demo = documents.iter().map(|document| complete(&format!("{install}-demo"), &document.value));
     let namespaces = golden.into_iter().chain(demo);
     namespaces
         .flat_map(|namespace| {

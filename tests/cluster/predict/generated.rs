@@ -15,11 +15,11 @@ fn next<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
 }
 
 /// Namespaces with so many Pods each.
-pub(super) fn cases(world: &str, namespaces: usize, pods: usize) -> Vec<Case> {
+pub(super) fn cases(install: &str, namespaces: usize, pods: usize) -> Vec<Case> {
     let mut runner = TestRunner::deterministic();
     (0..namespaces)
         .flat_map(|index| {
-            let name = format!("{world}-{index}");
+            let name = format!("{install}-{index}");
             let settings =
                 [next(&mut runner, &generate::settings()), next(&mut runner, &generate::guardrails())]
                     .concat();

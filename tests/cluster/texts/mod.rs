@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::pods::pod;
 use crate::support::control_plane::ControlPlane;
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 pub(crate) use self::namespaces::namespaces_are_judged;
 pub(crate) use self::printed::{Printed, kubectl};
@@ -92,12 +92,12 @@ pub(crate) async fn warnings(plane: Arc<ControlPlane>) {
 }
 
 /// Creates the Pod of each case and writes down what the terminal shows.
-async fn of_cases(plane: &Arc<ControlPlane>, world: &str, cases: &[Case]) -> String {
+async fn of_cases(plane: &Arc<ControlPlane>, install: &str, cases: &[Case]) -> String {
     let namespaces: Vec<_> = cases.iter().map(|case| (case.name, case.namespace)).collect();
-    let world = World::start(plane, world, &namespaces).await;
+    let install = TestInstall::start(plane, install, &namespaces).await;
     let mut text = String::new();
     for case in cases {
-        let printed = kubectl(&world.plane, "create -f -", &case.pod().to_string());
+        let printed = kubectl(&install.plane, "create -f -", &case.pod().to_string());
         printed.assert_readable();
         assert!(printed.stderr.contains(&format!("({})", case.code)), "{}: {printed}", case.name);
         let refused = !case.code.starts_with("BT05") && !case.code.starts_with("BT06");

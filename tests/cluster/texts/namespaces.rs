@@ -7,35 +7,35 @@ use serde_json::{Value, json};
 
 use super::{Printed, kubectl};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{Settings, World, namespace_of};
+use crate::support::test_install::{Settings, TestInstall, namespace_of};
 
 /// The code that only a Namespace is told.
 pub(super) const CODE: &str = "BT061";
 
-/// The label `world` of the Namespaces here.
-const WORLD: &str = "judged";
+/// The label `install` of the Namespaces here.
+const INSTALL: &str = "judged";
 
 /// Settings that cannot hold.
 const MISTAKEN: Settings<'_> = &[("mode", "replce"), ("ttl", "2h"), ("max-ttl", "1h")];
 
 /// Mistakes are refused where the Namespace opts in; the rest is a warning.
 pub(crate) async fn namespaces_are_judged(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, WORLD, &[("judged", &[])]).await;
-    world.judge_namespaces(WORLD).await;
-    let refused = namespace_of(WORLD, "judged-refused", MISTAKEN);
-    eventually("a judged Namespace", async || (world.dry_run(&refused).await.code == 422).then_some(()))
+    let install = TestInstall::start(&plane, INSTALL, &[("judged", &[])]).await;
+    install.judge_namespaces(INSTALL).await;
+    let refused = namespace_of(INSTALL, "judged-refused", MISTAKEN);
+    eventually("a judged Namespace", async || (install.dry_run(&refused).await.code == 422).then_some(()))
         .await;
 
-    let refused = create(&world, &refused, 1);
+    let refused = create(&install, &refused, 1);
     assert_eq!(refused.codes(), ["001", "015"], "{refused}");
     assert_snapshot!("namespace_refused", refused.to_string());
     let warned =
-        namespace_of(WORLD, "judged-warned", &[("mode", "off"), ("audience", "vault"), ("tll", "2h")]);
-    assert_snapshot!("namespace_warned", create(&world, &warned, 0).to_string());
+        namespace_of(INSTALL, "judged-warned", &[("mode", "off"), ("audience", "vault"), ("tll", "2h")]);
+    assert_snapshot!("namespace_warned", create(&install, &warned, 0).to_string());
 
-    let mut unlabelled = namespace_of(WORLD, "judged-unlabelled", MISTAKEN);
-    unlabelled["metadata"]["labels"] = json!({"world": WORLD});
-    let unlabelled = create(&world, &unlabelled, 0);
+    let mut unlabelled = namespace_of(INSTALL, "judged-unlabelled", MISTAKEN);
+    unlabelled["metadata"]["labels"] = json!({"install": INSTALL});
+    let unlabelled = create(&install, &unlabelled, 0);
     assert!(unlabelled.codes().contains(&"061"), "{unlabelled}");
     assert_snapshot!("namespace_without_the_label", unlabelled.to_string());
     let labelled = kubectl(&plane, "label namespace judged-unlabelled boundtoken.dev/webhook=enabled", "");
@@ -45,8 +45,8 @@ pub(crate) async fn namespaces_are_judged(plane: Arc<ControlPlane>) {
     assert_snapshot!("namespace_annotated", readable(&annotated, 1));
 }
 
-fn create(world: &World, namespace: &Value, code: i32) -> Printed {
-    let printed = kubectl(&world.plane, "create -f -", &namespace.to_string());
+fn create(install: &TestInstall, namespace: &Value, code: i32) -> Printed {
+    let printed = kubectl(&install.plane, "create -f -", &namespace.to_string());
     readable(&printed, code);
     printed
 }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::kubectl;
 use crate::pods::{generated, pod};
 use crate::support::control_plane::ControlPlane;
-use crate::support::test_install::{Settings, World};
+use crate::support::test_install::{Settings, TestInstall};
 
 /// Two mistakes, one of which is a guess away.
 const TWO: Settings<'_> = &[("mode", "replce"), ("ttl", "5m")];
@@ -23,9 +23,9 @@ pub(crate) async fn several_at_once(plane: Arc<ControlPlane>) {
         ("several-on-both", &[("env", "1X"), ("max-ttl", "1d")]),
         ("several-guarded", &guarded),
     ];
-    let world = World::start(&plane, "several", &namespaces).await;
+    let install = TestInstall::start(&plane, "several", &namespaces).await;
     let create = |object: &serde_json::Value| {
-        let printed = kubectl(&world.plane, "create -f -", &object.to_string());
+        let printed = kubectl(&install.plane, "create -f -", &object.to_string());
         printed.assert_readable();
         assert_eq!(printed.code, 1, "{printed}");
         printed
@@ -44,20 +44,20 @@ pub(crate) async fn several_at_once(plane: Arc<ControlPlane>) {
 
 /// More mistakes than anybody reads at once.
 pub(crate) async fn more_than_are_listed(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "many-mistakes", &[("many-mistakes", &[])]).await;
+    let install = TestInstall::start(&plane, "many-mistakes", &[("many-mistakes", &[])]).await;
     let items = vec!["{path: t, ttl: 5m}"; 16].join(", ");
     let pod = pod("many-mistakes", "web", &[("tokens", &format!("[{items}]"))]);
-    let printed = kubectl(&world.plane, "create -f -", &pod.to_string());
+    let printed = kubectl(&install.plane, "create -f -", &pod.to_string());
     assert_eq!((printed.codes().len(), printed.code), (24, 1), "{printed}");
     assert_snapshot!("more_than_are_listed", printed.to_string());
 }
 
 /// A manifest of several Pods: who reads the output can tell which is which.
 pub(crate) async fn several_pods(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "several-pods", &[("several-pods", &[])]).await;
+    let install = TestInstall::start(&plane, "several-pods", &[("several-pods", &[])]).await;
     let pods = [("good", &[][..]), ("first", TWO), ("second", &[("path", "token")])]
         .map(|(name, settings)| pod("several-pods", name, settings).to_string());
-    let printed = kubectl(&world.plane, "create -f -", &pods.join("\n"));
+    let printed = kubectl(&install.plane, "create -f -", &pods.join("\n"));
     printed.assert_readable();
     assert_eq!((printed.codes(), printed.code), (vec!["001", "004", "006"], 1), "{printed}");
     assert_snapshot!("several_pods", printed.to_string());
@@ -68,9 +68,9 @@ pub(crate) async fn dry_run_of_the_namespace(plane: Arc<ControlPlane>) {
     let deny = [("dry-run", "true"), ("pod-overrides", "deny")];
     let namespaces: [(&str, Settings<'_>); 2] =
         [("dry-run", &[("dry-run", "true")]), ("dry-run-deny", &deny)];
-    let world = World::start(&plane, "dry-run", &namespaces).await;
+    let install = TestInstall::start(&plane, "dry-run", &namespaces).await;
     for (namespace, _) in namespaces {
-        let printed = kubectl(&world.plane, "create -f -", &pod(namespace, "web", TWO).to_string());
+        let printed = kubectl(&install.plane, "create -f -", &pod(namespace, "web", TWO).to_string());
         printed.assert_readable();
         assert_eq!((printed.codes().len(), printed.code), (2, 0), "{printed}");
         assert_snapshot!(format!("{namespace}_would_refuse"), printed.to_string());
@@ -79,13 +79,13 @@ pub(crate) async fn dry_run_of_the_namespace(plane: Arc<ControlPlane>) {
 
 /// The webhook has no side effects, so a dry run of the server tells the same.
 pub(crate) async fn dry_run_of_the_server(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "server-dry-run", &[("server-dry-run", &[])]).await;
+    let install = TestInstall::start(&plane, "server-dry-run", &[("server-dry-run", &[])]).await;
     for (name, settings) in [("refused", TWO), ("warned", &[("tll", "1h")][..])] {
         let manifest = pod("server-dry-run", name, settings).to_string();
-        let dry = kubectl(&world.plane, "create --dry-run=server -f -", &manifest);
-        let stored = world.plane.api.get(&format!("/api/v1/namespaces/server-dry-run/pods/{name}")).await;
+        let dry = kubectl(&install.plane, "create --dry-run=server -f -", &manifest);
+        let stored = install.plane.api.get(&format!("/api/v1/namespaces/server-dry-run/pods/{name}")).await;
         assert!(stored.is_err(), "stored: {stored:?}");
-        let real = kubectl(&world.plane, "create -f -", &manifest);
+        let real = kubectl(&install.plane, "create -f -", &manifest);
         assert_eq!((&dry.stderr, dry.code), (&real.stderr, real.code));
         assert_eq!(dry.stdout.replace(" (server dry run)", ""), real.stdout);
         assert_snapshot!(format!("dry_run_of_the_server_{name}"), dry.to_string());
@@ -94,10 +94,10 @@ pub(crate) async fn dry_run_of_the_server(plane: Arc<ControlPlane>) {
 
 /// A warning is a reason to fail where people ask for that, and only there.
 pub(crate) async fn warnings_as_errors(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "warnings-as-errors", &[("warnings-as-errors", &[])]).await;
+    let install = TestInstall::start(&plane, "warnings-as-errors", &[("warnings-as-errors", &[])]).await;
     let run = |name: &str, settings| {
         let manifest = pod("warnings-as-errors", name, settings).to_string();
-        kubectl(&world.plane, "create --warnings-as-errors -f -", &manifest)
+        kubectl(&install.plane, "create --warnings-as-errors -f -", &manifest)
     };
     assert_snapshot!("warnings_as_errors", run("warned", &[("tll", "1h")]).to_string());
     let silent = run("silent", &[("ttl", "2h")]);

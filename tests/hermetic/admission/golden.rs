@@ -88,7 +88,7 @@ fn replace_with_path_for_the_api_server() {
 }
 
 #[test]
-fn replace_with_path_for_somebody_else() {
+fn replace_with_path_for_another_audience() {
     insta::assert_snapshot!(every_review(&[
         ("audience", "vault"),
         ("path", "/var/run/secrets/tokens/vault-token"),

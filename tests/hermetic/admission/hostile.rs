@@ -117,12 +117,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_bytes_are_answered_or_refused(body in vec(any::<u8>(), 0..256)) {
+    fn arbitrary_bytes_are_answered_or_rejected(body in vec(any::<u8>(), 0..256)) {
         let _ = send(&body);
     }
 
     #[test]
-    fn a_review_with_changed_bytes_is_answered_or_refused(
+    fn mutated_reviews_are_answered_or_rejected(
         edits in vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
     ) {
         let mut body = serde_json::to_vec(&captured("pod-many")).unwrap();
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_in_any_place_is_answered_or_refused(at in any::<prop::sample::Index>(), value in any_json()) {
+    fn arbitrary_json_in_any_field_is_answered_or_rejected(at in any::<prop::sample::Index>(), value in any_json()) {
         let mut review = captured("pod-vault-token");
         let mut places = Vec::new();
         pointers(&review, "", &mut places);
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_as_a_pod_or_a_namespace_is_answered_or_refused(object in any_json()) {
+    fn arbitrary_json_as_an_object_is_answered_or_rejected(object in any_json()) {
         let _ = send(&serde_json::to_vec(&review(&object)).unwrap());
         let mut review = captured("namespace-create");
         review["request"]["object"] = object;
@@ -161,7 +161,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_in_any_annotation_is_answered(
+    fn arbitrary_annotation_values_are_answered(
         key in prop_oneof![Just("mode"), Just("audience"), Just("ttl"), Just("path"), Just("containers"), Just("env"), Just("tokens")],
         text in prop_oneof![".{0,40}", "[-\\[\\]{}:,&*!|>'\"%@` \na-c/0-9]{0,40}", "[0-9hms]{1,30}"],
     ) {
@@ -212,7 +212,7 @@ fn deep_nesting_never_overflows_a_small_stack() {
 }
 
 #[test]
-fn yaml_that_expands_is_refused() {
+fn expanding_yaml_is_refused() {
     let bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b]";
     let list = "- &x {path: /t/a}\n- *x\n";
     let anchors = format!("[{{path: /t/a, audience: &a {}}}]", "x".repeat(5000));

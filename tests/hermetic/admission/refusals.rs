@@ -7,7 +7,7 @@ use crate::support::reviews::review;
 
 /// `kubectl` prints `The Pod "web" is invalid`, which tells it from others in a manifest.
 #[test]
-fn the_object_is_named_once_it_has_a_name() {
+fn the_object_is_named_if_it_has_a_name() {
     let wrong = annotated(pod(&["app"]), &[("ttl", "5m")]);
     let details = |name: Value| {
         let mut review = review(&wrong);
@@ -26,7 +26,7 @@ fn the_object_is_named_once_it_has_a_name() {
 
 /// Bullets are all that a terminal shows.
 #[test]
-fn the_last_bullet_says_how_many_mistakes_are_not_listed() {
+fn the_last_bullet_counts_the_unlisted_mistakes() {
     let items = vec!["{path: t, ttl: 5m}"; 16].join(", ");
     let many = decide(&annotated(pod(&["app"]), &[("tokens", &format!("[{items}]"))]), &namespace(&[]));
     let causes = many.response["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();

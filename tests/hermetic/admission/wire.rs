@@ -47,7 +47,7 @@ fn reversed(value: &Value) -> Value {
 }
 
 #[test]
-fn the_uid_is_echoed_whatever_it_holds() {
+fn every_uid_is_echoed() {
     for uid in ["705ab4f5", "a\"b\\c\u{7}\u{10ffff}<>&", " "] {
         let mut review = review(&pod(&["app"]));
         review["request"]["uid"] = uid.into();
@@ -59,7 +59,7 @@ fn the_uid_is_echoed_whatever_it_holds() {
 }
 
 #[test]
-fn an_answer_without_a_uid_is_never_given() {
+fn a_request_without_a_uid_gets_no_response() {
     for uid in [json!(""), Value::Null, "u".repeat(257).into()] {
         let mut review = review(&pod(&["app"]));
         review["request"]["uid"] = uid;
@@ -86,7 +86,7 @@ fn the_patch_is_base64_of_an_rfc_6902_document() {
 }
 
 #[test]
-fn audit_annotations_are_texts_without_a_slash_in_the_key() {
+fn audit_annotations_have_no_slash_in_their_keys() {
     let answer = decide(&annotated(pod(&["app"]), &[("audience", "vault")]), &namespace(&[("ttl", "2h")]));
     let expected = json!({"mode": "replace", "audience": "vault", "ttl": "7200",
         "settings-from": "namespace,pod", "outcome": "patched"});
@@ -102,13 +102,13 @@ fn audit_annotations_are_texts_without_a_slash_in_the_key() {
 }
 
 #[test]
-fn a_dry_run_names_the_code_of_what_it_would_refuse() {
+fn a_dry_run_reports_the_code_of_a_refusal() {
     let would = decide(&annotated(pod(&["app"]), &[("ttl", "1d")]), &namespace(&[("dry-run", "true")]));
     assert!(would.warns("BT003"), "{:?}", would.warnings());
 }
 
 #[test]
-fn a_dry_run_names_the_key_of_what_it_would_refuse() {
+fn a_dry_run_reports_the_key_of_a_refusal() {
     let settings = [("audience", "vault"), ("ttl", "2h")];
     let deny = namespace(&[("dry-run", "true"), ("pod-overrides", "deny")]);
     let would = decide(&annotated(pod(&["app"]), &settings), &deny);
@@ -118,7 +118,7 @@ fn a_dry_run_names_the_key_of_what_it_would_refuse() {
 }
 
 #[test]
-fn a_dry_run_is_told_however_many_warnings_there_are() {
+fn a_dry_run_is_reported_beside_many_warnings() {
     let unknown: Vec<(String, &str)> = (0..20).map(|number| (format!("unknown-{number}"), "x")).collect();
     let pairs: Vec<(&str, &str)> = unknown.iter().map(|(key, value)| (key.as_str(), *value)).collect();
     let answer = decide(
@@ -129,7 +129,7 @@ fn a_dry_run_is_told_however_many_warnings_there_are() {
 }
 
 #[test]
-fn a_real_review_in_any_field_order_gets_the_same_answer() {
+fn the_order_of_fields_does_not_matter() {
     for name in ["pod-plain", "pod-many", "pod-legacy-secret", "pod-vault-token"] {
         let review = captured(name);
         let back = answer(&reversed(&review), &namespace(&[("mode", "disable")]));
@@ -138,7 +138,7 @@ fn a_real_review_in_any_field_order_gets_the_same_answer() {
 }
 
 #[test]
-fn null_is_absent_in_every_place() {
+fn null_means_absent_in_every_field() {
     let nulls = json!({
         "kind": null, "metadata": {"annotations": null, "labels": null, "name": null},
         "spec": {"volumes": null, "initContainers": null, "containers": [
@@ -163,7 +163,7 @@ fn null_is_absent_in_every_place() {
 }
 
 #[test]
-fn escapes_mean_what_they_mean_in_go() {
+fn escapes_are_read_as_go_reads_them() {
     let settings = [("audience", "https://x/?a=1&b=<2>"), ("path", "/var/run/secrets/a&b/<t>")];
     let body = text(&annotated(pod(&["app"]), &settings));
     let escaped = body.replace('&', r"\u0026").replace('<', r"\u003c").replace('>', r"\u003e");
@@ -179,7 +179,7 @@ fn escapes_mean_what_they_mean_in_go() {
 }
 
 #[test]
-fn lone_surrogates_are_no_text() {
+fn lone_surrogates_are_rejected() {
     let body = text(&annotated(pod(&["app"]), &[("audience", "LONE")]));
     for lone in [r"\ud800", r"\udc00", r"\ud800\ud800", r"\ud800x"] {
         assert!(send(&body.replace("LONE", lone)).is_err(), "{lone}");
@@ -189,7 +189,7 @@ fn lone_surrogates_are_no_text() {
 }
 
 #[test]
-fn a_field_that_occurs_twice_is_refused() {
+fn a_duplicate_field_is_rejected() {
     let body = text(&annotated(pod(&["app"]), &[("ttl", "2h")]));
     let doubles = [
         (r#""uid":"#, r#""uid":"x","uid":"#),
@@ -211,7 +211,7 @@ fn a_field_that_occurs_twice_is_refused() {
 }
 
 #[test]
-fn a_body_that_is_no_review_of_v1_is_refused_with_a_sentence() {
+fn a_body_that_is_no_v1_review_is_rejected() {
     let body = text(&pod(&["app"]));
     let bodies = [
         String::new(),
@@ -243,7 +243,7 @@ fn a_body_that_is_no_review_of_v1_is_refused_with_a_sentence() {
 
 /// A client that speaks protobuf may use any bytes as a key, and they stand raw in `managedFields`.
 #[test]
-fn what_is_no_utf_8_changes_nothing() {
+fn invalid_utf_8_changes_nothing() {
     let mut pod = pod(&["app"]);
     let expected = send(&text(&pod)).unwrap()["patch"].clone();
     pod["metadata"]["managedFields"] = json!([{"fieldsV1": {"f:metadata": {"f:labels": {"f:\u{7f}": {}}}}}]);
@@ -256,7 +256,7 @@ fn what_is_no_utf_8_changes_nothing() {
 }
 
 #[test]
-fn braces_that_cost_nothing_are_no_objects() {
+fn only_parsed_objects_count_towards_their_limit() {
     let mut pod = annotated(pod(&["app"]), &[]);
     pod["metadata"]["annotations"]["template"] = "{".repeat(210_000).into();
     assert!(is_patched(&send(&text(&pod)).unwrap()));
@@ -271,7 +271,7 @@ fn braces_that_cost_nothing_are_no_objects() {
 }
 
 #[test]
-fn a_list_is_no_object() {
+fn a_list_is_not_read_as_an_object() {
     let review = review(&pod(&["app"]));
     let list = json!([review["apiVersion"], review["kind"], review["request"]]);
     assert!(send(&list.to_string()).is_err());
@@ -284,7 +284,7 @@ fn a_list_is_no_object() {
 }
 
 #[test]
-fn only_the_creation_of_a_pod_is_looked_at() {
+fn only_the_creation_of_a_pod_is_evaluated() {
     let change = |fields: &[(&str, Value)]| {
         let mut review = review(&pod(&["app"]));
         for (field, value) in fields {
@@ -329,7 +329,7 @@ fn a_mirror_pod_is_untouched_even_by_guardrails() {
 }
 
 #[test]
-fn the_namespace_of_the_request_counts() {
+fn the_namespace_of_the_request_decides() {
     for inside in [json!("elsewhere"), json!(""), Value::Null] {
         let mut review = review(&pod(&["app"]));
         review["request"]["object"]["metadata"]["namespace"] = inside;
@@ -340,7 +340,7 @@ fn the_namespace_of_the_request_counts() {
 }
 
 #[test]
-fn a_namespace_is_refused_for_what_this_request_changes_and_nothing_else() {
+fn a_namespace_is_refused_only_for_what_changes() {
     let check = |labels: Value, annotations: Value, old: Option<Value>| {
         let mut review = captured("namespace-create");
         let object = json!({"metadata": {"name": "shop", "labels": labels, "annotations": annotations}});

@@ -99,7 +99,7 @@ fn same(pem: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn twenty_replicas_that_start_at_once_make_one_authority() {
+async fn twenty_replicas_starting_at_once_create_one_ca() {
     let api = FakeApi::new();
     let replicas: Vec<_> = (0..20).map(|_| start(&api)).collect();
     pass(5).await;
@@ -118,7 +118,7 @@ async fn twenty_replicas_that_start_at_once_make_one_authority() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replica_that_ends_after_any_write_is_continued_by_the_next() {
+async fn the_next_replica_continues_after_any_write() {
     let api = FakeApi::new();
     let steady = start(&api);
     pass(120).await;
@@ -161,7 +161,7 @@ async fn a_new_key_is_served_only_after_the_dwell_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_authority_is_forgotten_after_its_last_certificate() {
+async fn an_old_ca_is_dropped_after_its_last_certificate() {
     let api = FakeApi::new();
     let serving_life = time::Duration::hours(1);
     let _replica = start_with(&api, usize::MAX, Schedule { serving_life, ..Schedule::default() });
@@ -175,7 +175,7 @@ async fn an_old_authority_is_forgotten_after_its_last_certificate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn certificates_renew_themselves() {
+async fn certificates_are_renewed_when_due() {
     let api = FakeApi::new();
     let (ca_life, serving_life) = (time::Duration::hours(12), time::Duration::hours(1));
     let replica = start_with(&api, usize::MAX, Schedule { ca_life, serving_life, ..Schedule::default() });
@@ -193,7 +193,7 @@ async fn certificates_renew_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_ten_years_ahead_writes_no_more_than_others() {
+async fn a_clock_ten_years_ahead_causes_no_extra_writes() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(120).await;
@@ -213,7 +213,7 @@ async fn a_clock_that_is_ten_years_ahead_writes_no_more_than_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_before_the_beginning_of_the_certificate_makes_a_replica_unready() {
+async fn a_clock_before_not_before_makes_a_replica_unready() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(120).await;
@@ -228,7 +228,7 @@ async fn a_clock_before_the_beginning_of_the_certificate_makes_a_replica_unready
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wiped_bundle_is_put_right_at_once() {
+async fn a_wiped_ca_bundle_is_restored_at_once() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(5).await;
@@ -238,7 +238,7 @@ async fn a_wiped_bundle_is_put_right_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_outlives_what_is_published_and_renewed() {
+async fn a_pause_survives_publishing_and_renewal() {
     let api = FakeApi::new();
     let _replica = start(&api);
     pass(5).await;
@@ -258,7 +258,7 @@ async fn a_pause_outlives_what_is_published_and_renewed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
+async fn a_conflicting_writer_is_answered_every_ten_seconds() {
     let api = FakeApi::new();
     let replicas = [start(&api), start(&api), start(&api)];
     pass(120).await;
@@ -275,7 +275,7 @@ async fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_writer_is_answered_no_more_often_without_the_secret() {
+async fn a_conflicting_writer_is_rate_limited_without_the_secret() {
     let api = FakeApi::new();
     let _replicas = [start(&api), start(&api)];
     pass(120).await;
@@ -292,7 +292,7 @@ async fn a_second_writer_is_answered_no_more_often_without_the_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_who_merely_touches_the_secret_stops_nothing() {
+async fn unrelated_edits_of_the_secret_stop_nothing() {
     let api = FakeApi::new();
     let _replica = start(&api);
     pass(300).await;
@@ -313,7 +313,7 @@ async fn somebody_who_merely_touches_the_secret_stops_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_configuration_applied_again_is_filled_at_once_also_after_a_fight() {
+async fn a_reapplied_configuration_is_filled_at_once() {
     let api = FakeApi::new();
     let _replicas = [start(&api), start(&api)];
     pass(120).await;
@@ -330,7 +330,7 @@ async fn a_configuration_applied_again_is_filled_at_once_also_after_a_fight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_who_keeps_emptying_the_secret_is_answered_ten_times_a_minute() {
+async fn emptying_the_secret_is_answered_ten_times_a_minute() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(300).await;
@@ -346,7 +346,7 @@ async fn somebody_who_keeps_emptying_the_secret_is_answered_ten_times_a_minute()
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_are_tried_again_and_counted() {
+async fn errors_are_retried_and_counted() {
     let api = FakeApi::new();
     api.fail_next(&[500, 503, 429, 403, 500]);
     let replica = start(&api);
@@ -363,7 +363,7 @@ async fn errors_are_tried_again_and_counted() {
 
 /// Time that is paused moves on only when nobody has anything to do.
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_after_an_error_has_nothing_to_do() {
+async fn backing_off_after_an_error_does_not_spin() {
     let api = FakeApi::new();
     api.fail_next(&[403; 60]);
     let one = start(&api);
@@ -375,7 +375,7 @@ async fn whoever_waits_after_an_error_has_nothing_to_do() {
 type Damage = Box<dyn Fn(&mut Value)>;
 
 #[tokio::test(start_paused = true)]
-async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
+async fn a_damaged_secret_leaves_the_served_certificate_trusted() {
     let truncated = |object: &Value, key: &str| STANDARD.encode(&text(object, key)[..60]);
     let damages: Vec<(&str, Damage)> = vec![
         (
@@ -428,7 +428,7 @@ async fn whatever_becomes_of_the_secret_what_is_served_stays_trusted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_authority_whose_key_is_written_back_is_not_an_old_one() {
+async fn a_ca_whose_key_is_restored_is_not_an_old_one() {
     let api = FakeApi::new();
     let _replica = start(&api);
     pass(300).await;
@@ -440,7 +440,7 @@ async fn an_authority_whose_key_is_written_back_is_not_an_old_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_authority_of_another_program_signs_until_it_is_due() {
+async fn an_external_ca_signs_until_its_renewal_is_due() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(300).await;
@@ -464,7 +464,7 @@ async fn an_authority_of_another_program_signs_until_it_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_certificate_restored_from_a_backup_is_served_by_nobody() {
+async fn an_expired_certificate_from_a_backup_is_not_served() {
     let api = FakeApi::new();
     let serving_life = time::Duration::hours(1);
     let schedule = Schedule { serving_life, ..Schedule::default() };
@@ -490,7 +490,7 @@ async fn an_expired_certificate_restored_from_a_backup_is_served_by_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_authority_restored_from_a_backup_is_not_published() {
+async fn an_expired_ca_from_a_backup_is_not_published() {
     let api = FakeApi::new();
     let steady = start(&api);
     pass(60).await;
@@ -512,7 +512,7 @@ async fn an_expired_authority_restored_from_a_backup_is_not_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_comes_back_empty_gets_what_is_remembered() {
+async fn an_emptied_secret_is_restored_from_memory() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(300).await;
@@ -526,7 +526,7 @@ async fn a_secret_that_comes_back_empty_gets_what_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_configuration_what_was_ready_stays_ready() {
+async fn a_ready_replica_stays_ready_without_a_configuration() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(300).await;
@@ -542,22 +542,22 @@ async fn without_a_configuration_what_was_ready_stays_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_api_server_that_falls_silent_is_tried_again() {
+async fn a_silent_api_server_is_retried() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(60).await;
-    api.hush(true);
+    api.go_silent(true);
     api.edit(Kind::Secret, |object| object["data"]["tls.crt"] = "".into());
     pass(300).await;
     assert_eq!((replica.ready)(), Ok(()));
-    api.hush(false);
+    api.go_silent(false);
     // The longest pause is half a minute, and as much again by its jitter.
     pass(90).await;
     assert!(!text(&api.get(Kind::Secret).unwrap(), "tls.crt").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_seen_is_served_before_anything_else_is_asked_for() {
+async fn an_observed_certificate_is_served_before_other_lookups() {
     let api = FakeApi::new();
     let _steady = start(&api);
     pass(60).await;
@@ -578,7 +578,7 @@ async fn what_is_seen_is_served_before_anything_else_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bundle_that_does_not_verify_makes_a_replica_unready() {
+async fn an_unverifiable_ca_bundle_makes_a_replica_unready() {
     let api = FakeApi::new();
     let replica = start(&api);
     pass(60).await;
@@ -609,7 +609,7 @@ fn stalling(api: &Arc<FakeApi>, stalls: &Arc<AtomicBool>) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_stalls_behind_its_head_is_asked_for_again() {
+async fn a_response_that_stalls_after_its_head_is_retried() {
     let (api, stalls) = (FakeApi::new(), Arc::new(AtomicBool::new(true)));
     let replica = start_on(stalling(&api, &stalls), &api, Schedule::default(), time::Duration::ZERO);
     pass(60).await;

@@ -60,7 +60,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn what_is_served_is_trusted_whatever_happens(history in events()) {
+    fn every_served_certificate_is_trusted(history in events()) {
         let mut world = World::new();
         for event in &history {
             world.happen(event);
@@ -71,7 +71,7 @@ proptest! {
 }
 
 #[test]
-fn the_first_replica_makes_the_authority_and_the_others_take_it() {
+fn the_first_replica_creates_the_ca_for_all() {
     let mut world = World::new();
     for replica in 0..3 {
         world.pass(replica, Fate::Works);
@@ -83,7 +83,7 @@ fn the_first_replica_makes_the_authority_and_the_others_take_it() {
 }
 
 #[test]
-fn a_new_key_is_served_after_the_dwell_time_and_the_old_one_forgotten_after_its_last_certificate() {
+fn a_new_key_waits_to_be_served_and_the_old_one_is_dropped() {
     let mut world = World::new();
     world.advance(600);
     let first = world.held().unwrap().clone();
@@ -100,7 +100,7 @@ fn a_new_key_is_served_after_the_dwell_time_and_the_old_one_forgotten_after_its_
 }
 
 #[test]
-fn a_secret_restored_after_its_certificates_expired_takes_nothing_from_anybody() {
+fn a_secret_restored_after_expiry_replaces_nothing() {
     // The serving certificate alone, and its authority as well.
     for seconds in [4 * 3600, 13 * 3600] {
         let mut world = World::new();
@@ -118,7 +118,7 @@ fn a_secret_restored_after_its_certificates_expired_takes_nothing_from_anybody()
 }
 
 #[test]
-fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
+fn a_conflicting_writer_is_answered_every_ten_seconds() {
     let mut world = World::new();
     world.advance(600);
     world.configuration_writes.clear();
@@ -129,7 +129,7 @@ fn a_second_writer_is_answered_a_few_times_and_then_every_ten_seconds() {
 }
 
 #[test]
-fn a_replica_whose_watch_is_dead_takes_nothing_back() {
+fn a_replica_with_a_dead_watch_reverts_nothing() {
     let mut world = World::new();
     world.advance(600);
     world.replicas[2].blind = true;

@@ -61,7 +61,7 @@ fn matrix(certificates: &[Pem], bundles: &[String]) -> Vec<Vec<bool>> {
 }
 
 #[test]
-fn with_a_renewed_authority_the_order_does_not_matter() {
+fn a_renewed_ca_verifies_in_any_order() {
     let first = ca();
     let second = renewed(&first);
     let third = renewed(&second);
@@ -71,7 +71,7 @@ fn with_a_renewed_authority_the_order_does_not_matter() {
 }
 
 #[test]
-fn with_a_new_key_the_bundle_of_both_comes_between() {
+fn a_new_key_needs_a_bundle_of_both_cas() {
     let generations = [ca(), ca(), ca()];
     let [first, second, third] = generations.each_ref().map(|ca| ca.pem.certificate.as_str());
     let bundles = [
@@ -90,7 +90,7 @@ fn with_a_new_key_the_bundle_of_both_comes_between() {
 }
 
 #[test]
-fn a_renewed_authority_beside_an_old_one_verifies_what_both_signed() {
+fn a_renewed_ca_beside_an_old_one_verifies_both() {
     let (first, other) = (ca(), ca());
     let bundle = format!("{}{}", other.pem.certificate, renewed(&first).pem.certificate);
     assert!(verifies(&serving(&first), &bundle, NAME) && verifies(&serving(&other), &bundle, NAME));
@@ -98,7 +98,7 @@ fn a_renewed_authority_beside_an_old_one_verifies_what_both_signed() {
 }
 
 #[test]
-fn serial_numbers_of_renewed_authorities_differ() {
+fn renewed_cas_have_different_serial_numbers() {
     let first = ca();
     assert_ne!(renewed(&first).pem.certificate, renewed(&first).pem.certificate);
     assert_eq!(renewed(&first).pem.key, first.pem.key);

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::program::run;
 
 #[test]
-fn certificates_are_made_once_and_kept() {
+fn certificates_are_created_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let read = |name: &str| fs::read(directory.path().join(name)).unwrap();
@@ -26,7 +26,7 @@ fn certificates_are_made_once_and_kept() {
 }
 
 #[test]
-fn an_authority_without_its_key_is_left_alone() {
+fn a_ca_without_its_key_is_not_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     assert_eq!(run(&["certs", "--tls-dir", path]).status.code(), Some(0));

@@ -44,7 +44,7 @@ fn shell_blocks_are_true() {
 
 /// Each `sh cluster` has a name of its own, and a test that calls `block("NAME")`; no test asks for another.
 #[test]
-fn blocks_for_a_cluster_are_typed_by_tests() {
+fn every_cluster_block_is_typed_by_a_test() {
     let pages: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
     let mut named = BTreeSet::new();
     for block in &pages {
@@ -76,7 +76,7 @@ fn sources_with_a_cluster() -> Vec<String> {
 }
 
 #[test]
-fn links_between_pages_lead_somewhere() {
+fn links_between_pages_resolve() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
@@ -322,7 +322,7 @@ fn workplace() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_line_of_dots_stands_for_any_lines() {
+fn an_ellipsis_matches_any_lines() {
     assert!(matches(&["a", "b", "c"], &["a", "…", "c"]));
     assert!(matches(&["a"], &["a", "…"]));
     assert!(!matches(&["a", "b"], &["a"]));

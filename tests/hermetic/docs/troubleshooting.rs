@@ -13,7 +13,7 @@ const OWN: [&str; 3] =
     ["What boundtoken says when it refuses", "What `/readyz?verbose` says", "What the log says"];
 
 #[test]
-fn messages_of_the_program_are_quoted_as_it_says_them() {
+fn every_quoted_message_exists_in_the_program() {
     let said = lines_that_are_said();
     let mut quoted = 0;
     for title in OWN {

@@ -1,6 +1,8 @@
 //! Patched Pods.
 
+mod added_tokens;
+mod containers;
 mod costly;
-mod peers;
+mod default_token;
 mod properties;
-mod unasserted;
+mod volumes;

@@ -257,7 +257,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_patch_applies_and_touches_only_what_is_ours(case in cases()) {
+    fn the_patch_applies_and_touches_only_our_paths(case in cases()) {
         let answer = case.answer();
         assert_readable(&answer);
         assert_minimal(&case.pod, &answer.operations);
@@ -274,7 +274,7 @@ proptest! {
     }
 
     #[test]
-    fn applying_it_again_changes_nothing(mut case in cases(), says in proptest::option::of(any::<bool>())) {
+    fn a_second_admission_changes_nothing(mut case in cases(), says in proptest::option::of(any::<bool>())) {
         let account = ServiceAccount { automount: says, ..ServiceAccount::default() };
         case.pod = after_plugin_of(case.pod, &account, SUFFIXES[0]);
         let first = case.answer();
@@ -288,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn a_container_that_came_later_is_handled(mut case in cases(), with_mount in any::<bool>(), index in any::<usize>()) {
+    fn a_container_added_later_is_handled(mut case in cases(), with_mount in any::<bool>(), index in any::<usize>()) {
         case.pod = after_plugin(case.pod);
         let first = case.answer();
         prop_assume!(first.allowed() && !case.is_dry_run());
@@ -314,14 +314,14 @@ proptest! {
     }
 
     #[test]
-    fn no_token_outlives_what_the_settings_say(case in cases()) {
+    fn no_token_outlives_its_configured_lifetime(case in cases()) {
         let answer = case.answer();
         prop_assume!(answer.allowed() && !case.is_dry_run());
         assert_bounded(&case, &answer);
     }
 
     #[test]
-    fn a_token_is_held_by_whom_the_list_says(mut case in cases()) {
+    fn only_listed_containers_mount_the_token(mut case in cases()) {
         case.pod = after_plugin(case.pod);
         let answer = case.answer();
         prop_assume!(answer.allowed() && !case.is_dry_run() && matches!(case.mode(), "replace" | "add"));

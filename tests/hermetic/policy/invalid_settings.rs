@@ -68,14 +68,14 @@ fn each_mistake_on_a_pod_is_explained() {
 }
 
 #[test]
-fn each_mistake_on_a_namespace_refuses_its_pods_and_is_explained() {
+fn each_mistake_on_a_namespace_refuses_its_pods() {
     for row in BOTH.iter().chain(NAMESPACE_ONLY) {
         assert_row(row, &decide(&app(), &namespace(&[(row.0, row.1)])), "Namespace shop");
     }
 }
 
 #[test]
-fn each_mistake_is_refused_where_the_namespace_is_changed() {
+fn each_mistake_refuses_a_change_of_the_namespace() {
     for (key, value, code, sentence) in BOTH.iter().chain(NAMESPACE_ONLY) {
         let mut review = captured("namespace-create");
         review["request"]["object"]["metadata"]["annotations"] =
@@ -164,13 +164,13 @@ fn every_bad_item_of_a_list_is_named() {
 }
 
 #[test]
-fn a_year_is_named_beside_a_value_that_cannot_be_read() {
+fn a_year_is_reported_beside_an_unreadable_value() {
     let answer = decide(&annotated(app(), &[("ttl", "3607"), ("env", "1X")]), &namespace(&[]));
     assert!(answer.message().contains("BT009") && answer.message().contains("BT005"), "{}", answer.message());
 }
 
 #[test]
-fn a_year_is_named_in_the_words_of_the_annotation() {
+fn a_year_is_quoted_as_the_annotation_spells_it() {
     let answer = decide(&annotated(app(), &[("ttl", "1h0m7s")]), &namespace(&[]));
     assert!(answer.message().contains("1h0m7s"), "{}", answer.message());
 }
@@ -241,7 +241,7 @@ fn each_contradiction_is_explained() {
 }
 
 #[test]
-fn a_volume_of_our_name_without_a_token_is_a_refusal() {
+fn a_volume_named_boundtoken_without_a_token_is_refused() {
     let mut pod = app();
     pod["spec"]["volumes"].as_array_mut().unwrap().push(json!({"name": "boundtoken", "emptyDir": {}}));
     let answer = decide(&pod, &namespace(&[("mode", "add")]));
@@ -255,7 +255,7 @@ fn a_volume_of_our_name_without_a_token_is_a_refusal() {
 }
 
 #[test]
-fn a_pod_whose_patch_would_cost_the_api_server_seconds_is_a_refusal() {
+fn a_patch_that_costs_seconds_is_refused() {
     let mut pod = app();
     let mount = json!({"name": pod["spec"]["volumes"][0]["name"], "mountPath": "/x"});
     pod["spec"]["containers"][0]["volumeMounts"] = vec![mount; 10_001].into();
@@ -266,7 +266,7 @@ fn a_pod_whose_patch_would_cost_the_api_server_seconds_is_a_refusal() {
 }
 
 #[test]
-fn a_broken_guardrail_is_forbidden_and_a_mistake_beside_it_is_invalid() {
+fn guardrails_give_403_and_mistakes_422() {
     let denied = decide(&annotated(app(), &[("ttl", "2h")]), &namespace(&[("pod-overrides", "deny")]));
     assert_refused(&denied, 403, "Forbidden");
     assert_eq!(denied.response["status"]["details"]["causes"][0]["reason"], "FieldValueForbidden");
@@ -298,7 +298,7 @@ fn every_code_that_refuses_is_produced_here() {
 }
 
 #[test]
-fn words_are_constant_so_that_events_aggregate() {
+fn messages_are_constant_so_that_events_aggregate() {
     let messages: Vec<String> = ["web-5d9c7b6f44-pqx8n", "web-5d9c7b6f44-zzzzz"]
         .into_iter()
         .map(|name| {

@@ -3,3 +3,4 @@
 mod invalid_settings;
 mod overrides;
 mod tables;
+mod values;

@@ -23,7 +23,7 @@ fn named(list: &[(&str, u64)]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_limit_below_an_hour_lowers_every_default() {
+fn max_ttl_below_an_hour_lowers_every_default() {
     let limit = ("max-ttl", "30m");
     let replace = decide(&pod(&["app"]), &namespace(&[limit]));
     assert_eq!(lifetimes(&replace), named(&[("kube-api-access", 1800)]));
@@ -37,7 +37,7 @@ fn a_limit_below_an_hour_lowers_every_default() {
 }
 
 #[test]
-fn a_limit_lowers_what_is_left_of_a_year_and_nothing_that_the_user_asked_for() {
+fn max_ttl_lowers_year_long_tokens_only() {
     let mut before = pod(&["app"]);
     let source =
         |seconds: u64| json!([{"serviceAccountToken": {"expirationSeconds": seconds, "path": "token"}}]);
@@ -55,7 +55,7 @@ fn a_limit_lowers_what_is_left_of_a_year_and_nothing_that_the_user_asked_for() {
 }
 
 #[test]
-fn guardrails_judge_every_mode_and_every_source() {
+fn guardrails_check_every_mode_and_every_source() {
     let year = decide(&pod(&["app"]), &namespace(&[("mode", "off"), ("max-ttl", "24h")]));
     assert!(year.message().contains("BT032") && year.message().contains("31536000"), "{}", year.message());
     assert!(decide(&pod(&["app"]), &namespace(&[("mode", "off"), ("max-ttl", "8760h")])).allowed());
@@ -100,7 +100,7 @@ fn keys_are_overridden_one_by_one() {
 }
 
 #[test]
-fn a_list_or_tokens_of_the_pod_replace_those_of_the_namespace() {
+fn lists_of_the_pod_replace_those_of_the_namespace() {
     let holders = |answer: &crate::support::pods::Admission| -> Vec<&str> {
         let holds = |name: &&str| !mounts(container(&answer.pod, name)).is_empty();
         ["a", "b", "c"].into_iter().filter(holds).collect()
@@ -124,7 +124,7 @@ fn a_list_or_tokens_of_the_pod_replace_those_of_the_namespace() {
 }
 
 #[test]
-fn denied_overrides_are_all_named_and_foreign_annotations_are_free() {
+fn denied_overrides_are_all_named() {
     let deny = namespace(&[("pod-overrides", "deny")]);
     let free = [("example.com/ttl", "5m"), ("boundtoken.dev.example/ttl", "5m")];
     assert!(decide(&annotated(pod(&["app"]), &free), &deny).allowed());

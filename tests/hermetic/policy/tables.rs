@@ -32,7 +32,7 @@ fn each_code_has_an_anchor_in_the_documents() {
 }
 
 #[test]
-fn the_example_of_each_key_works_on_the_objects_that_it_is_for() {
+fn the_example_of_each_key_works_in_its_scope() {
     for entry in keys::all() {
         let on_namespace = decide(&pod(&["app"]), &namespace(&[(entry.name, entry.example)]));
         assert!(on_namespace.allowed(), "{}: {}", entry.name, on_namespace.message());
@@ -58,7 +58,7 @@ fn with(volume: &Value, mount: &Value) -> Value {
 }
 
 #[test]
-fn each_warning_is_given_for_what_it_is_about() {
+fn each_warning_is_given_in_its_case() {
     let data = json!({"name": "data", "emptyDir": {}});
     let taken = with(&data, &json!({"name": "data", "mountPath": "/var/run/secrets/tokens/"}));
     let sub_path =
@@ -138,7 +138,7 @@ fn each_warning_is_given_for_what_it_is_about() {
 }
 
 #[test]
-fn a_slip_in_the_prefix_is_warned_about_on_pods_and_namespaces() {
+fn a_misspelt_prefix_is_warned_about() {
     let slip = |prefix: &str| {
         let mut pod = pod(&["app"]);
         pod["metadata"]["annotations"] =
@@ -158,7 +158,7 @@ fn a_slip_in_the_prefix_is_warned_about_on_pods_and_namespaces() {
 }
 
 #[test]
-fn nothing_is_warned_about_where_nothing_needs_fixing() {
+fn correct_settings_get_no_warning() {
     let quiet: [(Value, Pairs<'_>, Pairs<'_>); 9] = [
         (pod(&["app"]), &[], &[]),
         (captured_pod("pod-opted-out"), &[("ttl", "2h"), ("audience", "vault")], &[]),
@@ -177,7 +177,7 @@ fn nothing_is_warned_about_where_nothing_needs_fixing() {
 }
 
 #[test]
-fn cluster_wide_defaults_never_make_a_year() {
+fn cluster_wide_defaults_never_give_a_year() {
     let defaults = |audience: &str, ttl: &str| Defaults::parse("replace", audience, ttl, Vec::new());
     assert!(defaults("", "3607").is_err() && defaults("https://kubernetes.default.svc", "1h0m7s").is_err());
     assert!(defaults("vault", "5m").is_err() && defaults("vault", "2h").is_ok());
@@ -207,7 +207,7 @@ fn a_list_of_containers_is_a_set() {
 }
 
 #[test]
-fn a_lifetime_in_tokens_is_what_is_written_or_refused() {
+fn a_lifetime_in_tokens_is_taken_as_written_or_refused() {
     for written in ["7200", "'7200'", "2h", "07200", "0x1c20", "0o16040", "7_200", "7200.0", "7.2e3", "+7200"]
     {
         let list = format!("[{{path: /t/a, ttl: {written}}}]");
@@ -219,7 +219,7 @@ fn a_lifetime_in_tokens_is_what_is_written_or_refused() {
 }
 
 #[test]
-fn pieces_of_a_pod_are_short_and_printable_in_warnings() {
+fn warnings_quote_a_pod_short_and_printable() {
     for name in
         ["x".repeat(10_240), "\u{1b}[31m".repeat(100), "\u{202e}\u{10ffff}\n".repeat(50), "é\"".repeat(300)]
     {

@@ -45,7 +45,7 @@ async fn silent_connections_do_not_keep_out_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_never_served_goes_first_then_who_is_idle_longest() {
+async fn unserved_connections_are_evicted_before_idle_ones() {
     let server = start(no_namespaces(), 3);
     let (mut early, mut late) = (server.connect().await, server.connect().await);
     late.get("/").await;
@@ -100,7 +100,7 @@ async fn a_request_in_flight_is_answered_however_many_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_bodies_make_room_before_a_connection_that_was_served() {
+async fn slow_bodies_are_evicted_before_served_connections() {
     let server = start(no_namespaces(), 512);
     let mut earlier = server.connect().await;
     assert_eq!(earlier.get("/").await.status, 404);
@@ -119,7 +119,7 @@ async fn slow_bodies_make_room_before_a_connection_that_was_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_heads_make_room_before_a_connection_that_was_served() {
+async fn slow_heads_are_evicted_before_served_connections() {
     let server = start(no_namespaces(), 3);
     let mut earlier = server.connect().await;
     earlier.get("/").await;
@@ -137,7 +137,7 @@ async fn slow_heads_make_room_before_a_connection_that_was_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_makes_room_although_bodies_arrive_all_the_time() {
+async fn idle_connections_are_evicted_while_bodies_arrive() {
     let server = start(no_namespaces(), 2);
     let mut idle = server.connect().await;
     idle.get("/").await;
@@ -158,7 +158,7 @@ async fn an_idle_connection_makes_room_although_bodies_arrive_all_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_written_to_its_end_before_its_connection_makes_room() {
+async fn a_response_is_completed_before_an_eviction() {
     let server = start(no_namespaces(), 1);
     let mut client = server.connect_admin();
     // More answers than the pipe holds.

@@ -54,7 +54,7 @@ async fn a_pod_of_another_namespace_is_allowed_untouched() {
 }
 
 #[tokio::test]
-async fn settings_that_nobody_knows_are_asked_for_again() {
+async fn unavailable_settings_get_503_and_retry_after() {
     let server = start(Arc::new(Down), 512);
     let answer = server.connect().await.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert_eq!(answer.status, 503);
@@ -65,7 +65,7 @@ async fn settings_that_nobody_knows_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn what_is_no_review_gets_400_and_no_uid() {
+async fn a_body_that_is_no_review_gets_400_without_uid() {
     let server = start(web(), 512);
     let mut client = server.connect().await;
     for path in ["/mutate", "/validate"] {
@@ -82,7 +82,7 @@ async fn what_is_no_review_gets_400_and_no_uid() {
 }
 
 #[tokio::test]
-async fn three_megabytes_pass() {
+async fn a_body_of_three_megabytes_passes() {
     let server = start(web(), 512);
     let review = reviews::web(&json!({"example.com/large": "x".repeat(3 * 1024 * 1024)}));
     let answer = server.connect().await.post("/mutate", JSON, review).await;
@@ -90,7 +90,7 @@ async fn three_megabytes_pass() {
 }
 
 #[tokio::test]
-async fn eight_megabytes_are_the_limit() {
+async fn a_body_may_have_eight_megabytes() {
     let server = start(web(), 512);
     let review = reviews::web(&json!({}));
     let padded = |size: usize| format!("{review}{}", " ".repeat(size - review.len()));
@@ -154,7 +154,7 @@ async fn other_paths_and_methods_are_refused_and_never_redirected() {
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_cut_off() {
+async fn an_endless_head_is_cut_off() {
     let server = start(web(), 512);
     let mut client = server.connect().await;
     client.send(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(80 * 1024))).await;

@@ -82,7 +82,7 @@ async fn a_slow_head_ends_ten_seconds_after_its_first_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_head_starts_anew_with_each_request() {
+async fn the_head_timeout_restarts_with_each_request() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     for _ in 0..4 {
@@ -110,7 +110,7 @@ async fn a_slow_body_is_answered_with_408() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_bodies_share_their_memory_and_small_ones_never_wait() {
+async fn large_bodies_share_memory_and_small_ones_never_wait() {
     let server = start(no_namespaces(), 512);
     let mut clients = Vec::new();
     for _ in 0..limits::BUFFERED_BYTES / limits::BODY_BYTES {
@@ -135,7 +135,7 @@ async fn large_bodies_share_their_memory_and_small_ones_never_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_were_announced_and_never_come_take_no_memory() {
+async fn announced_bytes_take_no_memory_until_they_arrive() {
     let server = start(no_namespaces(), 512);
     let mut clients = Vec::new();
     for _ in 0..100 {
@@ -156,7 +156,7 @@ async fn begin_large(server: &TestServer, sent: usize) -> HttpClient<impl AsyncR
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_answers_count_until_they_are_written() {
+async fn large_responses_count_until_they_are_written() {
     let settings = NamespaceSettings::parse("web", [("boundtoken.dev/mode", "add")], &Arc::default());
     let server = start(Arc::new(Namespaces::new([("web".into(), Arc::new(settings))].into())), 512);
     let review = review_with_a_large_answer();
@@ -213,7 +213,7 @@ async fn an_idle_connection_outlives_the_pool_of_the_api_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_no_answers_is_dropped() {
+async fn a_client_that_reads_no_responses_is_dropped() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     let began = Instant::now();
@@ -224,7 +224,7 @@ async fn a_client_that_takes_no_answers_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_began_behind_another_request_has_ten_seconds_too() {
+async fn a_pipelined_head_has_ten_seconds_too() {
     let post = post_head("/mutate", "application/json", 2) + "{}";
     for request in ["GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", &post] {
         for more in ["G", "GET / HTTP/1.1\r\nx:"] {
@@ -240,7 +240,7 @@ async fn a_head_that_began_behind_another_request_has_ten_seconds_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_in_a_row_are_all_answered() {
+async fn pipelined_requests_are_all_answered() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     let post = post_head("/mutate", "application/json", 2) + "{}";
@@ -255,7 +255,7 @@ async fn requests_in_a_row_are_all_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_connection_may_wait_as_long_as_an_idle_one() {
+async fn an_unused_connection_has_the_idle_timeout() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     advance(seconds(95)).await;

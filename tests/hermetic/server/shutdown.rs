@@ -49,7 +49,7 @@ async fn readiness_fails_at_once_while_serving_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_in_flight_is_answered_and_is_the_last_of_its_connection() {
+async fn a_request_in_flight_is_the_last_of_its_connection() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     assert!(!client.get("/").await.closes());
@@ -64,7 +64,7 @@ async fn a_request_in_flight_is_answered_and_is_the_last_of_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_answer_after_the_signal_asks_for_the_end_of_the_connection() {
+async fn every_response_after_the_signal_closes_its_connection() {
     let server = start(no_namespaces(), 512);
     signal(&server).await;
     for path in ["/", "/mutate"] {
@@ -101,7 +101,7 @@ async fn accepting_stops_after_the_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_connections_the_delay_is_all() {
+async fn shutdown_without_connections_takes_only_the_delay() {
     let server = start(no_namespaces(), 512);
     let began = Instant::now();
     signal(&server).await;
@@ -110,7 +110,7 @@ async fn without_connections_the_delay_is_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_not_needed_waits_for_no_idle_connection() {
+async fn an_uninstall_waits_for_no_idle_connection() {
     let server = start(no_namespaces(), 512);
     let mut idle = server.connect().await;
     idle.get("/").await;
@@ -126,7 +126,7 @@ async fn who_is_not_needed_waits_for_no_idle_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_that_nobody_accepted_yet_are_served() {
+async fn connections_in_the_backlog_are_served() {
     let server = start(Arc::new(Slow), 1);
     let mut first = server.connect().await;
     let review = reviews::web(&json!({}));
@@ -146,7 +146,7 @@ async fn connections_that_nobody_accepted_yet_are_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_ends_connections_that_nobody_uses() {
+async fn the_deadline_ends_idle_connections() {
     let server = start(no_namespaces(), 512);
     let began = Instant::now();
     let _open = server.connect().await;

@@ -89,7 +89,7 @@ async fn sessions_are_resumed_after_a_new_certificate() {
 }
 
 #[test]
-fn the_symlink_swap_of_the_kubelet_brings_the_new_certificate() {
+fn a_symlink_swap_brings_the_new_certificate() {
     let volume = tempfile::tempdir().unwrap();
     for version in ["..one", "..two"] {
         write_pair(&volume.path().join(version));
@@ -119,7 +119,7 @@ fn a_certificate_written_in_place_is_seen() {
 }
 
 #[test]
-fn a_half_written_pair_keeps_the_one_before() {
+fn a_half_written_pair_keeps_the_previous_one() {
     let (ours, next) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write_pair(ours.path());
     write_pair(next.path());
@@ -148,7 +148,7 @@ fn an_expired_certificate_makes_the_server_unready() {
 }
 
 #[test]
-fn each_mistake_in_a_pair_has_a_sentence() {
+fn each_error_in_a_pair_is_explained() {
     let (ours, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write_pair(ours.path());
     write_pair(other.path());

@@ -27,7 +27,7 @@ fn a_file_without_its_flag_gets_a_hint() {
 }
 
 #[test]
-fn the_variable_of_settings_has_one_per_line() {
+fn the_variable_of_annotate_holds_one_per_line() {
     let lines = "boundtoken.dev/mode=add\nboundtoken.dev/tokens=- path: /a/b=c\n  audience: vault\n- path: /a/d\n\
                  boundtoken.dev/ttl=2h\n";
     let printed = run_with(&[("BOUNDTOKEN_ANNOTATE", lines)], "preview -f - --explain", POD);
@@ -41,7 +41,7 @@ fn the_variable_of_settings_has_one_per_line() {
 }
 
 #[test]
-fn a_variable_of_yes_or_no_takes_what_people_write() {
+fn boolean_variables_accept_common_spellings() {
     let plain = run("preview -f shop.yaml", "").err;
     let explained = run("preview -f shop.yaml --explain", "").err;
     for (value, expected) in [("1", &explained), ("true", &explained), ("0", &plain), ("false", &plain)] {
@@ -52,7 +52,7 @@ fn a_variable_of_yes_or_no_takes_what_people_write() {
 }
 
 #[test]
-fn a_directory_holds_regular_files_or_it_is_an_error() {
+fn only_regular_files_of_a_directory_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     fs::write(path.join("real"), POD).unwrap();
@@ -71,7 +71,7 @@ fn a_directory_holds_regular_files_or_it_is_an_error() {
 }
 
 #[test]
-fn a_pipe_that_is_named_is_read() {
+fn a_pipe_on_the_command_line_is_read() {
     let expected = run("preview -f -", POD).out;
     assert_eq!(run("preview -f /dev/stdin", POD).out.replace("/dev/stdin", "stdin"), expected);
     let script = format!("{} preview -f <(cat)", env!("CARGO_BIN_EXE_boundtoken"));

@@ -69,7 +69,7 @@ const WHOLE: [&str; 6] = [
 ];
 
 #[test]
-fn its_own_output_does_not_change_any_more() {
+fn a_preview_of_its_own_output_changes_nothing() {
     for words in WHOLE {
         let yaml = run(&format!("preview -o yaml {words}"), "");
         assert_eq!(yaml.code, 0, "{words}: {}", yaml.err);
@@ -111,7 +111,7 @@ const BAD_INPUT: [(&str, &str); 10] = [
 ];
 
 #[test]
-fn bad_input_gets_a_sentence() {
+fn bad_input_is_explained() {
     for (stdin, expected) in BAD_INPUT {
         for output in ["diff", "yaml"] {
             let printed = run(&format!("preview -f - -o {output}"), stdin);
@@ -131,7 +131,7 @@ fn bad_input_gets_a_sentence() {
 }
 
 #[test]
-fn a_wrong_path_gets_a_sentence() {
+fn a_wrong_path_is_explained() {
     for (words, sentence) in [
         ("nowhere.yaml", "error: failed to read nowhere.yaml: No such file or directory (os error 2)"),
         (
@@ -153,7 +153,7 @@ fn a_wrong_path_gets_a_sentence() {
 }
 
 #[test]
-fn a_wrong_setting_to_try_gets_the_right_spelling() {
+fn a_misspelt_setting_to_try_gets_a_suggestion() {
     for (setting, sentence) in [
         ("mode=off", "`mode` lacks the prefix; write boundtoken.dev/mode=…"),
         ("boundtoken.dev/mod=off", "`boundtoken.dev/mod` is unknown; did you mean boundtoken.dev/mode?"),

@@ -61,7 +61,7 @@ const UNQUOTED: [(&str, &str, &str); 8] = [
 ];
 
 #[test]
-fn a_value_without_quotes_is_named_with_its_fix() {
+fn an_unquoted_value_is_reported_with_its_fix() {
     for (head, rest, finding) in UNQUOTED {
         assert_eq!(findings(head, rest), (finding.to_owned(), 1), "{rest}");
     }
@@ -70,7 +70,7 @@ fn a_value_without_quotes_is_named_with_its_fix() {
 }
 
 #[test]
-fn a_namespace_that_is_no_string_is_not_taken_for_another() {
+fn a_namespace_that_is_no_string_is_an_error() {
     let printed =
         run("preview -f - -o yaml --explain", &[POD, "metadata: {name: a, namespace: off}"].concat());
     assert!(!printed.err.contains("default"), "{}", printed.err);
@@ -79,7 +79,7 @@ fn a_namespace_that_is_no_string_is_not_taken_for_another() {
 }
 
 #[test]
-fn nobody_hears_of_a_review_that_nobody_sent() {
+fn errors_of_preview_name_no_admission_review() {
     for value in ["99999999999999999999", "18446744073709551615", "1.5", "off"] {
         let source = format!("serviceAccountToken: {{path: a, expirationSeconds: {value}}}");
         let spec = format!(
@@ -106,7 +106,7 @@ fn a_label_with_the_wrong_value_is_not_called_absent() {
 }
 
 #[test]
-fn an_output_that_stays_empty_says_why() {
+fn an_empty_output_is_explained() {
     for (input, sentence) in [
         ("mistakes.yaml", "nothing is printed, since 1 Pod would be refused"),
         ("mistakes.yaml -f guardrails.yaml", "nothing is printed, since 3 Pods would be refused"),
@@ -148,7 +148,7 @@ fn each_patch_is_named() {
 }
 
 #[test]
-fn the_default_that_is_wrong_is_named() {
+fn an_invalid_default_is_named() {
     for command in ["preview -f shop.yaml", "serve --namespaces shop.yaml --tls-dir /nonexistent"] {
         for (flag, value, sentence) in [
             ("--default-mode", "replce", "--default-mode (BOUNDTOKEN_DEFAULT_MODE): \"replce\" "),
@@ -170,7 +170,7 @@ fn the_default_that_is_wrong_is_named() {
 }
 
 #[test]
-fn a_pod_without_settings_gets_the_true_reason() {
+fn a_pod_without_settings_shows_its_reason() {
     let printed = run("preview --explain -f -", &[POD, "metadata: {name: a, annotations: {b: 1}}"].concat());
     let reason = "  no settings: refused before any webhook sees the Pod: b: a number, but an annotation is a \
                   string; write \"1\"";
@@ -192,7 +192,7 @@ fn a_lifetime_is_shown_as_it_is_written() {
 }
 
 #[test]
-fn text_cannot_hide_or_turn_around() {
+fn control_and_bidi_characters_are_escaped() {
     let hidden = "\u{202e}\u{2066}\u{200b}\u{e0041}";
     let escaped = "\\u{202e}\\u{2066}\\u{200b}\\u{e0041}";
     let input = [

@@ -154,7 +154,7 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_being_uninstalled_waits_for_no_idle_connection() {
+async fn an_uninstalled_server_waits_for_no_idle_connection() {
     let api_server = ApiServer::start().await;
     let directory = tempfile::tempdir().unwrap();
     let kubeconfig = kubeconfig(&directory, api_server.address);
@@ -171,7 +171,7 @@ async fn a_server_that_is_being_uninstalled_waits_for_no_idle_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_api_server_a_server_is_not_ready_and_guesses_nothing() {
+async fn without_the_api_server_a_server_fails_closed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

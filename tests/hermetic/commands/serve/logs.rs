@@ -45,7 +45,7 @@ async fn log_lines_name_the_decision_and_never_the_object() {
 
 /// As the API server asks about a Pod of a ReplicaSet.
 #[tokio::test]
-async fn a_refused_pod_without_a_name_is_logged_by_how_its_name_begins() {
+async fn a_refused_pod_is_logged_by_its_generate_name() {
     let directory = tempfile::tempdir().unwrap();
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &["--shutdown-delay=0"]);
     let mut client = server.webhook().await;
@@ -88,7 +88,7 @@ async fn a_log_line_has_a_bounded_length() {
 }
 
 #[tokio::test]
-async fn wrong_annotations_of_a_namespace_are_named_at_the_start() {
+async fn invalid_namespace_annotations_are_logged_at_start() {
     for (more, message) in [
         ("", "wrong annotations; its Pods are refused"),
         (
@@ -123,7 +123,7 @@ async fn at_the_default_level_only_refusals_are_logged() {
 }
 
 #[tokio::test]
-async fn the_start_and_the_end_are_told() {
+async fn start_and_shutdown_are_logged() {
     let directory = tempfile::tempdir().unwrap();
     let more = ["--shutdown-delay=0", "--shutdown-deadline=0", "--api-audiences=https://a,https://b"];
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);

@@ -33,7 +33,7 @@ async fn a_server_starts_serves_and_ends() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_full_says_so_once() {
+async fn a_full_server_logs_it_once() {
     let directory = tempfile::tempdir().unwrap();
     let more = ["--max-connections=10", "--shutdown-delay=0"];
     let server = Serving::start(directory.path(), reviews::NAMESPACES, &more);
@@ -73,7 +73,7 @@ async fn a_second_signal_ends_the_process_at_once() {
 }
 
 #[test]
-fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
+fn each_startup_error_is_explained_with_exit_code_2() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let write = |name: &str, text: &str| {
@@ -146,7 +146,7 @@ fn each_mistake_at_the_start_has_a_sentence_and_exit_code_2() {
 }
 
 #[test]
-fn a_flag_may_stand_in_the_environment() {
+fn flags_are_read_from_the_environment() {
     let output = output(boundtoken(&["serve"]).env("BOUNDTOKEN_NAMESPACES", "/none"));
     assert!(String::from_utf8(output.stderr).unwrap().contains("/none does not exist"));
 }
@@ -213,7 +213,7 @@ fn the_log_level_follows_the_flag_and_the_environment() {
 }
 
 #[test]
-fn the_program_says_what_it_is() {
+fn version_and_usage_errors_have_exit_codes() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(version.stdout, concat!("boundtoken ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
@@ -226,7 +226,7 @@ fn the_program_says_what_it_is() {
 }
 
 #[test]
-fn times_have_a_range() {
+fn durations_have_a_range() {
     for (flag, time, expected) in [
         ("--shutdown-delay", "18446744073709551615", "0 to 3600 seconds are allowed"),
         ("--shutdown-deadline", "3601s", "0 to 3600 seconds are allowed"),

@@ -1,4 +1,4 @@
-//! The cases of `tests/hermetic/pod/peers.rs` as data, and Pods that are odd in other ways.
+//! Pods of many shapes, under settings of each kind.
 
 use serde_json::{Value, json};
 
@@ -28,10 +28,10 @@ const PODS: [Settings<'_>; 4] = [
 ];
 
 /// Every spec under the settings of each Namespace; settings of a Pod on one with every kind of container.
-pub(super) fn cases(world: &str) -> Vec<Case> {
+pub(super) fn cases(install: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for (namespace, settings) in NAMESPACES {
-        let name = format!("{world}-{namespace}");
+        let name = format!("{install}-{namespace}");
         let namespace = labelled(&name, settings);
         for (index, spec) in specs().iter().enumerate() {
             cases.push(case(&namespace, &format!("spec-{index}"), &json!({}), spec));

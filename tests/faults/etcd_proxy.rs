@@ -1,4 +1,4 @@
-//! A way to etcd on which what etcd says can be held back for a while: an API server that hears late.
+//! A proxy of etcd that can hold back what etcd sends, so that an API server sees changes late.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -6,13 +6,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// A proxy of etcd.
-pub(crate) struct Late {
+pub(crate) struct EtcdProxy {
     pub(crate) port: u16,
     held: watch::Sender<bool>,
 }
 
-impl Late {
-    /// Listens on loopback, and holds nothing back so far.
+impl EtcdProxy {
+    /// Listens on loopback, and forwards everything until [`Self::hold`].
     pub(crate) async fn start(etcd: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -40,11 +40,11 @@ impl Late {
     }
 }
 
-/// Passes on what comes, unless it is held back.
+/// Forwards bytes, unless they are held back.
 async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        // An error says that nobody can hold it back any more.
+        // An error means that the proxy is gone.
         let _ = held.wait_for(|held| !held).await;
         if to.write_all(&bytes[..count]).await.is_err() {
             return;

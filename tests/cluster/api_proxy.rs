@@ -1,4 +1,4 @@
-//! That the proxy does what other tests rely on.
+//! The proxy delays, holds back and refuses as other tests rely on.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::api_proxy::Between;
+use crate::support::api_proxy::ApiProxy;
 use crate::support::control_plane::{Api, ControlPlane, eventually};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
 /// A change has taken effect while its answer is held back.
 pub(crate) async fn an_effect_before_its_answer(plane: Arc<ControlPlane>) {
-    let (between, client) = between(&plane).await;
-    let mut effects = between.effects();
+    let (proxy, client) = proxied(&plane).await;
+    let mut effects = proxy.effects();
     let create =
         tokio::spawn(async move { Api::new(client).create(&namespace("held-back", "effect")).await });
     let effect = effects.recv().await.unwrap();
@@ -30,16 +30,16 @@ pub(crate) async fn an_effect_before_its_answer(plane: Arc<ControlPlane>) {
     assert!(!create.is_finished());
     drop(effect);
     create.await.unwrap().unwrap();
-    assert_eq!(between.count(|method, path| method == "POST" && path == NAMESPACES), 1);
+    assert_eq!(proxy.count(|method, path| method == "POST" && path == NAMESPACES), 1);
 }
 
 /// An event comes late, and none before an earlier one.
 pub(crate) async fn late_events_in_order(plane: Arc<ControlPlane>) {
     const LATE: Duration = Duration::from_secs(1);
-    let (between, client) = between(&plane).await;
+    let (proxy, client) = proxied(&plane).await;
     let first = AtomicBool::new(true);
-    between.delay_watches(move || if first.swap(false, Ordering::SeqCst) { LATE } else { Duration::ZERO });
-    let path = format!("{NAMESPACES}?watch=true&labelSelector=world=late-events");
+    proxy.delay_watches(move || if first.swap(false, Ordering::SeqCst) { LATE } else { Duration::ZERO });
+    let path = format!("{NAMESPACES}?watch=true&labelSelector=install=late-events");
     let watch = client.request_events::<Value>(Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
     let begin = Instant::now();
     for name in ["late-1", "late-2"] {
@@ -49,35 +49,35 @@ pub(crate) async fn late_events_in_order(plane: Arc<ControlPlane>) {
     for name in ["late-1", "late-2"] {
         let WatchEvent::Added(added) = watch.try_next().await.unwrap().unwrap() else { panic!("{name}") };
         assert_eq!(added["metadata"]["name"], name);
-        let told = between.told(name).unwrap();
+        let told = proxy.first_event(name).unwrap();
         assert!((begin + LATE..=Instant::now()).contains(&told), "{name}: {:?}", told - begin);
     }
 }
 
-/// Whoever comes is refused, whoever was there is thrown out, and later all goes on.
+/// New connections are refused, open ones end, and later both work again.
 pub(crate) async fn refused_for_a_time(plane: Arc<ControlPlane>) {
-    let (mut between, client) = between(&plane).await;
+    let (mut proxy, client) = proxied(&plane).await;
     let (api, path) = (Api::new(client), format!("{NAMESPACES}/default"));
     api.get(&path).await.unwrap();
-    between.refuse().await;
+    proxy.refuse().await;
     // The first call may still meet the end of a connection that was kept.
     eventually("a refused connection", async || {
         let error = api.get(&path).await.unwrap_err();
         if error.contains("Connect") { Ok(()) } else { Err(error) }
     })
     .await;
-    between.accept().await;
+    proxy.accept().await;
     api.get(&path).await.unwrap();
 }
 
 /// A proxy, and a client of the administrator that goes by way of it.
-async fn between(plane: &ControlPlane) -> (Between, Client) {
-    let between = Between::start(&plane.kubeconfig()).await;
-    let kubeconfig = Kubeconfig::read_from(between.lead(&plane.kubeconfig())).unwrap();
+async fn proxied(plane: &ControlPlane) -> (ApiProxy, Client) {
+    let proxy = ApiProxy::start(&plane.kubeconfig()).await;
+    let kubeconfig = Kubeconfig::read_from(proxy.kubeconfig_for(&plane.kubeconfig())).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    (between, boundtoken::cluster::client(config).unwrap())
+    (proxy, boundtoken::cluster::client(config).unwrap())
 }
 
-fn namespace(name: &str, world: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"world": world}}})
+fn namespace(name: &str, install: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"install": install}}})
 }

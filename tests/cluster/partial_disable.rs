@@ -1,46 +1,46 @@
-//! The control of `disable`: a webhook that does one half of it leaves a token in the Pod.
+//! The control of `disable`: a webhook that takes one of its two steps leaves a token in the Pod.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::other::Other;
+use crate::other_webhook::OtherWebhook;
 use crate::pods::{all_hold, held, list, pod};
 use crate::reinvocation::calls;
 use crate::support::control_plane::ControlPlane;
-use crate::support::test_install::World;
+use crate::support::test_install::TestInstall;
 
 const A_YEAR: &[&str] = &["DEFAULT/token - 3607"];
 
-/// The API server puts back what was only removed.
+/// The API server adds the volume again that was only removed.
 pub(crate) async fn removal_alone_leaves_the_token(plane: Arc<ControlPlane>) {
     let stored = stored_after(&plane, "removal-alone", removal).await;
     assert_eq!(held(&stored), all_hold(A_YEAR));
     assert_eq!(stored["spec"]["automountServiceAccountToken"], Value::Null);
 }
 
-/// The API server leaves what was only forbidden.
+/// The API server keeps the volume if only the field is set.
 pub(crate) async fn the_field_alone_leaves_the_token(plane: Arc<ControlPlane>) {
     let stored = stored_after(&plane, "field-alone", field).await;
     assert_eq!(held(&stored), all_hold(A_YEAR));
     assert_eq!(stored["spec"]["automountServiceAccountToken"], false);
 }
 
-/// A Pod as it is stored where a webhook does this half, which the API server applied.
-async fn stored_after(plane: &ControlPlane, name: &str, half: fn(&Value) -> Value) -> Value {
+/// A Pod as it is stored where a webhook takes this one step, which the API server applied.
+async fn stored_after(plane: &ControlPlane, name: &str, step: fn(&Value) -> Value) -> Value {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account(name).await;
-    let _other = Other::start(plane, name, name, half).await;
+    let _other = OtherWebhook::start(plane, name, name, step).await;
     let stored = plane.api.create(&pod(name, "bare", &[])).await.unwrap();
     assert_eq!(calls(plane, name, &format!("{name}.example.com")).await, [true], "{name}: one patch");
     stored
 }
 
-/// Both halves, which is what `disable` does, leave none.
-pub(crate) async fn both_halves_leave_none(plane: Arc<ControlPlane>) {
-    let world = World::start(&plane, "both-halves", &[("both-halves", &[("mode", "disable")])]).await;
-    let stored = world.create(&pod("both-halves", "bare", &[])).await.unwrap();
+/// Both steps, which is what `disable` does, leave none.
+pub(crate) async fn removal_and_field_leave_no_token(plane: Arc<ControlPlane>) {
+    let install = TestInstall::start(&plane, "both-steps", &[("both-steps", &[("mode", "disable")])]).await;
+    let stored = install.create(&pod("both-steps", "bare", &[])).await.unwrap();
     assert_eq!(held(&stored), all_hold(&[]));
     assert_eq!(stored["spec"]["automountServiceAccountToken"], false);
     assert_eq!(list(&stored["spec"]["volumes"]).count(), 0, "{stored}");

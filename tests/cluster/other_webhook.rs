@@ -1,4 +1,4 @@
-//! A webhook of somebody else, over TLS: what it appends, it appends before or after ours.
+//! Another webhook, over TLS, that appends to Pods before or after ours.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,11 +21,11 @@ use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{configuration, probe};
 
 /// A webhook that runs as long as this value lives.
-pub(crate) struct Other {
+pub(crate) struct OtherWebhook {
     serving: JoinHandle<()>,
 }
 
-impl Other {
+impl OtherWebhook {
     /// Registers a webhook that patches each Pod of a Namespace.
     ///
     /// The API server calls configurations in the order of their names; ours is `boundtoken-…`.
@@ -65,7 +65,7 @@ impl Other {
     }
 }
 
-impl Drop for Other {
+impl Drop for OtherWebhook {
     fn drop(&mut self) {
         self.serving.abort();
     }

@@ -1,4 +1,4 @@
-//! Pods on the heels of their Namespaces, while the watch tells late.
+//! Pods created right after their Namespaces, while the watch is late.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 
 use tokio::time::{Instant, sleep};
 
-use crate::other::Other;
+use crate::other_webhook::OtherWebhook;
 use crate::pods::{all_hold, held, pod};
-use crate::support::api_proxy::Between;
+use crate::support::api_proxy::ApiProxy;
 use crate::support::control_plane::audit::{Follower, is_creation_in};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::test_install::{World, namespace_of};
+use crate::support::test_install::{TestInstall, namespace_of};
 use crate::watched::annotate;
 
-/// Namespaces made and used at once.
-const HASTY: usize = 1_000;
+/// Namespaces that are created and used at once.
+const NAMESPACES: usize = 1_000;
 
 /// How many of them at a time.
 const AT_A_TIME: usize = 16;
@@ -30,7 +30,7 @@ const AT_A_TIME: usize = 16;
 const LATER: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// For how long after a change that the watch told of a Namespace is looked up, and how long that may take.
+/// How long after a change that the watch reported a Namespace is looked up, and the limit of that lookup.
 const RECENT: Duration = Duration::from_secs(5);
 const BUDGET: Duration = Duration::from_secs(2);
 
@@ -40,16 +40,16 @@ const LABEL_ALONE: u64 = 3600;
 /// What the ServiceAccount plugin asks for.
 const UNTOUCHED: u64 = 3607;
 
-/// A stored Pod, what its containers hold, and the lifetimes that they may: that which its Namespace asks for,
-/// and where boundtoken need not know of it yet, also that from before.
+/// A stored Pod, what its containers hold, and the lifetimes that are right: the one of its Namespace, and the one
+/// before it where boundtoken need not know of the change yet.
 struct Stored {
     namespace: String,
     pod: String,
     held: BTreeMap<String, BTreeSet<String>>,
     lifetimes: Vec<u64>,
     took: Duration,
-    /// Whether the watch had told of its Namespace, but for a change, and it had to be looked up nevertheless.
-    was_owed: bool,
+    /// Whether the watch had reported its Namespace but not yet a change, so that a lookup was required.
+    needed_lookup: bool,
 }
 
 impl Stored {
@@ -63,52 +63,53 @@ impl Stored {
         lifetimes.iter().any(|seconds| self.has(*seconds))
     }
 
-    /// On a busy machine a look-up may have had no answer, or the change may have been too long ago.
-    fn but_for_delays(mut self, told: Option<Instant>) -> Self {
-        if self.took >= BUDGET || told.is_some_and(|told| told.elapsed() >= RECENT) {
+    /// Allows the lifetime of before where a busy machine was too slow for the lookup, or for the test itself.
+    fn allowing_for_delays(mut self, reported: Option<Instant>) -> Self {
+        if self.took >= BUDGET || reported.is_some_and(|reported| reported.elapsed() >= RECENT) {
             self.lifetimes.push(LABEL_ALONE);
         } else {
-            self.was_owed = told.is_some();
+            self.needed_lookup = reported.is_some();
         }
         self
     }
 }
 
-/// Whatever the API server asks about gets what its Namespace says, however late the watch tells of that.
-pub(crate) async fn a_pod_on_the_heels_of_its_namespace(plane: Arc<ControlPlane>) {
-    let between = Between::start(&plane.kubeconfig()).await;
-    let kubeconfig = between.lead(&plane.kubeconfig());
-    let _world = World::by_way_of(kubeconfig, &plane, "hasty", &[("hasty-probe", &[])]).await;
+/// Every Pod that the API server asks about gets the settings of its Namespace, however late the watch is.
+pub(crate) async fn a_pod_right_after_its_namespace(plane: Arc<ControlPlane>) {
+    let proxy = ApiProxy::start(&plane.kubeconfig()).await;
+    let kubeconfig = proxy.kubeconfig_for(&plane.kubeconfig());
+    let _install = TestInstall::by_way_of(kubeconfig, &plane, "race", &[("race-probe", &[])]).await;
     let pieces = AtomicU64::new(0);
     // From nothing to three seconds, in no order.
-    between.delay_watches(move || Duration::from_millis(pieces.fetch_add(997, Ordering::Relaxed) % 3_000));
+    proxy.delay_watches(move || Duration::from_millis(pieces.fetch_add(997, Ordering::Relaxed) % 3_000));
 
-    let mut log = plane.follow_audit_log("\"hasty-");
-    let all =
-        stream::iter(0..HASTY).map(|number| first_pods(&plane, &between, number)).buffer_unordered(AT_A_TIME);
+    let mut log = plane.follow_audit_log("\"race-");
+    let all = stream::iter(0..NAMESPACES)
+        .map(|number| first_pods(&plane, &proxy, number))
+        .buffer_unordered(AT_A_TIME);
     let all: Vec<Stored> = all.collect::<Vec<_>>().await.into_iter().flatten().collect();
     let called = called(&mut log, &all).await;
     let wrong: Vec<&Stored> = all.iter().filter(|stored| !stored.is_right(&called)).collect();
     assert_eq!(wrong.len(), 0, "{}: {:?}", wrong[0].pod, wrong[0].held);
-    let owed = all.iter().filter(|stored| stored.was_owed).count();
-    assert!(owed > HASTY / 6 * LATER / 2, "only {owed} Pods show that a look-up follows a change");
-    for number in 0..HASTY {
+    let needed = all.iter().filter(|stored| stored.needed_lookup).count();
+    assert!(needed > NAMESPACES / 6 * LATER / 2, "only {needed} Pods needed a lookup after a change");
+    for number in 0..NAMESPACES {
         let pods = all.iter().filter(|stored| stored.namespace == name_of(number));
         assert!(pods.clone().any(|stored| called.contains(&stored.pod)), "{}", name_of(number));
     }
     // The watch alone would have been too late.
-    let live = between.count(|_, path| path.starts_with("/api/v1/namespaces/hasty-"));
-    assert!(live > HASTY / 2, "{live} live look-ups for {HASTY} Namespaces");
+    let live = proxy.count(|_, path| path.starts_with("/api/v1/namespaces/race-"));
+    assert!(live > NAMESPACES / 2, "{live} live lookups for {NAMESPACES} Namespaces");
 }
 
 /// The test above would find a webhook that lets Pods of unknown Namespaces pass.
-pub(crate) async fn a_miss_taken_for_no_settings_is_caught(plane: Arc<ControlPlane>) {
+pub(crate) async fn a_miss_treated_as_no_settings_is_caught(plane: Arc<ControlPlane>) {
     let namespaces: Arc<Namespaces> = Arc::default();
     let webhook = Webhook { namespaces, defaults: Arc::default(), metrics: Arc::default() };
     let namespace = namespace_of("forgetful", "forgetful", &[("ttl", "700")]);
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account("forgetful").await;
-    let _other = Other::serve(&plane, "boundtoken-forgetful", "forgetful", routes(webhook)).await;
+    let _other = OtherWebhook::serve(&plane, "boundtoken-forgetful", "forgetful", routes(webhook)).await;
     let (mut log, mut number) = (plane.follow_audit_log("\"forgetful"), 0);
     eventually("a Pod that is wrong", async || {
         number += 1;
@@ -120,14 +121,14 @@ pub(crate) async fn a_miss_taken_for_no_settings_is_caught(plane: Arc<ControlPla
 }
 
 fn name_of(number: usize) -> String {
-    format!("hasty-{number}")
+    format!("race-{number}")
 }
 
 /// Makes a Namespace, with label and annotation at once, or afterwards, together or one by one, and Pods in
 /// it until one of them is changed, or until the annotation has been in force for a while.
-async fn first_pods(plane: &ControlPlane, between: &Between, number: usize) -> Vec<Stored> {
+async fn first_pods(plane: &ControlPlane, proxy: &ApiProxy, number: usize) -> Vec<Stored> {
     let (name, ttl) = (name_of(number), 10_000 + number as u64);
-    let opted_in = namespace_of("hasty", &name, &[("ttl", &ttl.to_string())]);
+    let opted_in = namespace_of("race", &name, &[("ttl", &ttl.to_string())]);
     let metadata = &opted_in["metadata"];
     let bare = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     plane.api.create(if number.is_multiple_of(3) { &opted_in } else { &bare }).await.unwrap();
@@ -139,12 +140,12 @@ async fn first_pods(plane: &ControlPlane, between: &Between, number: usize) -> V
             annotate(plane, &name, &json!({"labels": metadata["labels"]})).await;
             let mut all = until_changed(plane, &name, LABEL_ALONE).await;
             if number.is_multiple_of(2) {
-                eventually("the label, told", async || between.told(&name)).await;
+                eventually("an event with the label", async || proxy.first_event(&name)).await;
             }
             annotate(plane, &name, &json!({"annotations": metadata["annotations"]})).await;
             for _ in 0..LATER {
                 let stored = store(plane, &name, all.len(), ttl).await;
-                all.push(stored.but_for_delays(between.told(&name)));
+                all.push(stored.allowing_for_delays(proxy.first_event(&name)));
                 sleep(PAUSE).await;
             }
             return all;
@@ -178,7 +179,7 @@ async fn make_service_account(plane: &ControlPlane, namespace: &str) {
 
 async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -> Stored {
     let name = format!("{namespace}-{number}");
-    // A busy machine may answer too late: then no Pod is stored, and whoever wants one tries again.
+    // A busy machine may answer too late: then no Pod is stored, and the creation is repeated.
     let mut asked = Instant::now();
     let stored: Value = eventually("a Pod that is stored", async || {
         asked = Instant::now();
@@ -191,7 +192,7 @@ async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -
     })
     .await;
     let (took, held, lifetimes) = (asked.elapsed(), held(&stored), vec![ttl]);
-    Stored { namespace: namespace.to_owned(), pod: name, held, lifetimes, took, was_owed: false }
+    Stored { namespace: namespace.to_owned(), pod: name, held, lifetimes, took, needed_lookup: false }
 }
 
 /// The Pods for which the API server called a webhook of ours, as its audit log says.
