@@ -2,6 +2,7 @@
 
 pub mod timeout;
 pub mod token;
+mod utf8;
 
 use std::env;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigErro
 use kube::{Client, Config};
 use tower::util::option_layer;
 use tower::{BoxError, Layer, ServiceExt};
+
+use utf8::Utf8Body;
 
 /// How long the API server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,7 +70,8 @@ pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Res
     config.map_err(|error| Error::Kubeconfig { path: kubeconfig, source: Box::new(error) })
 }
 
-/// A client for the cluster. It neither retries nor logs: callers do both.
+/// A client for the cluster. It neither retries nor logs: callers do both. Response bodies are UTF-8, whatever the
+/// API server sends.
 ///
 /// # Errors
 /// When the certificates or credentials cannot be used.
@@ -82,7 +86,8 @@ pub fn client(config: Config) -> Result<Client, Error> {
     connector.set_keepalive(Some(KEEPALIVE));
     connector.set_keepalive_interval(Some(KEEPALIVE));
     let connector = config.rustls_https_connector_with_connector(connector).map_err(Error::Client)?;
-    let http = HttpClient::builder(TokioExecutor::new()).build::<_, Body>(connector).map_err(BoxError::from);
+    let http = HttpClient::builder(TokioExecutor::new()).build::<_, Body>(connector);
+    let http = http.map_response(|response| response.map(Utf8Body::new)).map_err(BoxError::from);
     let headers = config.extra_headers_layer().map_err(Error::Client)?.layer(http);
     let auth = option_layer(config.auth_layer().map_err(Error::Client)?).layer(headers);
     Ok(Client::new(config.base_uri_layer().layer(auth), config.default_namespace))
