@@ -15,10 +15,11 @@
 //! files or in the cluster), [`cluster`] (the way to an API server), [`commands`] (one
 //! file or folder per command) and [`telemetry`] (logs, metrics).
 //! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
-//! read again when it changes), [`watchers`] (the tasks that do so), [`rfc1123`] (names of objects) and
+//! read again when it changes), [`background`] (the tasks that do so), [`rfc1123`] (names of objects) and
 //! [`clock`] (the one place that reads the time).
 
 pub mod admission;
+pub mod background;
 pub mod certificates;
 pub mod clock;
 pub mod cluster;
@@ -31,4 +32,3 @@ pub mod policy;
 pub mod rfc1123;
 pub mod server;
 pub mod telemetry;
-pub mod watchers;

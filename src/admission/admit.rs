@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::namespaces::Namespace;
 use crate::policy::{Defaults, NamespaceSettings, evaluate};
 
-use super::object::{Namespace, Pod};
+use super::object::Pod;
 use super::request::Request;
 use super::response::Response;
 
@@ -28,7 +29,7 @@ pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> R
 /// Validates the settings of a Namespace that is created or changed.
 pub fn validate(request: &Request<'_, Namespace<'_>>, defaults: &Arc<Defaults>) -> Response {
     let Some(namespace) = request.object() else { return allow(request) };
-    let settings = NamespaceSettings::parse(request.name(), namespace.metadata.annotations.ours(), defaults);
-    let changed = request.old_object().is_none_or(|old| old.settings() != namespace.settings());
+    let settings = NamespaceSettings::parse(request.name(), namespace.annotations(), defaults);
+    let changed = request.old_object().is_none_or(|old| !namespace.has_settings_of(old));
     Response::new(request, settings.evaluate(namespace.is_opted_in(), changed))
 }

@@ -9,6 +9,6 @@ mod request;
 mod response;
 
 pub use admit::{allow, mutate, validate};
-pub use object::{Entries, Namespace, Object, ObjectMeta, Pod};
+pub use object::{Object, ObjectMeta, Pod};
 pub use request::{BadReview, Request, lossy_utf8};
 pub use response::Response;

@@ -137,7 +137,7 @@ impl<O: Object> Request<'_, O> {
     /// Name of the object, or the prefix of a generated one, such as `web-7d4b9c-` for a Pod of a ReplicaSet.
     pub fn name_or_prefix(&self) -> &str {
         let object = self.object().filter(|_| self.name().is_empty());
-        object.map_or_else(|| self.name(), |object| object.metadata().generate_name.as_str())
+        object.map_or_else(|| self.name(), O::generate_name)
     }
 
     /// The object, if resource and operation are those of [`Object`]; other requests are allowed untouched.

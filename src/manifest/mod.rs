@@ -13,7 +13,6 @@ pub use document::Document;
 pub use files::{Source, read};
 pub use object::{Object, objects};
 pub use parse::parse;
-pub(crate) use parse::{on_large_stack, options, syntax_error};
 pub use strings::{NoString, Place};
 pub use type_meta::{EXPECTED, TypeMeta};
 pub use yaml::to_yaml;

@@ -74,7 +74,7 @@ fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Docu
 }
 
 /// YAML 1.1 where Kubernetes' reader is: `0644` is octal, `yes` and `on` are booleans.
-pub(crate) fn options(max_nodes: usize) -> serde_saphyr::Options {
+fn options(max_nodes: usize) -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
@@ -90,7 +90,7 @@ pub(crate) fn options(max_nodes: usize) -> serde_saphyr::Options {
 }
 
 /// Parses on a thread that has the stack for it: those of a server overflow at [`MAX_DEPTH`].
-pub(crate) fn on_large_stack<T: Send, E: From<Error> + Send>(
+fn on_large_stack<T: Send, E: From<Error> + Send>(
     file: &str,
     work: impl FnOnce() -> Result<T, E> + Send,
 ) -> Result<T, E> {
@@ -114,7 +114,7 @@ fn yaml_error(file: &str, text: &str, lines_before: u64, error: &serde_saphyr::E
 }
 
 /// What is wrong with a text that is no YAML, and where.
-pub(crate) fn syntax_error(file: &str, error: &serde_saphyr::Error) -> Error {
+fn syntax_error(file: &str, error: &serde_saphyr::Error) -> Error {
     let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
     let message = error.render_with_formatter(&UserMessageFormatter);
     let reason = message.split(" at line ").next().unwrap_or(&message);

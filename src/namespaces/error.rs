@@ -1,4 +1,4 @@
-//! What can be wrong with a manifest of Namespaces, a sentence each.
+//! The errors of a manifest of Namespaces.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,16 @@ use crate::manifest;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The same name again.
-    #[error("{place}: Namespace {name} stands here a second time: remove one of the two")]
+    /// Two Namespaces of one name.
+    #[error("{place}: duplicate Namespace {name}: remove one of the two")]
     Duplicate {
         /// File and line.
         place: String,
         /// The name.
         name: String,
     },
-    /// Something of another kind.
-    #[error("{place}: a {kind} stands here: only Namespaces belong into this file")]
+    /// An object of another kind.
+    #[error("{place}: unexpected {kind}: this file may contain only Namespaces")]
     Kind {
         /// File and line.
         place: String,
@@ -28,27 +28,27 @@ pub enum Error {
     #[error(transparent)]
     Manifest(#[from] manifest::Error),
     /// No such file.
-    #[error("{0} does not exist: --namespaces names a manifest of Namespaces")]
+    #[error("{0} does not exist: --namespaces must be the path of a manifest of Namespaces")]
     Missing(PathBuf),
     /// A Namespace without a name.
-    #[error("{place}: a Namespace without metadata.name stands here: give it its name")]
+    #[error("{place}: a Namespace must have a metadata.name")]
     Nameless {
         /// File and line.
         place: String,
     },
-    /// A value of ours that YAML does not take for a string.
+    /// A label or annotation of ours that is not a string in YAML.
     #[error("{place}: {sentence}")]
     NotAString {
         /// File and line.
         place: String,
-        /// What is wrong, and the fix.
+        /// What is wrong, and how to fix it.
         sentence: String,
     },
 }
 
 impl Error {
-    /// Whether the same content may be readable later.
-    pub(super) fn may_pass(&self) -> bool {
+    /// Whether a later attempt may succeed though the content is the same.
+    pub(super) fn is_temporary(&self) -> bool {
         matches!(self, Self::Missing(_) | Self::Manifest(manifest::Error::Io { .. }))
     }
 }

@@ -5,23 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
-use super::read::read;
-use super::{Known, Namespaces, SettingsByName, known};
+use super::{Namespaces, manifest};
 use crate::files::{Fingerprint, ReloadState};
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Metrics, ResultLabel};
 
-/// `--namespaces` of a running server.
+/// The manifest of a running server.
 #[derive(Debug)]
 pub struct NamespacesFile {
     path: PathBuf,
-    defaults: Arc<Defaults>,
     last: ReloadState,
-    known: Known,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
     /// Whether the last change could not be used.
-    stale: Arc<AtomicBool>,
+    is_stale: Arc<AtomicBool>,
 }
 
 impl NamespacesFile {
@@ -30,25 +27,25 @@ impl NamespacesFile {
     /// # Errors
     /// When it cannot be used: a server starts with all settings or not at all.
     pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, Error> {
-        let seen = Fingerprint::of([path.as_path()]);
-        let (first, known) = read(&path, &defaults, &Known::new())?;
-        show(&metrics, &first);
-        let (namespaces, last) = (Arc::new(Namespaces::new(first)), ReloadState::loaded(seen));
-        Ok(Self { path, defaults, last, known, namespaces, metrics, stale: Arc::default() })
+        let last = ReloadState::loaded(Fingerprint::of([path.as_path()]));
+        let namespaces = Namespaces::empty(defaults, None);
+        manifest::load(&path, &namespaces)?;
+        metrics.set_namespaces(namespaces.len());
+        Ok(Self { path, last, namespaces: Arc::new(namespaces), metrics, is_stale: Arc::default() })
     }
 
-    /// What requests look up.
+    /// The Namespaces of the file.
     pub fn namespaces(&self) -> Arc<Namespaces> {
         Arc::clone(&self.namespaces)
     }
 
-    /// What `/readyz` says about the settings in use, which are complete in any case.
+    /// The note of `/readyz` about the settings in use, which are complete in any case.
     pub fn note(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + 'static + use<> {
-        let stale = Arc::clone(&self.stale);
-        move || stale.load(Ordering::Relaxed).then_some("last change failed to load")
+        let is_stale = Arc::clone(&self.is_stale);
+        move || is_stale.load(Ordering::Relaxed).then_some("last change failed to load")
     }
 
-    /// Takes over what the file holds now, if that changed and can be used.
+    /// Loads the file if it changed. One that cannot be used changes nothing.
     pub fn reload(&mut self) {
         let seen = Fingerprint::of([self.path.as_path()]);
         if self.last.is_changed(seen) {
@@ -57,35 +54,32 @@ impl NamespacesFile {
     }
 
     fn load(&mut self, seen: Fingerprint) {
-        let loaded = read(&self.path, &self.defaults, &self.known);
-        self.stale.store(loaded.is_err(), Ordering::Relaxed);
+        let loaded = manifest::load(&self.path, &self.namespaces);
+        self.is_stale.store(loaded.is_err(), Ordering::Relaxed);
         match loaded {
-            Ok((next, known)) => {
-                (self.last, self.known) = (ReloadState::loaded(seen), known);
-                tracing::info!(namespaces = next.len(), "read the Namespaces again");
-                show(&self.metrics, &next);
-                self.namespaces.replace(next);
+            Ok(()) => {
+                self.last = ReloadState::loaded(seen);
+                let namespaces = self.namespaces.len();
+                tracing::info!(namespaces, "reloaded the manifest of Namespaces");
+                self.metrics.set_namespaces(namespaces);
                 self.metrics.record_namespaces_reload(ResultLabel::Success);
             }
-            Err(error) => self.complain(seen, &error),
+            Err(error) => self.failed(seen, &error),
         }
     }
 
-    /// A large manifest takes long to read: with a mistake in it, not before it changes.
-    fn complain(&mut self, seen: Fingerprint, error: &Error) {
-        let content = (!error.may_pass()).then_some(seen);
+    /// Reports a failure once. A large manifest takes long to read: one with a mistake is read again only when
+    /// it changes.
+    fn failed(&mut self, seen: Fingerprint, error: &Error) {
+        let content = (!error.is_temporary()).then_some(seen);
         let error = crate::telemetry::chain(error);
         if self.last.failed(content, &error) {
-            tracing::warn!(error, "the new manifest of Namespaces cannot be used; the one before stays");
+            tracing::warn!(
+                error,
+                "the new manifest of Namespaces cannot be used; the previous one stays in use"
+            );
             self.metrics.record_namespaces_reload(ResultLabel::Failure);
         }
-    }
-}
-
-fn show(metrics: &Metrics, settings: &SettingsByName) {
-    metrics.set_namespaces(settings.len());
-    for (namespace, settings) in settings {
-        known::warn(namespace, settings);
     }
 }
 
@@ -106,35 +100,35 @@ mod tests {
         (directory, file)
     }
 
-    async fn opted_in(namespaces: &Namespaces, name: &str) -> bool {
-        matches!(namespaces.get(name).await, Lookup::Settings(_))
+    fn opted_in(namespaces: &Namespaces, name: &str) -> bool {
+        matches!(namespaces.cached(name), Some(Lookup::Settings(_)))
     }
 
-    #[tokio::test]
-    async fn a_new_version_replaces_the_one_before() {
+    #[test]
+    fn a_new_version_replaces_the_one_before() {
         let (_directory, mut file) = open(A);
         let namespaces = file.namespaces();
-        assert!(opted_in(&namespaces, "a").await);
+        assert!(opted_in(&namespaces, "a"));
         fs::write(&file.path, A.replace("name: a", "name: b")).unwrap();
         file.reload();
-        assert!(!opted_in(&namespaces, "a").await);
-        assert!(opted_in(&namespaces, "b").await);
+        assert!(!opted_in(&namespaces, "a"));
+        assert!(opted_in(&namespaces, "b"));
     }
 
-    #[tokio::test]
-    async fn a_broken_new_version_keeps_the_one_before() {
+    #[test]
+    fn a_broken_new_version_keeps_the_one_before() {
         let (_directory, mut file) = open(A);
         let (namespaces, note) = (file.namespaces(), file.note());
         assert_eq!(note(), None);
         for broken in ["", "apiVersion: v1\nkind: Pod\n", "a: b: c\n"] {
             fs::write(&file.path, broken).unwrap();
             file.reload();
-            assert!(opted_in(&namespaces, "a").await, "{broken:?}");
+            assert!(opted_in(&namespaces, "a"), "{broken:?}");
         }
         fs::remove_file(&file.path).unwrap();
         for _ in 0..2 {
             file.reload();
-            assert!(opted_in(&namespaces, "a").await);
+            assert!(opted_in(&namespaces, "a"));
             assert_eq!(note(), Some("last change failed to load"));
         }
         let text = file.metrics.text();
@@ -149,8 +143,8 @@ mod tests {
         assert!(file.metrics.text().contains("boundtoken_namespaces_reloads_total{result=\"success\"} 1\n"));
     }
 
-    #[tokio::test]
-    async fn a_read_error_that_passes_is_forgotten() {
+    #[test]
+    fn a_read_error_that_passes_is_forgotten() {
         let (_directory, mut file) = open(A);
         let namespaces = file.namespaces();
         let next = A.replace("name: a", "name: b");
@@ -158,10 +152,10 @@ mod tests {
         let seen = Fingerprint::of([file.path.as_path()]);
         fs::remove_file(&file.path).unwrap();
         file.load(seen);
-        assert!(opted_in(&namespaces, "a").await);
+        assert!(opted_in(&namespaces, "a"));
         fs::write(&file.path, &next).unwrap();
         file.reload();
-        assert!(opted_in(&namespaces, "b").await);
+        assert!(opted_in(&namespaces, "b"));
     }
 
     #[test]

@@ -1,151 +1,111 @@
-//! Manifests as far as Namespaces are concerned: kind, name, and the entries of ours, with lines.
-//!
-//! [`crate::manifest`] keeps whole documents; this keeps so little that thousands of Namespaces take no room.
+//! Reads a manifest that contains only Namespaces.
 
-use std::fmt;
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 
+use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_json::Value;
 
-use super::ours::Ours;
-use crate::manifest::NoString;
+use super::error::Error;
+use super::store::Source;
+use super::{Namespace, Namespaces};
+use crate::files;
+use crate::manifest::{self, Document, NoString, Object, Place};
+use crate::policy::keys::is_ours;
 
-/// One object of a manifest; `None` for what is no map, so that the reader can tell its line.
-#[derive(Debug)]
-pub(super) struct Object(pub(super) Option<Fields>);
+/// The fields of a Namespace that are read.
+const METADATA: &Pointer = Pointer::from_static("/metadata");
 
-/// What of an object matters.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Fields {
-    /// `apiVersion`.
-    pub(super) api_version: Option<String>,
-    /// `kind`.
-    pub(super) kind: Option<String>,
-    /// `metadata`.
-    pub(super) metadata: Option<Metadata>,
-    /// `items` of a list.
-    pub(super) items: Option<Vec<Spanned<Object>>>,
+/// Replaces all Namespaces by those of a manifest, once it proves to be usable.
+///
+/// # Errors
+/// Each mistake is an [`Error`] of its own.
+pub(super) fn load(path: &Path, namespaces: &Namespaces) -> Result<(), Error> {
+    let documents = read(path)?;
+    let read = read_all(&path.display().to_string(), &documents)?;
+    namespaces.begin_list();
+    for namespace in &read {
+        namespaces.apply(namespace, Source::List);
+    }
+    namespaces.complete_list();
+    Ok(())
 }
 
-/// `metadata`, without what belongs to others.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Metadata {
-    /// `name`.
-    pub(super) name: Option<String>,
-    /// `labels`.
-    pub(super) labels: Option<Ours<Spanned<Scalar>>>,
-    /// `annotations`.
-    pub(super) annotations: Option<Ours<Spanned<Scalar>>>,
+fn read(path: &Path) -> Result<Vec<Document>, Error> {
+    let name = path.display().to_string();
+    let content = files::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
+        _ => manifest::Error::Io { path: name.clone(), source }.into(),
+    })?;
+    match String::from_utf8(content) {
+        Ok(text) => Ok(manifest::parse(&name, &text)?),
+        Err(_) => Err(manifest::Error::NotText { path: name }.into()),
+    }
 }
 
-/// A value as YAML sees it.
-#[derive(Debug)]
-pub(super) enum Scalar {
-    /// The API server accepts only strings here. With the value as YAML reads it.
-    NoString(NoString, String),
-    /// A string.
-    Text(String),
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a value")
+fn read_all<'a>(file: &str, documents: &'a [Document]) -> Result<Vec<Namespace<'a>>, Error> {
+    let (mut seen, mut namespaces) = (HashSet::new(), Vec::new());
+    for document in documents {
+        // A list without items is an object of a kind of its own.
+        for object in manifest::objects(document)?.iter().filter(|object| !object.kind().ends_with("List")) {
+            let namespace = read_one(object)?;
+            let name = object.text("/metadata/name").unwrap_or_default();
+            if !seen.insert(name) {
+                return Err(Error::Duplicate {
+                    place: place(object, Pointer::root()),
+                    name: name.to_owned(),
+                });
             }
-
-            fn visit_unit<E>(self) -> Result<Object, E> {
-                Ok(Object(None))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Object, E> {
-                Ok(Object(None))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Object, E> {
-                Ok(Object(None))
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Object, E> {
-                Ok(Object(None))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Object, E> {
-                Ok(Object(None))
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Object, E> {
-                Ok(Object(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Object, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Object(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object, A::Error> {
-                Fields::deserialize(MapAccessDeserializer::new(map)).map(|fields| Object(Some(fields)))
-            }
+            namespaces.push(namespace);
         }
-
-        deserializer.deserialize_any(ObjectVisitor)
     }
+    if seen.is_empty() {
+        return Err(manifest::Error::Empty { path: file.to_owned() }.into());
+    }
+    Ok(namespaces)
 }
 
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
+fn read_one<'a>(object: &Object<'a>) -> Result<Namespace<'a>, Error> {
+    if !object.is_core("Namespace") {
+        let kind = object.kind().to_owned();
+        return Err(Error::Kind { place: place(object, Pointer::root()), kind });
     }
+    for map in [Place::Annotations, Place::Labels] {
+        check_strings(object, map)?;
+    }
+    // The parser's own words would quote values.
+    let unreadable = |_| manifest::Error::NotAnObject {
+        path: object.document.file.to_string(),
+        line: object.line(METADATA),
+        reason: "expected a name, labels and annotations in metadata".to_owned(),
+    };
+    let namespace = Namespace::deserialize(object.value).map_err(unreadable)?;
+    if namespace.name().is_empty() {
+        return Err(Error::Nameless { place: place(object, Pointer::root()) });
+    }
+    Ok(namespace)
 }
 
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string")
+/// Refuses an entry of ours that is not a string, as the API server would.
+fn check_strings(object: &Object<'_>, map: Place) -> Result<(), Error> {
+    let pointer = METADATA.with_trailing_token(map.field());
+    let entries = pointer.resolve(object.value).ok().and_then(Value::as_object).into_iter().flatten();
+    for (key, value) in entries.filter(|(key, _)| is_ours(key)) {
+        let Some(no_string) = NoString::of(value) else { continue };
+        let pointer = pointer.with_trailing_token(key.as_str());
+        let written = object.document.text(&object.pointer.concat(&pointer));
+        let sentence = no_string.sentence(map, key, written, &value.to_string());
+        return Err(Error::NotAString { place: place(object, &pointer), sentence });
     }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text.to_owned()))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Text(String::new()))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
-        Ok(Scalar::NoString(NoString::Boolean, value.to_string()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar, E> {
-        Ok(Scalar::NoString(NoString::Number, value.to_string()))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar, E> {
-        Ok(Scalar::NoString(NoString::Number, value.to_string()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar, E> {
-        Ok(Scalar::NoString(NoString::Number, value.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::NoString(NoString::List, String::new()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::NoString(NoString::Map, String::new()))
-    }
+    Ok(())
 }
+
+/// File and line of something in an object.
+fn place(object: &Object<'_>, within: &Pointer) -> String {
+    format!("{}:{}", object.document.file, object.line(within))
+}
+
+#[cfg(test)]
+mod tests;

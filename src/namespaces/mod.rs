@@ -1,11 +1,10 @@
-//! The settings of each Namespace that opted in, ready to be looked up without a lock.
+//! The settings of each Namespace that opted in: in memory, and looked up live where that may be too old.
 
 mod error;
 pub mod file;
-mod known;
 mod manifest;
-mod ours;
-pub mod read;
+mod object;
+mod report;
 mod store;
 pub mod watched;
 
@@ -15,17 +14,17 @@ use crate::policy::NamespaceSettings;
 use crate::telemetry::metrics::LookupResult;
 
 pub use error::Error;
-pub use known::{Known, Parsed};
-pub use store::{Namespaces, SettingsByName};
+pub use object::{Namespace, opts_in};
+pub use store::Namespaces;
 
-/// What is known about a Namespace.
+/// The result of a look-up of a Namespace.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// It does not carry the label, or does not exist.
     NotOptedIn,
     /// It opted in with these settings.
     Settings(Arc<NamespaceSettings>),
-    /// Nobody answered; never to be taken for "no settings".
+    /// There was no answer; never to be taken for "no settings".
     Unavailable,
 }
 
@@ -39,21 +38,11 @@ impl From<&Lookup> for LookupResult {
     }
 }
 
-/// Whoever knows the settings of Namespaces.
+/// A source of the settings of Namespaces.
 pub trait NamespaceStore: Send + Sync + 'static {
-    /// What is known about a Namespace; `None` if somebody has to be asked.
-    fn known(&self, name: &str) -> Option<Lookup>;
+    /// The result that is in memory; `None` if it has to be fetched.
+    fn cached(&self, name: &str) -> Option<Lookup>;
 
-    /// Asks about a Namespace of which nothing is known.
-    fn ask(&self, name: &str) -> impl Future<Output = Lookup> + Send;
-
-    /// Finds the settings of a Namespace.
-    fn get(&self, name: &str) -> impl Future<Output = Lookup> + Send {
-        async {
-            match self.known(name) {
-                Some(lookup) => lookup,
-                None => self.ask(name).await,
-            }
-        }
-    }
+    /// Fetches the result. It may take seconds, and be [`Lookup::Unavailable`].
+    fn fetch(&self, name: &str) -> impl Future<Output = Lookup> + Send;
 }

@@ -8,6 +8,7 @@ mod conflict;
 pub mod diagnostics;
 mod duration;
 mod effective;
+mod entries;
 mod evaluate;
 mod findings;
 mod guardrails;
@@ -26,6 +27,7 @@ use std::fmt;
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 
 pub use effective::{Effective, effective};
+pub use entries::Entries;
 pub use evaluate::{Evaluation, Outcome, evaluate};
 pub use namespace::NamespaceSettings;
 pub(crate) use violation::printable;

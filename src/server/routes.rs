@@ -112,7 +112,7 @@ impl<S: NamespaceStore> Webhook<S> {
             match decision {
                 Decision::Response(response) => return Ok(response),
                 // Meanwhile the object, many times its text, is not in memory.
-                Decision::Unknown(namespace) => told = Some(self.namespaces.ask(&namespace).await),
+                Decision::Unknown(namespace) => told = Some(self.namespaces.fetch(&namespace).await),
             }
         }
     }
@@ -122,7 +122,7 @@ impl<S: NamespaceStore> Webhook<S> {
         let request = admission::Request::parse(&text)?;
         let response = match request.object() {
             None => admission::allow(&request),
-            Some(_) => match told.or_else(|| self.namespaces.known(request.namespace())) {
+            Some(_) => match told.or_else(|| self.namespaces.cached(request.namespace())) {
                 None => return Ok(Decision::Unknown(request.namespace().to_owned())),
                 Some(lookup) => self.decide(&request, &lookup)?,
             },

@@ -18,11 +18,11 @@ use crate::support::test_install::TestInstall;
 struct Late(Arc<AtomicUsize>);
 
 impl NamespaceStore for Late {
-    fn known(&self, _name: &str) -> Option<Lookup> {
+    fn cached(&self, _name: &str) -> Option<Lookup> {
         None
     }
 
-    async fn ask(&self, name: &str) -> Lookup {
+    async fn fetch(&self, name: &str) -> Lookup {
         // The probe's call counts as well: it is the first.
         match self.0.fetch_add(1, Ordering::SeqCst) {
             0 | 2 | 3 => Lookup::Unavailable,

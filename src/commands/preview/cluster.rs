@@ -10,6 +10,7 @@ use super::Trial;
 use super::report::{Report, Severity};
 use super::workload::Workload;
 use crate::manifest::Object;
+use crate::namespaces::opts_in;
 use crate::pod::plugin::{ServiceAccount, service_account_name};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
@@ -69,7 +70,7 @@ impl<'a> Cluster<'a> {
             return Some(self.parse(name, None));
         };
         let label = namespace.value.pointer("/metadata/labels").and_then(|labels| labels.get(OPT_IN_LABEL));
-        if label.and_then(Value::as_str) == Some(OPT_IN_VALUE) {
+        if opts_in(label.and_then(Value::as_str)) {
             return Some(self.parse(name, namespace.value.pointer("/metadata/annotations")));
         }
         let fault = match label {

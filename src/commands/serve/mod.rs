@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::ClusterArgs;
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
+use crate::background::BackgroundTasks;
 use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::{address, bind};
@@ -24,7 +25,6 @@ use crate::server::tls as server_tls;
 use crate::server::{End, Server, signals};
 use crate::telemetry::logs::LogArgs;
 use crate::telemetry::metrics::Metrics;
-use crate::watchers::Watchers;
 
 use shutdown::ShutdownArgs;
 use source::Source;
@@ -94,12 +94,12 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     shutdown.check()?;
     logs.start();
     let metrics = Arc::new(Metrics::default());
-    let mut watchers = Watchers::default();
-    let source = Source::open(namespaces, cluster, defaults, &metrics, &mut watchers).await?;
-    let Source { store, defaults, readiness, client } = source;
-    let namespace = tls.namespace(client.as_ref());
-    let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut watchers)?;
-    let webhook = Webhook { namespaces: store, defaults, metrics };
+    let mut tasks = BackgroundTasks::default();
+    let source = Source::open(namespaces, cluster, defaults, &metrics, &mut tasks).await?;
+    let Source { namespaces, defaults, readiness, client } = source;
+    let own_namespace = tls.namespace(client.as_ref());
+    let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut tasks)?;
+    let webhook = Webhook { namespaces, defaults, metrics };
     // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
     let signal = signals::listen()?;
     let webhook_listener = bind("--listen", listen).await?;
@@ -107,11 +107,11 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
     let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
-    if let Some((client, namespace)) = client.zip(namespace) {
+    if let Some((client, namespace)) = client.zip(own_namespace) {
         let (delay, ended) = (shutdown.shutdown_delay, unneeded.clone());
         tokio::spawn(removal::watch_for_uninstall(client, namespace, delay, draining.clone(), ended));
     }
-    let readiness = ready(readiness.with("certificate", check), watchers, draining.clone());
+    let readiness = ready(readiness.with("certificate", check), tasks, draining.clone());
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
         metrics: Arc::clone(&webhook.metrics),
@@ -128,8 +128,8 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
 }
 
 /// The listeners are bound before anybody can ask.
-fn ready(sources: Readiness, watchers: Watchers, draining: CancellationToken) -> Readiness {
-    sources.with_vital("watchers", move || watchers.check()).with("shutdown", move || {
+fn ready(sources: Readiness, tasks: BackgroundTasks, draining: CancellationToken) -> Readiness {
+    sources.with_vital("watchers", move || tasks.check()).with("shutdown", move || {
         if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
     })
 }
@@ -172,9 +172,9 @@ mod tests {
 
     use super::*;
 
-    async fn ask(watchers: Watchers, path: &str) -> (u16, String) {
+    async fn ask(tasks: BackgroundTasks, path: &str) -> (u16, String) {
         let sources = Readiness::default().with("namespaces", || Err("the API server is away".to_owned()));
-        let readiness = ready(sources, watchers, CancellationToken::new());
+        let readiness = ready(sources, tasks, CancellationToken::new());
         let request = Request::get(path).body(Body::empty()).unwrap();
         let answer = admin::routes(readiness, Arc::default()).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
@@ -183,22 +183,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_watcher_that_ended_has_the_replica_restarted() {
-        let mut watchers = Watchers::default();
-        watchers.run("Namespaces", std::future::pending());
-        watchers.run("certificate", async { panic!("a defect") });
+    async fn a_background_task_that_stopped_fails_liveness() {
+        let mut tasks = BackgroundTasks::default();
+        tasks.spawn("Namespaces", std::future::pending());
+        tasks.spawn("certificate", async { panic!("a defect") });
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let (status, body) = ask(watchers, "/livez").await;
+        let (status, body) = ask(tasks, "/livez").await;
         assert_eq!(status, 503);
-        assert!(body.contains("changes of the certificate are no longer seen; restart"), "{body}");
+        assert!(body.contains("background task \"certificate\" stopped; restart required"), "{body}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_api_server_that_is_away_restarts_nobody() {
+    async fn an_unreachable_api_server_does_not_fail_liveness() {
         let watching = || {
-            let mut watchers = Watchers::default();
-            watchers.run("Namespaces", std::future::pending());
-            watchers
+            let mut tasks = BackgroundTasks::default();
+            tasks.spawn("Namespaces", std::future::pending());
+            tasks
         };
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         assert_eq!(ask(watching(), "/readyz").await.0, 503);

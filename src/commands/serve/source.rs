@@ -5,44 +5,21 @@ use std::sync::Arc;
 
 use kube::Client;
 
+use crate::background::BackgroundTasks;
 use crate::cluster::Error as ClusterError;
 use crate::commands::CommandError;
 use crate::commands::cluster::{Cluster, ClusterArgs};
 use crate::commands::defaults::DefaultsArgs;
+use crate::namespaces::Namespaces;
 use crate::namespaces::file::NamespacesFile;
-use crate::namespaces::watched::Watched;
-use crate::namespaces::{Lookup, NamespaceStore, Namespaces};
+use crate::namespaces::watched::watched;
 use crate::policy::Defaults;
 use crate::server::admin::Readiness;
 use crate::telemetry::metrics::Metrics;
-use crate::watchers::Watchers;
-
-/// Who knows the settings of Namespaces.
-#[derive(Debug)]
-pub(super) enum Store {
-    File(Arc<Namespaces>),
-    Watched(Watched),
-}
-
-impl NamespaceStore for Store {
-    fn known(&self, name: &str) -> Option<Lookup> {
-        match self {
-            Self::File(namespaces) => namespaces.known(name),
-            Self::Watched(watched) => watched.known(name),
-        }
-    }
-
-    async fn ask(&self, name: &str) -> Lookup {
-        match self {
-            Self::File(namespaces) => namespaces.ask(name).await,
-            Self::Watched(watched) => watched.ask(name).await,
-        }
-    }
-}
 
 /// Settings of Namespaces, and what belongs to them.
 pub(super) struct Source {
-    pub(super) store: Arc<Store>,
+    pub(super) namespaces: Arc<Namespaces>,
     pub(super) defaults: Arc<Defaults>,
     /// Whether they are complete.
     pub(super) readiness: Readiness,
@@ -65,10 +42,10 @@ impl Source {
         cluster: ClusterArgs,
         defaults: DefaultsArgs,
         metrics: &Arc<Metrics>,
-        watchers: &mut Watchers,
+        tasks: &mut BackgroundTasks,
     ) -> Result<Self, CommandError> {
         if let Some(path) = manifest {
-            return Self::file(path, defaults.resolve(Vec::new())?, metrics, watchers);
+            return Self::file(path, defaults.resolve(Vec::new())?, metrics, tasks);
         }
         let named = cluster.is_named();
         let Cluster { client, audiences } = cluster
@@ -76,22 +53,22 @@ impl Source {
             .await
             .map_err(|error| if named { CommandError::from(error) } else { NoCluster(error).into() })?;
         let defaults = defaults.resolve(audiences)?;
-        let (watched, watch) = Watched::new(client.clone(), &defaults, Arc::clone(metrics));
+        let (namespaces, watch) = watched(client.clone(), &defaults, Arc::clone(metrics));
         let readiness = Readiness::default().with_check("namespaces", watch.check());
-        watchers.run("Namespaces", watch.run());
-        Ok(Self { store: Arc::new(Store::Watched(watched)), defaults, readiness, client: Some(client) })
+        tasks.spawn("Namespaces", watch.run());
+        Ok(Self { namespaces, defaults, readiness, client: Some(client) })
     }
 
     fn file(
         path: PathBuf,
         defaults: Arc<Defaults>,
         metrics: &Arc<Metrics>,
-        watchers: &mut Watchers,
+        tasks: &mut BackgroundTasks,
     ) -> Result<Self, CommandError> {
         let file = NamespacesFile::open(path, Arc::clone(&defaults), Arc::clone(metrics))?;
-        let store = Arc::new(Store::File(file.namespaces()));
+        let namespaces = file.namespaces();
         let readiness = Readiness::default().with_note("namespaces", file.note());
-        watchers.watch("Namespaces", file, NamespacesFile::reload);
-        Ok(Self { store, defaults, readiness, client: None })
+        tasks.reload("Namespaces", file, NamespacesFile::reload);
+        Ok(Self { namespaces, defaults, readiness, client: None })
     }
 }

@@ -7,13 +7,13 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster_tls::ClusterTlsArgs;
+use crate::background::BackgroundTasks;
 use crate::certificates::cluster::CertificateController;
 use crate::certificates::watcher::PairSource;
 use crate::certificates::{Directory, PairFiles, PairWatcher, ServingCertificate};
 use crate::clock;
 use crate::commands::CommandError;
 use crate::telemetry::metrics::Metrics;
-use crate::watchers::Watchers;
 
 /// The source of the serving certificate.
 #[derive(Debug, clap::Args)]
@@ -48,21 +48,21 @@ pub(super) struct ServingTls {
 
 impl ServingTls {
     /// A certificate from files, which is ready while it is valid.
-    fn from_files<S>(files: PairWatcher<S>, tasks: &mut Watchers) -> Self
+    fn from_files<S>(files: PairWatcher<S>, tasks: &mut BackgroundTasks) -> Self
     where
         S: PairSource + Send + 'static,
     {
         let certificate = files.serving();
         let served = Arc::clone(&certificate);
-        tasks.watch("certificate", files, |files| files.reload(clock::now()));
+        tasks.reload("certificate", files, |files| files.reload(clock::now()));
         Self { certificate, check: Box::new(move || served.check(clock::now())) }
     }
 
     /// The certificate of the cluster, which the published `caBundle` has to verify as well.
-    fn from_cluster(controller: CertificateController, tasks: &mut Watchers) -> Self {
+    fn from_cluster(controller: CertificateController, tasks: &mut BackgroundTasks) -> Self {
         let (certificate, verified) = (controller.serving(), controller.readiness());
         let served = Arc::clone(&certificate);
-        tasks.run("certificate", controller.run(CancellationToken::new()));
+        tasks.spawn("certificate", controller.run(CancellationToken::new()));
         Self { certificate, check: Box::new(move || verified().and_then(|()| served.check(clock::now()))) }
     }
 }
@@ -81,7 +81,7 @@ impl TlsArgs {
         self,
         client: Option<Client>,
         metrics: &Arc<Metrics>,
-        tasks: &mut Watchers,
+        tasks: &mut BackgroundTasks,
     ) -> Result<ServingTls, CommandError> {
         let Self { cert, key, dir, dns, cluster } = self;
         let metrics = Arc::clone(metrics);

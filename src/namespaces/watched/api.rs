@@ -1,31 +1,34 @@
-//! The three questions to the API server: list, watch, get. All are about metadata only.
+//! The requests to the API server: watch, list, get. All of them ask for metadata only.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::io::{AsyncBufRead, AsyncBufReadExt};
 use futures_util::{Stream, StreamExt};
 use kube::api::{GetParams, ListParams, WatchEvent, WatchParams};
 use kube::core::Request;
 use kube::{Client, Error as ClientError};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::timeout;
 
-use super::metadata::Item;
-use super::page::{Next, Page};
+use crate::cluster::timeout::with_timeout;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::telemetry::chain;
 
 /// Objects on a page of a list.
-const PAGE: u32 = 500;
+///
+/// A page is in memory as a whole, three times for a moment, and hostile `managedFields` make an object 1.5 MB
+/// large: 20 of them are 90 MB. 10 000 Namespaces are 500 requests, some 2 s.
+const PAGE: u32 = 20;
 
-/// A page of a list, or the head of a watch.
-const ANSWER: Duration = Duration::from_secs(15);
+/// The API server answers with a page, the head of a watch, or the next object of a list within this time.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 
 /// The API server ends a watch after this time, and the next one begins.
 pub(super) const WATCH: Duration = Duration::from_mins(1);
 
-/// What was not there when it should have been.
+/// What a watch reports. An object is read later, so that one that cannot be read does not end the watch.
+pub(super) type Event = WatchEvent<Box<RawValue>>;
+
+/// Why a request has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
     #[error("the API server ended the watch at once")]
@@ -34,6 +37,8 @@ pub(super) enum ApiError {
     Gone,
     #[error("an object has no name")]
     Nameless,
+    #[error("the watch reported neither an event nor a bookmark for {} s", .0.as_secs())]
+    NoProgress(Duration),
     #[error("the API server answered {code} {reason}: {message}")]
     Refused { code: u16, reason: String, message: String },
     #[error("no answer from the API server within {} s", .0.as_secs())]
@@ -45,17 +50,23 @@ pub(super) enum ApiError {
 }
 
 impl ApiError {
-    /// Whether a watch cannot go on without a new list.
+    /// Whether a watch must begin with a new list. One that went on at the same version would meet the same
+    /// event again.
     pub(super) fn needs_list(&self) -> bool {
         matches!(self, Self::Gone | Self::Nameless | Self::Unreadable)
     }
 
-    /// Whether the same question may be answered a moment later. Tokens expire, and new ones are read.
+    /// Whether the API server refuses the parameters of a request.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self, Self::Refused { code: 400 | 422, .. })
+    }
+
+    /// Whether the same request may succeed a moment later. Tokens expire, and new ones are read.
     pub(super) fn is_temporary(&self) -> bool {
         match self {
             Self::Refused { code, .. } => matches!(code, 401 | 429 | 500..),
             Self::Silent(_) | Self::Unreachable(_) => true,
-            Self::CutShort | Self::Gone | Self::Nameless | Self::Unreadable => false,
+            Self::CutShort | Self::Gone | Self::Nameless | Self::NoProgress(_) | Self::Unreadable => false,
         }
     }
 
@@ -64,7 +75,7 @@ impl ApiError {
     }
 }
 
-/// Longest text of others in an error, in characters.
+/// Longest text of the API server in an error, in characters.
 const MAX_MESSAGE: usize = 300;
 
 fn cut(text: &str) -> String {
@@ -96,14 +107,26 @@ impl From<kube::core::request::Error> for ApiError {
     }
 }
 
-/// What a watch tells.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// An object is new or changed.
-    Applied(Item),
-    /// An object is gone, or the selector does not choose it any more.
-    Deleted(Item),
-    /// Nothing happened up to this version.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(default)]
+    metadata: PageMeta,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMeta {
+    resource_version: Option<String>,
+    r#continue: Option<String>,
+}
+
+/// What follows a page.
+pub(super) enum Next {
+    /// Another page, found with this token.
+    Page(String),
+    /// Nothing: the list is complete as of this version.
     Version(String),
 }
 
@@ -113,12 +136,33 @@ pub(super) struct Api(Client);
 
 impl Api {
     pub(super) fn new(client: Client) -> Self {
-        Self(client)
+        Self(with_timeout(client, ANSWER))
     }
 
-    /// A page of those that carry the label: the first one, or the one that the token stands for. Hands over
-    /// each object as it comes, and returns what follows the page.
-    pub(super) async fn list(&self, token: Option<String>, take: impl FnMut(Item)) -> Result<Next, ApiError> {
+    /// Watches the Namespaces that carry the label for up to [`WATCH`]: from a version on, or, without one,
+    /// after a list of them as events, which ends with a bookmark.
+    pub(super) async fn watch(
+        &self,
+        version: Option<&str>,
+    ) -> Result<impl Stream<Item = Result<Event, ApiError>> + Unpin + use<>, ApiError> {
+        let parameters = WatchParams {
+            label_selector: Some(selector()),
+            timeout: u32::try_from(WATCH.as_secs()).ok(),
+            bookmarks: true,
+            send_initial_events: version.is_none(),
+            ..WatchParams::default()
+        };
+        let request = namespaces().watch_metadata(&parameters, version.unwrap_or_default())?;
+        let events = self.0.request_events(request).await?;
+        Ok(StreamExt::map(events, |event| event.map_err(ApiError::from)).boxed())
+    }
+
+    /// Reads a page of a list of those that carry the label: the first one, or that of a token.
+    pub(super) async fn list(
+        &self,
+        token: Option<String>,
+        take: impl FnMut(&RawValue),
+    ) -> Result<Next, ApiError> {
         let parameters = ListParams {
             label_selector: Some(selector()),
             limit: Some(PAGE),
@@ -126,35 +170,25 @@ impl Api {
             ..ListParams::default()
         };
         let request = namespaces().list_metadata(&parameters)?;
-        within(ANSWER, async { read_page(self.0.request_stream(request).await?, take).await }).await
-    }
-
-    /// What happens from a version on, for up to [`WATCH`].
-    pub(super) async fn watch(
-        &self,
-        version: &str,
-    ) -> Result<impl Stream<Item = Result<Event, ApiError>> + use<>, ApiError> {
-        let parameters = WatchParams {
-            label_selector: Some(selector()),
-            timeout: u32::try_from(WATCH.as_secs()).ok(),
-            bookmarks: true,
-            ..WatchParams::default()
+        let text = self.0.request_text(request).await?;
+        let Page { metadata, items } = serde_json::from_str(&text).map_err(|_| ApiError::Unreadable)?;
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let next = match (given(metadata.r#continue), given(metadata.resource_version)) {
+            (Some(token), _) => Next::Page(token),
+            (None, Some(version)) => Next::Version(version),
+            (None, None) => return Err(ApiError::Unreadable),
         };
-        let request = namespaces().watch_metadata(&parameters, version)?;
-        let events = self.0.request_events::<Box<RawValue>>(request);
-        let events = within(ANSWER, async { Ok(events.await?) }).await?;
-        Ok(StreamExt::map(events, |event| read_event(event?)))
+        items.into_iter().flatten().for_each(take);
+        Ok(next)
     }
 
-    /// A Namespace by its name, which must be a DNS label; `None` if it does not exist.
-    pub(super) async fn get(&self, name: &str) -> Result<Option<Item>, ApiError> {
+    /// Reads a Namespace by its name, which must be a DNS label; `None` if it does not exist.
+    pub(super) async fn get(&self, name: &str) -> Result<Option<String>, ApiError> {
         let request = namespaces().get_metadata(name, &GetParams::default())?;
-        let text = match self.0.request_text(request).await.map_err(ApiError::from) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            text => text?,
-        };
-        let item: &RawValue = serde_json::from_str(&text).map_err(|_| ApiError::Unreadable)?;
-        Ok(Some(Item::parse(item.get().as_bytes())))
+        match self.0.request_text(request).await.map_err(ApiError::from) {
+            Err(error) if error.is_not_found() => Ok(None),
+            text => Ok(Some(text?)),
+        }
     }
 }
 
@@ -164,34 +198,4 @@ fn namespaces() -> Request {
 
 fn selector() -> String {
     format!("{OPT_IN_LABEL}={OPT_IN_VALUE}")
-}
-
-async fn within<T>(
-    limit: Duration,
-    answer: impl Future<Output = Result<T, ApiError>>,
-) -> Result<T, ApiError> {
-    timeout(limit, answer).await.map_err(|_| ApiError::Silent(limit))?
-}
-
-async fn read_page(body: impl AsyncBufRead, mut take: impl FnMut(Item)) -> Result<Next, ApiError> {
-    let (mut body, mut page) = (pin!(body), Page::default());
-    loop {
-        let bytes = body.fill_buf().await.map_err(|error| ApiError::Unreachable(cut(&chain(&error))))?;
-        let length = bytes.len();
-        if length == 0 {
-            return page.end().ok_or(ApiError::Unreadable);
-        }
-        page.read(bytes, &mut take);
-        body.consume_unpin(length);
-    }
-}
-
-fn read_event(event: WatchEvent<Box<RawValue>>) -> Result<Event, ApiError> {
-    let item = |object: &RawValue| Item::parse(object.get().as_bytes());
-    match event {
-        WatchEvent::Added(object) | WatchEvent::Modified(object) => Ok(Event::Applied(item(&object))),
-        WatchEvent::Deleted(object) => Ok(Event::Deleted(item(&object))),
-        WatchEvent::Bookmark(bookmark) => Ok(Event::Version(bookmark.metadata.resource_version)),
-        WatchEvent::Error(status) => Err(ClientError::Api(status).into()),
-    }
 }

@@ -1,9 +1,10 @@
-//! The live look-up of a Namespace that the watch did not tell of.
+//! The live look-up of a Namespace whose settings the watch may not have reported yet.
 //!
-//! Those who ask for the same Namespace share one answer. It counts only for those who asked before its
-//! question was sent: a Namespace may have been labelled or annotated since.
+//! Concurrent look-ups of a Namespace share one answer. It counts only for callers that asked before its
+//! request was sent: the Namespace may have been labelled or annotated since.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,61 +12,59 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api::{Api, ApiError};
-use super::metadata::{Item, Namespace};
-use crate::namespaces::Lookup;
+use crate::namespaces::{Lookup, Namespace};
 use crate::policy::{Defaults, NamespaceSettings};
 use crate::rfc1123::is_label;
 
 /// How long a request waits for an answer.
 pub(super) const BUDGET: Duration = Duration::from_secs(2);
 
-/// Questions that the API server is asked at a time; more wait, first come, first served.
-pub(super) const QUESTIONS: usize = 16;
+/// Most requests in flight to the API server; further ones wait in order.
+pub(super) const MAX_REQUESTS: usize = 16;
 
-/// Namespaces that are looked up at a time, with those that wait. Beyond it there is no answer.
-pub(super) const LOOKUPS: usize = 1024;
+/// Most look-ups in progress, waiting ones included. Any further one fails.
+pub(super) const MAX_LOOKUPS: usize = 1024;
 
-/// How long none may fail before that is said to be over: those that do and those that do not may take turns.
+/// Recovery is reported after this time without a failure, since failures may be intermittent.
 const CALM: Duration = Duration::from_secs(10);
 
-/// After a first failure, doubled after each.
+/// The pause after the first failure of a look-up, doubled after each further one.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Looks up Namespaces, one question for all who ask for the same.
-pub(super) struct Live(Arc<Shared>);
+/// Looks up Namespaces, with one request for all concurrent look-ups of a name.
+pub(in crate::namespaces) struct LiveLookup(Arc<Shared>);
 
 struct Shared {
     api: Api,
     defaults: Arc<Defaults>,
     running: Mutex<HashMap<Arc<str>, watch::Receiver<Option<Answer>>>>,
-    places: Semaphore,
-    /// When a question last had no answer, until that was said to be over.
+    permits: Semaphore,
+    /// When a look-up last failed, until recovery is reported.
     failed: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone)]
 struct Answer {
-    /// When the question was sent.
+    /// When the request was sent.
     sent: Instant,
     lookup: Lookup,
 }
 
-impl Answer {
-    /// Whether it holds for somebody who asked at that moment.
-    fn holds(&self, asked: Instant) -> bool {
-        self.sent >= asked
+impl fmt::Debug for LiveLookup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LiveLookup").finish_non_exhaustive()
     }
 }
 
-impl Live {
+impl LiveLookup {
     pub(super) fn new(api: Api, defaults: Arc<Defaults>) -> Self {
         let (running, failed) = Default::default();
-        Self(Arc::new(Shared { api, defaults, running, places: Semaphore::new(QUESTIONS), failed }))
+        Self(Arc::new(Shared { api, defaults, running, permits: Semaphore::new(MAX_REQUESTS), failed }))
     }
 
-    /// What the API server says about a Namespace, within [`BUDGET`].
-    pub(super) async fn look_up(&self, name: &str) -> Lookup {
-        // The API server has no Namespace of another name, and it would not belong into a URL.
+    /// Asks the API server about a Namespace. The answer comes within [`BUDGET`].
+    pub(in crate::namespaces) async fn look_up(&self, name: &str) -> Lookup {
+        // No Namespace has another name, and it would not be safe in a URL.
         if !is_label(name) {
             return Lookup::NotOptedIn;
         }
@@ -78,29 +77,29 @@ impl Live {
             let Ok(answer) = running.wait_for(Option::is_some).await.map(|answer| answer.clone()) else {
                 return Lookup::Unavailable;
             };
-            if let Some(answer) = answer.filter(|answer| answer.holds(asked)) {
+            if let Some(answer) = answer.filter(|answer| answer.sent >= asked) {
                 return answer.lookup;
             }
         }
     }
 
-    /// The look-up of this name that is running, or a new one; `None` if there are too many.
+    /// Joins the look-up of this name in progress, or starts one; `None` if there are too many.
     fn join(&self, name: &str) -> Option<watch::Receiver<Option<Answer>>> {
         let mut running = self.0.running();
         if let Some(receiver) = running.get(name) {
             return Some(receiver.clone());
         }
-        if running.len() >= LOOKUPS {
+        if running.len() >= MAX_LOOKUPS {
             return None;
         }
         let name: Arc<str> = name.into();
         let (sender, receiver) = watch::channel(None);
         running.insert(Arc::clone(&name), receiver.clone());
         let entry = Entry { shared: Arc::clone(&self.0), name };
-        // A task of its own: whoever asked first may leave before the others have their answer.
+        // A task of its own: the first caller may go away before the others have their answer.
         tokio::spawn(async move {
             let answer = entry.shared.ask(&entry.name).await;
-            // First: nobody shall join what is over.
+            // First, so that no caller joins a look-up that is over.
             drop(entry);
             sender.send_replace(Some(answer));
         });
@@ -108,7 +107,7 @@ impl Live {
     }
 }
 
-/// A look-up that is running, until this is dropped.
+/// A look-up in progress, until this is dropped.
 struct Entry {
     shared: Arc<Shared>,
     name: Arc<str>,
@@ -129,8 +128,8 @@ impl Shared {
         let began = Instant::now();
         let mut sent = began;
         let asked = timeout(BUDGET, async {
-            // Nobody closes the semaphore.
-            let _place = self.places.acquire().await;
+            // The semaphore is never closed.
+            let _permit = self.permits.acquire().await;
             sent = Instant::now();
             self.get(name, began + BUDGET).await
         });
@@ -150,18 +149,18 @@ impl Shared {
     fn answered(&self) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.take_if(|failed| failed.elapsed() >= CALM).is_some() {
-            tracing::info!("the API server answers live look-ups of Namespaces again");
+            tracing::info!("live look-ups of Namespaces succeed again");
         }
     }
 
     fn unanswered(&self, error: &ApiError) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.replace(Instant::now()).is_none() {
-            tracing::warn!(%error, "a live look-up of a Namespace failed; without known settings its Pods get 503");
+            tracing::warn!(%error, "a live look-up of a Namespace failed; without cached settings its Pods get 503");
         }
     }
 
-    /// Asks until there is an answer, or no time for one more question.
+    /// Asks until there is an answer, or no time for one more request.
     async fn get(&self, name: &str, until: Instant) -> Result<Lookup, ApiError> {
         let mut wait = RETRY;
         loop {
@@ -176,19 +175,19 @@ impl Shared {
         }
     }
 
-    fn read(&self, name: &str, item: Option<Item>) -> Result<Lookup, ApiError> {
-        match item {
-            None => Ok(Lookup::NotOptedIn),
-            Some(Item::Namespace(namespace)) if *namespace.name == *name => Ok(self.settings(&namespace)),
-            Some(_) => Err(ApiError::Unreadable),
+    fn read(&self, name: &str, text: Option<String>) -> Result<Lookup, ApiError> {
+        let Some(text) = text else { return Ok(Lookup::NotOptedIn) };
+        match serde_json::from_str::<Namespace<'_>>(&text) {
+            Ok(namespace) if namespace.name() == name => Ok(self.settings(&namespace)),
+            _ => Err(ApiError::Unreadable),
         }
     }
 
-    fn settings(&self, namespace: &Namespace) -> Lookup {
-        if !namespace.opted_in {
+    fn settings(&self, namespace: &Namespace<'_>) -> Lookup {
+        if !namespace.is_opted_in() {
             return Lookup::NotOptedIn;
         }
-        let annotations = namespace.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        Lookup::Settings(Arc::new(NamespaceSettings::parse(&namespace.name, annotations, &self.defaults)))
+        let settings = NamespaceSettings::parse(namespace.name(), namespace.annotations(), &self.defaults);
+        Lookup::Settings(Arc::new(settings))
     }
 }

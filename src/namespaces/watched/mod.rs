@@ -1,69 +1,29 @@
-//! The Namespaces of a cluster: watched, and looked up live where the watch did not tell of them, or just did.
+//! The Namespaces of a cluster: watched, and looked up live where the watch may not have reported them yet.
 
 mod api;
-mod cache;
 mod live;
-mod metadata;
-mod page;
-mod recent;
-mod status;
 mod watch;
 
-use std::fmt;
 use std::sync::Arc;
 
 use kube::Client;
 
-use super::{Lookup, NamespaceStore, Namespaces};
+use super::Namespaces;
 use crate::policy::Defaults;
 use crate::telemetry::metrics::Metrics;
 
 use api::Api;
-use cache::Cache;
-use live::Live;
-use recent::Recent;
 
+pub(super) use live::LiveLookup;
 pub use watch::Watch;
 
-/// What requests look up. A Namespace that the watch told of costs no call to the API server, but for the
-/// few seconds after a change.
-pub struct Watched {
-    namespaces: Arc<Namespaces>,
-    recent: Arc<Recent>,
-    live: Live,
-}
-
-impl Watched {
-    /// What requests look up, and the watch behind it, which its caller has to run.
-    pub fn new(client: Client, defaults: &Arc<Defaults>, metrics: Arc<Metrics>) -> (Self, Watch) {
-        let api = Api::new(client);
-        let namespaces: Arc<Namespaces> = Arc::default();
-        let cache = Cache::new(Arc::clone(&namespaces), Arc::clone(defaults));
-        let live = Live::new(api.clone(), Arc::clone(defaults));
-        let recent: Arc<Recent> = Arc::default();
-        let (status, listed) = Default::default();
-        let watch = Watch { api, cache, recent: Arc::clone(&recent), metrics, status, listed };
-        (Self { namespaces, recent, live }, watch)
-    }
-}
-
-impl fmt::Debug for Watched {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Watched").finish_non_exhaustive()
-    }
-}
-
-impl NamespaceStore for Watched {
-    fn known(&self, name: &str) -> Option<Lookup> {
-        self.namespaces.find(name).filter(|_| !self.recent.holds(name)).map(Lookup::Settings)
-    }
-
-    async fn ask(&self, name: &str) -> Lookup {
-        match self.live.look_up(name).await {
-            Lookup::Unavailable => self.namespaces.find(name).map_or(Lookup::Unavailable, Lookup::Settings),
-            told => told,
-        }
-    }
+/// Returns the Namespaces of a cluster, empty at first, and the watch that fills them while its caller runs it.
+pub fn watched(client: Client, defaults: &Arc<Defaults>, metrics: Arc<Metrics>) -> (Arc<Namespaces>, Watch) {
+    let api = Api::new(client);
+    let live = LiveLookup::new(api.clone(), Arc::clone(defaults));
+    let namespaces = Arc::new(Namespaces::empty(Arc::clone(defaults), Some(live)));
+    let watch = Watch::new(api, Arc::clone(&namespaces), metrics);
+    (namespaces, watch)
 }
 
 #[cfg(test)]

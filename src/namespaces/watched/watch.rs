@@ -1,68 +1,95 @@
 //! The watch: list, follow, and begin again, for as long as the program runs.
+//!
+//! kube-runtime's `watcher` is not used here: after an event that it cannot decode it goes on at the same version,
+//! and meets the same event; a watch that the API server ends at once it begins again at once; it neither
+//! reports bookmarks, which are the only sign of life of a quiet cluster, nor bounds how long a list or the
+//! beginning of a watch takes; and its streaming lists may be older than what was read before.
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{Stream, StreamExt};
 use kube::runtime::watcher::DefaultBackoff;
-use tokio::time::{Instant, sleep, timeout};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::api::{Api, ApiError, Event, WATCH};
-use super::cache::{Cache, Change};
-use super::metadata::Item;
-use super::page::Next;
-use super::recent::Recent;
-use super::status::Status;
-use crate::namespaces::known;
+use super::api::{ANSWER, Api, ApiError, Event, Next, WATCH};
+use crate::namespaces::store::Source;
+use crate::namespaces::{Namespace, Namespaces, report};
+use crate::telemetry::incident::Incident;
 use crate::telemetry::metrics::Metrics;
 
-/// A watch that the API server has not ended by then is dead: nobody answers at the other end.
+/// A watch that the API server has not ended by then is dead: the other end is gone.
 pub(super) const LONGEST: Duration = WATCH.saturating_add(Duration::from_secs(5));
 
-/// A watch that ends before counts as failed, so that nobody is asked without end.
+/// A watch that ends before counts as failed, so that it is not begun again without a pause.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// After a list comes the next one, though nothing failed. A watch from a version that the API server has not
-/// reached, since its etcd was restored, tells of nothing and fails never.
+/// The next list comes after this time, though nothing failed. A watch from a version that the API server has
+/// not reached, since its etcd was restored, reports nothing and does not fail.
 pub(super) const RELIST: Duration = Duration::from_mins(30);
 
-/// Longest time between two attempts: after an outage, settings are not old for longer.
+/// Longest time between two attempts, and so the age of settings after an outage.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The annotation of the bookmark that ends a list
+/// (`InitialEventsAnnotationKey` in `apimachinery/pkg/apis/meta/v1/types.go`).
+const END_OF_LIST: &str = "k8s.io/initial-events-end";
 
 /// Keeps the settings of a cluster's Namespaces up to date while [`Watch::run`] runs.
 pub struct Watch {
-    pub(super) api: Api,
-    pub(super) cache: Cache,
-    pub(super) recent: Arc<Recent>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) status: Arc<Status>,
+    api: Api,
+    namespaces: Arc<Namespaces>,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    /// The version to go on from; `None` if a list is needed.
+    version: Option<String>,
     /// When the last list began.
-    pub(super) listed: Option<Instant>,
+    listed: Option<Instant>,
+    /// When the last event or bookmark arrived, or a list was complete.
+    progress: Instant,
+    /// Whether lists are read in pages.
+    ///
+    /// A list as events is in memory object by object: 10 000 Namespaces are read in 0.3 s, and hostile objects of
+    /// 1.5 MB do not add up. API servers before 1.32, and 1.33, refuse it unless the feature gate `WatchList` is
+    /// set; they list in small pages.
+    in_pages: bool,
 }
 
 impl Watch {
-    /// What `/readyz` says about the Namespaces: an error before the first complete list, later a note
-    /// while changes are not seen.
+    pub(super) fn new(api: Api, namespaces: Arc<Namespaces>, metrics: Arc<Metrics>) -> Self {
+        let (status, version, listed, in_pages) = Default::default();
+        Self { api, namespaces, metrics, status, version, listed, progress: Instant::now(), in_pages }
+    }
+
+    /// What `/readyz` reports about the Namespaces: an error before the first complete list, later a note while
+    /// changes are not seen.
     pub fn check(&self) -> impl Fn() -> Result<Option<&'static str>, String> + Send + Sync + 'static + use<> {
         let status = Arc::clone(&self.status);
         move || status.check()
     }
 
-    /// Watches without end. Whatever fails is tried again, later and later up to ten seconds.
+    /// Watches without end. After a failure it pauses, longer and longer up to ten seconds.
     pub async fn run(mut self) {
         self.metrics.record_watch_activity();
         let mut backoff = DefaultBackoff::default();
-        let mut version = None;
         loop {
-            let Err(error) = self.turn(&mut version).await else {
-                version.take_if(|_| self.listed.is_some_and(|listed| listed.elapsed() >= RELIST));
+            // Whatever happened before: no failure may put a list off.
+            self.version.take_if(|_| self.listed.is_none_or(|listed| listed.elapsed() >= RELIST));
+            let Err(error) = self.list_and_watch().await else { continue };
+            if self.version.is_none() && !self.in_pages && error.is_invalid() {
+                self.in_pages = true;
                 continue;
-            };
+            }
             self.status.failed(&error);
-            if error.needs_list() {
-                version = None;
-                // What happened meanwhile nobody saw; but a list is dear.
+            if self.version.is_none() {
+                // One that does not know lists as events, or a proxy before it, may leave them without an end.
+                self.in_pages ^= matches!(error, ApiError::CutShort | ApiError::Silent(_));
+            } else if error.needs_list() {
+                self.version = None;
+                // No event of the meantime was seen; but a list is expensive.
                 if self.listed.is_none_or(|listed| listed.elapsed() >= WATCH) {
                     continue;
                 }
@@ -72,102 +99,202 @@ impl Watch {
     }
 
     /// A list, if one is needed, and one watch.
-    async fn turn(&mut self, version: &mut Option<String>) -> Result<(), ApiError> {
-        let version = match version {
-            Some(version) => version,
-            None => version.insert(self.list().await?),
-        };
+    async fn list_and_watch(&mut self) -> Result<(), ApiError> {
+        if self.version.is_none() {
+            self.listed = Some(Instant::now());
+            self.namespaces.begin_list();
+            if self.in_pages {
+                self.list_in_pages().await?;
+            }
+        }
         let began = Instant::now();
-        timeout(LONGEST, self.follow(version)).await.unwrap_or(Err(ApiError::Silent(LONGEST)))?;
-        if began.elapsed() < SHORTEST {
+        let events = self.api.watch(self.version.as_deref()).await?;
+        self.follow(events, began).await?;
+        if self.version.is_none() || began.elapsed() < SHORTEST {
             return Err(ApiError::CutShort);
         }
-        self.status.watching();
+        if self.progress.elapsed() >= LONGEST {
+            return Err(ApiError::NoProgress(LONGEST));
+        }
         Ok(())
     }
 
-    /// Lists all, page by page; the version to watch from.
-    async fn list(&mut self) -> Result<String, ApiError> {
-        self.listed = Some(Instant::now());
-        self.cache.begin();
+    async fn list_in_pages(&mut self) -> Result<(), ApiError> {
         let mut token = None;
         loop {
-            let cache = &mut self.cache;
-            let next = self.api.list(token, |item| report(cache.listed(item))).await?;
-            self.metrics.record_watch_activity();
-            match next {
+            let namespaces = &self.namespaces;
+            match self.api.list(token, |object| listed(namespaces, object)).await? {
                 Next::Page(next) => token = Some(next),
                 Next::Version(version) => {
-                    self.cache.complete();
-                    self.metrics.set_namespaces(self.cache.len());
-                    self.status.listed(self.cache.len());
-                    return Ok(version);
+                    self.complete_list(version);
+                    return Ok(());
                 }
             }
         }
     }
 
-    /// Follows one watch to its end, and notes how far it came.
-    async fn follow(&mut self, version: &mut String) -> Result<(), ApiError> {
-        let mut events = pin!(self.api.watch(version).await?);
-        self.metrics.record_watch_activity();
-        while let Some(event) = events.try_next().await? {
-            self.metrics.record_watch_activity();
-            self.status.watching();
-            if let Some(reached) = self.take(event)?.filter(|version| !version.is_empty()) {
-                *version = reached;
+    /// Follows one watch to its end.
+    async fn follow(
+        &mut self,
+        mut events: impl Stream<Item = Result<Event, ApiError>> + Unpin,
+        began: Instant,
+    ) -> Result<(), ApiError> {
+        loop {
+            let is_list = self.version.is_none();
+            let (limit, from) = if is_list { (ANSWER, Instant::now()) } else { (LONGEST, began) };
+            match timeout_at(from + limit, events.next()).await.map_err(|_| ApiError::Silent(limit))? {
+                None => return Ok(()),
+                Some(Err(ApiError::Unreadable)) if is_list => report::nameless(),
+                Some(event) => self.take(event?)?,
             }
         }
-        self.metrics.record_watch_activity();
+    }
+
+    /// Takes over what happened.
+    fn take(&mut self, event: Event) -> Result<(), ApiError> {
+        match event {
+            Event::Added(object) | Event::Modified(object) if self.version.is_none() => {
+                listed(&self.namespaces, &object);
+                return Ok(());
+            }
+            Event::Added(object) | Event::Modified(object) => match Item::parse(&object) {
+                Item::Namespace(namespace) => {
+                    self.namespaces.apply(&namespace, Source::Event);
+                    self.reached(namespace.version());
+                }
+                Item::Unreadable(name) => self.namespaces.forget(&name),
+                // It could be any.
+                Item::Nameless => return Err(ApiError::Nameless),
+            },
+            Event::Deleted(object) => match Item::parse(&object) {
+                Item::Namespace(namespace) => {
+                    self.namespaces.remove(namespace.name());
+                    self.reached(namespace.version());
+                }
+                Item::Unreadable(name) => self.namespaces.remove(&name),
+                Item::Nameless => return Err(ApiError::Nameless),
+            },
+            Event::Bookmark(bookmark) if self.version.is_none() => {
+                if bookmark.metadata.annotations.contains_key(END_OF_LIST) {
+                    self.complete_list(bookmark.metadata.resource_version);
+                }
+                return Ok(());
+            }
+            Event::Bookmark(bookmark) => self.reached(&bookmark.metadata.resource_version),
+            Event::Error(status) => return Err(kube::Error::Api(status).into()),
+        }
+        self.metrics.set_namespaces(self.namespaces.len());
+        self.progressed();
         Ok(())
     }
 
-    /// Takes over what happened; the version that this is, if it can be told.
-    fn take(&mut self, event: Event) -> Result<Option<String>, ApiError> {
-        let reached = match event {
-            Event::Version(version) => Some(version),
-            Event::Applied(item) => {
-                let reached = reached(&item)?;
-                let change = self.cache.apply(item);
-                if let Change::Settings(name, _) = &change {
-                    self.recent.note(name);
-                }
-                report(change);
-                reached
-            }
-            Event::Deleted(item) => {
-                let reached = reached(&item)?;
-                self.cache.remove(item.name().map_or("", |name| name));
-                reached
-            }
-        };
-        self.metrics.set_namespaces(self.cache.len());
-        Ok(reached)
+    fn reached(&mut self, version: &str) {
+        if !version.is_empty() {
+            self.version = Some(version.to_owned());
+        }
+    }
+
+    fn complete_list(&mut self, version: String) {
+        self.namespaces.complete_list();
+        self.version = Some(version);
+        self.metrics.set_namespaces(self.namespaces.len());
+        self.status.listed(self.namespaces.len());
+        self.progressed();
+    }
+
+    /// Notes that settings are known up to this moment. That a watch was accepted shows nothing: the one before
+    /// was, too.
+    fn progressed(&mut self) {
+        self.progress = Instant::now();
+        self.metrics.record_watch_activity();
+        self.status.recovered();
     }
 }
 
-fn report(change: Change) {
-    match change {
-        Change::None => {}
-        Change::Settings(namespace, settings) => known::warn(&namespace, &settings),
-        Change::Nameless => {
-            tracing::warn!("an object without a name in the list of Namespaces is passed over");
-        }
-        Change::Unreadable(namespace) => {
-            let namespace = &*namespace;
-            tracing::warn!(
-                namespace,
-                "this Namespace cannot be read: its Pods get 503 unless a live look-up can read it"
-            );
+/// Takes over an object of a list.
+fn listed(namespaces: &Namespaces, object: &RawValue) {
+    match Item::parse(object) {
+        Item::Namespace(namespace) => namespaces.apply(&namespace, Source::List),
+        Item::Unreadable(name) => namespaces.forget(&name),
+        Item::Nameless => report::nameless(),
+    }
+}
+
+/// An object as the API server sent it.
+enum Item<'a> {
+    Namespace(Namespace<'a>),
+    /// A Namespace of this name, in which one of our fields has another type than it must have.
+    Unreadable(String),
+    /// Anything else.
+    Nameless,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    metadata: Name,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+}
+
+impl<'a> Item<'a> {
+    fn parse(object: &'a RawValue) -> Self {
+        match serde_json::from_str::<Namespace<'_>>(object.get()) {
+            Ok(namespace) if namespace.name().is_empty() => Self::Nameless,
+            Ok(namespace) => Self::Namespace(namespace),
+            Err(_) => serde_json::from_str::<Named>(object.get())
+                .map_or(Self::Nameless, |object| Self::Unreadable(object.metadata.name)),
         }
     }
 }
 
-/// The version that an object stands for; an object without a name could be any.
-fn reached(item: &Item) -> Result<Option<String>, ApiError> {
-    match item {
-        Item::Namespace(namespace) => Ok(Some(namespace.version.clone())),
-        Item::Unreadable { name: Some(_) } => Ok(None),
-        Item::Unreadable { name: None } => Err(ApiError::Nameless),
+/// How the watch is doing: what `/readyz` and the log report.
+#[derive(Debug, Default)]
+struct Status {
+    /// Whether any list was complete.
+    is_listed: AtomicBool,
+    incident: Mutex<Incident>,
+}
+
+impl Status {
+    fn listed(&self, namespaces: usize) {
+        if self.is_listed.swap(true, Ordering::Relaxed) {
+            tracing::debug!(namespaces, "listed the Namespaces that opted in again");
+        } else {
+            tracing::info!(namespaces, "listed the Namespaces that opted in");
+        }
+    }
+
+    fn recovered(&self) {
+        if self.incident().recovered() {
+            tracing::info!("the Namespaces are watched again");
+        }
+    }
+
+    fn failed(&self, error: &ApiError) {
+        if matches!(error, ApiError::Gone) {
+            tracing::info!("the watch of the Namespaces is too far behind; they are listed again");
+        } else if self.incident().failed(&error.to_string()) {
+            tracing::warn!(%error, "the Namespaces cannot be watched; cached settings stay in use");
+        } else {
+            tracing::debug!(%error, "the Namespaces still cannot be watched");
+        }
+    }
+
+    /// A replica that was ready stays ready, since cached settings stay in use.
+    fn check(&self) -> Result<Option<&'static str>, String> {
+        let incident = self.incident();
+        if self.is_listed.load(Ordering::Relaxed) {
+            let note = "changes are not seen at present; cached settings stay in use";
+            return Ok(incident.message().map(|_| note));
+        }
+        let reason = incident.message().map(|reason| format!(": {reason}")).unwrap_or_default();
+        Err(format!("no complete list yet{reason}"))
+    }
+
+    fn incident(&self) -> std::sync::MutexGuard<'_, Incident> {
+        self.incident.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

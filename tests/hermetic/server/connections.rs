@@ -69,11 +69,11 @@ async fn unserved_connections_are_evicted_before_idle_ones() {
 struct Slow;
 
 impl NamespaceStore for Slow {
-    fn known(&self, _name: &str) -> Option<Lookup> {
+    fn cached(&self, _name: &str) -> Option<Lookup> {
         None
     }
 
-    async fn ask(&self, _name: &str) -> Lookup {
+    async fn fetch(&self, _name: &str) -> Lookup {
         sleep(seconds(5)).await;
         Lookup::Unavailable
     }

@@ -21,11 +21,11 @@ fn web() -> Arc<Namespaces> {
 struct Down;
 
 impl NamespaceStore for Down {
-    fn known(&self, _name: &str) -> Option<Lookup> {
+    fn cached(&self, _name: &str) -> Option<Lookup> {
         None
     }
 
-    async fn ask(&self, _name: &str) -> Lookup {
+    async fn fetch(&self, _name: &str) -> Lookup {
         Lookup::Unavailable
     }
 }

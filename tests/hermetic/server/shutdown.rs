@@ -20,11 +20,11 @@ fn seconds(seconds: u64) -> Duration {
 struct Slow;
 
 impl NamespaceStore for Slow {
-    fn known(&self, _name: &str) -> Option<Lookup> {
+    fn cached(&self, _name: &str) -> Option<Lookup> {
         None
     }
 
-    async fn ask(&self, _name: &str) -> Lookup {
+    async fn fetch(&self, _name: &str) -> Lookup {
         sleep(seconds(60)).await;
         Lookup::Unavailable
     }

@@ -13,13 +13,13 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::Watched;
-use crate::namespaces::{Lookup, NamespaceStore};
+use super::super::watched;
+use crate::namespaces::{Lookup, NamespaceStore, Namespaces};
 use crate::telemetry::metrics::Metrics;
 
 /// The watched Namespaces of an API server that the test plays.
 pub(super) struct Fake {
-    pub(super) watched: Arc<Watched>,
+    pub(super) namespaces: Arc<Namespaces>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) check: Box<dyn Fn() -> Result<Option<&'static str>, String>>,
     calls: mpsc::UnboundedReceiver<Call>,
@@ -56,8 +56,14 @@ impl Events {
     }
 
     pub(super) async fn write(&self, line: &str) {
-        self.0.send(format!("{line}\n").into()).unwrap();
+        self.queue(line);
         settle().await;
+    }
+
+    /// Writes a line without waiting for what it does.
+    fn queue(&self, line: &str) {
+        // The reader may be gone.
+        let _ = self.0.send(format!("{line}\n").into());
     }
 }
 
@@ -73,17 +79,16 @@ impl Fake {
         });
         let metrics: Arc<Metrics> = Arc::default();
         let client = Client::new(service, "default");
-        let (watched, watch) = Watched::new(client, &Arc::default(), Arc::clone(&metrics));
+        let (namespaces, watch) = watched(client, &Arc::default(), Arc::clone(&metrics));
         let check = Box::new(watch.check());
         tokio::spawn(watch.run());
-        Self { watched: Arc::new(watched), metrics, check, calls }
+        Self { namespaces, metrics, check, calls }
     }
 
     /// A watch that follows a list of these.
     pub(super) async fn watching(items: &[Value]) -> (Self, Events) {
         let mut fake = Self::start();
-        fake.call().await.list(items, "5");
-        let events = fake.call().await.watch();
+        let events = fake.call().await.list(items, "5");
         settle().await;
         (fake, events)
     }
@@ -101,13 +106,21 @@ impl Fake {
 
     /// Looks a Namespace up, beside the test.
     pub(super) fn ask(&self, name: &str) -> tokio::task::JoinHandle<Lookup> {
-        let (watched, name) = (Arc::clone(&self.watched), name.to_owned());
-        tokio::spawn(async move { watched.get(&name).await })
+        let (namespaces, name) = (Arc::clone(&self.namespaces), name.to_owned());
+        tokio::spawn(async move { look_up(&namespaces, &name).await })
     }
 
-    /// The `ttl` that the watch told of, in the words of the code; nothing is asked.
+    /// The settings in memory, in the words of the code; no request is sent.
     pub(super) fn known(&self, name: &str) -> Option<String> {
-        self.watched.namespaces.find(name).map(|settings| format!("{settings:?}"))
+        self.namespaces.find(name).map(|(settings, _)| format!("{settings:?}"))
+    }
+}
+
+/// Looks a Namespace up as a request does.
+pub(super) async fn look_up(namespaces: &Namespaces, name: &str) -> Lookup {
+    match namespaces.cached(name) {
+        Some(lookup) => lookup,
+        None => namespaces.fetch(name).await,
     }
 }
 
@@ -128,14 +141,25 @@ impl Call {
         self.answer(code, &status(code, reason).to_string());
     }
 
-    /// The last page of a list.
-    pub(super) fn list(self, items: &[Value], version: &str) {
-        assert!(!self.uri.contains("watch="), "{} is no list", self.uri);
-        self.answer(200, &json!({"metadata": {"resourceVersion": version}, "items": items}).to_string());
+    /// A list as events, and the watch that follows.
+    pub(super) fn list(self, items: &[Value], version: &str) -> Events {
+        let events = self.begin_list();
+        for item in items {
+            events.queue(&json!({"type": "ADDED", "object": item}).to_string());
+        }
+        events.queue(&end_of_list(version));
+        events
     }
 
-    /// A page with more behind it.
+    /// A list as events that has no end yet.
+    pub(super) fn begin_list(self) -> Events {
+        assert!(self.uri.contains("sendInitialEvents=true"), "{} is no list", self.uri);
+        self.watch()
+    }
+
+    /// A page of a list, with more behind it if there is a token.
     pub(super) fn page(self, items: &[Value], token: &str) {
+        assert!(self.uri.contains("&limit="), "{} is no page of a list", self.uri);
         let metadata = json!({"resourceVersion": "5", "continue": token});
         self.answer(200, &json!({"metadata": metadata, "items": items}).to_string());
     }
@@ -160,6 +184,17 @@ pub(super) fn namespace(name: &str, version: &str, ttl: &str) -> Value {
         "labels": {"boundtoken.dev/webhook": "enabled", "kubernetes.io/metadata.name": name},
         "annotations": {"boundtoken.dev/ttl": ttl, "example.com/x": "y"},
     }})
+}
+
+/// The bookmark that ends a list.
+pub(super) fn end_of_list(version: &str) -> String {
+    let metadata = json!({"resourceVersion": version, "annotations": {"k8s.io/initial-events-end": "true"}});
+    json!({"type": "BOOKMARK", "object": {"kind": "x", "apiVersion": "y", "metadata": metadata}}).to_string()
+}
+
+/// A bookmark while nothing happens.
+pub(super) fn bookmark(version: &str) -> Value {
+    json!({"kind": "x", "apiVersion": "y", "metadata": {"resourceVersion": version}})
 }
 
 pub(super) fn unlabelled(name: &str) -> Value {

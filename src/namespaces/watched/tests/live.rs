@@ -5,20 +5,20 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::fake::{Fake, Logs, namespace, unlabelled};
-use crate::namespaces::watched::live::{BUDGET, LOOKUPS, QUESTIONS};
-use crate::namespaces::watched::recent::RECENT;
-use crate::namespaces::{Lookup, NamespaceStore};
+use super::fake::{Fake, Logs, look_up, namespace, unlabelled};
+use crate::namespaces::Lookup;
+use crate::namespaces::store::RECENT;
+use crate::namespaces::watched::live::{BUDGET, MAX_LOOKUPS, MAX_REQUESTS};
 
 #[tokio::test(start_paused = true)]
-async fn what_the_watch_told_of_costs_no_question() {
+async fn cached_settings_cost_no_request() {
     let (mut fake, _events) = Fake::watching(&[namespace("a", "1", "2h")]).await;
-    assert!(matches!(fake.watched.get("a").await, Lookup::Settings(_)));
+    assert!(matches!(look_up(&fake.namespaces, "a").await, Lookup::Settings(_)));
     assert!(fake.calls().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_change_the_next_one_is_looked_for() {
+async fn a_changed_namespace_is_looked_up_for_five_seconds() {
     let (mut fake, events) = Fake::watching(&[namespace("a", "1", "2h")]).await;
     for version in ["6", "7"] {
         events.send("MODIFIED", &namespace("a", version, &format!("{version}h"))).await;
@@ -35,12 +35,12 @@ async fn after_a_change_the_next_one_is_looked_for() {
     tokio::time::advance(RECENT / 2).await;
     // One that says the same again is no change.
     events.send("MODIFIED", &namespace("a", "9", "7h")).await;
-    assert!(matches!(fake.watched.get("a").await, Lookup::Settings(_)));
+    assert!(matches!(look_up(&fake.namespaces, "a").await, Lookup::Settings(_)));
     assert!(fake.calls().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_at_the_same_time_shares_the_answer() {
+async fn concurrent_look_ups_share_one_request() {
     let (mut fake, _events) = Fake::watching(&[]).await;
     for (body, opted_in) in [(namespace("a", "1", "2h"), true), (unlabelled("a"), false)] {
         let lookups: Vec<_> = (0..50).map(|_| fake.ask("a")).collect();
@@ -59,7 +59,7 @@ async fn who_asks_at_the_same_time_shares_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_denial_does_not_hold_for_who_asked_later() {
+async fn an_answer_does_not_count_for_later_callers() {
     let (mut fake, _events) = Fake::watching(&[]).await;
     let early = fake.ask("a");
     let call = fake.call().await;
@@ -77,7 +77,7 @@ async fn a_denial_does_not_hold_for_who_asked_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_remembered_about_a_namespace_without_the_label() {
+async fn negative_answers_are_not_cached() {
     let (mut fake, _events) = Fake::watching(&[]).await;
     for _ in 0..2 {
         let lookup = fake.ask("a");
@@ -90,7 +90,7 @@ async fn nothing_is_remembered_about_a_namespace_without_the_label() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_answer_within_the_budget_is_no_answer() {
+async fn a_look_up_ends_within_its_budget() {
     let (mut fake, _events) = Fake::watching(&[]).await;
     let began = Instant::now();
     let lookup = fake.ask("a");
@@ -101,7 +101,7 @@ async fn no_answer_within_the_budget_is_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_none_is_never_taken_for_a_denial() {
+async fn an_unusable_answer_is_unavailable() {
     let logs = Logs::capture();
     let (mut fake, _events) = Fake::watching(&[]).await;
     let other = unlabelled("b").to_string();
@@ -120,11 +120,11 @@ async fn an_answer_that_is_none_is_never_taken_for_a_denial() {
     let lookup = fake.ask("a");
     fake.call().await.answer(200, &unlabelled("a").to_string());
     assert!(matches!(lookup.await.unwrap(), Lookup::NotOptedIn));
-    assert_eq!(logs.count("answers live look-ups of Namespaces again"), 1);
+    assert_eq!(logs.count("live look-ups of Namespaces succeed again"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_namespace_that_cannot_be_looked_up_beside_others_is_told_of_once() {
+async fn intermittent_failures_are_logged_once() {
     let logs = Logs::capture();
     let (mut fake, _events) = Fake::watching(&[]).await;
     for _ in 0..10 {
@@ -138,7 +138,7 @@ async fn a_namespace_that_cannot_be_looked_up_beside_others_is_told_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_tried_again_within_the_budget() {
+async fn temporary_failures_are_retried_within_the_budget() {
     let logs = Logs::capture();
     let (mut fake, _events) = Fake::watching(&[]).await;
     let lookup = fake.ask("a");
@@ -156,32 +156,32 @@ async fn what_may_pass_is_tried_again_within_the_budget() {
     assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
     assert_eq!(asked, 5);
     assert_eq!(
-        logs.count("failed; without known settings its Pods get 503 error=the API server cannot be asked"),
+        logs.count("failed; without cached settings its Pods get 503 error=the API server cannot be asked"),
         1
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn hostile_names_are_never_asked_for() {
+async fn names_that_are_not_labels_are_never_requested() {
     let (mut fake, _events) = Fake::watching(&[]).await;
     let long = "a".repeat(64);
     for name in
         ["", ".", "..", "a/b", "../secrets", "a?watch=1", "a%2fb", "A", "a.b", "-a", "ä", "a\n", &long]
     {
-        assert!(matches!(fake.watched.get(name).await, Lookup::NotOptedIn), "{name:?}");
+        assert!(matches!(look_up(&fake.namespaces, name).await, Lookup::NotOptedIn), "{name:?}");
     }
     assert!(fake.calls().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_is_bounded_and_keeps_its_order() {
+async fn look_ups_are_bounded_and_keep_their_order() {
     let (mut fake, _events) = Fake::watching(&[]).await;
-    let flood: Vec<_> = (0..LOOKUPS - 1).map(|number| fake.ask(&format!("n{number}"))).collect();
+    let flood: Vec<_> = (0..MAX_LOOKUPS - 1).map(|number| fake.ask(&format!("n{number}"))).collect();
     let mut calls = fake.calls().await;
-    assert_eq!(calls.len(), QUESTIONS);
+    assert_eq!(calls.len(), MAX_REQUESTS);
     let real = fake.ask("real");
     assert!(fake.calls().await.is_empty());
-    assert!(matches!(fake.watched.get("one-too-many").await, Lookup::Unavailable));
+    assert!(matches!(look_up(&fake.namespaces, "one-too-many").await, Lookup::Unavailable));
     let mut asked = 0;
     while !real.is_finished() {
         for call in calls {
@@ -192,17 +192,17 @@ async fn a_flood_is_bounded_and_keeps_its_order() {
             }
         }
         calls = fake.calls().await;
-        assert!(calls.len() <= QUESTIONS);
+        assert!(calls.len() <= MAX_REQUESTS);
     }
     assert!(matches!(real.await.unwrap(), Lookup::Settings(_)));
-    assert_eq!(asked, LOOKUPS);
+    assert_eq!(asked, MAX_LOOKUPS);
     for lookup in join_all(flood).await {
         assert!(matches!(lookup.unwrap(), Lookup::NotOptedIn));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_outlives_who_asked_first() {
+async fn a_look_up_outlives_its_first_caller() {
     let (mut fake, _events) = Fake::watching(&[]).await;
     let first = fake.ask("a");
     let second = fake.ask("a");

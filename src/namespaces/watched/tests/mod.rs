@@ -1,5 +1,6 @@
-//! The watched Namespaces of an API server that the test plays, with a clock that stands still.
+//! The watched Namespaces of an API server that the test plays, with a paused clock.
 
 mod fake;
+mod hostile;
 mod live;
 mod watch;

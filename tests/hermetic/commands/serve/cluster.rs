@@ -28,6 +28,15 @@ fn namespace(name: &str) -> Value {
     json!({"metadata": metadata})
 }
 
+/// An object of a list.
+fn added(object: &Value) -> String {
+    format!("{}\n", json!({"type": "ADDED", "object": object}))
+}
+
+/// The bookmark that ends a list.
+const END_OF_LIST: &str = r#"{"type":"BOOKMARK","object":{"kind":"Namespace","apiVersion":"v1","metadata":{"resourceVersion":"5","annotations":{"k8s.io/initial-events-end":"true"}}}}
+"#;
+
 /// An API server with one Namespace, `web`, until it is told that the Namespace is deleted; and with `default`,
 /// which is about to be.
 struct ApiServer {
@@ -62,14 +71,16 @@ async fn serve(mut stream: TcpStream, mut deleted: watch::Receiver<bool>) {
     if head.contains("watch=true") {
         let event = json!({"type": "DELETED", "object": namespace("web")});
         stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.unwrap();
+        if head.contains("sendInitialEvents=true") {
+            stream.write_all(added(&namespace("web")).as_bytes()).await.unwrap();
+            stream.write_all(END_OF_LIST.as_bytes()).await.unwrap();
+        }
         let _ = deleted.wait_for(|deleted| *deleted).await;
         stream.write_all(format!("{event}\n").as_bytes()).await.unwrap();
         let _ = stream.read_u8().await;
         return;
     }
-    let (status, body) = if head.starts_with("GET /api/v1/namespaces?") {
-        (200, json!({"metadata": {"resourceVersion": "5"}, "items": [namespace("web")]}))
-    } else if head.starts_with("GET /api/v1/namespaces/default ") {
+    let (status, body) = if head.starts_with("GET /api/v1/namespaces/default ") {
         let metadata = json!({"name": "default", "deletionTimestamp": "2030-01-01T00:00:00Z"});
         (200, json!({"metadata": metadata}))
     } else {
@@ -83,7 +94,7 @@ async fn serve(mut stream: TcpStream, mut deleted: watch::Receiver<bool>) {
 }
 
 /// A kubeconfig with a token in a file; the token is for an audience of its own.
-fn kubeconfig(directory: &tempfile::TempDir, address: SocketAddr) -> PathBuf {
+pub(super) fn kubeconfig(directory: &tempfile::TempDir, address: SocketAddr) -> PathBuf {
     let token =
         format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(r#"{"aud":["https://issuer.example"]}"#));
     fs::write(directory.path().join("token"), token).unwrap();
@@ -98,7 +109,7 @@ fn kubeconfig(directory: &tempfile::TempDir, address: SocketAddr) -> PathBuf {
     path
 }
 
-async fn ready(admin: &mut HttpClient<TcpStream>) {
+pub(super) async fn ready(admin: &mut HttpClient<TcpStream>) {
     eventually("a ready server", async || {
         let answer = admin.get("/readyz").await;
         if answer.status == 200 { Ok(()) } else { Err(answer.body) }
@@ -191,12 +202,12 @@ async fn without_the_api_server_a_server_fails_closed() {
     assert_eq!(lines.iter().filter(|line| line.contains("the Namespaces cannot be watched")).count(), 1);
 }
 
-/// Namespaces on a page, each with annotations as large as they may be.
+/// Namespaces of a list, each with annotations as large as they may be.
 const LARGE: usize = 100;
 const LARGEST: usize = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_large_namespaces_takes_the_memory_of_one() {
+async fn a_list_of_large_namespaces_takes_the_memory_of_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (began, receiver) = watch::channel(false);
@@ -214,28 +225,24 @@ async fn a_page_of_large_namespaces_takes_the_memory_of_one() {
     ready(&mut admin).await;
     assert!(admin.get("/metrics").await.body.contains(&format!("boundtoken_namespaces {LARGE}\n")));
     let grown = server.peak_memory() - before;
-    assert!(grown < LARGE * LARGEST / 2, "{grown} bytes for a page of {}", LARGE * LARGEST);
+    assert!(grown < LARGE * LARGEST / 2, "{grown} bytes for a list of {}", LARGE * LARGEST);
 }
 
-/// Lists large Namespaces once it may, and tells nothing else.
+/// Lists large Namespaces once it may, and reports nothing else.
 async fn serve_large(mut stream: TcpStream, mut began: watch::Receiver<bool>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let Ok(byte) = stream.read_u8().await else { return };
         head.push(byte);
     }
-    let is_watch = String::from_utf8(head).unwrap().contains("watch=true");
+    let is_list = String::from_utf8(head).unwrap().contains("sendInitialEvents=true");
     began.wait_for(|began| *began).await.unwrap();
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
-    if is_watch {
-        let _ = stream.read_u8().await;
-        return;
-    }
-    stream.write_all(br#"{"metadata": {"resourceVersion": "5"}, "items": [{}"#).await.unwrap();
-    for number in 0..LARGE {
+    for number in (0..LARGE).filter(|_| is_list) {
         let mut large = namespace(&format!("large-{number}"));
         large["metadata"]["annotations"]["example.com/large"] = "x".repeat(LARGEST).into();
-        stream.write_all(format!(",{large}").as_bytes()).await.unwrap();
+        stream.write_all(added(&large).as_bytes()).await.unwrap();
     }
-    stream.write_all(b"]}").await.unwrap();
+    let _ = stream.write_all(END_OF_LIST.as_bytes()).await;
+    let _ = stream.read_u8().await;
 }

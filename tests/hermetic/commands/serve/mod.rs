@@ -2,4 +2,5 @@
 
 mod cluster;
 mod logs;
+mod poisoned;
 mod process;

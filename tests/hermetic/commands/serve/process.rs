@@ -94,15 +94,21 @@ fn each_startup_error_is_explained_with_exit_code_2() {
         (&["--kubeconfig", &path("none")], "error: failed to use the kubeconfig"),
         (&["--kubeconfig", &write("kubeconfig", "{}"), "--context", "east"], "east"),
         (&["--namespaces", &good, "--context", "east"], "cannot be used with"),
-        (&["--namespaces", &path("none")], "none does not exist: --namespaces names a manifest"),
+        (
+            &["--namespaces", &path("none")],
+            "none does not exist: --namespaces must be the path of a manifest",
+        ),
         (&["--namespaces", &write("empty", "")], "empty: no object in it"),
         (&["--namespaces", &write("no-yaml", "a: b: c")], "no-yaml:1:5: not YAML"),
-        (&["--namespaces", &write("pod", "apiVersion: v1\nkind: Pod\n")], "pod:1: a Pod stands here"),
+        (
+            &["--namespaces", &write("pod", "apiVersion: v1\nkind: Pod\n")],
+            "pod:1: unexpected Pod: this file may contain only Namespaces",
+        ),
         (
             &["--namespaces", &write("nameless", "apiVersion: v1\nkind: Namespace\n")],
-            "nameless:1: a Namespace without metadata.name",
+            "nameless:1: a Namespace must have a metadata.name",
         ),
-        (&["--namespaces", &twice], "twice:8: Namespace web stands here a second time"),
+        (&["--namespaces", &twice], "twice:8: duplicate Namespace web"),
         (&["--namespaces", directory.path().to_str().unwrap()], "failed to read"),
         (&["--namespaces", "/dev/zero"], "failed to read /dev/zero: not a regular file"),
         (

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::*;
+use crate::namespaces::{Lookup, NamespaceStore};
+use crate::policy::NamespaceSettings;
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -12,18 +15,23 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-fn read_all(text: &str, before: &Known) -> Result<(SettingsByName, Known), String> {
+fn load_into(namespaces: &Namespaces, text: &str) -> Result<(), String> {
     let (directory, path) = file(text);
     let directory = format!("{}/", directory.path().display());
-    read(&path, &Arc::default(), before).map_err(|error| error.to_string().replace(&directory, ""))
+    load(&path, namespaces).map_err(|error| error.to_string().replace(&directory, ""))
 }
 
-/// The names that opted in, or what is wrong.
-fn read_text(text: &str) -> Result<Vec<String>, String> {
-    let (settings, _) = read_all(text, &Known::new())?;
-    let mut names: Vec<String> = settings.keys().map(ToString::to_string).collect();
-    names.sort();
-    Ok(names)
+/// How many opted in, or what is wrong.
+fn load_text(text: &str) -> Result<usize, String> {
+    let namespaces = Namespaces::default();
+    load_into(&namespaces, text).map(|()| namespaces.len())
+}
+
+fn settings(namespaces: &Namespaces, name: &str) -> Option<Arc<NamespaceSettings>> {
+    match namespaces.cached(name) {
+        Some(Lookup::Settings(settings)) => Some(settings),
+        _ => None,
+    }
 }
 
 fn namespace(name: &str, label: &str) -> String {
@@ -39,7 +47,7 @@ fn annotated(entry: &str) -> String {
 #[test]
 fn only_labelled_namespaces_opt_in() {
     let text = format!("{}---\n{}", namespace("a", "enabled"), namespace("b", "disabled"));
-    assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]));
+    assert_eq!(load_text(&text), Ok(1));
 }
 
 #[test]
@@ -51,7 +59,7 @@ fn lists_and_json_are_read_as_kubectl_and_the_api_server_write_them() {
         format!("{{\n\t\"apiVersion\": \"v1\",\n\t\"items\": [{item}],\n\t\"kind\": \"List\"\n}}\n"),
         format!(r#"{{"apiVersion":"v1","items":[{untyped}],"kind":"NamespaceList"}}"#),
     ] {
-        assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]), "{text}");
+        assert_eq!(load_text(&text), Ok(1), "{text}");
     }
 }
 
@@ -70,7 +78,7 @@ fn each_text_that_holds_no_objects_has_a_sentence_with_its_line() {
             "f.yaml:4: not a Kubernetes object: it has no kind",
         ),
     ] {
-        assert_eq!(read_text(text), Err(expected.to_owned()), "{text:?}");
+        assert_eq!(load_text(text), Err(expected.to_owned()), "{text:?}");
         let documents = manifest::parse("f.yaml", text).map_err(|error| error.to_string());
         let objects = documents.and_then(|documents| {
             manifest::objects(&documents[0]).map(|_| ()).map_err(|error| error.to_string())
@@ -86,20 +94,17 @@ fn each_mistake_has_a_sentence_with_its_line() {
         ("", "f.yaml: no object in it; expected a Kubernetes manifest"),
         ("# nothing\n---\n", "f.yaml: no object in it; expected a Kubernetes manifest"),
         (
-            "{apiVersion: v1, kind: List}\n---\n{apiVersion: v1, kind: Pod}\n",
-            "f.yaml:3: a Pod stands here: only Namespaces belong into this file",
+            "apiVersion: v1\nkind: List\n---\n{apiVersion: v1, kind: Pod}\n",
+            "f.yaml:4: unexpected Pod: this file may contain only Namespaces",
         ),
         (
             "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {}\n",
-            "f.yaml:4: a Pod stands here: only Namespaces belong into this file",
+            "f.yaml:4: unexpected Pod: this file may contain only Namespaces",
         ),
-        (
-            "apiVersion: v1\nkind: Namespace\n",
-            "f.yaml:1: a Namespace without metadata.name stands here: give it its name",
-        ),
-        (&twice, "f.yaml:8: Namespace a stands here a second time: remove one of the two"),
+        ("apiVersion: v1\nkind: Namespace\n", "f.yaml:1: a Namespace must have a metadata.name"),
+        (&twice, "f.yaml:8: duplicate Namespace a: remove one of the two"),
     ] {
-        assert_eq!(read_text(text), Err(expected.to_owned()), "{text:?}");
+        assert_eq!(load_text(text), Err(expected.to_owned()), "{text:?}");
     }
 }
 
@@ -115,46 +120,42 @@ fn what_yaml_takes_for_something_else_is_named_with_its_fix() {
         ("tokens: {a: b}", "a map", "write it as text after `|`"),
     ] {
         let key = entry.split(':').next().unwrap();
-        let error = read_text(&annotated(entry)).unwrap_err();
+        let error = load_text(&annotated(entry)).unwrap_err();
         let sentence = format!(": boundtoken.dev/{key}: {what}, but an annotation is a string; {fix}");
         assert!(error.starts_with("f.yaml:") && error.ends_with(&sentence), "{error}");
     }
-    let label = read_text(&namespace("a", "yes"));
+    let label = load_text(&namespace("a", "yes"));
     let sentence = "boundtoken.dev/webhook: a boolean, but a label is a string; write \"enabled\"";
     assert_eq!(label, Err(format!("f.yaml:6: {sentence}")));
 }
 
 #[test]
 fn null_is_the_empty_string_as_for_the_api_server() {
-    let (settings, _) = read_all(&annotated("mode:"), &Known::new()).unwrap();
-    assert_eq!(settings["a"].violations().len(), 1);
-    let (settings, _) = read_all(&annotated("audience: ~"), &Known::new()).unwrap();
-    assert!(settings["a"].violations().is_empty());
+    for (entry, mistakes) in [("mode:", 1), ("audience: ~", 0)] {
+        let namespaces = Namespaces::default();
+        load_into(&namespaces, &annotated(entry)).unwrap();
+        assert_eq!(settings(&namespaces, "a").unwrap().violations().len(), mistakes, "{entry}");
+    }
 }
 
 #[test]
-fn what_did_not_change_is_kept() {
+fn only_changed_settings_are_parsed_again_and_removed_namespaces_go() {
+    let namespaces = Namespaces::default();
     let text = format!("{}---\n{}", namespace("a", "enabled"), namespace("b", "enabled"));
-    let (first, known) = read_all(&text, &Known::new()).unwrap();
-    let changed = format!("{text}  annotations:\n    boundtoken.dev/ttl: 2h\n");
-    let (second, known) = read_all(&changed, &known).unwrap();
-    assert!(Arc::ptr_eq(&first["a"], &second["a"]));
-    assert!(!Arc::ptr_eq(&first["b"], &second["b"]));
-    assert_eq!(known.len(), 2);
-}
-
-#[test]
-fn settings_are_never_those_of_another_name() {
-    let (first, known) = read_all(&namespace("a", "enabled"), &Known::new()).unwrap();
-    let (second, known) = read_all(&namespace("b", "enabled"), &known).unwrap();
-    assert_eq!(known["b"].0, read_all(&namespace("a", "enabled"), &known).unwrap().1["a"].0, "one hash");
-    assert!(!Arc::ptr_eq(&first["a"], &second["b"]));
+    load_into(&namespaces, &text).unwrap();
+    let first = ["a", "b"].map(|name| settings(&namespaces, name).unwrap());
+    assert!(!Arc::ptr_eq(&first[0], &first[1]), "two names share nothing");
+    load_into(&namespaces, &format!("{text}  annotations:\n    boundtoken.dev/ttl: 2h\n")).unwrap();
+    let second = ["a", "b"].map(|name| settings(&namespaces, name).unwrap());
+    assert!(Arc::ptr_eq(&first[0], &second[0]) && !Arc::ptr_eq(&first[1], &second[1]));
+    load_into(&namespaces, &namespace("b", "enabled")).unwrap();
+    assert!(settings(&namespaces, "a").is_none() && settings(&namespaces, "b").is_some());
 }
 
 #[test]
 fn annotations_of_others_may_be_anything() {
     let text = namespace("a", "enabled") + "  annotations:\n    other.example/count: 3\n";
-    assert_eq!(read_text(&text), Ok(vec!["a".to_owned()]));
+    assert_eq!(load_text(&text), Ok(1));
 }
 
 #[test]
@@ -166,21 +167,21 @@ fn texts_that_grow_without_end_are_cut_off() {
     }));
     let nested = |depth: usize| format!("a: {}{}\n", "[".repeat(depth), "]".repeat(depth));
     for text in [text, nested(100_000), nested(200)] {
-        let error = read_text(&text).unwrap_err();
+        let error = load_text(&text).unwrap_err();
         assert!(error.contains("not YAML: "), "{error}");
     }
-    assert_eq!(read_text(&nested(98)), Err("f.yaml:1: not a Kubernetes object: it has no kind".to_owned()));
+    assert_eq!(load_text(&nested(98)), Err("f.yaml:1: not a Kubernetes object: it has no kind".to_owned()));
     let lists = |depth: usize| {
-        let list = "{apiVersion: v1, kind: List, items: [";
+        let list = r#"{"apiVersion": "v1", "kind": "List", "items": ["#;
         format!("{}{}", list.repeat(depth), "]}".repeat(depth))
     };
-    assert!(read_text(&lists(49)).unwrap_err().contains("no object in it"));
+    assert!(load_text(&lists(49)).unwrap_err().contains("no object in it"));
 }
 
 #[test]
 fn values_of_the_file_never_stand_in_a_message() {
     for metadata in ["{name: [marker]}", "marker", "[marker]", "{name: a, labels: marker}"] {
-        let error = read_text(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {metadata}\n"));
+        let error = load_text(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {metadata}\n"));
         let error = error.unwrap_err();
         assert!(
             error.contains(":3: not a Kubernetes object: expected ") && !error.contains("marker"),

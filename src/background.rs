@@ -1,4 +1,4 @@
-//! The tasks that keep something up to date, for as long as the program runs.
+//! The background tasks that keep settings and certificates up to date while the program runs.
 
 use std::panic::resume_unwind;
 use std::time::Duration;
@@ -6,49 +6,49 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-/// How often files are looked at. The kubelet itself needs up to 100 s to bring
-/// a change into a volume, so nobody waits for this.
+/// How often files are checked for changes. The kubelet itself needs up to 100 s to update a volume, so this
+/// adds little.
 pub const TICK: Duration = Duration::from_secs(5);
 
-/// The tasks that keep something up to date.
+/// The background tasks of a server. None of them ends unless it has a defect.
 #[derive(Debug, Default)]
-pub struct Watchers(Vec<(&'static str, JoinHandle<()>)>);
+pub struct BackgroundTasks(Vec<(&'static str, JoinHandle<()>)>);
 
-impl Watchers {
-    /// Calls `reload` every [`TICK`] from here on. It logs mistakes itself: nobody waits for an answer.
-    pub fn watch<F: Send + 'static>(&mut self, name: &'static str, files: F, reload: fn(&mut F)) {
-        self.run(name, reload_every_tick(files, reload));
+impl BackgroundTasks {
+    /// Starts a task that calls `reload` every [`TICK`]. `reload` logs its own errors.
+    pub fn reload<F: Send + 'static>(&mut self, name: &'static str, files: F, reload: fn(&mut F)) {
+        self.spawn(name, reload_every_tick(files, reload));
     }
 
-    /// Runs what looks after something else than files, without end.
-    pub fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.push((name, tokio::spawn(tell_end(name, tokio::spawn(task)))));
+    /// Starts a task that runs without end.
+    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.push((name, tokio::spawn(log_exit(name, tokio::spawn(task)))));
     }
 
-    /// Whether changes are still seen; once they are not, nothing but a restart helps.
+    /// Checks that every task is running. After one has stopped, only a restart helps.
     ///
     /// # Errors
     /// The reason for `/readyz` and `/livez`.
     pub fn check(&self) -> Result<(), String> {
         match self.0.iter().find(|(_, task)| task.is_finished()) {
-            Some((name, _)) => Err(format!("changes of the {name} are no longer seen; restart")),
+            Some((name, _)) => Err(format!("background task {name:?} stopped; restart required")),
             None => Ok(()),
         }
     }
 }
 
-/// Waits for the end that no task should have.
-async fn tell_end(name: &'static str, task: JoinHandle<()>) {
+/// Waits for a task to stop, and reports it.
+async fn log_exit(name: &'static str, task: JoinHandle<()>) {
     let error = match task.await {
         Ok(()) => "it ended".to_owned(),
-        // So does the program.
+        // The program ends.
         Err(error) if error.is_cancelled() => return,
         Err(error) => error.to_string(),
     };
-    tracing::error!(name, error, "changes are no longer seen; restart");
+    tracing::error!(name, error, "a background task stopped; restart required");
 }
 
-/// Reloads on a thread that may block, and panics as `reload` does.
+/// Reloads on a thread that may block. Panics if `reload` does.
 async fn reload_every_tick<F: Send + 'static>(mut files: F, reload: fn(&mut F)) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,38 +78,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn files_are_reloaded_on_every_tick() {
         let (sender, mut reloads) = tokio::sync::mpsc::unbounded_channel();
-        let mut watchers = Watchers::default();
-        watchers.watch("files", sender, |sender| sender.send(tokio::time::Instant::now()).unwrap());
+        let mut tasks = BackgroundTasks::default();
+        tasks.reload("files", sender, |sender| sender.send(tokio::time::Instant::now()).unwrap());
         let first = reloads.recv().await.unwrap();
         let second = reloads.recv().await.unwrap();
         assert!((TICK..TICK * 2).contains(&(second - first)));
-        assert_eq!(watchers.check(), Ok(()));
+        assert_eq!(tasks.check(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_panicking_task_is_logged() {
-        let mut watchers = Watchers::default();
-        watchers.watch("certificate", (), |()| {});
-        watchers.watch("Namespaces", 1, |rest| *rest = u8::checked_sub(*rest, 1).unwrap());
+        let mut tasks = BackgroundTasks::default();
+        tasks.reload("certificate", (), |()| {});
+        tasks.reload("Namespaces", 1, |rest| *rest = u8::checked_sub(*rest, 1).unwrap());
         tokio::time::sleep(TICK / 2).await;
-        assert_eq!(watchers.check(), Ok(()));
+        assert_eq!(tasks.check(), Ok(()));
         tokio::time::sleep(TICK * 2).await;
-        let reason = "changes of the Namespaces are no longer seen; restart".to_owned();
-        assert_eq!(watchers.check(), Err(reason));
+        let reason = "background task \"Namespaces\" stopped; restart required".to_owned();
+        assert_eq!(tasks.check(), Err(reason));
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_exit_is_logged() {
-        let (log, mut watchers) = (Log::default(), Watchers::default());
+        let (log, mut tasks) = (Log::default(), BackgroundTasks::default());
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
         let _guard = tracing::subscriber::set_default(subscriber.finish());
-        watchers.run("certificate", async {});
-        watchers.run("Namespaces", async { panic!("a defect") });
-        watchers.watch("file", (), |()| panic!("a defect of a file"));
+        tasks.spawn("certificate", async {});
+        tasks.spawn("Namespaces", async { panic!("a defect") });
+        tasks.reload("file", (), |()| panic!("a defect of a file"));
         tokio::time::sleep(TICK).await;
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.matches("changes are no longer seen; restart").count(), 3, "{text}");
+        assert_eq!(text.matches("a background task stopped; restart required").count(), 3, "{text}");
         for (name, error) in [("certificate", "it ended"), ("Namespaces", "a defect"), ("file", "of a file")]
         {
             let told = |line: &str| line.contains(&format!("name=\"{name}\"")) && line.contains(error);

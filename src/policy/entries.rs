@@ -1,0 +1,80 @@
+//! The labels and annotations of an object, reduced to those that matter.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::keys::is_ours;
+use crate::pod::text::Text;
+
+/// Annotation of Pods that a kubelet made from a file
+/// (`MirrorPodAnnotationKey` in `k8s.io/api/core/v1/annotation_key_constants.go`).
+const MIRROR_POD: &str = "kubernetes.io/config.mirror";
+
+/// Annotations or labels, reduced to those that are ours and the mark of mirror Pods.
+#[derive(Clone, Debug, Default)]
+pub struct Entries<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+impl Entries<'_> {
+    /// Whether a key is kept.
+    fn keeps(key: &str) -> bool {
+        is_ours(key) || key == MIRROR_POD
+    }
+
+    /// Whether the annotation of mirror Pods is among them.
+    pub fn has_mirror(&self) -> bool {
+        self.get(MIRROR_POD).is_some()
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The entries that are ours, or meant to be, in the order of the document.
+    pub fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).filter(|(key, _)| *key != MIRROR_POD)
+    }
+
+    /// A key that occurs twice. Sorted, because whoever creates Pods chooses how many there are.
+    fn duplicate(&self) -> Option<&str> {
+        let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        keys.windows(2).find_map(|pair| match pair {
+            [one, other] if one == other => Some(*one),
+            _ => None,
+        })
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a map of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut kept = Entries::default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    if Entries::keeps(key.as_str()) {
+                        let value: Option<Text<'de>> = map.next_value()?;
+                        kept.0.push((key, value.unwrap_or_default()));
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                match kept.duplicate() {
+                    Some(key) => Err(A::Error::custom(format_args!("duplicate key {key:?}"))),
+                    None => Ok(kept),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
