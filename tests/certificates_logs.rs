@@ -1,4 +1,4 @@
-//! What the controller of certificates writes into the log: no key, at any level, and each outage once.
+//! The log of the certificate controller: no key at any level, and each outage once.
 //!
 //! A program of its own, one test after the other: what a thread of another test does decides which lines a
 //! subscriber sees.
@@ -55,7 +55,7 @@ fn start_on(client: Client, api: &Arc<FakeApi>) -> Arc<Metrics> {
     metrics
 }
 
-/// Time stands still but for this.
+/// Lets time pass, which is paused otherwise.
 async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
@@ -89,10 +89,10 @@ impl Lines {
     }
 }
 
-/// Whose turn it is.
+/// Held by the running test.
 static TURN: Turn<()> = Turn::const_new(());
 
-/// Takes in what this thread logs with `--log-level=trace`.
+/// Captures what this thread logs with `--log-level=trace`.
 fn capture() -> (Lines, DefaultGuard) {
     let command = LogArgs::augment_args(Command::new("serve"));
     let matches = command.get_matches_from(["serve", "--log-level=trace"]);
@@ -102,7 +102,7 @@ fn capture() -> (Lines, DefaultGuard) {
     (lines, tracing::subscriber::set_default(subscriber))
 }
 
-/// Takes in all that this thread could log.
+/// Captures what this thread logs without a filter.
 fn capture_all() -> (Lines, DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -110,7 +110,7 @@ fn capture_all() -> (Lines, DefaultGuard) {
     (lines, tracing::subscriber::set_default(tracing_subscriber::registry().with(layer)))
 }
 
-/// Has keys made, refused, lost and replaced, and answers read that are none; returns the metrics.
+/// Makes, loses and replaces keys, with errors and invalid responses in between; returns the metrics.
 async fn go_through_keys(api: &Arc<FakeApi>) -> String {
     api.fail_next(&[500, 422]);
     let metrics = start(api);
@@ -127,7 +127,7 @@ async fn go_through_keys(api: &Arc<FakeApi>) -> String {
     metrics.text()
 }
 
-/// Parts of each key that was ever in the Secret, which nothing else holds: as the API has them, and as PEM text.
+/// Unique parts of each key that was ever in the Secret, in base64 and as PEM text.
 fn parts_of_keys(api: &FakeApi) -> BTreeSet<String> {
     let mut parts = BTreeSet::new();
     for secret in api.versions(Kind::Secret) {
@@ -177,7 +177,6 @@ async fn each_outage_and_its_end_are_logged_once() {
         pass(3600).await;
         assert_eq!(lines.count("cannot watch: "), outage);
         assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
-        assert_eq!(lines.count("the API server did not answer within 10 s"), outage);
         assert_eq!(lines.count("in sync again"), outage - 1);
         api.go_silent(false);
         // The watches go on where they were: nothing has changed meanwhile.
@@ -211,7 +210,7 @@ async fn manual_repairs_are_logged_with_their_command() {
     assert!(lines.text().contains(&missing), "{}", lines.text());
 }
 
-/// Refuses to list and to watch, each in words of its own, as long as `refuses` says so.
+/// Refuses to list and to watch, with a message per resource, while `refuses` is set.
 fn refusing(api: &Arc<FakeApi>, refuses: &Arc<AtomicBool>) -> Client {
     let (client, refuses) = (api.client(usize::MAX), Arc::clone(refuses));
     let service = tower::service_fn(move |request: Request<Body>| {

@@ -56,7 +56,7 @@ pub struct Args {
         value_parser = address
     )]
     admin_listen: SocketAddr,
-    /// Most connections at a time; the longest idle ones make room for more
+    /// Maximum number of connections; beyond it, slow and idle ones are closed first
     #[arg(
         long,
         value_name = "COUNT",
@@ -76,14 +76,14 @@ pub struct Args {
     logs: LogArgs,
 }
 
-/// Serves until a signal ends it.
+/// Serves until a signal arrives.
 ///
 /// # Errors
-/// When the server cannot start: no source of Namespaces, no certificate, no port.
+/// When the server cannot start: without a source of Namespaces, a certificate or a port.
 pub fn run(args: Args) -> Result<Exit, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let end = runtime.block_on(serve(args));
-    // A second signal does not wait for what still runs.
+    // After a second signal, running tasks are not waited for.
     runtime.shutdown_background();
     end
 }
@@ -100,7 +100,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let own_namespace = tls.namespace(client.as_ref());
     let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut tasks)?;
     let webhook = Webhook { namespaces, defaults, metrics };
-    // Before anybody is told that it serves: a signal from then on is the start of a shutdown.
+    // Before the log and /readyz announce the server, so that any later signal starts a shutdown.
     let signal = signals::listen()?;
     let webhook_listener = bind("--listen", listen).await?;
     let admin_listener = bind("--admin-listen", admin_listen).await?;
@@ -127,7 +127,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     Ok(ended(end))
 }
 
-/// The listeners are bound before anybody can ask.
+/// The readiness checks. The listeners need none: they are bound before a check can be asked for.
 fn ready(sources: Readiness, tasks: BackgroundTasks, draining: CancellationToken) -> Readiness {
     sources.with_vital("watchers", move || tasks.check()).with("shutdown", move || {
         if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    async fn ask(tasks: BackgroundTasks, path: &str) -> (u16, String) {
+    async fn get(tasks: BackgroundTasks, path: &str) -> (u16, String) {
         let sources = Readiness::default().with("namespaces", || Err("the API server is away".to_owned()));
         let readiness = ready(sources, tasks, CancellationToken::new());
         let request = Request::get(path).body(Body::empty()).unwrap();
@@ -188,7 +188,7 @@ mod tests {
         tasks.spawn("Namespaces", std::future::pending());
         tasks.spawn("certificate", async { panic!("a defect") });
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let (status, body) = ask(tasks, "/livez").await;
+        let (status, body) = get(tasks, "/livez").await;
         assert_eq!(status, 503);
         assert!(body.contains("background task \"certificate\" stopped; restart required"), "{body}");
     }
@@ -201,7 +201,7 @@ mod tests {
             tasks
         };
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        assert_eq!(ask(watching(), "/readyz").await.0, 503);
-        assert_eq!(ask(watching(), "/livez").await, (200, "ok".to_owned()));
+        assert_eq!(get(watching(), "/readyz").await.0, 503);
+        assert_eq!(get(watching(), "/livez").await, (200, "ok".to_owned()));
     }
 }

@@ -1,9 +1,9 @@
-//! How the server ends.
+//! Flags of the shutdown.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How the server ends.
+/// The times of a shutdown.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Shutdown")]
 pub(super) struct ShutdownArgs {
@@ -25,25 +25,25 @@ pub(super) struct ShutdownArgs {
     pub(super) shutdown_deadline: Duration,
 }
 
-/// At most an hour: nobody waits longer for a Pod to end.
+/// Parses a time of at most an hour.
 fn delay(text: &str) -> Result<Duration, String> {
     seconds(text, 0..=3600)
 }
 
-/// Whole seconds, with or without the unit `s`.
+/// Parses whole seconds, with or without the unit `s`.
 pub(super) fn seconds(text: &str, allowed: RangeInclusive<u64>) -> Result<Duration, String> {
     let seconds = text.strip_suffix('s').unwrap_or(text).parse().ok();
     let seconds = seconds.filter(|seconds| allowed.contains(seconds));
     seconds
         .map(Duration::from_secs)
-        .ok_or_else(|| format!("{} to {} seconds are allowed", allowed.start(), allowed.end()))
+        .ok_or_else(|| format!("must be {} to {} seconds", allowed.start(), allowed.end()))
 }
 
-/// Times that contradict each other.
+/// The deadline is before the end of the delay.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "--shutdown-deadline ({} s) is below --shutdown-delay ({} s): both count from the signal, \
-     give the deadline at least the delay",
+    "--shutdown-deadline ({} s) must not be below --shutdown-delay ({} s): \
+     both count from the signal",
     deadline.as_secs(),
     delay.as_secs()
 )]
@@ -53,10 +53,10 @@ pub(super) struct DeadlineError {
 }
 
 impl ShutdownArgs {
-    /// Whether both times can be kept.
+    /// Checks that the delay ends before the deadline.
     ///
     /// # Errors
-    /// When they cannot.
+    /// When it does not.
     pub(super) fn check(self) -> Result<(), DeadlineError> {
         let Self { shutdown_delay: delay, shutdown_deadline: deadline } = self;
         if deadline < delay { Err(DeadlineError { delay, deadline }) } else { Ok(()) }

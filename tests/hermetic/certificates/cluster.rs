@@ -1,4 +1,4 @@
-//! Keepers against an API server in memory: what is read, what is written, and that nothing stops it.
+//! Certificate controllers against an API server in memory.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn install() -> Install {
     }
 }
 
-/// A replica that lives for so many writes.
+/// A replica that crashes after so many writes.
 fn start_for(api: &Arc<FakeApi>, writes: usize) -> Running {
     start_with(api, writes, Schedule::default())
 }
@@ -70,7 +70,7 @@ fn start(api: &Arc<FakeApi>) -> Running {
     start_for(api, usize::MAX)
 }
 
-/// Time stands still but for this.
+/// Lets time pass, which is paused otherwise.
 async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
@@ -109,7 +109,7 @@ async fn twenty_replicas_starting_at_once_create_one_ca() {
     assert_eq!((api.writes(Kind::Secret).len(), api.writes(Kind::Configuration).len()), (1, 1));
     assert_eq!(bundle(&api), same(&authority(&api)));
     let configuration = api.get(Kind::Configuration).unwrap();
-    assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "eA==", "somebody else's");
+    assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "eA==", "of another program");
     let owner =
         json!([{"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE, "uid": "uid-of-the-namespace"}]);
     assert_eq!(configuration["metadata"]["ownerReferences"], owner);
@@ -361,13 +361,12 @@ async fn errors_are_retried_and_counted() {
     );
 }
 
-/// Time that is paused moves on only when nobody has anything to do.
+/// Paused time advances only while every task is idle.
 #[tokio::test(start_paused = true)]
 async fn backing_off_after_an_error_does_not_spin() {
     let api = FakeApi::new();
     api.fail_next(&[403; 60]);
     let one = start(&api);
-    // A controller that is never idle would not let it pass.
     pass(3600).await;
     assert_eq!((one.ready)(), Ok(()));
 }

@@ -2,5 +2,5 @@
 
 mod cluster;
 mod model;
+mod simulation;
 mod trust;
-mod world;

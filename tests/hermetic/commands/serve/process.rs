@@ -123,7 +123,7 @@ fn each_startup_error_is_explained_with_exit_code_2() {
         (&["--listen", ":70000"], "an IP address and a port are expected"),
         (
             &["--namespaces", &good, "--shutdown-delay", "20", "--shutdown-deadline", "10s"],
-            "--shutdown-deadline (10 s) is below --shutdown-delay (20 s)",
+            "--shutdown-deadline (10 s) must not be below --shutdown-delay (20 s)",
         ),
         (&["--namespaces", &good, "--tls-cert", "x"], "--tls-key"),
         (&["--namespaces", &good, "--tls-cert", &path("x"), "--tls-key", &path("x")], "x does not exist"),
@@ -234,13 +234,13 @@ fn version_and_usage_errors_have_exit_codes() {
 #[test]
 fn durations_have_a_range() {
     for (flag, time, expected) in [
-        ("--shutdown-delay", "18446744073709551615", "0 to 3600 seconds are allowed"),
-        ("--shutdown-deadline", "3601s", "0 to 3600 seconds are allowed"),
-        ("--shutdown-deadline", "1m", "0 to 3600 seconds are allowed"),
-        ("--tick", "0", "1 to 86400 seconds are allowed"),
-        ("--tick", "18446744073709551615", "1 to 86400 seconds are allowed"),
-        ("--dwell", "86401", "0 to 86400 seconds are allowed"),
-        ("--serving-life", "9223372036854775807", "1 to 315360000 seconds are allowed"),
+        ("--shutdown-delay", "18446744073709551615", "must be 0 to 3600 seconds"),
+        ("--shutdown-deadline", "3601s", "must be 0 to 3600 seconds"),
+        ("--shutdown-deadline", "1m", "must be 0 to 3600 seconds"),
+        ("--tick", "0", "must be 1 to 86400 seconds"),
+        ("--tick", "18446744073709551615", "must be 1 to 86400 seconds"),
+        ("--dwell", "86401", "must be 0 to 86400 seconds"),
+        ("--serving-life", "9223372036854775807", "must be 1 to 315360000 seconds"),
     ] {
         let output = run(&["serve", flag, time]);
         let text = String::from_utf8(output.stderr).unwrap();

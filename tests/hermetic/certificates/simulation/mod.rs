@@ -1,5 +1,5 @@
-//! A cluster of symbols: one Secret, one webhook configuration, replicas and API servers that see both
-//! late. Certificates are numbers, so that thousands of histories take seconds.
+//! A simulated cluster: one Secret, one webhook configuration, and replicas and API servers that observe both
+//! with a delay. Certificates are numbers, so that thousands of histories take seconds.
 
 pub mod disturb;
 pub mod replica;
@@ -16,9 +16,9 @@ use time::{Duration as Life, OffsetDateTime};
 
 use replica::Replica;
 
-/// How late a replica sees a change at most, in seconds.
+/// The longest delay before a replica observes a change, in seconds.
 pub const REPLICA_LAG: u64 = 45;
-/// How late an API server sees a change of the configuration at most, in seconds.
+/// The longest delay before an API server observes a change of the configuration, in seconds.
 pub const API_SERVER_LAG: u64 = 120;
 pub const DWELL: u64 = 300;
 pub const TICK: u64 = 60;
@@ -38,39 +38,39 @@ pub fn schedule() -> Schedule {
     }
 }
 
-/// The time that API servers have.
+/// The wall clock of the API servers.
 pub fn wall(second: u64) -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + Life::days(20_000) + Duration::from_secs(second)
 }
 
-/// One version of an object, from a second on.
+/// One version of an object.
 #[derive(Clone, Debug)]
 pub struct Version<T> {
     pub since: u64,
     pub number: u64,
     pub object: Option<T>,
-    /// Written by a replica.
+    /// Whether a replica wrote it.
     pub ours: bool,
 }
 
-pub struct World {
+pub struct Simulation {
     pub second: u64,
     pub secret: Vec<Version<SecretState>>,
     pub configuration: Vec<Version<WebhookState>>,
     pub replicas: Vec<Replica>,
-    /// Keys that came without any waiting, because nothing was left that could be served; and when.
+    /// When keys were introduced without a dwell time, because no usable certificate was left.
     pub emergency: BTreeMap<Der, u64>,
     pub secret_writes: Vec<u64>,
     pub configuration_writes: Vec<u64>,
     /// Another writer overwrites the configuration until then.
-    pub fight_until: u64,
+    pub conflict_until: u64,
     next_number: u64,
     generation: u64,
 }
 
-impl World {
+impl Simulation {
     pub fn new() -> Self {
-        let mut world = Self {
+        let mut simulation = Self {
             second: 0,
             secret: Vec::new(),
             configuration: Vec::new(),
@@ -78,14 +78,14 @@ impl World {
             emergency: BTreeMap::new(),
             secret_writes: Vec::new(),
             configuration_writes: Vec::new(),
-            fight_until: 0,
+            conflict_until: 0,
             next_number: 1,
             generation: 0,
         };
-        world.put_secret(Some(SecretState::default()), false);
-        world.put_bundles(Some(vec![Vec::new(), Vec::new()]), false);
-        world.replicas = (0..3).map(|_| Replica::default()).collect();
-        world
+        simulation.put_secret(Some(SecretState::default()), false);
+        simulation.put_bundles(Some(vec![Vec::new(), Vec::new()]), false);
+        simulation.replicas = (0..3).map(|_| Replica::default()).collect();
+        simulation
     }
 
     fn number(&mut self) -> u64 {
@@ -97,9 +97,9 @@ impl World {
         Der(self.number().to_be_bytes().as_slice().into())
     }
 
-    pub fn put_secret(&mut self, held: Option<SecretState>, ours: bool) {
+    pub fn put_secret(&mut self, secret: Option<SecretState>, ours: bool) {
         let number = self.number();
-        let object = held.map(|held| SecretState { written: Some(wall(self.second)), ..held });
+        let object = secret.map(|secret| SecretState { written: Some(wall(self.second)), ..secret });
         self.secret.push(Version { since: self.second, number, object, ours });
         if ours {
             self.secret_writes.push(self.second);
@@ -119,11 +119,11 @@ impl World {
         }
     }
 
-    pub fn held(&self) -> Option<&SecretState> {
+    pub fn secret(&self) -> Option<&SecretState> {
         self.secret.last()?.object.as_ref()
     }
 
-    pub fn live(&self) -> Option<&WebhookState> {
+    pub fn webhooks(&self) -> Option<&WebhookState> {
         self.configuration.last()?.object.as_ref()
     }
 
@@ -150,73 +150,73 @@ impl World {
         }
     }
 
-    /// What the Secret holds after a change: the contract of whoever carries changes out.
+    /// The state of the Secret after a change, as `cluster::issue` writes it.
     pub fn changed(
         &mut self,
         before: &SecretState,
         change: &SecretChange,
         memory: Option<&SecretState>,
     ) -> SecretState {
-        let mut held = SecretState { agreement: None, ..before.clone() };
+        let mut secret = SecretState { agreement: None, ..before.clone() };
         match change {
             SecretChange::Create { ca, serving, retired } => {
                 let ca = self.new_ca(*ca);
                 self.emergency.insert(ca.public_key.clone(), self.second);
-                held.serving = Some(self.new_serving(serving, &ca));
-                held.ca = Some(ca);
-                keep(&mut held, retired);
+                secret.serving = Some(self.new_serving(serving, &ca));
+                secret.ca = Some(ca);
+                keep(&mut secret, retired);
             }
             SecretChange::Restore { retired } => {
                 let memory = memory.unwrap();
-                held.ca.clone_from(&memory.ca);
-                held.next_ca.clone_from(&memory.next_ca);
-                held.serving.clone_from(&memory.serving);
-                keep(&mut held, retired);
+                secret.ca.clone_from(&memory.ca);
+                secret.next_ca.clone_from(&memory.next_ca);
+                secret.serving.clone_from(&memory.serving);
+                keep(&mut secret, retired);
             }
-            SecretChange::Keep(retired) => keep(&mut held, retired),
+            SecretChange::Keep(retired) => keep(&mut secret, retired),
             SecretChange::RenewCa(validity) => {
                 let der = self.der();
-                let ca = held.ca.as_mut().unwrap();
+                let ca = secret.ca.as_mut().unwrap();
                 ca.der = der;
                 ca.validity = *validity;
             }
             SecretChange::Issue(request) => {
-                let ca = held.ca.clone().unwrap();
+                let ca = secret.ca.clone().unwrap();
                 self.note_emergency(before, &ca);
-                held.serving = Some(self.new_serving(request, &ca));
+                secret.serving = Some(self.new_serving(request, &ca));
             }
             SecretChange::Prepare { next, retired } => {
-                held.next_ca = Some(self.new_ca(*next));
-                held.new_key_requested = false;
-                keep(&mut held, retired);
+                secret.next_ca = Some(self.new_ca(*next));
+                secret.new_key_requested = false;
+                keep(&mut secret, retired);
             }
-            SecretChange::Agree(agreement) => held.agreement = Some(agreement.clone()),
+            SecretChange::Agree(agreement) => secret.agreement = Some(agreement.clone()),
             SecretChange::Switch { serving, retired } => {
-                let ca = held.next_ca.take().unwrap();
+                let ca = secret.next_ca.take().unwrap();
                 self.note_emergency(before, &ca);
-                held.serving = Some(self.new_serving(serving, &ca));
-                held.ca = Some(ca);
-                keep(&mut held, retired);
+                secret.serving = Some(self.new_serving(serving, &ca));
+                secret.ca = Some(ca);
+                keep(&mut secret, retired);
             }
-            SecretChange::Forget => keep(&mut held, &RetiredCas::default()),
+            SecretChange::Forget => keep(&mut secret, &RetiredCas::default()),
         }
-        held
+        secret
     }
 
-    /// Notes that nothing was left that could have been served until everybody trusts `authority`.
+    /// Records that no usable certificate was left to serve until all API servers trust this CA.
     fn note_emergency(&mut self, before: &SecretState, ca: &Certificate) {
         if before.usable().is_none() {
             self.emergency.entry(ca.public_key.clone()).or_insert(self.second);
         }
     }
 
-    /// Lets time pass; replicas see what they have to see, and look at everything then and once per tick.
+    /// Lets time pass. Replicas observe changes with a delay, and reconcile then and once per tick.
     pub fn advance(&mut self, seconds: u64) {
         for _ in 0..seconds.div_ceil(STEP) {
             self.second += STEP;
-            self.fight();
-            // Nobody can renew without a Secret, nor change the key without a configuration: both come
-            // back before the last certificate expires.
+            self.overwrite();
+            // No replica can renew without a Secret, or change the key without a configuration: both come back
+            // before the last certificate expires.
             if self.second - self.secret.last().unwrap().since > LONGEST_ABSENCE {
                 self.apply_secret();
             }
@@ -226,8 +226,8 @@ impl World {
             for index in 0..self.replicas.len() {
                 self.catch_up(index);
                 let tick = (self.second + STEP * index as u64) % TICK < STEP;
-                if tick || self.replicas[index].news {
-                    self.pass(index, replica::Fate::Works);
+                if tick || self.replicas[index].has_news {
+                    self.reconcile(index, replica::WriteFate::Works);
                     self.finish(index);
                 }
             }
@@ -235,7 +235,7 @@ impl World {
         }
     }
 
-    /// What each API server may believe is accepted with what each replica serves.
+    /// Asserts that every bundle that an API server may still use accepts what every replica serves.
     pub fn check(&self) {
         let earliest = self.second.saturating_sub(API_SERVER_LAG);
         let mut until = u64::MAX;
@@ -244,30 +244,34 @@ impl World {
                 break;
             }
             until = version.since;
-            let Some(live) = version.object.as_ref().filter(|_| version.ours) else { continue };
+            let Some(webhooks) = version.object.as_ref().filter(|_| version.ours) else { continue };
             for (number, replica) in self.replicas.iter().enumerate() {
                 let Some(serving) = replica.serving.as_ref().filter(|_| replica.was_ready) else { continue };
                 if !self.is_excused(replica, serving, version.since) {
                     assert!(
-                        live.accepts(serving, wall(self.second)),
+                        webhooks.accepts(serving, wall(self.second)),
                         "second {}: replica {number} serves {} under a bundle of second {}: {}",
                         self.second,
                         shown(serving.issuer.as_ref().unwrap(), serving.validity),
                         version.since,
-                        live.cas().map(|one| shown(&one.public_key, one.validity)).collect::<String>(),
+                        webhooks.cas().map(|one| shown(&one.public_key, one.validity)).collect::<String>(),
                     );
                 }
             }
         }
     }
 
-    /// A replica that never served anything else cannot wait, if its authority came out of need.
+    /// Whether a replica could not wait: it never served another certificate, and its CA was introduced in an
+    /// emergency.
     fn is_excused(&self, replica: &Replica, serving: &Certificate, since: u64) -> bool {
         let issuer = serving.issuer.as_ref().unwrap();
         let Some(made) = self.emergency.get(issuer) else { return false };
         let first = self.configuration.iter().find(|version| {
             version.since >= *made
-                && version.object.as_ref().is_some_and(|live| live.cas().any(|one| one.public_key == *issuer))
+                && version
+                    .object
+                    .as_ref()
+                    .is_some_and(|webhooks| webhooks.cas().any(|one| one.public_key == *issuer))
         });
         replica.had_no_choice && first.is_none_or(|first| since < first.since)
     }
@@ -279,7 +283,7 @@ fn shown(key: &Der, validity: Validity) -> String {
     format!("[{} {}..{}]", key.0[7], second(validity.not_before), second(validity.not_after))
 }
 
-fn keep(held: &mut SecretState, retired: &RetiredCas) {
-    held.retired.clone_from(&retired.cas);
-    held.retired_until = retired.until.filter(|_| !retired.cas.is_empty());
+fn keep(secret: &mut SecretState, retired: &RetiredCas) {
+    secret.retired.clone_from(&retired.cas);
+    secret.retired_until = retired.until.filter(|_| !retired.cas.is_empty());
 }
