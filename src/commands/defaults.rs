@@ -1,15 +1,14 @@
-//! Flags that say what holds where neither Namespace nor Pod says anything.
+//! Flags for the defaults of the cluster, which Namespaces and Pods override.
 
 use std::sync::Arc;
 
-use crate::policy::{Defaults, InvalidDefault};
+use crate::policy::{Defaults, InvalidDefault, Mode};
 
 /// Cluster-wide defaults.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Defaults of the cluster")]
 pub struct DefaultsArgs {
-    /// Mode where none is set: replace, disable, add or off
-    #[arg(long, value_name = "MODE", default_value = "replace")]
+    #[arg(long, value_name = "MODE", default_value = "replace", help = mode_help())]
     default_mode: String,
     /// Audience where none is set; the empty string means the API server's own
     #[arg(long, value_name = "AUDIENCE", default_value = "", hide_default_value = true)]
@@ -22,32 +21,33 @@ pub struct DefaultsArgs {
     api_audiences: Vec<String>,
 }
 
-/// A flag, or its variable, with a value that cannot be a default.
+fn mode_help() -> String {
+    format!("Mode where none is set: {}", Mode::ALL.map(Mode::as_str).join(", "))
+}
+
+/// An invalid value of a flag or its variable.
 #[derive(Debug, thiserror::Error)]
 #[error("--{flag} (BOUNDTOKEN_{})", flag.replace('-', "_").to_uppercase())]
 pub struct DefaultsError {
-    flag: &'static str,
+    flag: String,
     source: InvalidDefault,
 }
 
+impl From<InvalidDefault> for DefaultsError {
+    fn from(source: InvalidDefault) -> Self {
+        Self { flag: format!("default-{}", source.key.entry().short_name()), source }
+    }
+}
+
 impl DefaultsArgs {
-    /// The defaults as the policy knows them. Without `--api-audiences`, the API server has these names, if any.
+    /// Parses the flags. Without `--api-audiences`, the API server's own audiences are `known_audiences`, if any.
     ///
     /// # Errors
-    /// When a value is none that an annotation could have.
+    /// If a value is invalid for the annotation of the same name.
     pub fn resolve(self, known_audiences: Vec<String>) -> Result<Arc<Defaults>, DefaultsError> {
         let Self { default_mode, default_audience, default_ttl, api_audiences } = self;
         let api_audiences = if api_audiences.is_empty() { known_audiences } else { api_audiences };
-        // A set that is sound but for one value tells which flag is wrong.
-        let sound = Defaults::default();
-        let (mode, ttl) = (sound.mode.to_string(), sound.ttl.to_string());
-        let parse = |flag, mode: &str, audience: &str, ttl: &str| {
-            let parsed = Defaults::parse(mode, audience, ttl, api_audiences.clone());
-            parsed.map_err(|source| DefaultsError { flag, source })
-        };
-        parse("default-mode", &default_mode, "", &ttl)?;
-        parse("default-audience", &mode, &default_audience, &ttl)?;
-        parse("default-ttl", &default_mode, &default_audience, &default_ttl).map(Arc::new)
+        Ok(Arc::new(Defaults::parse(&default_mode, &default_audience, &default_ttl, api_audiences)?))
     }
 }
 

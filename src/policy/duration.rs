@@ -44,7 +44,7 @@ fn in_range(text: &str, seconds: u64) -> Result<Ttl, ValueError> {
         } else {
             ("too long", None)
         };
-        let sentence = format!("is {is}: allowed are 600 s (10m) to 4294967296 s{}", did_you_mean(guess));
+        let sentence = format!("is {is}: must be from 600 s (10m) to 4294967296 s{}", did_you_mean(guess));
         ValueError::new(Code::Range, sentence)
     })
 }
@@ -59,11 +59,11 @@ fn longer(text: &str, seconds: u64) -> String {
 }
 
 fn unreadable(text: &str) -> String {
-    let allowed = "allowed are whole seconds such as \"7200\", or \"2h\", \"90m\", \"1h30m\"";
+    let allowed = "must be whole seconds such as \"7200\", or \"2h\", \"90m\", \"1h30m\"";
     if text.is_empty() {
         return format!("is empty: {allowed}; remove the annotation for the default");
     }
-    format!("is not a duration: {allowed}{}", did_you_mean(guess(text).map(|guess| quote(&guess))))
+    format!("is not a valid duration: {allowed}{}", did_you_mean(guess(text).map(|guess| quote(&guess))))
 }
 
 /// Guesses at spaces, capitals, words, days, weeks, a fraction of zero, another order.
@@ -114,7 +114,7 @@ mod tests {
             (
                 "599",
                 Code::Range,
-                "too short: allowed are 600 s (10m) to 4294967296 s; did you mean \"599m\"?",
+                "too short: must be from 600 s (10m) to 4294967296 s; did you mean \"599m\"?",
             ),
             ("60", Code::Range, "did you mean \"60m\"?"),
             ("2", Code::Range, "did you mean \"2h\"?"),
@@ -127,18 +127,18 @@ mod tests {
             ("1d", Code::Duration, "did you mean \"24h\"?"),
             ("2 weeks", Code::Duration, "did you mean \"336h\"?"),
             ("15 m", Code::Duration, "did you mean \"15m\"?"),
-            ("5 m", Code::Duration, "is not a duration"),
+            ("5 m", Code::Duration, "is not a valid duration"),
             ("1H", Code::Duration, "did you mean \"1h\"?"),
             ("2 hours", Code::Duration, "did you mean \"2h\"?"),
-            ("-1h", Code::Duration, "is not a duration"),
+            ("-1h", Code::Duration, "is not a valid duration"),
             ("3600.0", Code::Duration, "did you mean \"3600\"?"),
-            ("1.5h", Code::Duration, "is not a duration"),
+            ("1.5h", Code::Duration, "is not a valid duration"),
             ("3607.0", Code::Duration, "\"90m\", \"1h30m\""),
-            ("0x258", Code::Duration, "is not a duration"),
-            ("30m1h", Code::Duration, "is not a duration"),
-            ("h", Code::Duration, "is not a duration"),
-            ("３６００", Code::Duration, "is not a duration"),
-            ("eine Stunde", Code::Duration, "is not a duration"),
+            ("0x258", Code::Duration, "is not a valid duration"),
+            ("30m1h", Code::Duration, "is not a valid duration"),
+            ("h", Code::Duration, "is not a valid duration"),
+            ("３６００", Code::Duration, "is not a valid duration"),
+            ("eine Stunde", Code::Duration, "is not a valid duration"),
         ];
         for (text, code, part) in cases {
             let error = ttl(text).expect_err(text);

@@ -191,7 +191,7 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
         code: Code::OverrideForbidden,
         field: Field::Annotation(key),
         origin: Origin::Pod,
-        text: format!("stands on the Pod, but {} says pod-overrides: deny", namespace.origin),
+        text: format!("is set on the Pod, but {} sets pod-overrides: deny", namespace.origin),
     };
     own.keys().map(forbidden).collect()
 }

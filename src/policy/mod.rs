@@ -1,7 +1,7 @@
-//! Annotations become settings, settings become a plan, and a Pod is judged under it.
+//! Parses annotations into settings, compiles settings into a plan, and evaluates Pods under it.
 //!
-//! Pure: no I/O, no clock, no client. [`keys`] and [`diagnostics`] are the two
-//! tables that everything said to people follows.
+//! This module is pure: it has no I/O, no clock and no client. Messages, pages and `explain` derive from
+//! its two tables, [`keys`] and [`diagnostics`].
 
 mod compile;
 mod conflict;
@@ -16,6 +16,7 @@ pub mod keys;
 mod namespace;
 pub mod nearest;
 pub mod reference;
+pub mod schema;
 mod settings;
 mod tokens;
 mod values;
@@ -25,6 +26,7 @@ mod warnings;
 use std::fmt;
 
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
+use keys::Key;
 
 pub use effective::{Effective, effective};
 pub use entries::Entries;
@@ -34,14 +36,14 @@ pub(crate) use violation::printable;
 pub use violation::{Field, Origin, Violation, quote};
 pub use warnings::Warning;
 
-/// What becomes of a Pod's default token; the value of `boundtoken.dev/mode`.
+/// What happens to a Pod's default token: the value of `boundtoken.dev/mode`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Mode {
-    /// The default token stays, cut to an hour; a configured token is added.
+    /// The default token stays, limited to one hour; a configured token is added.
     Add,
-    /// No default token.
+    /// The default token is removed.
     Disable,
-    /// Untouched.
+    /// The Pod is not changed.
     Off,
     /// The default token gets the configured audience and lifetime.
     #[default]
@@ -49,10 +51,10 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Every mode, in the order in which people meet them.
+    /// Every mode, in the order in which messages and pages list them.
     pub const ALL: [Self; 4] = [Self::Replace, Self::Disable, Self::Add, Self::Off];
 
-    /// The word that stands for the mode.
+    /// The value of the annotation.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Add => "add",
@@ -62,7 +64,7 @@ impl Mode {
         }
     }
 
-    /// Whether `audience` and `ttl` mean a token in this mode.
+    /// Whether the mode has a token with `audience` and `ttl`.
     fn has_token(self) -> bool {
         matches!(self, Self::Add | Self::Replace)
     }
@@ -74,7 +76,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What holds where neither Namespace nor Pod says anything.
+/// The settings of the cluster, which Namespaces and Pods override.
 #[derive(Clone, Debug)]
 pub struct Defaults {
     /// The mode.
@@ -83,7 +85,7 @@ pub struct Defaults {
     pub audience: Audience,
     /// The lifetime.
     pub ttl: Ttl,
-    /// What the API server calls itself.
+    /// The API server's own audiences.
     pub api_audiences: ApiAudiences,
 }
 
@@ -98,27 +100,30 @@ impl Default for Defaults {
     }
 }
 
-/// A cluster-wide default that cannot be one.
+/// An invalid default of the cluster.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{} {sentence} ({code})", quote(value))]
 pub struct InvalidDefault {
+    /// The key that the default is for.
+    pub key: Key,
     value: String,
     sentence: String,
     code: diagnostics::Code,
 }
 
 impl Defaults {
-    /// Reads cluster-wide defaults as annotations of these names are read.
+    /// Parses the defaults of the cluster like annotations of the same names.
     ///
     /// # Errors
-    /// The first value that an annotation could not have either.
+    /// The first invalid value.
     pub fn parse(
         mode: &str,
         audience: &str,
         ttl: &str,
         api_audiences: Vec<String>,
     ) -> Result<Self, InvalidDefault> {
-        let refuse = |value: &str, error: violation::ValueError| InvalidDefault {
+        let refuse = |key, value: &str, error: violation::ValueError| InvalidDefault {
+            key,
             value: value.to_owned(),
             sentence: error.sentence,
             code: error.code,
@@ -127,15 +132,19 @@ impl Defaults {
         let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
         let api_audiences = if names.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(names) };
         let defaults = Self {
-            mode: values::mode(mode.trim()).map_err(|error| refuse(mode, error))?,
+            mode: values::mode(mode.trim()).map_err(|error| refuse(Key::Mode, mode, error))?,
             audience: values::audience(audience.trim(), &api_audiences)
-                .map_err(|error| refuse(audience, error))?,
-            ttl: duration::ttl(ttl.trim()).map_err(|error| refuse(ttl, error))?,
+                .map_err(|error| refuse(Key::Audience, audience, error))?,
+            ttl: duration::ttl(ttl.trim()).map_err(|error| refuse(Key::Ttl, ttl, error))?,
             api_audiences,
         };
         if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
             return Ok(defaults);
         }
-        Err(refuse(ttl, violation::ValueError::new(diagnostics::Code::YearLong, violation::BECOMES_A_YEAR)))
+        Err(refuse(
+            Key::Ttl,
+            ttl,
+            violation::ValueError::new(diagnostics::Code::YearLong, violation::BECOMES_A_YEAR),
+        ))
     }
 }

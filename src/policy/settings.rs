@@ -156,7 +156,7 @@ impl Settings {
                     code: Code::BothLists,
                     field: Field::Annotation(*key),
                     origin: origin.clone(),
-                    text: format!("{other} stands on {origin} as well: keep one of the two"),
+                    text: format!("{other} is also set on {origin}: keep one of the two"),
                 });
             }
         }

@@ -44,7 +44,7 @@ pub(super) struct Item {
 /// Parses the list. Errors are at most the first [`MAX_ERRORS`], and their number.
 pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec<ValueError>> {
     if *context.origin != Origin::Pod && text.len() > MAX_BYTES {
-        let sentence = format!("has {} bytes: allowed are {MAX_BYTES} on a Namespace", text.len());
+        let sentence = format!("has {} bytes: must have at most {MAX_BYTES} on a Namespace", text.len());
         return Err(vec![ValueError::new(Code::Tokens, sentence)]);
     }
     let maps = maps(text).map_err(|error| vec![error])?;
@@ -75,13 +75,12 @@ fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
     };
     match serde_saphyr::from_str_with_options::<Vec<Map<String, Value>>>(text, options) {
         Ok(maps) if maps.len() > MAX_TOKENS => {
-            refuse(format!("has {} tokens: allowed are {MAX_TOKENS}", maps.len()))
+            refuse(format!("has {} tokens: must have at most {MAX_TOKENS}", maps.len()))
         }
         Ok(maps) => Ok(maps),
         Err(error) => {
-            let expected =
-                "expected is a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
-            refuse(format!("is no YAML list of tokens ({}): {expected}", place(&error)))
+            let expected = "must be a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
+            refuse(format!("is not a valid YAML list of tokens ({}): {expected}", place(&error)))
         }
     }
 }
@@ -124,7 +123,8 @@ impl<'m> Reader<'m> {
     fn check_names(&mut self) {
         for name in self.map.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
             let guess = nearest(name, FIELDS).map(quote);
-            let sentence = format!("is no field: allowed are {}{}", FIELDS.join(", "), did_you_mean(guess));
+            let sentence =
+                format!("is not a valid field: must be one of {}{}", FIELDS.join(", "), did_you_mean(guess));
             self.errors
                 .push(ValueError::new(Code::Tokens, sentence).in_item(format!("[{}]", self.index), name));
         }
@@ -139,7 +139,7 @@ impl<'m> Reader<'m> {
         let value = self.map.get(name)?;
         let item = format!("[{}].{name}", self.index);
         let Some(text) = text(name, value) else {
-            let error = ValueError::new(Code::Tokens, "is no string: put it in quotes");
+            let error = ValueError::new(Code::Tokens, "is not a string: put it in quotes");
             self.errors.push(error.in_item(item, &value.to_string()));
             return None;
         };

@@ -48,9 +48,12 @@ fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, Value
         return Ok(*value);
     }
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let is = if text.is_empty() { "is empty" } else { "is unknown" };
+    let is_empty = if text.is_empty() { "is empty: " } else { "" };
     let guess = nearest(text, names.iter().copied()).map(quote);
-    Err(ValueError::new(code, format!("{is}: allowed are {}{}", names.join(", "), did_you_mean(guess))))
+    Err(ValueError::new(
+        code,
+        format!("{is_empty}must be one of {}{}", names.join(", "), did_you_mean(guess)),
+    ))
 }
 
 /// Reads an audience; empty, or a name of the API server, is the API server's own.
@@ -61,7 +64,7 @@ pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, Value
 
 fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
     if text.len() > Audience::MAX_BYTES {
-        let sentence = format!("is too long: {} bytes, allowed are {}", text.len(), Audience::MAX_BYTES);
+        let sentence = format!("is too long: {} bytes, must be at most {}", text.len(), Audience::MAX_BYTES);
         return Err(ValueError::new(code, sentence));
     }
     if text.chars().any(char::is_control) {
@@ -91,7 +94,10 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
 
 fn check_count(items: &[&str], code: Code) -> Result<(), ValueError> {
     if items.len() > MAX_ITEMS {
-        return Err(ValueError::new(code, format!("has {} items: allowed are {MAX_ITEMS}", items.len())));
+        return Err(ValueError::new(
+            code,
+            format!("has {} items: must have at most {MAX_ITEMS}", items.len()),
+        ));
     }
     Ok(())
 }
@@ -118,10 +124,10 @@ pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
     let Some(relative) = text.strip_prefix('/') else {
         let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
-        return refuse(format!("{is}: a token file has an absolute path{}", did_you_mean(guess)));
+        return refuse(format!("{is}: must be the absolute path of a token file{}", did_you_mean(guess)));
     };
     if text.len() > MAX_PATH {
-        return refuse(format!("is too long: {} bytes, allowed are {MAX_PATH}", text.len()));
+        return refuse(format!("is too long: {} bytes, must be at most {MAX_PATH}", text.len()));
     }
     if let Err(sentence) = check_segments(relative) {
         return refuse(sentence);
@@ -158,7 +164,7 @@ fn check_segments(path: &str) -> Result<(), String> {
             return Err("has a \"..\" segment: write the path without it".to_owned());
         }
         if segment.len() > MAX_SEGMENT {
-            return Err(format!("has a segment of {} bytes, allowed are {MAX_SEGMENT}", segment.len()));
+            return Err(format!("has a segment of {} bytes, must be at most {MAX_SEGMENT}", segment.len()));
         }
     }
     // The API refuses a projection whose path starts with "..", such as "..data".
@@ -185,7 +191,7 @@ pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError>
 }
 
 fn no_label(name: &str) -> ValueError {
-    let sentence = "is no container name: allowed are up to 63 lower case letters, digits and \"-\"";
+    let sentence = "is not a valid container name: must be up to 63 lower case letters, digits and \"-\"";
     let guess = nearest_label(name).map(|guess| quote(&guess));
     ValueError::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
 }
@@ -205,7 +211,7 @@ pub(super) fn env(text: &str) -> Result<Arc<str>, ValueError> {
         return refuse("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
     }
     if text.len() > MAX_ENV {
-        return refuse("is too long: allowed are 255 bytes");
+        return refuse("is too long: must be at most 255 bytes");
     }
     if text.contains('=') {
         return refuse("has a \"=\": write the name alone, its value is the path of the token file");
@@ -215,7 +221,7 @@ pub(super) fn env(text: &str) -> Result<Arc<str>, ValueError> {
     }
     if !text.bytes().all(inner) || text.starts_with(|first: char| first.is_ascii_digit()) {
         return refuse(
-            "is no variable name: allowed are letters, digits, \"_\", \"-\" and \".\", and no digit at the start",
+            "is not a valid variable name: must be letters, digits, \"_\", \"-\" and \".\", with no digit at the start",
         );
     }
     Ok(text.into())

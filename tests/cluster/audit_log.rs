@@ -93,8 +93,8 @@ const OFF: Settings<'_> = &[("mode", "off")];
 const TOLD_OF_PATCH: &str =
     "boundtoken.dev/dry-run: mode disable would change the Pod, patch operations: 6 (BT060)";
 
-const TOLD_OF_REFUSAL: &str = "boundtoken.dev/ttl: dry-run would refuse: stands on the Pod, but Namespace dry-refuse \
-     says pod-overrides: deny (BT030)";
+const TOLD_OF_REFUSAL: &str = "boundtoken.dev/ttl: dry-run would refuse: is set on the Pod, but Namespace dry-refuse \
+     sets pod-overrides: deny (BT030)";
 
 /// Nothing is patched nor refused; warnings and the audit log say what would have been.
 pub(crate) async fn dry_run(plane: Arc<ControlPlane>) {

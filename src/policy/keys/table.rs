@@ -102,7 +102,7 @@ keys! {
         form: Form::Text {
             description: "absolute path of a file, without `..` and `:`, at most 4096 bytes",
             max_length: Some(values::MAX_PATH),
-            pattern: r"^/[^:\u0000-\u001f\u007f-\u009f]*[^/:\u0000-\u001f\u007f-\u009f]$",
+            pattern: r"^/[^:\u0000-\u001f\u007f-\u009f]*[^/:\u0000-\u001f\u007f-\u009f]/+[^/:\u0000-\u001f\u007f-\u009f]+$",
         },
         default: "`replace`: the path of the default token; `add`: `/var/run/secrets/tokens/token`",
         meaning: "The path of the token file. Its directory is mounted read-only into each container. With \
@@ -151,7 +151,7 @@ keys! {
         form: Form::Text {
             description: "name of an environment variable",
             max_length: Some(values::MAX_ENV),
-            pattern: "^[-._a-zA-Z][-._a-zA-Z0-9]*$",
+            pattern: r"^([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*$",
         },
         default: "none",
         meaning: "An environment variable that holds the path of the token file, in each container that gets the \

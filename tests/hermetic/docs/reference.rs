@@ -1,6 +1,6 @@
 //! The reference pages equal what the tables render; `make docs` writes them.
 
-use boundtoken::policy::reference;
+use boundtoken::policy::{reference, schema};
 
 pub(super) fn compare(page: &str, rendered: &str) {
     let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
@@ -14,6 +14,12 @@ pub(super) fn compare(page: &str, rendered: &str) {
 #[test]
 fn annotations_page_follows_the_table_of_keys() {
     compare("annotations.md", &reference::annotations().expect("a page"));
+}
+
+#[test]
+fn schema_follows_the_table_of_keys() {
+    let schema = serde_json::to_string_pretty(&schema::annotations()).expect("JSON");
+    compare("annotations.schema.json", &format!("{schema}\n"));
 }
 
 #[test]

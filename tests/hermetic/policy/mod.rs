@@ -2,5 +2,6 @@
 
 mod invalid_settings;
 mod overrides;
+mod schema;
 mod tables;
 mod values;
