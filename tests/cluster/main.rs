@@ -107,9 +107,10 @@ tests![
     texts::several_pods,
     texts::warnings,
     texts::warnings_as_errors,
+    watched::a_long_list,
     watched::a_namespace_that_changes,
     watched::a_namespace_with_a_mistake,
-    watched::more_than_a_page,
+    watched::a_poisoned_namespace,
     watched::settings_that_change_all_the_time,
 ];
 

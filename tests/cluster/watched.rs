@@ -1,23 +1,29 @@
 //! The Namespaces of a real API server, as a running `boundtoken serve` learns of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::pods::{all_hold, held, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::eventually::eventually_within;
+use crate::support::program::Serving;
 use crate::support::test_install::{TestInstall, namespace_of, probe};
 
-/// More than the server asks for at once, which is 500.
+/// Namespaces of a long list.
 const MANY: u64 = 520;
+
+/// How many Namespaces a replica knows.
+const KNOWN: &str = "boundtoken_namespaces ";
 
 /// Changes of one Namespace, and who creates Pods in it meanwhile.
 const CHANGES: u64 = 100;
 const OBSERVERS: usize = 2;
 
-/// A list of more than one page is read to its end.
-pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
+/// A long list is read to its end.
+pub(crate) async fn a_long_list(plane: Arc<ControlPlane>) {
     let ttl = |number: u64| format!("{}", 600 + number);
     let mut creates = JoinSet::new();
     for number in 0..MANY {
@@ -29,7 +35,7 @@ pub(crate) async fn more_than_a_page(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "paged", &[("paged-probe", &[])]).await;
     eventually("every Namespace", async || {
         let metrics = install.serving.metrics().await;
-        let known = value(&metrics, "boundtoken_namespaces ");
+        let known = value(&metrics, KNOWN);
         // Those of other tests count as well.
         if known >= MANY { Ok(()) } else { Err(known) }
     })
@@ -133,6 +139,35 @@ pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     assert!(told.contains(name), "{told}");
     annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "1h"}})).await;
     until_held(&install, name, &["DEFAULT/token - 3600"]).await;
+}
+
+/// `managedFields` that are not UTF-8 stop neither the watch nor, at the start of a replica, the list.
+pub(crate) async fn a_poisoned_namespace(plane: Arc<ControlPlane>) {
+    let namespaces = ["poison-probe", "poisoned", "poison-victim"].map(|name| (name, [("ttl", "2h")]));
+    let namespaces = namespaces.each_ref().map(|(name, annotations)| (*name, annotations.as_slice()));
+    let running = TestInstall::start(&plane, "poison", &namespaces).await;
+    let patch =
+        b"[{\"op\":\"replace\",\"path\":\"/metadata/managedFields/0/fieldsV1\",\"value\":{\"f:\xff\":{}}}]";
+    let path = "/api/v1/namespaces/poisoned";
+    let answer =
+        plane.api.send_bytes(http::Method::PATCH, path, "application/json-patch+json", patch.to_vec()).await;
+    answer.unwrap().ok().unwrap();
+    let new = Serving::start_in_cluster(&plane.subdirectory(), &plane.kubeconfig(), &[]);
+    for (number, serving) in [&running.serving, &new].into_iter().enumerate() {
+        eventually("a list", async || {
+            let known = value(&serving.metrics().await, KNOWN);
+            (known >= 3).then_some(())
+        })
+        .await;
+        let before = value(&serving.metrics().await, KNOWN);
+        let name = format!("after-poison-{number}");
+        plane.api.create(&namespace_of("poison", &name, &[])).await.unwrap();
+        eventually_within(Duration::from_secs(10), "another Namespace", async || {
+            let metrics = serving.metrics().await;
+            if value(&metrics, KNOWN) > before { Ok(()) } else { Err(metrics) }
+        })
+        .await;
+    }
 }
 
 /// Merges something into the metadata of a Namespace.

@@ -103,6 +103,17 @@ impl Api {
         let content_type =
             if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let body = body.map_or_else(Vec::new, |body| serde_json::to_vec(body).unwrap());
+        self.send_bytes(method, path, content_type, body).await
+    }
+
+    /// Sends a body that need not be UTF-8.
+    pub(crate) async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Answer, String> {
         let request = Request::builder().method(method).uri(path).header("content-type", content_type);
         let request = request.body(Body::from(body)).unwrap();
         let response = self.0.send(request).await.map_err(|error| error.to_string())?;
