@@ -11,9 +11,10 @@ mod yaml;
 
 pub use document::Document;
 pub use files::{Source, read};
+pub use node::{Node, TypeError};
 pub use object::{Object, objects};
 pub use parse::parse;
-pub use strings::{NoString, Place};
+pub use strings::{MetadataMap, NotString};
 pub use type_meta::{EXPECTED, TypeMeta};
 pub use yaml::to_yaml;
 

@@ -1,62 +1,112 @@
-//! A YAML node that knows where it stands in its text.
+//! A YAML node that knows where it is in its file.
 
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use json_patch::jsonptr::Pointer;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{
+    self, Deserialize, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
-/// A value with its place.
+/// A value and its position in the file.
+///
+/// A bundle has up to a million of them, so a node takes 40 bytes: positions have 32 bits, as a file
+/// has at most 64 MiB, and lists have no spare capacity. A [`Value`] takes three times as much.
 #[derive(Debug)]
-pub(super) struct Node {
-    /// Line, counted from 1; of a map or list that of its first entry.
-    pub(super) line: u64,
-    /// Where its text stands, in bytes.
-    pub(super) text: Option<Range<usize>>,
-    content: Content,
+pub struct Node {
+    pub(super) content: Content,
+    /// Line, counted from 1; for a map or list the line of its first entry.
+    pub(super) line: u32,
+    start: u32,
+    /// Length of the text in bytes; 0 where the parser does not report it.
+    length: u32,
 }
 
+/// What a node holds.
 #[derive(Debug)]
-enum Content {
-    Scalar(Value),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+pub(super) enum Content {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Box<str>),
+    List(Box<[Node]>),
+    Map(Box<[(Box<str>, Node)]>),
 }
 
 impl Node {
-    /// The child that a token of an RFC 6901 pointer names.
-    pub(super) fn child(&self, token: &str) -> Option<&Self> {
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self.content, Content::Null)
+    }
+
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Content::Text(text) = &self.content { Some(text) } else { None }
+    }
+
+    /// The items, if it is a list.
+    pub fn as_list(&self) -> Option<&[Self]> {
+        if let Content::List(items) = &self.content { Some(items) } else { None }
+    }
+
+    /// The entries in the order of the file, if it is a map.
+    pub fn as_map(&self) -> Option<&[(Box<str>, Self)]> {
+        if let Content::Map(entries) = &self.content { Some(entries) } else { None }
+    }
+
+    /// The value of a key, or the item at an index.
+    pub fn get(&self, token: &str) -> Option<&Self> {
         match &self.content {
-            Content::Scalar(_) => None,
             Content::List(items) => items.get(token.parse::<usize>().ok()?),
-            Content::Map(entries) => entries.iter().find(|(key, _)| key == token).map(|(_, node)| node),
+            Content::Map(entries) => entries.iter().find(|(key, _)| **key == *token).map(|(_, node)| node),
+            Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => None,
         }
     }
 
-    /// The value without places, keys in the order of the text.
-    pub(super) fn to_value(&self) -> Value {
+    /// The value at a pointer (RFC 6901).
+    pub fn at(&self, pointer: &Pointer) -> Option<&Self> {
+        pointer.tokens().try_fold(self, |node, token| node.get(&token.decoded()))
+    }
+
+    /// The value without positions, keys in the order of the file.
+    pub fn to_value(&self) -> Value {
         match &self.content {
-            Content::Scalar(value) => value.clone(),
+            Content::Null => Value::Null,
+            Content::Bool(value) => Value::Bool(*value),
+            Content::Number(number) => Value::Number(number.clone()),
+            Content::Text(text) => Value::from(&**text),
             Content::List(items) => items.iter().map(Self::to_value).collect(),
             Content::Map(entries) => {
-                entries.iter().map(|(key, node)| (key.clone(), node.to_value())).collect()
+                let mut map = Map::with_capacity(entries.len());
+                map.extend(entries.iter().map(|(key, node)| (key.to_string(), node.to_value())));
+                Value::Object(map)
             }
         }
+    }
+
+    /// Where its text is in the file, in bytes.
+    pub(super) fn range(&self) -> Option<Range<usize>> {
+        let (start, length) = (usize::try_from(self.start).ok()?, usize::try_from(self.length).ok()?);
+        (length > 0).then_some(start..start + length)
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value, referenced, defined: _ } = Spanned::<Content>::deserialize(deserializer)?;
-        Ok(Self { line: referenced.line(), text: bytes(referenced.span()), content: value })
+        let span = referenced.span();
+        let position = |bytes: Option<u64>| bytes.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0);
+        Ok(Self {
+            content: value,
+            line: u32::try_from(referenced.line()).unwrap_or(u32::MAX),
+            start: position(span.byte_offset()),
+            length: position(span.byte_len()),
+        })
     }
-}
-
-fn bytes(span: serde_saphyr::Span) -> Option<Range<usize>> {
-    let start = usize::try_from(span.byte_offset()?).ok()?;
-    let length = usize::try_from(span.byte_len()?).ok()?;
-    Some(start..start.checked_add(length)?)
 }
 
 impl<'de> Deserialize<'de> for Content {
@@ -75,27 +125,28 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
-        Ok(Content::Scalar(value.into()))
+        Ok(Content::Bool(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Content, E> {
-        Ok(Content::Scalar(value.into()))
+        Ok(Content::Number(value.into()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Content, E> {
-        Ok(Content::Scalar(value.into()))
+        Ok(Content::Number(value.into()))
     }
 
+    /// JSON has no infinity and no NaN.
     fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
-        Ok(Content::Scalar(value.into()))
+        Ok(Number::from_f64(value).map_or(Content::Null, Content::Number))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Content, E> {
-        Ok(Content::Scalar(value.into()))
+        Ok(Content::Text(value.into()))
     }
 
     fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content::Scalar(Value::Null))
+        Ok(Content::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Content, A::Error> {
@@ -103,7 +154,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
         while let Some(item) = list.next_element()? {
             items.push(item);
         }
-        Ok(Content::List(items))
+        Ok(Content::List(items.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
@@ -111,6 +162,73 @@ impl<'de> Visitor<'de> for ContentVisitor {
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(Content::Map(entries))
+        Ok(Content::Map(entries.into()))
+    }
+}
+
+/// Why a node cannot be read as a type: `must be a string`. It never repeats a value.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TypeError(String);
+
+impl de::Error for TypeError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self(match expected.to_string().as_str() {
+            "a sequence" => "must be a list".to_owned(),
+            "an object" => "must be a map".to_owned(),
+            "i64" => "must be a whole number".to_owned(),
+            expected => format!("must be {expected}"),
+        })
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(unexpected, expected)
+    }
+}
+
+/// Reads a type from a node as from JSON, borrowing its strings.
+impl<'de> Deserializer<'de> for &'de Node {
+    type Error = TypeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeError> {
+        match &self.content {
+            Content::Null => visitor.visit_unit(),
+            Content::Bool(value) => visitor.visit_bool(*value),
+            Content::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(value), _) => visitor.visit_i64(value),
+                (None, Some(value)) => visitor.visit_u64(value),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Content::Text(text) => visitor.visit_borrowed_str(text),
+            Content::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
+            Content::Map(entries) => {
+                visitor.visit_map(MapDeserializer::new(entries.iter().map(|(key, node)| (&**key, node))))
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeError> {
+        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier
+    }
+}
+
+impl<'de> IntoDeserializer<'de, TypeError> for &'de Node {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }

@@ -1,19 +1,18 @@
-//! The Kubernetes objects in a document: itself, or the items of a `List`.
+//! The Kubernetes objects in a document: the document itself, or the items of a `List`.
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
-use serde_json::Value;
 
-use super::{Document, EXPECTED, Error, TypeMeta};
+use super::{Document, EXPECTED, Error, Node, TypeMeta};
 
-/// An object and where in its document it stands.
+/// An object and its position in a document.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
     /// The document.
     pub document: &'a Document,
-    /// Where in the document; the root unless it is an item of a `List`.
+    /// Where it is in the document: the root, or an item of a `List`.
     pub pointer: PointerBuf,
-    /// The object.
-    pub value: &'a Value,
+    /// The value.
+    pub value: &'a Node,
     type_meta: TypeMeta<'a>,
 }
 
@@ -33,15 +32,30 @@ impl<'a> Object<'a> {
         self.group().is_empty() && self.kind() == kind
     }
 
-    /// The string at a pointer (RFC 6901) into the object.
-    pub fn text(&self, pointer: &str) -> Option<&'a str> {
-        self.value.pointer(pointer)?.as_str()
+    /// The value at a pointer (RFC 6901) into the object.
+    pub fn get(&self, pointer: &Pointer) -> Option<&'a Node> {
+        self.value.at(pointer)
     }
 
-    /// The line in the file of something in the object.
-    pub fn line(&self, within: &Pointer) -> u64 {
-        self.document.line(&self.pointer.concat(within))
+    /// The string at a pointer (RFC 6901) into the object.
+    pub fn text(&self, pointer: &'static str) -> Option<&'a str> {
+        self.get(Pointer::from_static(pointer))?.as_str()
     }
+
+    /// The line of a part of the object in the file, or of its nearest parent that is there.
+    pub fn line(&self, within: &Pointer) -> u64 {
+        line(self.document, self.value, within)
+    }
+}
+
+pub(super) fn line(document: &Document, mut node: &Node, within: &Pointer) -> u64 {
+    for token in within.tokens() {
+        match node.get(&token.decoded()) {
+            Some(child) => node = child,
+            None => break,
+        }
+    }
+    document.line(node)
 }
 
 /// The objects in a document, `List`s opened.
@@ -50,23 +64,23 @@ impl<'a> Object<'a> {
 /// When something in it is not a Kubernetes object.
 pub fn objects(document: &Document) -> Result<Vec<Object<'_>>, Error> {
     let mut found = Vec::new();
-    collect(document, PointerBuf::root(), &document.value, None, &mut found)?;
+    collect(document, PointerBuf::root(), &document.root, None, &mut found)?;
     Ok(found)
 }
 
 fn collect<'a>(
     document: &'a Document,
     pointer: PointerBuf,
-    value: &'a Value,
+    value: &'a Node,
     list: Option<TypeMeta<'a>>,
     found: &mut Vec<Object<'a>>,
 ) -> Result<(), Error> {
     let type_meta = type_of(value, list).map_err(|reason| Error::NotAnObject {
         path: document.file.to_string(),
-        line: document.line(&pointer),
+        line: document.line(value),
         reason: reason.to_owned(),
     })?;
-    let items = value.get("items").and_then(Value::as_array);
+    let items = value.get("items").and_then(Node::as_list);
     let Some(items) = items.filter(|_| type_meta.is_list()) else {
         found.push(Object { document, pointer, value, type_meta });
         return Ok(());
@@ -80,8 +94,8 @@ fn collect<'a>(
     Ok(())
 }
 
-fn type_of<'a>(value: &'a Value, list: Option<TypeMeta<'a>>) -> Result<TypeMeta<'a>, &'static str> {
-    let fields = value.as_object().ok_or(EXPECTED)?;
-    let text = |field: &str| fields.get(field).and_then(Value::as_str);
+fn type_of<'a>(value: &'a Node, list: Option<TypeMeta<'a>>) -> Result<TypeMeta<'a>, &'static str> {
+    value.as_map().ok_or(EXPECTED)?;
+    let text = |field: &str| value.get(field).and_then(Node::as_str);
     TypeMeta::new(text("kind"), text("apiVersion"), list)
 }

@@ -88,7 +88,7 @@ mod tests {
                 assert!(yaml.contains(['"', '\'']), "{text:?} is not quoted: {yaml}");
             }
             let value = json!({ text: text });
-            assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].value, value);
+            assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].root.to_value(), value);
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
         let long = "word ".repeat(100);
         for text in ["a\nb\n", "a\n\n  b", "\n", "a\r\nb", "\ta", "\u{1}", "é😀", "it's \"so\"", &long] {
             let value = json!({ "a": [{ "b": text }] });
-            assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].value, value, "{text:?}");
+            assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].root.to_value(), value, "{text:?}");
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
         fn any_text_comes_back_as_it_was(key: String, value: String, words in "[a-z0-9 :#'\"\n.+_,~&*!|>%@`{}\\[\\]-]{0,12}") {
             let value = json!({ "key": key, "value": [{ "of": value, "words": words }], words.clone(): words });
             let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
-            proptest::prop_assert_eq!(&parsed[0].value, &value);
+            proptest::prop_assert_eq!(&parsed[0].root.to_value(), &value);
         }
     }
 }

@@ -6,13 +6,12 @@ use std::path::Path;
 
 use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::error::Error;
 use super::store::Source;
 use super::{Namespace, Namespaces};
 use crate::files;
-use crate::manifest::{self, Document, NoString, Object, Place};
+use crate::manifest::{self, Document, MetadataMap, Node, NotString, Object};
 use crate::policy::keys::is_ours;
 
 /// The fields of a Namespace that are read.
@@ -72,7 +71,7 @@ fn read_one<'a>(object: &Object<'a>) -> Result<Namespace<'a>, Error> {
         let kind = object.kind().to_owned();
         return Err(Error::Kind { place: place(object, Pointer::root()), kind });
     }
-    for map in [Place::Annotations, Place::Labels] {
+    for map in [MetadataMap::Annotations, MetadataMap::Labels] {
         check_strings(object, map)?;
     }
     // The parser's own words would quote values.
@@ -89,15 +88,17 @@ fn read_one<'a>(object: &Object<'a>) -> Result<Namespace<'a>, Error> {
 }
 
 /// Refuses an entry of ours that is not a string, as the API server would.
-fn check_strings(object: &Object<'_>, map: Place) -> Result<(), Error> {
+fn check_strings(object: &Object<'_>, map: MetadataMap) -> Result<(), Error> {
     let pointer = METADATA.with_trailing_token(map.field());
-    let entries = pointer.resolve(object.value).ok().and_then(Value::as_object).into_iter().flatten();
-    for (key, value) in entries.filter(|(key, _)| is_ours(key)) {
-        let Some(no_string) = NoString::of(value) else { continue };
-        let pointer = pointer.with_trailing_token(key.as_str());
-        let written = object.document.text(&object.pointer.concat(&pointer));
-        let sentence = no_string.sentence(map, key, written, &value.to_string());
-        return Err(Error::NotAString { place: place(object, &pointer), sentence });
+    let entries = object.get(&pointer).and_then(Node::as_map).into_iter().flatten();
+    for (key, node) in entries.filter(|(key, _)| is_ours(key)) {
+        let Some(kind) = NotString::of(node) else { continue };
+        let read = node.to_value().to_string();
+        let sentence = kind.sentence(map, key, object.document.text(node), &read);
+        return Err(Error::NotAString {
+            place: place(object, &pointer.with_trailing_token(&**key)),
+            sentence,
+        });
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub enum Field {
 
 impl Field {
     /// The key of the annotation, if it is one.
-    pub(super) fn key(self) -> Option<Key> {
+    pub fn key(self) -> Option<Key> {
         match self {
             Self::Annotation(key) => Some(key),
             Self::Volumes => None,

@@ -1,70 +1,68 @@
-//! What an API server makes of a Pod, with boundtoken and without.
+//! The admission of a Pod, with boundtoken and without.
 
-use json_patch::Patch;
+use json_patch::{Patch, PatchError};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::webhook::{self, Answer};
+use crate::admission::Pod;
 use crate::pod::plugin::{self, ServiceAccount};
-use crate::policy::NamespaceSettings;
+use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning, evaluate};
 
-/// Ends of the names of volumes that the first and the second run of the plugin add. They are
-/// always the same, or the output of `-o yaml` would roll a workload out each time.
+/// Ends of the names of volumes that the first and the second run of the plugin add. They never
+/// change; otherwise the output of `-o yaml` would roll out a workload each time.
 const SUFFIXES: [&str; 2] = ["xxxxx", "zzzzz"];
 
-/// What became of a Pod.
+/// A Pod before and after the webhook.
 #[derive(Debug)]
 pub(super) struct Admission {
     /// The Pod without boundtoken.
-    pub(super) without: Value,
-    /// The Pod with boundtoken, as far as it got.
-    pub(super) with: Value,
+    pub(super) before: Value,
+    /// The Pod with boundtoken.
+    pub(super) after: Value,
     /// The RFC 6902 documents that the webhook sends, one per call that changes something.
     pub(super) patches: Vec<Patch>,
-    /// Why the Pod is refused; empty when it is not.
-    pub(super) refusals: Vec<String>,
-    /// What the webhook warns about.
-    pub(super) warnings: Vec<String>,
+    /// Why the API server refuses the Pod before it calls any webhook.
+    pub(super) rejection: Option<String>,
+    /// Why the webhook refuses the Pod.
+    pub(super) violations: Vec<Violation>,
+    /// The warnings of the webhook.
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Admission {
-    /// A Pod that the API server refuses before any plugin or webhook sees it.
-    pub(super) fn refused(pod: Value, why: String) -> Self {
-        Self { refusals: vec![why], ..Self::new(pod) }
-    }
-
     fn new(pod: Value) -> Self {
-        let (patches, refusals, warnings) = Default::default();
-        Self { without: pod.clone(), with: pod, patches, refusals, warnings }
+        let (patches, violations, warnings) = Default::default();
+        Self { before: pod.clone(), after: pod, patches, rejection: None, violations, warnings }
     }
 
-    /// Whether the Pod becomes another one through boundtoken.
+    /// A Pod that the API server refuses before any plugin or webhook sees it.
+    pub(super) fn rejected(pod: Value, reason: String) -> Self {
+        Self { rejection: Some(reason), ..Self::new(pod) }
+    }
+
+    /// Whether the Pod is refused.
+    pub(super) fn is_refused(&self) -> bool {
+        self.rejection.is_some() || !self.violations.is_empty()
+    }
+
+    /// Whether boundtoken changes the Pod.
     pub(super) fn changes(&self) -> bool {
-        self.refusals.is_empty() && self.with != self.without
-    }
-
-    fn note(&mut self, answer: &Answer) {
-        for (known, new) in [(&mut self.warnings, &answer.warnings), (&mut self.refusals, &answer.refusals)] {
-            for text in new {
-                if !known.contains(text) {
-                    known.push(text.clone());
-                }
-            }
-        }
+        !self.is_refused() && self.after != self.before
     }
 }
 
-/// Why it is unknown what becomes of a Pod.
+/// Why a Pod's admission cannot be predicted.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The webhook has no answer.
-    #[error(transparent)]
-    Webhook(#[from] webhook::Error),
+    /// The webhook would answer HTTP 400.
+    #[error("the webhook cannot read it: {0}")]
+    Unreadable(#[from] serde_json::Error),
     /// The webhook's patch does not fit the Pod.
     #[error("the webhook's patch cannot be applied, please report this: {0}")]
-    Patch(#[from] json_patch::PatchError),
+    Patch(#[from] PatchError),
 }
 
-/// Creates a Pod. Without `settings` its Namespace did not opt in, and no webhook is called.
+/// Admits a Pod that is created. Without `settings` its Namespace did not opt in, and no webhook is called.
 ///
 /// The ServiceAccount plugin runs first, then the webhook; after a change both run once more.
 pub(super) fn admit(
@@ -78,21 +76,36 @@ pub(super) fn admit(
     let mut admission = Admission::new(pod);
     let Some(settings) = settings else { return Ok(admission) };
     if call(&mut admission, settings)? {
-        plugin::admit(&mut admission.with, account, second);
+        plugin::admit(&mut admission.after, account, second);
         call(&mut admission, settings)?;
     }
     Ok(admission)
 }
 
-/// Calls the webhook; tells whether it changed the Pod.
+/// Calls the webhook; returns whether it changed the Pod.
 fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool, Error> {
-    let answer = webhook::mutate(&admission.with, settings)?;
-    admission.note(&answer);
-    if answer.patch.is_empty() {
+    let pod = Pod::deserialize(&admission.after)?;
+    if pod.is_mirror() {
         return Ok(false);
     }
-    json_patch::patch(&mut admission.with, &answer.patch)?;
-    plugin::round_trip(&mut admission.with);
-    admission.patches.push(answer.patch);
+    let evaluation = evaluate(pod.metadata.annotations.ours(), &pod.spec, settings);
+    let Evaluation { patch, violations, warnings, .. } = evaluation;
+    extend(&mut admission.violations, violations);
+    extend(&mut admission.warnings, warnings);
+    if patch.is_empty() {
+        return Ok(false);
+    }
+    json_patch::patch(&mut admission.after, &patch)?;
+    plugin::round_trip(&mut admission.after);
+    admission.patches.push(patch);
     Ok(true)
+}
+
+/// Adds what the second call reports beside the first.
+fn extend<T: PartialEq>(known: &mut Vec<T>, new: Vec<T>) {
+    for item in new {
+        if !known.contains(&item) {
+            known.push(item);
+        }
+    }
 }

@@ -1,77 +1,192 @@
-//! What can be said of a Pod and its annotations before any webhook sees them.
+//! Checks of an object and its Pod template that need no webhook.
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
-use serde_json::Value;
+use serde_path_to_error::Segment;
 
-use super::metadata::{entries, field};
-use super::report::{Report, Severity};
-use super::shape;
+use super::report::{Location, Report, Severity};
 use super::workload::Workload;
-use crate::manifest::Object;
-use crate::policy::keys::{Key, PREFIX};
+use crate::manifest::{MetadataMap, Node, NotString, Object};
+use crate::pod::view::PodSpec;
+use crate::policy::keys::{Key, OPT_IN_LABEL, OPT_IN_VALUE, is_ours, is_slip_of_label, meant};
 
-/// Reports settings that stand on the object instead of its Pod template and therefore reach no Pod.
-pub(super) fn check_astray(workload: &Workload<'_>, report: &mut Report) {
+/// Where the metadata of an object is.
+pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
+
+const NAMES: [&str; 3] = ["name", "generateName", "namespace"];
+
+/// The two maps of strings in metadata, with the words before a key of theirs in messages.
+const MAPS: [(MetadataMap, &str); 2] = [(MetadataMap::Annotations, ""), (MetadataMap::Labels, "label ")];
+
+/// Why the metadata of an object cannot be used.
+pub(super) enum MetadataError {
+    /// The API server refuses a value that is not a string; with the sentence that says so.
+    NotString(String),
+    /// It cannot be read at all.
+    Unreadable,
+}
+
+/// Reports metadata of any object that the API server would refuse.
+pub(super) fn check_object(object: &Object<'_>, report: &mut Report) -> Result<(), MetadataError> {
+    if let Some(pointer) = not_a_map(object.value) {
+        let text = format_args!("{} must be a map", field(&pointer));
+        report.add(Severity::Error, Location::of(object, &pointer), text);
+        return Err(MetadataError::Unreadable);
+    }
+    check_strings(object, METADATA, report).map_err(MetadataError::NotString)
+}
+
+/// The first part of an object's metadata that must be a map and is not.
+fn not_a_map(object: &Node) -> Option<PointerBuf> {
+    let maps = ["/metadata", "/metadata/annotations", "/metadata/labels"].map(Pointer::from_static);
+    let is_map = |node: &Node| node.is_null() || node.as_map().is_some();
+    maps.into_iter().find(|map| object.at(map).is_some_and(|node| !is_map(node))).map(Pointer::to_owned)
+}
+
+/// Reports names, annotations and labels that are not strings; returns the first sentence.
+pub(super) fn check_strings(
+    object: &Object<'_>,
+    metadata: &Pointer,
+    report: &mut Report,
+) -> Result<(), String> {
+    let names = NAMES.iter().filter_map(|name| name_error(object, &metadata.with_trailing_token(*name)));
+    let mut first = Ok(());
+    for (node, sentence) in names.chain(map_errors(object, metadata)) {
+        report.add(Severity::Refused, Location::of_node(object, node), &sentence);
+        first = first.and(Err(sentence));
+    }
+    first
+}
+
+fn name_error<'a>(object: &Object<'a>, name: &Pointer) -> Option<(&'a Node, String)> {
+    let node = object.get(name)?;
+    let kind = NotString::of(node)?;
+    let fix = match kind {
+        NotString::List | NotString::Map => "write a name".to_owned(),
+        NotString::Boolean | NotString::Number => {
+            // As it is written, unless that is an alias: `1.10` is not 1.1.
+            let written = object.document.text(node).filter(|text| !text.starts_with('*'));
+            format!("write \"{}\"", written.map_or_else(|| node.to_value().to_string(), str::to_owned))
+        }
+    };
+    Some((node, format!("{}: {}, but a name is a string; {fix}", field(name), kind.name())))
+}
+
+fn map_errors<'a>(object: &Object<'a>, metadata: &Pointer) -> impl Iterator<Item = (&'a Node, String)> {
+    MAPS.into_iter().flat_map(move |(map, prefix)| {
+        entries(object, metadata, map.field()).filter_map(move |(key, node)| {
+            let written = object.document.text(node);
+            let sentence = NotString::of(node)?.sentence(map, key, written, &node.to_value().to_string());
+            Some((node, format!("{prefix}{sentence}")))
+        })
+    })
+}
+
+/// Warns about labels that have our prefix, or nearly so, but are not the one that opts in.
+pub(super) fn check_labels(object: &Object<'_>, metadata: &Pointer, report: &mut Report) {
+    for (key, node) in entries(object, metadata, "labels") {
+        if key != OPT_IN_LABEL && (is_ours(key) || is_slip_of_label(key)) {
+            let text = format_args!("{key}: a label has no effect; {}", label_fix(key, object));
+            report.add(Severity::Warning, Location::of_node(object, node), text);
+        }
+    }
+}
+
+/// What a label that has no effect was probably meant to be.
+fn label_fix(key: &str, object: &Object<'_>) -> String {
+    let is_setting = Key::from_name(key).is_some() || meant(key).is_some();
+    if object.is_core("Namespace") && !is_setting {
+        format!("the one that opts in is {OPT_IN_LABEL}: {OPT_IN_VALUE}")
+    } else {
+        "settings are annotations".to_owned()
+    }
+}
+
+/// Warns about settings on the object instead of its Pod template, which therefore reach no Pod.
+pub(super) fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
     let object = &workload.object;
     let template = workload.annotations();
-    let right = template.resolve(object.value).ok();
-    for metadata in workload.astray() {
-        for (key, pointer, _) in entries(object, metadata, "annotations") {
-            if Key::from_name(key).is_some() && right.and_then(|right| right.get(key)).is_none() {
-                let place = field(&template);
-                let kind = workload.kind();
+    let annotations = object.get(&template);
+    for metadata in workload.misplaced() {
+        for (key, node) in entries(object, metadata, "annotations") {
+            if Key::from_name(key).is_some() && annotations.and_then(|set| set.get(key)).is_none() {
+                let (kind, place) = (workload.kind(), field(&template));
                 let text = format_args!("{key}: no effect on a {kind}; move it to {place}");
-                report.add(Severity::Warning, object, &pointer, text);
+                report.add(Severity::Warning, Location::of_node(object, node), text);
             }
         }
     }
 }
 
-/// Notes an object with a Pod template that is none of Kubernetes' own workloads.
+/// Notes an object with a Pod template that is not one of Kubernetes' own workloads.
 pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
-    let containers = object.value.pointer("/spec/template/spec/containers");
-    if containers.is_some_and(Value::is_array) {
+    let containers = object.get(Pointer::from_static("/spec/template/spec/containers"));
+    if containers.is_some_and(|containers| containers.as_list().is_some()) {
         let text = format_args!(
-            "{} of {} is no kind that preview knows; admission treats its Pods as others, but they are not shown",
+            "preview does not know the kind {} of {}: admission treats its Pods as others, but they are not shown",
             object.kind(),
             object.group()
         );
-        report.add(Severity::Note, object, Pointer::root(), text);
+        report.add(Severity::Note, Location::of(object, Pointer::root()), text);
     }
 }
 
-/// Reports a Pod that no API server would take; tells whether plugin and webhook can read it.
+/// Reports a Pod that the API server cannot read; returns whether plugin and webhook can.
 pub(super) fn check_pod(workload: &Workload<'_>, report: &mut Report) -> bool {
-    let Some((place, expected)) = pod_fault(workload) else { return true };
-    let place = workload.template().concat(&place);
-    let text = format_args!("{}: {} must be {expected}", workload.title(), field(&place));
-    report.add(Severity::Error, &workload.object, &place, text);
+    let Some((pointer, fault)) = pod_error(workload) else { return true };
+    let pointer = workload.template().concat(&pointer);
+    let text = format_args!("{}: {} {fault}", workload.title(), field(&pointer));
+    report.add(Severity::Error, Location::of(&workload.object, &pointer), text);
     false
 }
 
-fn pod_fault(workload: &Workload<'_>) -> Option<(PointerBuf, &'static str)> {
-    let Ok(pod) = workload.template().resolve(workload.object.value) else {
-        return Some((PointerBuf::root(), "a Pod template"));
+/// The first part of a Pod that the API server cannot read, and what it must be.
+fn pod_error(workload: &Workload<'_>) -> Option<(PointerBuf, String)> {
+    let Some(pod) = workload.object.get(workload.template()) else {
+        return Some((PointerBuf::root(), "must be a Pod template".to_owned()));
     };
-    let nobody = || (PointerBuf::from_tokens(["spec", "containers"]), "a list of containers with names");
-    shape::POD.fault(pod).or_else(|| (!has_containers(pod)).then(nobody))
+    if let Some(pointer) = not_a_map(pod) {
+        return Some((pointer, "must be a map".to_owned()));
+    }
+    let containers = || Some((PointerBuf::from_tokens(["spec", "containers"]), NO_CONTAINERS.to_owned()));
+    let Some(spec) = pod.get("spec") else { return containers() };
+    match serde_path_to_error::deserialize::<_, Option<PodSpec<'_>>>(spec) {
+        Ok(Some(spec)) if has_containers(&spec) => None,
+        Ok(_) => containers(),
+        Err(error) => Some((pointer(error.path()), error.inner().to_string())),
+    }
 }
 
-fn has_containers(pod: &Value) -> bool {
-    let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
-    containers.is_some_and(|list| !list.is_empty() && list.iter().all(is_container))
+const NO_CONTAINERS: &str = "must be a list of containers with names";
+
+fn has_containers(spec: &PodSpec<'_>) -> bool {
+    let mut names = spec.containers.iter().map(|container| container.name.as_str());
+    !spec.containers.is_empty() && names.all(|name| !name.is_empty())
 }
 
-fn is_container(value: &Value) -> bool {
-    value.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty())
+/// Where in a Pod a part of its spec is.
+fn pointer(path: &serde_path_to_error::Path) -> PointerBuf {
+    let mut pointer = PointerBuf::from_tokens(["spec"]);
+    for segment in path {
+        match segment {
+            Segment::Map { key } => pointer.push_back(key),
+            Segment::Seq { index } => pointer.push_back(*index),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
 }
 
-/// The place of the setting that a sentence of the webhook is about, if it can be told.
-pub(super) fn place_of(sentence: &str, object: &Object<'_>, annotations: &Pointer) -> Option<PointerBuf> {
-    let start = if sentence.starts_with('"') { 1 } else { sentence.find(PREFIX)? };
-    let (_, rest) = sentence.split_at_checked(start)?;
-    let end = rest.find([':', ' ', '=', ',', ']', '"']).unwrap_or(rest.len());
-    let (key, _) = rest.split_at_checked(end)?;
-    let pointer = annotations.with_trailing_token(key);
-    pointer.resolve(object.value).is_ok().then_some(pointer)
+/// The entries of a map within a `metadata`.
+pub(super) fn entries<'a>(
+    object: &Object<'a>,
+    metadata: &Pointer,
+    map: &'static str,
+) -> impl Iterator<Item = (&'a str, &'a Node)> {
+    let map = object.get(metadata).and_then(|metadata| metadata.get(map)?.as_map());
+    map.into_iter().flatten().map(|(key, node)| (&**key, node))
+}
+
+/// A field as the API server names it: `spec.template.spec`.
+fn field(pointer: &Pointer) -> String {
+    pointer.as_str().trim_start_matches('/').replace('/', ".")
 }

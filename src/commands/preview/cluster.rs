@@ -1,4 +1,4 @@
-//! What the input says about the cluster: each Namespace with its settings, each ServiceAccount.
+//! The cluster as the input describes it: Namespaces with their settings, and service accounts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,25 +6,26 @@ use std::sync::Arc;
 use json_patch::jsonptr::Pointer;
 use serde_json::Value;
 
-use super::Trial;
-use super::report::{Report, Severity};
+use super::checks::{self, METADATA};
+use super::overrides::Overrides;
+use super::report::{Location, Report, Severity};
 use super::workload::Workload;
-use crate::manifest::Object;
+use crate::manifest::{Node, Object};
 use crate::namespaces::opts_in;
 use crate::pod::plugin::{ServiceAccount, service_account_name};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 
-/// Namespaces that the webhook configuration leaves out whatever their labels say.
+/// Namespaces that the webhook configuration excludes whatever their labels are.
 const EXCLUDED: [&str; 2] = ["boundtoken", "kube-system"];
 
 /// The cluster, as far as the input describes it.
 pub(super) struct Cluster<'a> {
     namespaces: BTreeMap<&'a str, Object<'a>>,
     accounts: BTreeMap<(&'a str, &'a str), ServiceAccount>,
-    /// Annotations to try on each Namespace.
-    trial: &'a [(&'a str, &'a str)],
-    /// What holds where nobody says anything.
+    /// Settings to try.
+    pub(super) overrides: &'a Overrides<'a>,
+    /// The defaults of the cluster.
     pub(super) defaults: &'a Arc<Defaults>,
 }
 
@@ -33,17 +34,16 @@ impl<'a> Cluster<'a> {
     pub(super) fn new(
         objects: &[Object<'a>],
         default_namespace: &'a str,
-        trial: &'a Trial<'a>,
+        overrides: &'a Overrides<'a>,
         defaults: &'a Arc<Defaults>,
     ) -> Self {
         let of_kind = |kind| objects.iter().filter(move |object| object.is_core(kind));
-        let named = |object: &Object<'a>| object.text("/metadata/name").unwrap_or_default();
-        let namespaces = of_kind("Namespace").map(|object| (named(object), object.clone())).collect();
+        let namespaces = of_kind("Namespace").map(|object| (name(object), object.clone())).collect();
         let accounts = of_kind("ServiceAccount").map(|object| {
             let namespace = object.text("/metadata/namespace").unwrap_or(default_namespace);
-            ((namespace, named(object)), ServiceAccount::from_object(object.value))
+            ((namespace, name(object)), ServiceAccount::from_object(&object.value.to_value()))
         });
-        Self { namespaces, accounts: accounts.collect(), trial: &trial.namespace, defaults }
+        Self { namespaces, accounts: accounts.collect(), overrides, defaults }
     }
 
     /// The Namespace of this name, if the input has it.
@@ -51,12 +51,12 @@ impl<'a> Cluster<'a> {
         self.namespaces.get(name)
     }
 
-    /// The ServiceAccount of a Pod; one that the input lacks says nothing.
+    /// The ServiceAccount of a Pod; one that the input lacks has no settings.
     pub(super) fn account(&self, namespace: &str, pod: &Value) -> ServiceAccount {
         self.accounts.get(&(namespace, service_account_name(pod))).cloned().unwrap_or_default()
     }
 
-    /// The settings of a Namespace that opted in; one that the input lacks counts as such.
+    /// The settings of a Workload's Namespace, if it opted in; one that the input lacks counts as such.
     pub(super) fn settings(&self, workload: &Workload<'_>, report: &mut Report) -> Option<NamespaceSettings> {
         let name = workload.namespace;
         if EXCLUDED.contains(&name) {
@@ -65,32 +65,53 @@ impl<'a> Cluster<'a> {
         }
         let Some(namespace) = self.namespace(name) else {
             report.note(format_args!(
-                "Namespace {name} is not in the input: taken as opted in, without settings"
+                "Namespace {name} is not in the input: assumed to be opted in, without settings"
             ));
-            return Some(self.parse(name, None));
+            return Some(NamespaceSettings::parse(
+                name,
+                self.overrides.namespace.iter().copied(),
+                self.defaults,
+            ));
         };
-        let label = namespace.value.pointer("/metadata/labels").and_then(|labels| labels.get(OPT_IN_LABEL));
-        if opts_in(label.and_then(Value::as_str)) {
-            return Some(self.parse(name, namespace.value.pointer("/metadata/annotations")));
+        if is_opted_in(namespace) {
+            return Some(self.settings_of(namespace));
         }
-        let fault = match label {
-            Some(value) => format!(": the label {OPT_IN_LABEL} has {value}, must be \"{OPT_IN_VALUE}\";"),
+        let fault = match label(namespace) {
+            Some(label) => {
+                let value = label.to_value();
+                format!(": the label {OPT_IN_LABEL} has {value}, must be \"{OPT_IN_VALUE}\";")
+            }
             None => format!(" lacks the label {OPT_IN_LABEL}={OPT_IN_VALUE}:"),
         };
-        let place = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
+        let pointer = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
         let text = format_args!("Namespace {name}{fault} its Pods stay as they are");
-        report.add(Severity::Note, namespace, &place, text);
+        report.add(Severity::Note, Location::of(namespace, &pointer), text);
         None
     }
 
-    fn parse(&self, name: &str, annotations: Option<&Value>) -> NamespaceSettings {
-        let written = annotations.and_then(Value::as_object).into_iter().flatten();
-        // The API server takes `null` as empty; whatever else is no string is reported as such.
-        let written = written.filter_map(|(key, value)| match value {
-            Value::Null => Some((key.as_str(), "")),
-            value => Some((key.as_str(), value.as_str()?)),
+    /// The settings of a Namespace in the input, with those to try.
+    pub(super) fn settings_of(&self, namespace: &Object<'a>) -> NamespaceSettings {
+        let overrides = &self.overrides.namespace;
+        let is_overridden = |key: &str| overrides.iter().any(|(name, _)| *name == key);
+        // The API server reads `null` as the empty string; other values are reported where they are.
+        let written = checks::entries(namespace, METADATA, "annotations").filter_map(|(key, node)| {
+            let value = if node.is_null() { Some("") } else { node.as_str() };
+            value.filter(|_| !is_overridden(key)).map(|value| (key, value))
         });
-        let written = written.filter(|(key, _)| !self.trial.iter().any(|(tried, _)| tried == key));
-        NamespaceSettings::parse(name, written.chain(self.trial.iter().copied()), self.defaults)
+        NamespaceSettings::parse(name(namespace), written.chain(overrides.iter().copied()), self.defaults)
     }
+}
+
+/// Whether a Namespace has the label that opts in.
+pub(super) fn is_opted_in(namespace: &Object<'_>) -> bool {
+    opts_in(label(namespace).and_then(Node::as_str))
+}
+
+fn label<'a>(namespace: &Object<'a>) -> Option<&'a Node> {
+    namespace.get(Pointer::from_static("/metadata/labels"))?.get(OPT_IN_LABEL)
+}
+
+/// The name of an object, empty without one.
+pub(super) fn name<'a>(object: &Object<'a>) -> &'a str {
+    object.text("/metadata/name").unwrap_or_default()
 }

@@ -7,35 +7,40 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::report::BOLD;
+use super::report::{BOLD, Location};
 use crate::commands::printable::printable;
 use crate::manifest::to_yaml;
 
-/// Longest time that is spent on the smallest diff of one Pod.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest search for the smallest diff of one Pod.
+const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The lines that differ, with five lines around them; `title` and `place` name the old side.
+/// The lines that differ, with five lines around them; `title` and `location` name the old side.
 pub(super) fn diff(
     title: &str,
-    place: &str,
+    location: &Location,
     old: &Value,
     new: &Value,
 ) -> Result<String, serde_saphyr::ser::Error> {
     let (old, new) = (to_yaml(old)?, to_yaml(new)?);
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write(&mut text, title, place, &lines(&old, &new));
+    let _ = write(&mut text, title, location, &lines(&old, &new));
     Ok(text)
 }
 
 /// Patience is fast where lines are unique, such as names of containers; where they are not, a larger diff
 /// is better than a late one.
 fn lines<'a>(old: &'a str, new: &'a str) -> TextDiff<'a, 'a, 'a, str> {
-    TextDiff::configure().algorithm(Algorithm::Patience).timeout(PATIENCE).diff_lines(old, new)
+    TextDiff::configure().algorithm(Algorithm::Patience).timeout(DIFF_TIMEOUT).diff_lines(old, new)
 }
 
-fn write<'a>(text: &mut String, title: &str, place: &str, diff: &TextDiff<'a, 'a, 'a, str>) -> fmt::Result {
-    line(text, BOLD, &printable(&format!("--- {title} {place}")))?;
+fn write<'a>(
+    text: &mut String,
+    title: &str,
+    location: &Location,
+    diff: &TextDiff<'a, 'a, 'a, str>,
+) -> fmt::Result {
+    line(text, BOLD, &printable(&format!("--- {title} {location}")))?;
     line(text, BOLD, &printable(&format!("+++ {title} with boundtoken")))?;
     for hunk in diff.unified_diff().context_radius(5).iter_hunks() {
         line(text, AnsiColor::Cyan.on_default(), &hunk.header().to_string())?;

@@ -1,38 +1,38 @@
 //! `boundtoken preview`: what admission would do to manifests, offline.
 
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
+use std::ptr;
 use std::sync::Arc;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
 
-use self::admission::Admission;
 use self::cluster::Cluster;
+use self::output::Output;
+use self::overrides::Overrides;
+use self::pods::Admitter;
 use self::report::{Report, Severity};
-use self::workload::Workload;
 use super::defaults::DefaultsArgs;
+use super::printable::printable;
 use super::{CommandError, Exit};
 use crate::manifest::{self, Document};
-use crate::policy::{Defaults, NamespaceSettings};
+use crate::policy::Defaults;
 
 mod admission;
-mod annotate;
 mod checks;
 mod cluster;
 mod diff;
-mod metadata;
+mod explain;
 mod output;
+mod overrides;
 mod pods;
 mod report;
-mod rewrite;
-mod settings;
-mod shape;
-mod stray;
-mod webhook;
 mod workload;
 
-pub use self::annotate::{AnnotationError, Annotations};
 pub use self::output::{Format, OutputError};
+pub use self::overrides::{AnnotationError, Annotations};
 
 /// Show what admission would do to manifests, without a cluster
 ///
@@ -46,14 +46,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', required = true)]
     filename: Vec<PathBuf>,
     /// Put -f before it
-    #[arg(value_name = "STRAY", hide = true, value_parser = stray::StrayParser)]
-    stray: Vec<String>,
-    /// Look into subdirectories, too
-    #[arg(
-        short = 'R',
-        long,
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(value_name = "POSITIONAL", hide = true, value_parser = PositionalParser)]
+    positional: Vec<String>,
+    /// Read subdirectories as well
+    #[arg(short = 'R', long, value_parser = BoolishValueParser::new())]
     recursive: bool,
     /// Namespace of objects that name none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
@@ -62,20 +58,17 @@ pub struct Args {
     /// the variable `BOUNDTOKEN_ANNOTATE` holds one per line
     #[arg(long, value_name = "KEY=VALUE")]
     annotate: Vec<Annotations>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "diff")]
     output: Format,
-    /// Tell for each setting where it comes from
-    #[arg(
-        long,
-        value_parser = BoolishValueParser::new()
-    )]
+    /// Show where each setting comes from
+    #[arg(long, value_parser = BoolishValueParser::new())]
     explain: bool,
     #[command(flatten)]
     defaults: DefaultsArgs,
 }
 
-/// Why there is no preview.
+/// Why the preview failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -88,20 +81,6 @@ pub enum Error {
     /// The findings cannot be written.
     #[error("failed to write to standard error")]
     Report(#[from] io::Error),
-}
-
-/// A workload and what becomes of its Pods.
-struct Preview<'a> {
-    workload: Workload<'a>,
-    admission: Admission,
-    /// Those of its Namespace, if it opted in.
-    settings: Option<NamespaceSettings>,
-}
-
-/// Annotations to try.
-struct Trial<'a> {
-    namespace: Vec<(&'a str, &'a str)>,
-    pod: Vec<(&'a str, &'a str)>,
 }
 
 /// Previews manifests: data to standard output, words for people to standard error.
@@ -130,32 +109,55 @@ fn preview(
 ) -> Result<Exit, Error> {
     let documents = documents(args, stdin)?;
     let objects = documents.iter().map(manifest::objects).collect::<Result<Vec<_>, _>>()?.concat();
-    let trial =
-        Trial { namespace: annotate::on(true, &args.annotate), pod: annotate::on(false, &args.annotate) };
-    let cluster = Cluster::new(&objects, &args.namespace, &trial, defaults);
+    let overrides = Overrides::new(&args.annotate);
+    let cluster = Cluster::new(&objects, &args.namespace, &overrides, defaults);
     let mut report = Report::default();
-    let previews = pods::preview(&objects, &args.namespace, &cluster, &trial, &mut report);
-    report.write(err)?;
-    if args.explain {
-        settings::write_settings(&previews.known, &cluster, &trial, err)?;
-    }
-    let rewritten =
-        || documents.iter().map(|document| rewrite::rewrite(document, &objects, &previews.known, &trial));
-    match args.output {
-        Format::Diff => output::write_diffs(&previews.known, out)?,
-        Format::Patch => output::write_patches(&previews.known, out, err)?,
+    let (admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
+    let mut output = Output::default();
+    // Document by document, so that one at a time is held as a tree of values.
+    let (mut objects, mut workloads) = (objects.iter().peekable(), workloads.iter().peekable());
+    for document in &documents {
         // Half of a manifest is worse than none.
-        Format::Json | Format::Yaml if report.worst() >= Some(Severity::Refused) => {
-            output::write_reason(&previews, &report, err)?;
+        let is_wanted = args.output.is_documents() && report.worst() < Some(Severity::Refused);
+        let mut rendered = is_wanted.then(|| document.root.to_value());
+        while let Some((workload, error)) =
+            workloads.next_if(|(workload, _)| ptr::eq(workload.object.document, document))
+        {
+            let preview = admitter.preview(workload, error.as_ref(), &mut report);
+            output.count(preview.as_ref());
+            let Some(preview) = preview else { continue };
+            if args.explain {
+                output.explain(&preview, &cluster);
+            }
+            match (args.output, &mut rendered) {
+                (Format::Diff, _) => output.add_diff(&preview)?,
+                (Format::Patch, _) => output.add_patches(&preview)?,
+                (_, Some(rendered)) => output::render_pod(rendered, &preview, &overrides.pod),
+                (_, None) => {}
+            }
         }
-        Format::Json => output::write_json(rewritten(), out)?,
-        Format::Yaml => output::write_yaml(rewritten(), out)?,
+        while let Some(object) = objects.next_if(|object| ptr::eq(object.document, document)) {
+            if let Some(rendered) = rendered.as_mut().filter(|_| object.is_core("Namespace")) {
+                output::render_namespace(rendered, object, &overrides.namespace);
+            }
+        }
+        match rendered {
+            Some(rendered) if args.output == Format::Yaml => output.add_yaml(&rendered)?,
+            Some(rendered) => output.add_json(&rendered)?,
+            None => {}
+        }
     }
-    out.flush().map_err(OutputError::from)?;
+    report.write(err)?;
+    output.write_explanations(err)?;
+    if args.output.is_documents() && report.worst() >= Some(Severity::Refused) {
+        output.write_reason(&report, err)?;
+    } else {
+        output.write(out, err)?;
+    }
     if args.output == Format::Diff {
-        output::write_summary(&previews, err)?;
+        output.write_summary(err)?;
     }
-    Ok(exit(args.output, &report, &previews.known))
+    Ok(exit(args.output, &report, output.has_changes()))
 }
 
 fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {
@@ -173,16 +175,36 @@ fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifes
     Ok(documents)
 }
 
-fn exit(format: Format, report: &Report, previews: &[Preview<'_>]) -> Exit {
-    let changes = || previews.iter().any(|preview| preview.admission.changes());
-    let threshold = match format {
-        Format::Diff | Format::Patch => Severity::Warning,
-        Format::Json | Format::Yaml => Severity::Refused,
-    };
+fn exit(format: Format, report: &Report, has_changes: bool) -> Exit {
+    let threshold = if format.is_documents() { Severity::Refused } else { Severity::Warning };
     match report.worst() {
         Some(Severity::Error) => Exit::Failed,
         Some(severity) if severity >= threshold => Exit::Found,
-        _ if threshold == Severity::Warning && changes() => Exit::Found,
+        _ if threshold == Severity::Warning && has_changes => Exit::Found,
         _ => Exit::Done,
+    }
+}
+
+/// Refuses a file without `-f`, as people who know `kubectl apply` may write it, with a hint.
+#[derive(Clone, Debug)]
+struct PositionalParser;
+
+impl TypedValueParser for PositionalParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let value = value.to_string_lossy();
+        let value = printable(&value);
+        let sentence = format!("unexpected argument '{value}'; did you mean -f {value}?\n");
+        Err(clap::Error::raw(ErrorKind::UnknownArgument, sentence).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(std::iter::empty()))
     }
 }

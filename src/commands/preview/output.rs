@@ -1,15 +1,18 @@
-//! What comes out on standard output.
+//! The output, rendered Pod by Pod and held back until all findings are known.
 
 use std::io::{self, Write};
 
-use serde_json::Value;
+use json_patch::jsonptr::Pointer;
+use serde_json::{Map, Value};
 
-use super::Preview;
+use super::cluster::Cluster;
 use super::diff::diff;
-use super::pods::Previews;
+use super::explain::explain;
+use super::overrides::annotate;
+use super::pods::Preview;
 use super::report::{BOLD, Report, Severity};
 use crate::commands::printable::printable;
-use crate::manifest::to_yaml;
+use crate::manifest::{Object, to_yaml};
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
@@ -23,6 +26,13 @@ pub enum Format {
     Patch,
     /// All documents as YAML, with the Pods that would result
     Yaml,
+}
+
+impl Format {
+    /// Whether the output consists of all documents.
+    pub(super) fn is_documents(self) -> bool {
+        matches!(self, Self::Json | Self::Yaml)
+    }
 }
 
 /// Why there is no output.
@@ -40,84 +50,154 @@ pub enum OutputError {
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
-/// Writes the diff of every Pod that changes.
-pub(super) fn write_diffs(previews: &[Preview<'_>], out: &mut dyn Write) -> Result<(), OutputError> {
-    for preview in previews.iter().filter(|preview| preview.admission.changes()) {
-        let Preview { workload, admission, settings: _ } = preview;
-        let place = workload.place();
-        out.write_all(diff(&workload.title(), &place, &admission.without, &admission.with)?.as_bytes())?;
+/// A piece of the output: text takes a tenth of the memory of the objects in it.
+struct Piece {
+    /// What standard error says before it.
+    title: Option<String>,
+    text: String,
+}
+
+/// The output so far.
+#[derive(Default)]
+pub(super) struct Output {
+    pieces: Vec<Piece>,
+    explanations: String,
+    changed: usize,
+    unchanged: usize,
+    refused: usize,
+    unknown: usize,
+}
+
+impl Output {
+    /// Counts a Pod.
+    pub(super) fn count(&mut self, preview: Option<&Preview<'_>>) {
+        let count = match preview.map(|preview| &preview.admission) {
+            None => &mut self.unknown,
+            Some(admission) if admission.is_refused() => &mut self.refused,
+            Some(admission) if admission.changes() => &mut self.changed,
+            Some(_) => &mut self.unchanged,
+        };
+        *count += 1;
     }
-    Ok(())
+
+    /// Whether a Pod changes.
+    pub(super) fn has_changes(&self) -> bool {
+        self.changed > 0
+    }
+
+    /// Explains the settings of a Pod.
+    pub(super) fn explain(&mut self, preview: &Preview<'_>, cluster: &Cluster<'_>) {
+        // Writing to a String cannot fail.
+        let _ = explain(preview, cluster, &mut self.explanations);
+    }
+
+    /// Adds the diff of a Pod, if it changes.
+    pub(super) fn add_diff(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
+        let Preview { workload, admission, .. } = preview;
+        if admission.changes() {
+            let location = workload.location();
+            let text = diff(&workload.title(), &location, &admission.before, &admission.after)?;
+            self.pieces.push(Piece { title: None, text });
+        }
+        Ok(())
+    }
+
+    /// Adds the patches of a Pod, if it changes: one JSON document for each call of the webhook.
+    pub(super) fn add_patches(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
+        let Preview { workload, admission, .. } = preview;
+        if admission.changes() {
+            let title = format!("{} {}", workload.title(), workload.location());
+            for (patch, call) in admission.patches.iter().zip(["", ", called again"]) {
+                let title = Some(format!("{BOLD}{}{BOLD:#}{call}", printable(&title)));
+                self.pieces.push(Piece { title, text: serde_json::to_string_pretty(patch)? + "\n" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a document of YAML.
+    pub(super) fn add_yaml(&mut self, document: &Value) -> Result<(), OutputError> {
+        let separator = if self.pieces.is_empty() { "" } else { "---\n" };
+        self.pieces.push(Piece { title: None, text: format!("{separator}{}", to_yaml(document)?) });
+        Ok(())
+    }
+
+    /// Adds a document of JSON.
+    pub(super) fn add_json(&mut self, document: &Value) -> Result<(), OutputError> {
+        self.pieces.push(Piece { title: None, text: serde_json::to_string_pretty(document)? + "\n" });
+        Ok(())
+    }
+
+    /// Writes the explanations.
+    pub(super) fn write_explanations(&self, err: &mut dyn Write) -> io::Result<()> {
+        err.write_all(self.explanations.as_bytes())
+    }
+
+    /// Writes the pieces and their titles.
+    pub(super) fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), OutputError> {
+        for Piece { title, text } in &self.pieces {
+            if let Some(title) = title {
+                writeln!(err, "{title}")?;
+            }
+            out.write_all(text.as_bytes())?;
+            if title.is_some() {
+                // On a terminal each piece follows its title.
+                out.flush()?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Writes how many Pods change.
+    pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
+        let counts = [
+            (self.changed, "would change"),
+            (self.unchanged, "would not change"),
+            (self.refused, "would be refused"),
+            (self.unknown, "in error"),
+        ];
+        let parts = counts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+        let text = if parts.is_empty() { "none in the input".to_owned() } else { parts.join(", ") };
+        writeln!(err, "Pods: {text}")
+    }
+
+    /// Writes why no documents are printed.
+    pub(super) fn write_reason(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
+        let reason = match self.refused {
+            0 if report.worst() == Some(Severity::Error) => "an object cannot be previewed".to_owned(),
+            0 => "an object would be refused".to_owned(),
+            1 => "1 Pod would be refused".to_owned(),
+            count => format!("{count} Pods would be refused"),
+        };
+        writeln!(err, "nothing is printed, since {reason}")
+    }
 }
 
-/// Writes how many Pods change.
-pub(super) fn write_summary(previews: &Previews<'_>, err: &mut dyn Write) -> io::Result<()> {
-    let refused = refused(previews);
-    let changed = previews.known.iter().filter(|preview| preview.admission.changes()).count();
-    let counts = [
-        (changed, "would change"),
-        (previews.known.len() - changed - refused, "would not change"),
-        (refused, "would be refused"),
-        (previews.unknown, "in error"),
-    ];
-    let parts = counts.iter().filter(|(count, _)| *count > 0);
-    let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    let text = if parts.is_empty() { "none in the input".to_owned() } else { parts.join(", ") };
-    writeln!(err, "Pods: {text}")
-}
-
-fn refused(previews: &Previews<'_>) -> usize {
-    previews.known.iter().filter(|preview| !preview.admission.refusals.is_empty()).count()
-}
-
-/// Writes why there are no documents.
-pub(super) fn write_reason(previews: &Previews<'_>, report: &Report, err: &mut dyn Write) -> io::Result<()> {
-    let reason = match refused(previews) {
-        0 if report.worst() == Some(Severity::Error) => "an object cannot be previewed".to_owned(),
-        0 => "an object would be refused".to_owned(),
-        1 => "1 Pod would be refused".to_owned(),
-        count => format!("{count} Pods would be refused"),
-    };
-    writeln!(err, "nothing is printed, since {reason}")
-}
-
-/// Writes the patches of every Pod that changes, as one JSON document each, and names them for people.
-pub(super) fn write_patches(
-    previews: &[Preview<'_>],
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<(), OutputError> {
-    for Preview { workload, admission, .. } in previews.iter().filter(|preview| preview.admission.changes()) {
-        let title = format!("{} {}", workload.title(), workload.place());
-        for (patch, call) in admission.patches.iter().zip(["", ", called again"]) {
-            writeln!(err, "{BOLD}{}{BOLD:#}{call}", printable(&title))?;
-            writeln!(out, "{}", serde_json::to_string_pretty(patch)?)?;
-            // On a terminal each patch follows its title.
-            out.flush()?;
+/// Replaces the Pod or Pod template of a workload in its document. What does not change stays as it is
+/// written.
+pub(super) fn render_pod(document: &mut Value, preview: &Preview<'_>, overrides: &[(&str, &str)]) {
+    let Preview { workload, admission, settings: _ } = preview;
+    if let Some(pod) = part_of(document, &workload.object, workload.template()) {
+        annotate(pod, overrides);
+        if let Some(spec) = admission.after.get("spec").filter(|_| admission.changes()) {
+            pod.insert("spec".to_owned(), spec.clone());
         }
     }
-    Ok(())
 }
 
-/// Writes all documents as YAML.
-pub(super) fn write_yaml(
-    documents: impl Iterator<Item = Value>,
-    out: &mut dyn Write,
-) -> Result<(), OutputError> {
-    for (index, document) in documents.enumerate() {
-        let separator = if index == 0 { "" } else { "---\n" };
-        write!(out, "{separator}{}", to_yaml(&document)?)?;
+/// Adds annotations to a Namespace in its document.
+pub(super) fn render_namespace(document: &mut Value, object: &Object<'_>, overrides: &[(&str, &str)]) {
+    if let Some(namespace) = part_of(document, object, Pointer::root()) {
+        annotate(namespace, overrides);
     }
-    Ok(())
 }
 
-/// Writes all documents as JSON, one after the other.
-pub(super) fn write_json(
-    documents: impl Iterator<Item = Value>,
-    out: &mut dyn Write,
-) -> Result<(), OutputError> {
-    for document in documents {
-        writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
-    }
-    Ok(())
+/// A part of an object in its document.
+fn part_of<'v>(
+    document: &'v mut Value,
+    object: &Object<'_>,
+    part: &Pointer,
+) -> Option<&'v mut Map<String, Value>> {
+    object.pointer.concat(part).resolve_mut(document).ok()?.as_object_mut()
 }

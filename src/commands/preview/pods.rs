@@ -1,149 +1,145 @@
-//! Takes each workload's Pod through admission and places what is said about it.
+//! Evaluates Namespaces, takes each workload's Pod through admission, and reports the findings.
 
 use std::collections::BTreeMap;
 
 use json_patch::jsonptr::Pointer;
 
 use super::admission::{self, Admission};
-use super::cluster::Cluster;
-use super::metadata::{self, Fault, METADATA};
-use super::report::{Report, Severity};
-use super::webhook::{self, Answer};
-use super::workload::{Workload, annotate};
-use super::{Preview, Trial, checks};
+use super::checks::{self, METADATA, MetadataError};
+use super::cluster::{self, Cluster};
+use super::report::{Location, Report, Severity};
+use super::workload::Workload;
 use crate::manifest::Object;
+use crate::policy::keys::Key;
+use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning};
 
-/// Where annotations stand in a Namespace.
+/// Where the annotations of a Namespace are.
 pub(super) const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
 
-/// What is said of each Namespace that opted in; its Pods repeat it.
-type Said<'a> = BTreeMap<&'a str, Answer>;
-
-/// What becomes of all Pods.
-pub(super) struct Previews<'a> {
-    /// Those of which it is known.
-    pub(super) known: Vec<Preview<'a>>,
-    /// How many there are besides; the report says why.
-    pub(super) unknown: usize,
+/// A workload and the admission of its Pods.
+pub(super) struct Preview<'p> {
+    /// The workload.
+    pub(super) workload: &'p Workload<'p>,
+    /// The admission of one of its Pods.
+    pub(super) admission: Admission,
+    /// The settings of its Namespace, if it opted in.
+    pub(super) settings: Option<NamespaceSettings>,
 }
 
-/// Previews the Pods of all workloads among the objects.
-pub(super) fn preview<'a>(
-    objects: &[Object<'a>],
-    default_namespace: &'a str,
-    cluster: &Cluster<'a>,
-    trial: &Trial<'a>,
-    report: &mut Report,
-) -> Previews<'a> {
-    let mut said = Said::new();
-    let mut workloads = Vec::new();
-    for object in objects {
-        let fault = metadata::check_object(object, report).err();
-        if let Some(workload) = Workload::new(object, default_namespace) {
-            workloads.push((workload, fault));
-        } else if fault.is_none() && object.is_core("Namespace") {
-            let name = object.text("/metadata/name").unwrap_or_default();
-            said.extend(judge_namespace(object, cluster, trial, report).map(|answer| (name, answer)));
-        } else {
-            checks::check_kind(object, report);
-        }
-    }
-    let unknown = workloads.len();
-    let preview = |(workload, fault)| preview_pod(workload, fault, cluster, &said, trial, report);
-    let known: Vec<_> = workloads.into_iter().filter_map(preview).collect();
-    Previews { unknown: unknown - known.len(), known }
+/// What was reported about each Namespace; it is not repeated for its Pods.
+type NamespaceFindings<'a> = BTreeMap<&'a str, Evaluation>;
+
+/// Takes the Pods of the input through admission.
+pub(super) struct Admitter<'a> {
+    cluster: &'a Cluster<'a>,
+    reported: NamespaceFindings<'a>,
 }
 
-/// Asks the webhook about the settings of a Namespace.
-fn judge_namespace(
-    object: &Object<'_>,
-    cluster: &Cluster<'_>,
-    trial: &Trial<'_>,
-    report: &mut Report,
-) -> Option<Answer> {
-    metadata::check_labels(object, METADATA, report);
-    let mut namespace = object.value.clone();
-    if let Some(namespace) = namespace.as_object_mut() {
-        annotate(namespace, &trial.namespace);
-    }
-    match webhook::validate(&namespace, cluster.defaults) {
-        Ok(answer) => {
-            for (severity, text) in findings(&answer.refusals, &answer.warnings) {
-                let place = checks::place_of(text, object, ANNOTATIONS).unwrap_or_default();
-                report.add(severity, object, &place, text);
+impl<'a> Admitter<'a> {
+    /// Reports about each object but for the Pods of workloads, which are returned in the order of the
+    /// input, with the errors in their metadata.
+    pub(super) fn new(
+        objects: &[Object<'a>],
+        default_namespace: &'a str,
+        cluster: &'a Cluster<'a>,
+        report: &mut Report,
+    ) -> (Self, Vec<(Workload<'a>, Option<MetadataError>)>) {
+        let (mut workloads, mut reported) = (Vec::new(), NamespaceFindings::new());
+        for object in objects {
+            let error = checks::check_object(object, report).err();
+            if let Some(workload) = Workload::new(object, default_namespace) {
+                workloads.push((workload, error));
+            } else if error.is_none() && object.is_core("Namespace") {
+                reported.insert(cluster::name(object), evaluate_namespace(object, cluster, report));
+            } else {
+                checks::check_kind(object, report);
             }
-            Some(answer)
         }
-        Err(error) => {
-            report.add(Severity::Error, object, Pointer::root(), error);
-            None
+        (Self { cluster, reported }, workloads)
+    }
+
+    /// Takes a Pod of a workload through admission; `None` where the report says why that is impossible.
+    pub(super) fn preview<'w>(
+        &self,
+        workload: &'w Workload<'a>,
+        error: Option<&MetadataError>,
+        report: &mut Report,
+    ) -> Option<Preview<'w>> {
+        if matches!(error, Some(MetadataError::Unreadable)) || !checks::check_pod(workload, report) {
+            return None;
         }
+        checks::check_misplaced(workload, report);
+        let pod = workload.pod(&self.cluster.overrides.pod);
+        if let Err(reason) = check_metadata(workload, error, report) {
+            return Some(Preview { workload, admission: Admission::rejected(pod, reason), settings: None });
+        }
+        let settings = self.cluster.settings(workload, report);
+        let account = self.cluster.account(workload.namespace, &pod);
+        match admission::admit(pod, &account, settings.as_ref()) {
+            Ok(admission) => {
+                self.report(workload, &admission, report);
+                Some(Preview { workload, admission, settings })
+            }
+            Err(error) => {
+                let location = Location::of(&workload.object, workload.template());
+                report.add(Severity::Error, location, format_args!("{}: {error}", workload.title()));
+                None
+            }
+        }
+    }
+
+    /// Reports what the webhook says about a Pod, but not what it says about its Namespace, too.
+    fn report(&self, workload: &Workload<'_>, admission: &Admission, report: &mut Report) {
+        let namespace = self.reported.get(workload.namespace);
+        let is_new_violation =
+            |new: &&Violation| namespace.is_none_or(|known| !known.violations.contains(new));
+        let is_new_warning = |new: &&Warning| namespace.is_none_or(|known| !known.warnings.contains(new));
+        let violations = admission.violations.iter().filter(is_new_violation);
+        let warnings = admission.warnings.iter().filter(is_new_warning);
+        add(violations, warnings, &workload.object, &workload.annotations(), report);
     }
 }
 
-fn findings<'t>(
-    refusals: &'t [String],
-    warnings: &'t [String],
-) -> impl Iterator<Item = (Severity, &'t String)> {
-    let refusals = refusals.iter().map(|text| (Severity::Refused, text));
-    refusals.chain(warnings.iter().map(|text| (Severity::Warning, text)))
+/// Evaluates a Namespace as the webhook does when it is created.
+fn evaluate_namespace<'a>(object: &Object<'a>, cluster: &Cluster<'a>, report: &mut Report) -> Evaluation {
+    checks::check_labels(object, METADATA, report);
+    let evaluation = cluster.settings_of(object).evaluate(cluster::is_opted_in(object), true);
+    add(evaluation.violations.iter(), evaluation.warnings.iter(), object, ANNOTATIONS, report);
+    evaluation
 }
 
-fn preview_pod<'a>(
-    workload: Workload<'a>,
-    fault: Option<Fault>,
-    cluster: &Cluster<'a>,
-    said: &Said<'a>,
-    trial: &Trial<'a>,
-    report: &mut Report,
-) -> Option<Preview<'a>> {
-    if matches!(fault, Some(Fault::Unreadable)) || !checks::check_pod(&workload, report) {
-        return None;
-    }
-    checks::check_astray(&workload, report);
-    let pod = workload.pod(&trial.pod);
-    if let Err(why) = check_metadata(&workload, fault, report) {
-        return Some(Preview { workload, admission: Admission::refused(pod, why), settings: None });
-    }
-    let settings = cluster.settings(&workload, report);
-    let account = cluster.account(workload.namespace, &pod);
-    match admission::admit(pod, &account, settings.as_ref()) {
-        Ok(admission) => {
-            place_findings(&workload, &admission, said.get(workload.namespace), report);
-            Some(Preview { workload, admission, settings })
-        }
-        Err(error) => {
-            let text = format_args!("{}: {error}", workload.title());
-            report.add(Severity::Error, &workload.object, workload.template(), text);
-            None
-        }
-    }
-}
-
-/// Reports metadata of a Pod that no API server takes; `fault` is that of its object.
-fn check_metadata(workload: &Workload<'_>, fault: Option<Fault>, report: &mut Report) -> Result<(), String> {
-    let metadata = workload.template().concat(METADATA);
-    metadata::check_labels(&workload.object, &metadata, report);
-    metadata::check_text(&workload.object, &metadata, report)?;
-    match fault {
-        Some(Fault::NotText(why)) => Err(why),
-        Some(Fault::Unreadable) | None => Ok(()),
-    }
-}
-
-/// Reports what the webhook says of a Pod, but not again what it said of its Namespace.
-fn place_findings(
+/// Reports labels and metadata of a Pod that the API server refuses; `error` is that of its object.
+fn check_metadata(
     workload: &Workload<'_>,
-    admission: &Admission,
-    said: Option<&Answer>,
+    error: Option<&MetadataError>,
+    report: &mut Report,
+) -> Result<(), String> {
+    let metadata = workload.template().concat(METADATA);
+    checks::check_labels(&workload.object, &metadata, report);
+    checks::check_strings(&workload.object, &metadata, report)?;
+    match error {
+        Some(MetadataError::NotString(reason)) => Err(reason.clone()),
+        Some(MetadataError::Unreadable) | None => Ok(()),
+    }
+}
+
+/// Adds findings of the webhook, each at the annotation that it is about, if the object has that.
+fn add<'f>(
+    violations: impl Iterator<Item = &'f Violation>,
+    warnings: impl Iterator<Item = &'f Warning>,
+    object: &Object<'_>,
+    annotations: &Pointer,
     report: &mut Report,
 ) {
-    let is_said =
-        |text| said.is_some_and(|said| said.refusals.contains(text) || said.warnings.contains(text));
-    for (severity, text) in
-        findings(&admission.refusals, &admission.warnings).filter(|(_, text)| !is_said(text))
-    {
-        let place = checks::place_of(text, &workload.object, &workload.annotations()).unwrap_or_default();
-        report.add(severity, &workload.object, &place, text);
+    let location = |key: Option<&str>| {
+        let annotation = key.map(|key| annotations.with_trailing_token(key));
+        let within = annotation.filter(|annotation| object.get(annotation).is_some()).unwrap_or_default();
+        Location::of(object, &within)
+    };
+    for violation in violations {
+        report.add(Severity::Refused, location(violation.field.key().map(Key::name)), violation);
+    }
+    for warning in warnings {
+        report.add(Severity::Warning, location(warning.key.as_deref()), warning.fitted());
     }
 }

@@ -1,27 +1,29 @@
-//! What people are told on standard error, with file and line, as a compiler does.
+//! Findings, printed to standard error with file and line, as a compiler does.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use json_patch::jsonptr::Pointer;
 
 use crate::commands::printable::printable;
-use crate::manifest::Object;
+use crate::manifest::{Node, Object};
 
-/// Titles.
+/// Style of titles.
 pub(super) const BOLD: Style = Style::new().bold();
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Severity {
     /// Good to know.
     Note,
-    /// Please mend this.
+    /// Should be fixed.
     Warning,
-    /// The API server will not take the object.
+    /// The API server refuses the object.
     Refused,
-    /// What would happen is unknown.
+    /// The result cannot be predicted.
     Error,
 }
 
@@ -49,43 +51,76 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Everything that was found, each once.
+/// A line of a file.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Location {
+    file: Arc<str>,
+    line: u64,
+}
+
+impl Location {
+    /// The location of a part of an object, or of its nearest parent that is there.
+    pub(super) fn of(object: &Object<'_>, within: &Pointer) -> Self {
+        Self { file: Arc::clone(&object.document.file), line: object.line(within) }
+    }
+
+    /// The location of a node within an object.
+    pub(super) fn of_node(object: &Object<'_>, node: &Node) -> Self {
+        Self { file: Arc::clone(&object.document.file), line: object.document.line(node) }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Something that preview reports about the input.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Finding {
+    severity: Severity,
+    location: Option<Location>,
+    text: String,
+}
+
+/// The findings, in the order in which they are printed.
 #[derive(Debug, Default)]
-pub(super) struct Report(Vec<(Severity, String, String)>);
+pub(super) struct Report {
+    findings: Vec<Finding>,
+    worst: Option<Severity>,
+}
 
 impl Report {
-    /// Adds a finding at a place within an object.
-    pub(super) fn add(
-        &mut self,
-        severity: Severity,
-        object: &Object<'_>,
-        within: &Pointer,
-        text: impl fmt::Display,
-    ) {
-        self.push(severity, format!("{}:{}: ", object.document.file, object.line(within)), text.to_string());
+    /// Adds a finding.
+    pub(super) fn add(&mut self, severity: Severity, location: Location, text: impl fmt::Display) {
+        self.push(Finding { severity, location: Some(location), text: text.to_string() });
     }
 
-    /// Adds a note that belongs to no place.
+    /// Adds a note without a location.
     pub(super) fn note(&mut self, text: impl fmt::Display) {
-        self.push(Severity::Note, String::new(), text.to_string());
+        self.push(Finding { severity: Severity::Note, location: None, text: text.to_string() });
     }
 
-    fn push(&mut self, severity: Severity, place: String, text: String) {
-        let finding = (severity, place, text);
-        if !self.0.contains(&finding) {
-            self.0.push(finding);
-        }
+    fn push(&mut self, finding: Finding) {
+        self.worst = self.worst.max(Some(finding.severity));
+        self.findings.push(finding);
     }
 
-    /// The gravest severity that was found.
+    /// The most severe finding.
     pub(super) fn worst(&self) -> Option<Severity> {
-        self.0.iter().map(|(severity, ..)| *severity).max()
+        self.worst
     }
 
-    /// Writes a line for each finding.
+    /// Writes a line for each finding, each once.
     pub(super) fn write(&self, err: &mut dyn Write) -> io::Result<()> {
-        for (severity, place, text) in &self.0 {
-            writeln!(err, "{}{severity}: {}", printable(place), printable(text))?;
+        let mut written = HashSet::new();
+        for finding in self.findings.iter().filter(|finding| written.insert(*finding)) {
+            let Finding { severity, location, text } = finding;
+            if let Some(location) = location {
+                write!(err, "{}: ", printable(&location.to_string()))?;
+            }
+            writeln!(err, "{severity}: {}", printable(text))?;
         }
         Ok(())
     }

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use super::*;
 
 fn values(text: &str) -> Vec<Value> {
-    parse("f.yaml", text).unwrap().into_iter().map(|document| document.value).collect()
+    parse("f.yaml", text).unwrap().into_iter().map(|document| document.root.to_value()).collect()
+}
+
+/// The line of a part of the object that a document is, or of its nearest parent.
+fn line(document: &Document, pointer: &'static str) -> u64 {
+    crate::manifest::object::line(document, &document.root, Pointer::from_static(pointer))
 }
 
 fn error(text: &str) -> String {
@@ -49,28 +54,28 @@ fn aliases_and_merges_are_resolved() {
 fn json_documents_may_follow_each_other() {
     let text = "\n{\"a\": \"\\ud83d\\ude00\"}{\n\t\"b\": 1}\n";
     let documents = parse("f.json", text).unwrap();
-    let values: Vec<_> = documents.iter().map(|document| document.value.clone()).collect();
+    let values: Vec<_> = documents.iter().map(|document| document.root.to_value()).collect();
     assert_eq!(values, [json!({"a": "😀"}), json!({"b": 1})]);
-    assert_eq!(documents[1].line(Pointer::from_static("/b")), 3);
+    assert_eq!(line(&documents[1], "/b"), 3);
 }
 
 #[test]
 fn json_documents_may_stand_between_the_marks_of_yaml() {
     let text = "{\"a\": 1}\n---\n{\"b\": 1}\n---\nc: 1\n---\n";
     let documents = parse("f.json", text).unwrap();
-    let values: Vec<_> = documents.iter().map(|document| document.value.clone()).collect();
+    let values: Vec<_> = documents.iter().map(|document| document.root.to_value()).collect();
     assert_eq!(values, [json!({"a": 1}), json!({"b": 1}), json!({"c": 1})]);
-    assert_eq!(documents[1].line(Pointer::from_static("/b")), 3);
-    assert_eq!(documents[2].line(Pointer::from_static("/c")), 5);
+    assert_eq!(line(&documents[1], "/b"), 3);
+    assert_eq!(line(&documents[2], "/c"), 5);
 }
 
 #[test]
 fn every_part_knows_its_line_and_its_text() {
     let text = "a: 1\n---\nkind: Pod\nmetadata:\n  annotations:\n    x/y: 1.10\n    z: |\n      text\n";
     let documents = parse("f.yaml", text).unwrap();
-    let at = |pointer: &'static str| documents[1].line(Pointer::from_static(pointer));
+    let at = |pointer: &'static str| line(&documents[1], pointer);
     assert_eq!([at(""), at("/metadata/annotations/x~1y"), at("/metadata/annotations/absent")], [3, 6, 6]);
-    let annotation = Pointer::from_static("/metadata/annotations/x~1y");
+    let annotation = documents[1].root.at(Pointer::from_static("/metadata/annotations/x~1y")).unwrap();
     assert_eq!(documents[1].text(annotation), Some("1.10"));
 }
 

@@ -91,7 +91,7 @@ fn cases_in(install: &str, file: &Path) -> Vec<Case> {
     // Other kinds of the same names are none of this cluster's.
     let objects = objects.filter(|object| !object.group().contains("volcano"));
     let objects: Vec<Value> =
-        objects.map(|object| complete(&format!("{install}-{stem}"), object.value)).collect();
+        objects.map(|object| complete(&format!("{install}-{stem}"), &object.value.to_value())).collect();
     let workloads = objects.iter().filter(|object| template_of(object["kind"].as_str().unwrap()).is_some());
     workloads.map(|workload| surround(&objects, workload)).collect()
 }
@@ -211,7 +211,8 @@ pub(super) fn reviews(install: &str) -> Vec<Case> {
     let golden = GOLDEN.map(|(name, settings)| labelled(&format!("{install}-{name}"), settings));
     let demo = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/demo/namespaces.yaml"));
     let documents = manifest::parse("demo", &std::fs::read_to_string(demo).unwrap()).unwrap();
-    let demo = documents.iter().map(|document| complete(&format!("{install}-demo"), &document.value));
+    let demo =
+        documents.iter().map(|document| complete(&format!("{install}-demo"), &document.root.to_value()));
     let namespaces = golden.into_iter().chain(demo);
     namespaces
         .flat_map(|namespace| {

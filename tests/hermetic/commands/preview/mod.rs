@@ -2,4 +2,5 @@
 
 mod input;
 mod output;
+mod webhook;
 mod words;

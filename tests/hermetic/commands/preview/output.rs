@@ -156,12 +156,12 @@ fn a_wrong_path_is_explained() {
 fn a_misspelt_setting_to_try_gets_a_suggestion() {
     for (setting, sentence) in [
         ("mode=off", "`mode` lacks the prefix; write boundtoken.dev/mode=…"),
-        ("boundtoken.dev/mod=off", "`boundtoken.dev/mod` is unknown; did you mean boundtoken.dev/mode?"),
-        ("zebra=1", "`zebra` is unknown; `boundtoken explain` lists the keys"),
+        ("boundtoken.dev/mod=off", "unknown key `boundtoken.dev/mod`; did you mean boundtoken.dev/mode?"),
+        ("zebra=1", "unknown key `zebra`; `boundtoken explain` lists the keys"),
         ("boundtoken.dev/mode", "expected KEY=VALUE, such as boundtoken.dev/mode=disable"),
         (
             "boundtoken.dev/webhook=enabled",
-            "boundtoken.dev/webhook is a label of Namespaces, not a setting; preview takes it as set",
+            "boundtoken.dev/webhook is a label of Namespaces, not a setting; preview assumes that it is set",
         ),
     ] {
         let printed = run(&format!("preview -f shop.yaml --annotate {setting}"), "");

@@ -172,7 +172,7 @@ fn an_invalid_default_is_named() {
 #[test]
 fn a_pod_without_settings_shows_its_reason() {
     let printed = run("preview --explain -f -", &[POD, "metadata: {name: a, annotations: {b: 1}}"].concat());
-    let reason = "  no settings: refused before any webhook sees the Pod: b: a number, but an annotation is a \
+    let reason = "  no settings: refused before any webhook is called: b: a number, but an annotation is a \
                   string; write \"1\"";
     assert!(printed.err.lines().any(|line| line == reason), "{}", printed.err);
 }
