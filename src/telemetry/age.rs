@@ -36,7 +36,7 @@ impl Collector for WatchAge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let Some(seconds) = self.0.seconds() else { return Ok(()) };
         let gauge = ConstGauge::new(seconds);
-        let help = "Seconds since the API server last told anything about Namespaces";
+        let help = "Seconds since the API server last sent anything about Namespaces";
         let name = "boundtoken_namespace_watch_age_seconds";
         gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
     }
