@@ -13,12 +13,17 @@
 mod support;
 
 use std::fs;
+use std::time::Duration;
 
+use crate::support::http::post_head;
 use crate::support::program::Serving;
 use crate::support::reviews;
+use boundtoken::server::limits::BUFFERED_BYTES;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 const JSON: &str = "application/json";
 
@@ -49,6 +54,31 @@ async fn requests_waiting_for_a_lookup_hold_only_their_body() {
     assert!(join_all(answers).await.iter().all(|status| [408, 503].contains(status)));
     let grown = server.peak_memory() - before;
     assert!(grown < 3 * text + PARSED, "{grown} bytes for {text} bytes of requests");
+}
+
+/// Each sends requests until the server reads no more, and reads none of the large answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_do_not_read_hold_little_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &[]);
+    let mut review: Value =
+        serde_json::from_str(&reviews::web(&json!({"boundtoken.dev/mode": "add"}))).unwrap();
+    let containers = review["request"]["object"]["spec"]["containers"].as_array_mut().unwrap();
+    containers.extend((0..400).map(|number| json!({"name": format!("c{number}")})));
+    let body = review.to_string();
+    let request = post_head("/mutate", JSON, body.len()) + &body;
+    let answer = server.webhook().await.post("/mutate", JSON, &body).await.body;
+    assert!(answer.len() > 32 << 10, "{}", answer.len());
+    let before = server.peak_memory();
+    let mut deaf = Vec::new();
+    for _ in 0..500 {
+        let mut client = server.webhook().await;
+        let requests = async { while client.0.write_all(request.as_bytes()).await.is_ok() {} };
+        let _ = timeout(Duration::from_millis(20), requests).await;
+        deaf.push(client);
+    }
+    let grown = server.peak_memory() - before;
+    assert!(grown < BUFFERED_BYTES + deaf.len() * (96 << 10), "{grown} bytes for {} clients", deaf.len());
 }
 
 /// A Pod whose containers take many times their text.

@@ -1,72 +1,77 @@
-//! Takes connections from a listener, up to a limit, until told to stop.
+//! Takes connections from a listener until told to stop.
 
 use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::{Connections, Slot};
 use super::limits::ACCEPT_BACK_OFF;
-use super::places::{Place, Places};
 
-/// Where connections come from.
+/// A source of connections, each with the address of its client.
 pub trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
     /// Waits for the next connection.
-    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, IpAddr)>> + Send;
 
-    /// Closes the listener and returns the connections that nobody accepted yet:
-    /// left alone, the kernel would reset them.
-    fn into_backlog(self) -> Vec<Self::Stream>;
+    /// Closes the listener and returns the connections that were not accepted yet: left alone, the kernel would
+    /// reset them.
+    fn into_backlog(self) -> Vec<(Self::Stream, IpAddr)>;
 }
 
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
-    async fn accept(&mut self) -> io::Result<TcpStream> {
-        let (stream, _) = Self::accept(self).await?;
-        // Answers are small; a stream that refuses this still works.
+    async fn accept(&mut self) -> io::Result<(TcpStream, IpAddr)> {
+        let (stream, client) = Self::accept(self).await?;
+        // Responses are small; a stream that refuses this still works.
         let _ = stream.set_nodelay(true);
-        Ok(stream)
+        Ok((stream, client.ip()))
     }
 
-    fn into_backlog(self) -> Vec<TcpStream> {
+    fn into_backlog(self) -> Vec<(TcpStream, IpAddr)> {
         let Ok(listener) = self.into_std() else {
             return Vec::new();
         };
         std::iter::from_fn(|| listener.accept().ok())
-            .filter_map(|(stream, _)| {
+            .filter_map(|(stream, client)| {
                 stream.set_nonblocking(true).ok()?;
-                TcpStream::from_std(stream).ok()
+                Some((TcpStream::from_std(stream).ok()?, client.ip()))
             })
             .collect()
     }
 }
 
-/// Hands each connection to `serve`, with the place that it keeps as long as it lives.
-///
-/// At the end the backlog is served too, and who waits for a place, whatever the limit says.
+/// Has each connection that may be open served by the task that `serve` spawns, at the end also those of the
+/// backlog.
 pub(super) async fn accept_until<L: Listener>(
     stop: CancellationToken,
     mut listener: L,
-    mut places: Places,
-    mut serve: impl FnMut(L::Stream, Place),
+    connections: Arc<Connections>,
+    serve: impl Fn(L::Stream, Slot) -> JoinHandle<()>,
 ) {
-    while let Some(stream) = stop.run_until_cancelled(next(&mut listener)).await {
-        let permit = stop.run_until_cancelled(places.next()).await;
-        serve(stream, places.give(permit));
+    let open = |(stream, client)| {
+        if let Some(slot) = connections.admit(client) {
+            let connection = Arc::clone(&slot.connection);
+            connection.attach(serve(stream, slot).abort_handle());
+        }
+    };
+    while let Some(accepted) = stop.run_until_cancelled(next(&mut listener)).await {
+        open(accepted);
     }
-    for stream in listener.into_backlog() {
-        serve(stream, places.give(None));
-    }
+    listener.into_backlog().into_iter().for_each(open);
 }
 
-async fn next<L: Listener>(listener: &mut L) -> L::Stream {
+async fn next<L: Listener>(listener: &mut L) -> (L::Stream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok(stream) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection; trying again in a second");
                 tokio::time::sleep(ACCEPT_BACK_OFF).await;

@@ -3,7 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+use super::limits::{BACKLOG, SOCKET_BYTES};
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -46,15 +48,25 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
 ///
 /// # Errors
 /// When the port is taken or the address is not ours.
-pub async fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
-    let error = match TcpListener::bind(address).await {
+pub fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
+    let error = match listen(address) {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
     if let Some(address) = without_ipv6(address, &error) {
-        return TcpListener::bind(address).await.map_err(|error| refused(flag, address, error));
+        return listen(address).map_err(|error| refused(flag, address, error));
     }
     Err(refused(flag, address, error))
+}
+
+/// Listens with small buffers in the kernel, which each connection inherits.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SOCKET_BYTES)?;
+    socket.set_recv_buffer_size(SOCKET_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn refused(flag: &'static str, address: SocketAddr, source: io::Error) -> BindError {
@@ -103,9 +115,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_in_use_is_a_sentence() {
-        let taken = bind("--listen", "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let taken = bind("--listen", "127.0.0.1:0".parse().unwrap()).unwrap();
         let address = taken.local_addr().unwrap();
-        let error = bind("--listen", address).await.unwrap_err().to_string();
+        let error = bind("--listen", address).unwrap_err().to_string();
         assert_eq!(
             error,
             format!("{address} is in use by another process: stop that one, or give --listen another port")

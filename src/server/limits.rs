@@ -1,40 +1,37 @@
-//! How long and how much: one place for every limit of a connection.
+//! Every limit of a connection, with its reason.
 
 use std::time::Duration;
 
-/// A client that does not finish its TLS handshake; the API server gives up after the same time.
+/// A TLS handshake; the API server gives up after the same time.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A request's head, from its first byte.
 pub const HEAD: Duration = Duration::from_secs(10);
 
-/// A request's body, from the end of the head. The API server waits 30 s at most for an answer.
+/// A request's body, from the end of the head. The API server waits 30 s at most for a response.
 pub const BODY: Duration = Duration::from_secs(10);
 
-/// A client that takes nothing of its answer.
-pub const WRITE: Duration = Duration::from_secs(10);
+/// A response, from the end of the handler to the byte that the client takes last: 1.4 MB at most, in 10 s.
+pub const RESPONSE: Duration = Duration::from_secs(10);
 
-/// A whole answer, from the end of the handler to its last byte. No API server waits longer for one.
-pub const ANSWER: Duration = Duration::from_secs(30);
-
-/// For the answers under way of a server that nobody will call any more.
+/// Grace period for in-flight responses during an uninstall.
 pub const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// A connection without a request. It must exceed the 90 s of the API server, which does not
-/// repeat a POST that meets a closing connection. A new connection counts as idle, because
-/// Go keeps connections in its pool that it dialled and did not need.
+/// A connection without a request. It must exceed the 90 s of the API server, which does not repeat a POST that
+/// meets a closing connection. A new connection counts as idle, because Go keeps connections in its pool that it
+/// dialled and did not need.
 pub const IDLE: Duration = Duration::from_mins(2);
 
-/// A connection to the admin port without a request. Nobody minds a new connection there, and
-/// those who say nothing must not keep out the probes.
+/// A connection to the admin port without a request. Probes dial each time.
 pub const ADMIN_IDLE: Duration = Duration::from_secs(10);
 
-/// A handshake, a head or a body that is incomplete for so long makes room before any idle
-/// connection does: an API server sends each of them at once.
-pub const SLOW: Duration = Duration::from_secs(1);
+/// How often deadlines are checked, so how late one may be noticed. One sweep of 512 connections takes
+/// microseconds; a timer per request would cost each request more than one.
+pub const SWEEP: Duration = Duration::from_millis(500);
 
-/// How long a connection that has to make room may take for it, before another one has to.
-pub const ROOM: Duration = Duration::from_millis(100);
+/// A client that takes so long for a body or a response gives its memory back if others of its address wait for
+/// memory: an API server sends a body at once.
+pub const SLOW: Duration = Duration::from_secs(1);
 
 /// After a failed accept, such as one for lack of file descriptors.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);
@@ -42,24 +39,45 @@ pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);
 /// A request's body. The API server takes objects of 3 MiB, as protobuf, which grow as JSON.
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long a large body waits for memory. The API server waits 5 s for its answer, and asks again after a 503.
-pub const MEMORY: Duration = Duration::from_secs(1);
+/// How long a body or a response waits for memory: longer than [`SLOW`], so that slow clients give theirs back
+/// meanwhile. The API server waits 5 s for its response, and asks again after a 503.
+pub const MEMORY: Duration = Duration::from_secs(2);
 
-/// All bodies of requests and answers in memory together, without the small ones.
+/// How often a body or a response that waits for memory looks for some.
+pub const MEMORY_RETRY: Duration = Duration::from_millis(10);
+
+/// All bodies of requests and responses in memory together.
 pub const BUFFERED_BYTES: usize = 4 * BODY_BYTES;
 
-/// A body that counts as small: nearly every Pod. It never waits for memory, so that nobody who
-/// sends large bodies can hold it up.
-pub const SMALL_BODY_BYTES: usize = 64 * 1024;
+/// A body that counts as small: nearly every Pod. It is parsed at once, in a fraction of a millisecond.
+pub const SMALL_BODY_BYTES: usize = 32 * 1024;
 
-/// What of a large answer is handed over at a time.
-pub const ANSWER_FRAME_BYTES: usize = 16 * 1024;
+/// How long a large body waits for the parser.
+pub const PARSER: Duration = Duration::from_secs(10);
 
-/// What of a body that is too large is still read (and dropped), so that the client sees the answer.
+/// Namespaces that are looked up at a time for the clients of one address. All addresses together share the
+/// questions that the API server is asked at a time.
+pub const ADDRESS_LOOKUPS: usize = 32;
+
+/// How long a request waits until the clients of its address may have one more Namespace looked up.
+pub const LOOKUP: Duration = Duration::from_secs(2);
+
+/// What of a body that is too large is still read (and dropped), so that the client sees the response.
 pub const DRAINED_BYTES: usize = 8 * BODY_BYTES;
 
-/// A request's head.
-pub const HEAD_BYTES: usize = 64 * 1024;
+/// The buffers of a connection for reading and for writing. The head of a request must fit in: that of an API
+/// server has about 300 bytes. Part of a body that waits to be read is not counted otherwise.
+pub const CONNECTION_BYTES: usize = 16 * 1024;
+
+/// What of a response waits in encrypted form at most.
+pub const TLS_BYTES: usize = 16 * 1024;
+
+/// The buffers of the kernel for each direction of a connection; it allots twice as much. Without these it would
+/// grow them to megabytes, and they count as memory of the container. 32 KiB in flight are 32 MB/s at 1 ms.
+pub const SOCKET_BYTES: u32 = 32 * 1024;
+
+/// Connections that the kernel keeps until they are accepted.
+pub const BACKLOG: u32 = 1024;
 
 /// Connections to the admin port: probes and a scraper or two.
 pub const ADMIN_CONNECTIONS: usize = 64;

@@ -1,24 +1,20 @@
 //! The webhook server: listener, TLS, HTTP routes, limits, shutdown, admin port.
 //!
 //! It ends in four steps. A first signal makes `/readyz` fail and every answer the last one of
-//! its connection, while serving goes on. After `shutdown_delay`, when nobody sends new
+//! its connection, while serving goes on. After `shutdown_delay`, when no client opens new
 //! connections any more, accepting stops. When the last connection has ended, or at
-//! `shutdown_deadline`, [`Server::run`] returns. A second signal returns at once. Whoever is not
-//! needed any more waits for the answers under way only.
+//! `shutdown_deadline`, [`Server::run`] returns. A second signal returns at once. During an
+//! uninstall the server waits only for in-flight responses.
 
 pub mod accept;
 pub mod admin;
 pub mod bind;
 mod body;
-mod connection;
-mod framing;
+pub mod connections;
 pub mod limits;
-mod phase;
-mod places;
 mod refusal;
 pub mod routes;
 pub mod signals;
-mod stall;
 pub mod tls;
 
 use std::sync::Arc;
@@ -32,12 +28,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
 use accept::{Listener, accept_until};
-use connection::{Service, serve, serve_tls};
-use places::Places;
+use connections::{Connections, serve, serve_tls};
+use routes::Webhook;
 
-use crate::telemetry::metrics::Metrics;
+use crate::namespaces::NamespaceStore;
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,15 +51,13 @@ pub enum End {
 
 /// What a server serves, and how it ends.
 #[derive(Debug)]
-pub struct Server {
-    /// The routes behind TLS.
-    pub webhook: Router,
+pub struct Server<S> {
+    /// Answers behind TLS.
+    pub webhook: Arc<Webhook<S>>,
     /// The routes of the admin port.
     pub admin: Router,
     /// TLS.
     pub tls: ServerConfig,
-    /// Where open connections are counted.
-    pub metrics: Arc<Metrics>,
     /// Most connections at a time.
     pub max_connections: usize,
     /// From the first signal to the end of accepting.
@@ -75,7 +70,7 @@ pub struct Server {
     pub unneeded: CancellationToken,
 }
 
-impl Server {
+impl<S: NamespaceStore> Server<S> {
     /// Serves until the signals say otherwise: the first one begins the shutdown, the second one ends it.
     pub async fn run<W: Listener, A: Listener>(self, webhook: W, admin: A, mut signals: Receiver<()>) -> End {
         let stop = CancellationToken::new();
@@ -128,35 +123,36 @@ impl Server {
         &self,
         listener: L,
         stop: CancellationToken,
-        connections: &TaskTracker,
+        tracker: &TaskTracker,
     ) -> JoinHandle<()> {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
-        let service = self.service(&self.webhook, limits::IDLE);
-        let (tracker, metrics) = (connections.clone(), Arc::clone(&self.metrics));
-        let places = Places::new("webhook", self.max_connections);
-        tokio::spawn(accept_until(stop, listener, places, move |stream, place| {
-            let (acceptor, service) = (acceptor.clone(), service.clone());
-            let connected = metrics.connected();
+        let (tracker, webhook, draining) =
+            (tracker.clone(), Arc::clone(&self.webhook), self.draining.clone());
+        let connections = Connections::new("webhook", self.max_connections, limits::IDLE);
+        tokio::spawn(accept_until(stop, listener, connections, move |stream, slot| {
+            let (acceptor, webhook, draining) = (acceptor.clone(), Arc::clone(&webhook), draining.clone());
+            let connected = webhook.metrics.connected();
             tracker.spawn(async move {
-                serve_tls(stream, acceptor, service, &place).await;
-                drop((connected, place));
-            });
+                let handle = |request| webhook.handle(request, &slot);
+                serve_tls(stream, &acceptor, &slot.connection, &draining, handle).await;
+                drop(connected);
+            })
         }))
-    }
-
-    fn service(&self, router: &Router, idle: Duration) -> Service {
-        Service { router: router.clone(), draining: self.draining.clone(), idle }
     }
 
     /// Ends, with its connections, when the guard is dropped: probes must work up to the end.
     fn spawn_admin<L: Listener>(&self, listener: L) -> tokio_util::sync::DropGuard {
         let over = CancellationToken::new();
-        let service = self.service(&self.admin, limits::ADMIN_IDLE);
-        let stop = over.clone();
-        let places = Places::new("admin", limits::ADMIN_CONNECTIONS);
-        tokio::spawn(accept_until(over.clone(), listener, places, move |stream, place| {
-            let (stop, service) = (stop.clone(), service.clone());
-            tokio::spawn(async move { stop.run_until_cancelled(serve(stream, service, &place)).await });
+        let (stop, router, draining) = (over.clone(), self.admin.clone(), self.draining.clone());
+        let connections = Connections::new("admin", limits::ADMIN_CONNECTIONS, limits::ADMIN_IDLE);
+        tokio::spawn(accept_until(over.clone(), listener, connections, move |stream, slot| {
+            let (stop, router, draining) = (stop.clone(), router.clone(), draining.clone());
+            tokio::spawn(async move {
+                let handle = async |request| {
+                    router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+                };
+                stop.run_until_cancelled(serve(stream, &slot.connection, &draining, handle)).await;
+            })
         }));
         over.drop_guard()
     }

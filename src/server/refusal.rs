@@ -1,13 +1,14 @@
-//! Why a request gets no AdmissionReview as its answer but an HTTP status and a sentence.
+//! The responses that are no AdmissionReview: an HTTP status and a sentence.
 
-use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::body::Bytes;
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
 
 use super::limits::{BODY, BODY_BYTES};
 use crate::admission::BadReview;
 
-/// A request that is not answered with an AdmissionReview.
+/// Why a request gets no AdmissionReview.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// The body is not what an API server sends.
@@ -22,11 +23,11 @@ pub(super) enum Refusal {
     /// Another method than POST.
     #[error("only POST is answered here")]
     Method,
-    /// Too many large bodies at the same time.
-    #[error("too many large bodies are being read; try again")]
-    NoMemory,
+    /// Too many requests of this client address at the same time.
+    #[error("too many requests are in flight; try again")]
+    Busy,
     /// Another path.
-    #[error("there is POST /mutate and POST /validate")]
+    #[error("not found: use POST /mutate or /validate")]
     NotFound,
     /// Too many bytes.
     #[error("the body is larger than {BODY_BYTES} bytes")]
@@ -35,7 +36,7 @@ pub(super) enum Refusal {
     #[error("the body did not arrive within {} s", BODY.as_secs())]
     TooSlow,
     /// The settings of the Namespace are unknown.
-    #[error("the settings of the Namespace could not be found out; try again")]
+    #[error("the settings of the Namespace could not be determined; try again")]
     Unavailable,
 }
 
@@ -47,7 +48,7 @@ impl Refusal {
             Self::Broken => "broken-body",
             Self::ContentType => "content-type",
             Self::Method => "method",
-            Self::NoMemory => "no-memory",
+            Self::Busy => "busy",
             Self::NotFound => "not-found",
             Self::TooLarge => "too-large",
             Self::TooSlow => "too-slow",
@@ -63,34 +64,31 @@ impl Refusal {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::NoMemory | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// Whether the same request may succeed a little later.
     pub(super) fn is_temporary(&self) -> bool {
-        matches!(self, Self::NoMemory | Self::Unavailable)
+        matches!(self, Self::Busy | Self::Unavailable)
     }
 
-    /// The API server tries again only if it is told when; the rest of an unread body is not waited for.
-    fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    /// The API server tries again only if the response says when. The rest of an unread body is not waited for.
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(format!("{self}\n")));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if self.is_temporary() {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if matches!(self, Self::Method) {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        if matches!(self, Self::NoMemory | Self::TooLarge | Self::TooSlow) {
+        if matches!(self, Self::Busy | Self::TooLarge | Self::TooSlow) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        headers
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status(), self.headers(), format!("{self}\n")).into_response()
+        response
     }
 }
 
@@ -101,7 +99,7 @@ mod tests {
     #[test]
     fn what_may_succeed_later_is_asked_for_again() {
         for (refusal, retries, closes) in [
-            (Refusal::NoMemory, true, true),
+            (Refusal::Busy, true, true),
             (Refusal::Unavailable, true, false),
             (Refusal::TooLarge, false, true),
             (Refusal::ContentType, false, false),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::body::{Bytes, HttpBody};
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{Method, Request, Response};
+use http_body_util::Full;
 use tokio::time::Instant;
 
-use super::body::{self, Budget, Buffered};
+use super::body;
+use super::connections::Slot;
+use super::limits::SMALL_BODY_BYTES;
 use super::refusal::Refusal;
 use crate::admission::{self, Object};
 use crate::namespaces::{Lookup, NamespaceStore};
@@ -19,116 +19,145 @@ use crate::policy::{Defaults, Mode, Outcome, printable};
 use crate::rfc1123::{MAX_LABEL, MAX_SUBDOMAIN};
 use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
 
-/// What the routes need.
+/// Answers the API server. Nothing here ever redirects: the API server would follow.
 #[derive(Debug)]
 pub struct Webhook<S> {
-    /// Who knows the settings of Namespaces.
+    /// The settings of Namespaces.
     pub namespaces: Arc<S>,
-    /// What holds where a Namespace says nothing.
+    /// The settings where a Namespace has none.
     pub defaults: Arc<Defaults>,
-    /// Where answers are counted.
+    /// Where responses are counted.
     pub metrics: Arc<Metrics>,
 }
 
-/// What is asked of the webhook.
+/// What a path is for.
 #[derive(Clone, Copy, Debug)]
-enum Question {
+enum Endpoint {
     Mutate,
     Validate,
 }
 
-/// The routes of the webhook. Nothing here ever redirects: the API server would follow.
-pub fn routes<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
-    let service = Arc::new(Service { webhook, budget: Budget::default() });
-    Router::new()
-        .route("/mutate", post(async |state, request| answer::<S>(state, Question::Mutate, request).await))
-        .route(
-            "/validate",
-            post(async |state, request| answer::<S>(state, Question::Validate, request).await),
-        )
-        .method_not_allowed_fallback(async |state| refuse::<S>(state, Refusal::Method))
-        .fallback(async |state| refuse::<S>(state, Refusal::NotFound))
-        .with_state(service)
+impl Endpoint {
+    fn of<B>(request: &Request<B>) -> Result<Self, Refusal> {
+        let endpoint = match request.uri().path() {
+            "/mutate" => Self::Mutate,
+            "/validate" => Self::Validate,
+            _ => return Err(Refusal::NotFound),
+        };
+        if request.method() == Method::POST { Ok(endpoint) } else { Err(Refusal::Method) }
+    }
 }
 
-/// What all requests share.
-struct Service<S> {
-    webhook: Webhook<S>,
-    budget: Budget,
-}
-
-fn refuse<S: NamespaceStore>(State(service): State<Arc<Service<S>>>, refusal: Refusal) -> Response {
-    service.webhook.respond(Err(refusal), Instant::now())
-}
-
-async fn answer<S: NamespaceStore>(
-    State(service): State<Arc<Service<S>>>,
-    question: Question,
-    request: Request,
-) -> Response {
-    let Service { webhook, budget } = &*service;
-    let started = Instant::now();
-    let answer = async {
-        let body = body::read(request, budget).await?;
-        let response = webhook.judge(question, body, budget, started).await?;
-        let (mode, outcome) = (response.mode, response.outcome);
-        Ok(Answered { mode, outcome, body: budget.hold(response.into_body())? })
-    };
-    webhook.respond(answer.await, started)
-}
-
-/// An answer and what it says.
+/// A response and how it is counted.
 struct Answered {
     mode: Option<Mode>,
     outcome: Outcome,
-    body: Body,
+    body: Bytes,
 }
 
-/// What becomes of a Pod.
-enum Decision {
+/// The result of reading a review of a Pod.
+enum Mutation {
     Response(admission::Response),
-    /// Nothing is known about the Namespace of this name.
+    /// The Namespace of this name is not known and has to be looked up.
     Unknown(String),
 }
 
 impl<S: NamespaceStore> Webhook<S> {
-    /// Takes the body: its memory is free before the answer needs some.
-    async fn judge(
-        &self,
-        question: Question,
-        body: Buffered,
-        budget: &Budget,
+    /// Answers one request of the connection in this slot.
+    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>, slot: &Slot) -> Response<Full<Bytes>>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let started = Instant::now();
+        let answer = self.review(request, slot, started).await;
+        self.respond(answer, started)
+    }
+
+    async fn review<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        slot: &Slot,
+        started: Instant,
+    ) -> Result<Answered, Refusal>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let endpoint = Endpoint::of(&request)?;
+        let body = body::read(request, slot).await?;
+        let response = match endpoint {
+            Endpoint::Validate => {
+                self.parse(&body, slot, move |webhook, body| webhook.validate(body, started)).await?
+            }
+            Endpoint::Mutate => self.mutate_looked_up(&body, slot, started).await?,
+        };
+        // The memory of the body is free before the response needs some.
+        drop(body);
+        let (mode, outcome, body) = (response.mode, response.outcome, response.into_body());
+        let mut memory = slot.memory();
+        if !slot.grow(&mut memory, body.len()).await {
+            return Err(Refusal::Busy);
+        }
+        Ok(Answered { mode, outcome, body: memory.hold(body) })
+    }
+
+    /// Parses the review again after a look-up: meanwhile the object, many times its text, is not in memory.
+    async fn mutate_looked_up(
+        self: &Arc<Self>,
+        body: &Bytes,
+        slot: &Slot,
         started: Instant,
     ) -> Result<admission::Response, Refusal> {
-        let mut told = None;
-        loop {
-            let decision = {
-                let _turn = budget.turn(&body).await?;
-                match question {
-                    Question::Mutate => self.mutate(&body.bytes, told, started)?,
-                    Question::Validate => Decision::Response(self.validate(&body.bytes, started)?),
-                }
-            };
-            match decision {
-                Decision::Response(response) => return Ok(response),
-                // Meanwhile the object, many times its text, is not in memory.
-                Decision::Unknown(namespace) => told = Some(self.namespaces.fetch(&namespace).await),
-            }
+        let cached = self.parse(body, slot, move |webhook, body| webhook.mutate(body, None, started)).await?;
+        let namespace = match cached {
+            Mutation::Response(response) => return Ok(response),
+            Mutation::Unknown(namespace) => namespace,
+        };
+        let lookup = match slot.lookup().await {
+            Some(_permit) => self.namespaces.fetch(&namespace).await,
+            None => Lookup::Unavailable,
+        };
+        match self.parse(body, slot, move |webhook, body| webhook.mutate(body, Some(lookup), started)).await?
+        {
+            Mutation::Response(response) => Ok(response),
+            Mutation::Unknown(_) => Err(Refusal::Unavailable),
         }
     }
 
-    fn mutate(&self, body: &[u8], told: Option<Lookup>, started: Instant) -> Result<Decision, Refusal> {
+    /// Runs `work` on a body: at once on a small one, else in the turn of the client's address, on a thread where
+    /// it delays no other request.
+    async fn parse<T: Send + 'static>(
+        self: &Arc<Self>,
+        body: &Bytes,
+        slot: &Slot,
+        work: impl FnOnce(&Self, &[u8]) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        if body.len() <= SMALL_BODY_BYTES {
+            return work(self, body);
+        }
+        let permit = slot.parser().await.ok_or(Refusal::Busy)?;
+        let (webhook, body) = (Arc::clone(self), body.clone());
+        // The thread keeps the permit: it goes on if the client leaves.
+        let work = move || {
+            let result = work(&webhook, &body);
+            drop(permit);
+            result
+        };
+        // Fails after a panic only, which was logged.
+        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Unavailable)?
+    }
+
+    fn mutate(&self, body: &[u8], looked_up: Option<Lookup>, started: Instant) -> Result<Mutation, Refusal> {
         let text = admission::lossy_utf8(body);
         let request = admission::Request::parse(&text)?;
         let response = match request.object() {
             None => admission::allow(&request),
-            Some(_) => match told.or_else(|| self.namespaces.cached(request.namespace())) {
-                None => return Ok(Decision::Unknown(request.namespace().to_owned())),
+            Some(_) => match looked_up.or_else(|| self.namespaces.cached(request.namespace())) {
+                None => return Ok(Mutation::Unknown(request.namespace().to_owned())),
                 Some(lookup) => self.decide(&request, &lookup)?,
             },
         };
         log(&request, &response, started.elapsed());
-        Ok(Decision::Response(response))
+        Ok(Mutation::Response(response))
     }
 
     fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, Refusal> {
@@ -152,12 +181,14 @@ impl<S: NamespaceStore> Webhook<S> {
         }
     }
 
-    fn respond(&self, answer: Result<Answered, Refusal>, started: Instant) -> Response {
+    fn respond(&self, answer: Result<Answered, Refusal>, started: Instant) -> Response<Full<Bytes>> {
         let took = started.elapsed();
         match answer {
             Ok(Answered { mode, outcome, body }) => {
                 self.metrics.record_admission(mode, OutcomeLabel::Outcome(outcome), took);
-                ([(CONTENT_TYPE, "application/json")], body).into_response()
+                let mut response = Response::new(Full::from(body));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response
             }
             Err(refusal) => {
                 let answer =

@@ -1,14 +1,19 @@
 //! Another webhook, over TLS, that appends to Pods before or after ours.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::extract::Request;
 use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use boundtoken::namespaces::NamespaceStore;
+use boundtoken::server::connections::Connections;
+use boundtoken::server::limits::IDLE;
+use boundtoken::server::routes::Webhook;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
@@ -69,6 +74,16 @@ impl Drop for OtherWebhook {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// The product's own webhook, over one connection as far as it knows.
+pub(crate) fn router<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
+    let slot = Connections::new("webhook", 1, IDLE).admit(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let (webhook, slot) = (Arc::new(webhook), Arc::new(slot));
+    Router::new().fallback(move |request: Request| {
+        let (webhook, slot) = (Arc::clone(&webhook), Arc::clone(&slot));
+        async move { webhook.handle(request, &slot).await }
+    })
 }
 
 /// The review that carries a patch, which may be empty.

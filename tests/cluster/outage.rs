@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use boundtoken::namespaces::{Lookup, NamespaceStore};
 use boundtoken::policy::NamespaceSettings;
-use boundtoken::server::routes::{Webhook, routes};
+use boundtoken::server::routes::Webhook;
 use serde_json::json;
 
-use crate::other_webhook::OtherWebhook;
+use crate::other_webhook::{OtherWebhook, router};
 use crate::pods::{all_hold, held, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::TestInstall;
@@ -39,7 +39,7 @@ pub(crate) async fn unavailable_settings_are_retried(plane: Arc<ControlPlane>) {
     let late = Late::default();
     let webhook =
         Webhook { namespaces: Arc::new(late.clone()), defaults: Arc::default(), metrics: Arc::default() };
-    let _webhook = OtherWebhook::serve(&plane, "late", "late", routes(webhook)).await;
+    let _webhook = OtherWebhook::serve(&plane, "late", "late", router(webhook)).await;
     eventually("a call of the webhook", async || {
         crate::support::test_install::probe(&plane, "late").await;
         (late.0.load(Ordering::SeqCst) > 0).then_some(())

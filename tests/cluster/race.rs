@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use boundtoken::namespaces::Namespaces;
-use boundtoken::server::routes::{Webhook, routes};
+use boundtoken::server::routes::Webhook;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use tokio::time::{Instant, sleep};
 
-use crate::other_webhook::OtherWebhook;
+use crate::other_webhook::{OtherWebhook, router};
 use crate::pods::{all_hold, held, pod};
 use crate::support::api_proxy::ApiProxy;
 use crate::support::control_plane::audit::{Follower, is_creation_in};
@@ -109,7 +109,7 @@ pub(crate) async fn a_miss_treated_as_no_settings_is_caught(plane: Arc<ControlPl
     let namespace = namespace_of("forgetful", "forgetful", &[("ttl", "700")]);
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account("forgetful").await;
-    let _other = OtherWebhook::serve(&plane, "boundtoken-forgetful", "forgetful", routes(webhook)).await;
+    let _other = OtherWebhook::serve(&plane, "boundtoken-forgetful", "forgetful", router(webhook)).await;
     let (mut log, mut number) = (plane.follow_audit_log("\"forgetful"), 0);
     eventually("a Pod that is wrong", async || {
         number += 1;

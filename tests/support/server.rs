@@ -1,6 +1,7 @@
 //! A whole server over connections in memory, so that time can stand still.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use boundtoken::clock;
 use boundtoken::namespaces::NamespaceStore;
 use boundtoken::server::accept::Listener;
 use boundtoken::server::admin::{self, Readiness};
-use boundtoken::server::routes::{Webhook, routes};
+use boundtoken::server::routes::Webhook;
 use boundtoken::server::{End, Server, tls};
 use boundtoken::telemetry::metrics::Metrics;
 use tokio::io::{DuplexStream, duplex};
@@ -21,27 +22,33 @@ use tokio_util::sync::CancellationToken;
 use super::http::{HttpClient, client_config, handshake};
 
 /// A listener whose connections, and failures, come from a test.
-pub(crate) struct Injected(mpsc::UnboundedReceiver<io::Result<DuplexStream>>);
+pub(crate) struct Injected(mpsc::UnboundedReceiver<Accepted>);
+
+/// A connection and the address of its client.
+type Accepted = io::Result<(DuplexStream, IpAddr)>;
+
+/// The address of clients that do not say another one.
+pub(crate) const API_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
 impl Listener for Injected {
     type Stream = DuplexStream;
 
-    async fn accept(&mut self) -> io::Result<DuplexStream> {
+    async fn accept(&mut self) -> Accepted {
         match self.0.recv().await {
             Some(accepted) => accepted,
             None => std::future::pending().await,
         }
     }
 
-    fn into_backlog(mut self) -> Vec<DuplexStream> {
+    fn into_backlog(mut self) -> Vec<(DuplexStream, IpAddr)> {
         std::iter::from_fn(|| self.0.try_recv().ok()).flatten().collect()
     }
 }
 
 /// A server that runs.
 pub(crate) struct TestServer {
-    pub(crate) webhook: mpsc::UnboundedSender<io::Result<DuplexStream>>,
-    pub(crate) admin: mpsc::UnboundedSender<io::Result<DuplexStream>>,
+    pub(crate) webhook: mpsc::UnboundedSender<Accepted>,
+    pub(crate) admin: mpsc::UnboundedSender<Accepted>,
     pub(crate) signals: mpsc::Sender<()>,
     pub(crate) unneeded: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
@@ -68,9 +75,8 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
         if drains.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
     });
     let server = Server {
-        webhook: routes(Webhook { namespaces, defaults: Arc::default(), metrics: Arc::clone(&metrics) }),
+        webhook: Arc::new(Webhook { namespaces, defaults: Arc::default(), metrics: Arc::clone(&metrics) }),
         admin: admin::routes(readiness, Arc::clone(&metrics)),
-        metrics: Arc::clone(&metrics),
         tls: tls::config(Arc::clone(&certificate) as _).unwrap(),
         max_connections,
         shutdown_delay: Duration::from_secs(15),
@@ -88,21 +94,39 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
 impl TestServer {
     /// A raw connection to the webhook port.
     pub(crate) fn dial(&self) -> DuplexStream {
+        self.dial_from(API_SERVER)
+    }
+
+    /// A raw connection of a client with this address.
+    pub(crate) fn dial_from(&self, address: IpAddr) -> DuplexStream {
         let (ours, theirs) = duplex(64 * 1024);
-        self.webhook.send(Ok(theirs)).unwrap();
+        self.webhook.send(Ok((theirs, address))).unwrap();
         ours
     }
 
     /// A TLS connection to the webhook port.
     pub(crate) async fn connect(&self) -> HttpClient<TlsStream<DuplexStream>> {
+        self.connect_from(API_SERVER).await.unwrap()
+    }
+
+    /// A TLS connection of a client with this address.
+    pub(crate) async fn connect_from(
+        &self,
+        address: IpAddr,
+    ) -> io::Result<HttpClient<TlsStream<DuplexStream>>> {
         let config = client_config(self.directory.path(), rustls::ALL_VERSIONS, &[b"http/1.1"]);
-        HttpClient(handshake(self.dial(), config).await.unwrap())
+        Ok(HttpClient(handshake(self.dial_from(address), config).await?))
     }
 
     /// A connection to the admin port.
     pub(crate) fn connect_admin(&self) -> HttpClient<DuplexStream> {
+        self.connect_admin_from(API_SERVER)
+    }
+
+    /// A connection of a client with this address to the admin port.
+    pub(crate) fn connect_admin_from(&self, address: IpAddr) -> HttpClient<DuplexStream> {
         let (ours, theirs) = duplex(64 * 1024);
-        self.admin.send(Ok(theirs)).unwrap();
+        self.admin.send(Ok((theirs, address))).unwrap();
         HttpClient(ours)
     }
 }

@@ -20,7 +20,7 @@ use crate::background::BackgroundTasks;
 use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::{address, bind};
-use crate::server::routes::{self, Webhook};
+use crate::server::routes::Webhook;
 use crate::server::tls as server_tls;
 use crate::server::{End, Server, signals};
 use crate::telemetry::logs::LogArgs;
@@ -56,7 +56,7 @@ pub struct Args {
         value_parser = address
     )]
     admin_listen: SocketAddr,
-    /// Maximum number of connections; beyond it, slow and idle ones are closed first
+    /// Maximum number of connections; beyond it, the client address with most loses its longest idle one
     #[arg(
         long,
         value_name = "COUNT",
@@ -99,11 +99,11 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let Source { namespaces, defaults, readiness, client } = source;
     let own_namespace = tls.namespace(client.as_ref());
     let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut tasks)?;
-    let webhook = Webhook { namespaces, defaults, metrics };
+    let webhook = Arc::new(Webhook { namespaces, defaults, metrics });
     // Before the log and /readyz announce the server, so that any later signal starts a shutdown.
     let signal = signals::listen()?;
-    let webhook_listener = bind("--listen", listen).await?;
-    let admin_listener = bind("--admin-listen", admin_listen).await?;
+    let webhook_listener = bind("--listen", listen)?;
+    let admin_listener = bind("--admin-listen", admin_listen)?;
     log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
     let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
@@ -114,8 +114,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let readiness = ready(readiness.with("certificate", check), tasks, draining.clone());
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
-        metrics: Arc::clone(&webhook.metrics),
-        webhook: routes::routes(webhook),
+        webhook,
         tls: server_tls::config(certificate)?,
         max_connections: usize::try_from(max_connections)?,
         shutdown_delay: shutdown.shutdown_delay,

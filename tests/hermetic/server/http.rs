@@ -139,7 +139,7 @@ async fn other_paths_and_methods_are_refused_and_never_redirected() {
     let mut client = server.connect().await;
     for path in ["/", "/mutate/", "//mutate", "/MUTATE", "/validate/..", "/mutate/../validate"] {
         let answer = client.post(path, JSON, "{}").await;
-        let sentence = "there is POST /mutate and POST /validate\n";
+        let sentence = "not found: use POST /mutate or /validate\n";
         assert_eq!((answer.status, answer.body.as_str()), (404, sentence), "{path}");
     }
     for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
@@ -157,7 +157,7 @@ async fn other_paths_and_methods_are_refused_and_never_redirected() {
 async fn an_endless_head_is_cut_off() {
     let server = start(web(), 512);
     let mut client = server.connect().await;
-    client.send(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(80 * 1024))).await;
+    client.send(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(20 * 1024))).await;
     assert_eq!(client.response().await.unwrap().status, 431);
 }
 

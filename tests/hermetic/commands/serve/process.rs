@@ -49,7 +49,7 @@ async fn a_full_server_logs_it_once() {
     server.signal(Signal::TERM);
     let (_, lines) = server.end();
     assert_eq!(
-        lines.iter().filter(|line| line.contains("idle ones have to make room")).count(),
+        lines.iter().filter(|line| line.contains("connection limit reached")).count(),
         1,
         "{lines:#?}"
     );

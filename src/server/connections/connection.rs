@@ -1,0 +1,226 @@
+//! One connection: its stage, its deadline, and the memory that it holds.
+
+use std::pin::Pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::{Bytes, HttpBody};
+use futures_util::task::AtomicWaker;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::super::limits::{BODY, HANDSHAKE, HEAD, RESPONSE, SLOW};
+use super::super::refusal::Refusal;
+use super::share::Share;
+
+/// What a connection waits for. A later one is evicted later.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// The end of the TLS handshake.
+    Handshake,
+    /// The first byte of a request.
+    Idle,
+    /// The rest of a head.
+    Head,
+    /// The rest of a body.
+    Body,
+    /// The client, which has yet to take the response.
+    Response,
+    /// Our own response.
+    Working,
+}
+
+impl Stage {
+    const ALL: [Self; 6] =
+        [Self::Handshake, Self::Idle, Self::Head, Self::Body, Self::Response, Self::Working];
+
+    /// Whether no complete head of a request is lost with the connection.
+    fn is_idle(self) -> bool {
+        self <= Self::Head
+    }
+}
+
+/// Bits of [`Connection::state`] that hold the stage.
+const STAGE_BITS: u32 = 3;
+
+/// One connection. Each change of stage is one atomic store, and arms no timer: [`super::Connections`] looks
+/// at the deadlines of all connections twice a second.
+#[derive(Debug)]
+pub(in crate::server) struct Connection {
+    opened: Instant,
+    /// How long it may be without a request.
+    idle: Duration,
+    /// The stage, and above it the microseconds from `opened` to the beginning of the stage.
+    state: AtomicU64,
+    /// Wakes a body that waits for the client.
+    body: AtomicWaker,
+    task: OnceLock<AbortHandle>,
+    pub(super) share: Arc<Share>,
+    /// Bytes of its requests and responses in memory.
+    memory: AtomicUsize,
+}
+
+impl Connection {
+    pub(super) fn new(share: Arc<Share>, idle: Duration) -> Self {
+        let (state, body, task, memory) = Default::default();
+        Self { opened: Instant::now(), idle, state, body, task, share, memory }
+    }
+
+    /// Names the task that serves this connection, so that it can be evicted.
+    pub(in crate::server) fn attach(&self, task: AbortHandle) {
+        // There is one task only.
+        let _ = self.task.set(task);
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        let since = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX >> STAGE_BITS);
+        self.state.store(since << STAGE_BITS | stage as u64, Relaxed);
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.stage_since().0
+    }
+
+    fn stage_since(&self) -> (Stage, Instant) {
+        let bits = self.state.load(Relaxed);
+        let index = usize::try_from(bits & ((1 << STAGE_BITS) - 1)).unwrap_or_default();
+        let stage = Stage::ALL.get(index).copied().unwrap_or(Stage::Handshake);
+        (stage, self.opened + Duration::from_micros(bits >> STAGE_BITS))
+    }
+
+    /// The least is evicted first: idle ones, then those that wait for their client in the middle of a request,
+    /// then those whose client waits for us; among equals the one that has waited longest.
+    pub(super) fn eviction_order(&self) -> (bool, bool, Instant) {
+        let (stage, since) = self.stage_since();
+        (!stage.is_idle(), stage == Stage::Working, since)
+    }
+
+    /// Whether the client has had all the time for what it does. What we do ourselves has limits of its own.
+    pub(super) fn is_overdue(&self) -> bool {
+        let (stage, since) = self.stage_since();
+        let limit = match stage {
+            Stage::Handshake => HANDSHAKE,
+            Stage::Idle => self.idle,
+            Stage::Head => HEAD,
+            Stage::Body => BODY,
+            Stage::Response => RESPONSE,
+            Stage::Working => return false,
+        };
+        since.elapsed() >= limit
+    }
+
+    /// Whether the client waits for us.
+    pub(super) fn is_working(&self) -> bool {
+        self.stage() == Stage::Working
+    }
+
+    /// Whether the client is slower with its body or a response than an API server ever is.
+    pub(super) fn is_slow(&self) -> bool {
+        let (stage, since) = self.stage_since();
+        matches!(stage, Stage::Body | Stage::Response) && since.elapsed() >= SLOW
+    }
+
+    /// Ends the connection, or has a body that is late answered with 408.
+    pub(super) fn expire(&self) {
+        match self.stage() {
+            Stage::Body => self.body.wake(),
+            _ => self.abort(),
+        }
+    }
+
+    /// Ends the connection at once.
+    pub(super) fn abort(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+
+    /// The body of the request is complete.
+    pub(in crate::server) fn begin_work(&self) {
+        self.enter(Stage::Working);
+    }
+
+    /// Waits for the next piece of a body; `None` after the last one.
+    pub(in crate::server) async fn next_piece<B>(&self, body: &mut B) -> Result<Option<Bytes>, Refusal>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        std::future::poll_fn(|context| {
+            loop {
+                let piece = match Pin::new(&mut *body).poll_frame(context) {
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(data) => Ok(Some(data)),
+                        Err(_trailers) => continue,
+                    },
+                    Poll::Ready(Some(Err(_))) => Err(Refusal::Broken),
+                    Poll::Ready(None) => Ok(None),
+                    Poll::Pending => {
+                        self.body.register(context.waker());
+                        if !self.is_overdue() {
+                            return Poll::Pending;
+                        }
+                        Err(Refusal::TooSlow)
+                    }
+                };
+                return Poll::Ready(piece);
+            }
+        })
+        .await
+    }
+
+    /// Bytes of its requests and responses in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.memory.load(Relaxed)
+    }
+}
+
+/// Memory that a connection holds until this is dropped.
+#[derive(Debug)]
+pub(in crate::server) struct Memory {
+    connection: Arc<Connection>,
+    bytes: usize,
+}
+
+impl Memory {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, bytes: 0 }
+    }
+
+    /// Takes more memory, unless too little is left.
+    pub(super) fn try_grow(&mut self, bytes: usize) -> bool {
+        let taken = self.connection.share.try_take(bytes);
+        if taken {
+            self.connection.memory.fetch_add(bytes, Relaxed);
+            self.bytes += bytes;
+        }
+        taken
+    }
+
+    /// Bytes that hold this memory as long as any part of them is in use.
+    pub(in crate::server) fn hold(self, data: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        Bytes::from_owner(Held { data, _memory: self })
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.connection.share.give_back(self.bytes);
+        self.connection.memory.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+struct Held<T> {
+    data: T,
+    _memory: Memory,
+}
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.data.as_ref()
+    }
+}
