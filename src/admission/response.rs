@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::pod::token::Audience;
 use crate::policy::diagnostics::Code;
@@ -69,10 +69,7 @@ struct AdmissionResponse<'a> {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_annotations: Option<AuditAnnotations>,
-    /// Present if and only if there is a patch: the API server accepts neither alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "is_empty", serialize_with = "base64")]
+    #[serde(skip)]
     patch: Patch,
 }
 
@@ -143,7 +140,6 @@ impl<'a> AdmissionResponse<'a> {
             status: None,
             warnings: Vec::new(),
             audit_annotations: None,
-            patch_type: None,
             patch: Patch::default(),
         }
     }
@@ -155,7 +151,6 @@ impl<'a> AdmissionResponse<'a> {
             status: (!violations.is_empty()).then(|| Status::of(request, violations)),
             warnings: texts(&evaluation.warnings),
             audit_annotations: AuditAnnotations::of(&evaluation),
-            patch_type: (!evaluation.patch.is_empty()).then_some("JSONPatch"),
             patch: evaluation.patch,
             ..Self::allow(request.uid())
         }
@@ -165,7 +160,8 @@ impl<'a> AdmissionResponse<'a> {
         let (api_version, kind) = ("admission.k8s.io/v1", "AdmissionReview");
         let review = AdmissionReview { api_version, kind, response: self };
         // Maps with string keys and finite numbers always serialise; an empty body would be refused.
-        serde_json::to_vec(&review).unwrap_or_default()
+        let body = serde_json::to_string(&review).unwrap_or_default();
+        with_patch(body, &review.response.patch).into_bytes()
     }
 }
 
@@ -206,11 +202,18 @@ impl Cause {
     }
 }
 
-fn is_empty(patch: &Patch) -> bool {
-    patch.is_empty()
+/// Adds `patchType` and `patch` to the end of a review. The API server accepts neither alone, nor an empty patch.
+fn with_patch(mut review: String, patch: &Patch) -> String {
+    if !patch.is_empty() {
+        // As a field of the response, serde_json would copy the base64 and look for characters to escape in it.
+        review.truncate(review.len().saturating_sub(CLOSING.len()));
+        review.push_str(r#","patchType":"JSONPatch","patch":""#);
+        STANDARD.encode_string(serde_json::to_vec(patch).unwrap_or_default(), &mut review);
+        review.push('"');
+        review.push_str(CLOSING);
+    }
+    review
 }
 
-fn base64<S: Serializer>(patch: &Patch, serializer: S) -> Result<S::Ok, S::Error> {
-    let json = serde_json::to_vec(patch).map_err(serde::ser::Error::custom)?;
-    serializer.serialize_str(&STANDARD.encode(json))
-}
+/// The end of the response and of the review.
+const CLOSING: &str = "}}";
