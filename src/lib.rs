@@ -15,8 +15,8 @@
 //! files or in the cluster), [`cluster`] (the way to an API server), [`commands`] (one
 //! file or folder per command) and [`telemetry`] (logs, metrics).
 //! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
-//! read again when it changes), [`background`] (the tasks that do so), [`rfc1123`] (names of objects) and
-//! [`clock`] (the one place that reads the time).
+//! read again when it changes), [`background`] (the tasks that do so), `printable` (text
+//! made fit for a terminal), [`rfc1123`] (names of objects) and [`clock`] (the one place that reads the time).
 
 pub mod admission;
 pub mod background;
@@ -29,6 +29,7 @@ pub mod manifest;
 pub mod namespaces;
 pub mod pod;
 pub mod policy;
+mod printable;
 pub mod rfc1123;
 pub mod server;
 pub mod telemetry;

@@ -1,4 +1,4 @@
-//! Flags that name a cluster, as kubectl names them.
+//! Flags that choose a cluster, as in kubectl.
 
 use std::path::PathBuf;
 
@@ -6,24 +6,24 @@ use kube::Client;
 
 use crate::cluster::{self, Error, token};
 
-/// Which cluster.
+/// The cluster to connect to.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
-    /// Kubeconfig of the cluster; without it, KUBECONFIG, the cluster of this Pod, or ~/.kube/config
+    /// Kubeconfig file; by default KUBECONFIG, the cluster of this Pod, or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig
+    /// Context in the kubeconfig
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
 }
 
-/// A cluster that can be asked.
+/// A connection to a cluster.
 #[derive(Clone)]
 pub struct Cluster {
-    /// Asks its API server.
+    /// The client of its API server.
     pub client: Client,
-    /// What the API server calls itself, as our own token says; empty if there is no token in a file.
+    /// The audiences of the API server, from our own token; empty if there is no token in a file.
     pub audiences: Vec<String>,
 }
 
@@ -34,15 +34,15 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl ClusterArgs {
-    /// Whether a flag says which one.
+    /// Whether a flag chooses one.
     pub fn is_named(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some()
     }
 
-    /// Finds the cluster. Nothing is asked yet, so it may be away.
+    /// Configures a client. It sends no request yet, so the cluster may be unavailable.
     ///
     /// # Errors
-    /// When none is named, or not enough is known about it.
+    /// When there is no configuration, or it is incomplete.
     pub async fn connect(self) -> Result<Cluster, Error> {
         let config = cluster::config(self.kubeconfig, self.context).await?;
         let token = config.auth_info.token_file.as_deref();

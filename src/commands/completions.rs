@@ -1,4 +1,4 @@
-//! `boundtoken completions`: scripts for shells, and the one that kubectl looks for.
+//! `boundtoken completions`: completion scripts for shells, and for kubectl.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::{CommandError, Exit};
 /// Write a completion script for a shell
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The shell; kubectl means the script kubectl_complete-boundtoken for the plugin
+    /// The shell, or kubectl for the script kubectl_complete-boundtoken of the plugin
     shell: Target,
 }
 
@@ -49,9 +49,9 @@ pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// kubectl runs this file, found on the PATH, with the words typed so far, of which the last is to be
-/// completed. It expects one candidate per line and a directive of cobra's at the end: `:4` offers no file
-/// names, `:0` does.
+/// The script for kubectl, which finds it on the PATH and passes the words typed so far; the last one is to
+/// be completed. It expects one candidate per line and a directive of cobra at the end: `:0` offers file
+/// names, `:4` does not.
 fn kubectl() -> String {
     let cli = super::command();
     let commands: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();

@@ -10,13 +10,13 @@ use crate::policy::{Defaults, InvalidDefault, Mode};
 pub struct DefaultsArgs {
     #[arg(long, value_name = "MODE", default_value = "replace", help = mode_help())]
     default_mode: String,
-    /// Audience where none is set; the empty string means the API server's own
+    /// Audience where none is set; the empty string means that of the API server
     #[arg(long, value_name = "AUDIENCE", default_value = "", hide_default_value = true)]
     default_audience: String,
     /// Lifetime where none is set, such as 1h or 7200
     #[arg(long, value_name = "TTL", default_value = "1h")]
     default_ttl: String,
-    /// What the API server calls itself, separated by commas; in a Pod by default the audience of its token
+    /// Audiences of the API server, separated by commas; in a Pod by default those of its own token
     #[arg(long, value_name = "AUDIENCES", value_delimiter = ',')]
     api_audiences: Vec<String>,
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_is_above_our_token_which_is_above_the_usual_names() {
+    fn api_audiences_come_from_the_flag_then_the_token_then_the_defaults() {
         assert_eq!(names(&["--api-audiences=a,b"], &["c"]), ["a", "b"]);
         assert_eq!(names(&[], &["c"]), ["c"]);
         assert_eq!(names(&[], &[])[0], "https://kubernetes.default.svc");

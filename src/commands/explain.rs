@@ -1,4 +1,4 @@
-//! `boundtoken explain`: what a key or a diagnostic code means, from the tables that the webhook uses.
+//! `boundtoken explain`: explains keys and diagnostic codes, from the tables that the webhook uses.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -17,9 +17,9 @@ const WIDTH: usize = 80;
 
 const BOLD: Style = Style::new().bold();
 
-/// What the label of a Namespace does.
-const LABEL: &str = "A label of Namespaces, not an annotation: with it, the Pods that are created there go through \
-    the webhook. Without any annotation each token of theirs then lives one hour.";
+/// The explanation of the label.
+const LABEL: &str = "A label of Namespaces, not an annotation: the webhook admits the Pods that are created in a \
+    labelled Namespace. Without annotations, each of their tokens lives one hour.";
 
 /// Explain an annotation key, the label or a diagnostic code; without one, list them all
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
     name: Option<String>,
 }
 
-/// Takes any name, since those that nobody knows get a better message later; shells offer those that are known.
+/// Accepts any name, since unknown ones get a better message later; shells offer the known ones.
 #[derive(Clone, Debug)]
 struct NameParser;
 
@@ -54,11 +54,11 @@ impl TypedValueParser for NameParser {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nobody knows the name.
-    #[error("{0:?} is neither a key nor a code; `boundtoken explain` lists them")]
+    /// The name is unknown.
+    #[error("unknown key or code {0:?}; `boundtoken explain` lists them")]
     Unknown(String),
-    /// Nobody knows the name, but one that is near.
-    #[error("{name:?} is neither a key nor a code; did you mean {nearest}?")]
+    /// The name is unknown, but similar to a known one.
+    #[error("unknown key or code {name:?}; did you mean {nearest}?")]
     Misspelt {
         /// The name.
         name: String,
@@ -143,7 +143,7 @@ fn about_label() -> String {
     let example = format!("{OPT_IN_LABEL}: \"{OPT_IN_VALUE}\"");
     let rows = [
         ("Value", format!("`{OPT_IN_VALUE}`; any other value means the same as no label")),
-        ("Default", "no label: no webhook sees the Pods".to_owned()),
+        ("Default", "no label: the webhook is not called".to_owned()),
         ("Set on", "a Namespace".to_owned()),
         ("Example", example),
     ];
@@ -234,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_goes_by_its_name_with_or_without_prefix() {
+    fn a_key_is_found_with_and_without_prefix() {
         assert_eq!(explained("mode"), explained("boundtoken.dev/mode"));
         assert!(explained("mode").starts_with("boundtoken.dev/mode\n\nWhat happens to the default token."));
     }
 
     #[test]
-    fn a_code_goes_by_its_name_in_either_case() {
+    fn a_code_is_found_in_either_case() {
         assert_eq!(explained("bt004"), explained("BT004"));
         assert!(explained("BT004").starts_with("BT004: "));
     }
@@ -265,15 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_gets_the_nearest_name() {
+    fn an_unknown_name_gets_the_nearest_one() {
         for (name, message) in [
-            ("tll", "\"tll\" is neither a key nor a code; did you mean ttl?"),
-            (
-                "boundtoken.dev/max-tl",
-                "\"boundtoken.dev/max-tl\" is neither a key nor a code; did you mean max-ttl?",
-            ),
-            ("BT0004", "\"BT0004\" is neither a key nor a code; did you mean BT004?"),
-            ("zebra\u{1b}", "\"zebra\\u{1b}\" is neither a key nor a code; `boundtoken explain` lists them"),
+            ("tll", "unknown key or code \"tll\"; did you mean ttl?"),
+            ("boundtoken.dev/max-tl", "unknown key or code \"boundtoken.dev/max-tl\"; did you mean max-ttl?"),
+            ("BT0004", "unknown key or code \"BT0004\"; did you mean BT004?"),
+            ("zebra\u{1b}", "unknown key or code \"zebra\\u{1b}\"; `boundtoken explain` lists them"),
         ] {
             assert_eq!(one(name).unwrap_err().to_string(), message);
         }

@@ -6,7 +6,6 @@ pub mod completions;
 pub mod defaults;
 pub mod explain;
 pub mod preview;
-mod printable;
 pub mod serve;
 
 use std::error::Error;
@@ -16,6 +15,8 @@ use std::process::ExitCode;
 use anstream::{ColorChoice, eprintln};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::printable::printable;
+
 /// Why a command failed: printed once, with its sources.
 pub type CommandError = Box<dyn Error + Send + Sync>;
 
@@ -24,7 +25,7 @@ pub type CommandError = Box<dyn Error + Send + Sync>;
 pub enum Exit {
     /// Everything was done.
     Done,
-    /// Something was found: a difference, a finding.
+    /// There is a difference or a finding.
     Found,
     /// Wrong usage, or something failed.
     Failed,
@@ -44,14 +45,14 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "boundtoken", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// When to use colour; `NO_COLOR` is respected as well
+    /// When to use colors; `NO_COLOR` is respected as well
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
     #[command(subcommand)]
     command: Command,
 }
 
-/// When to use colour.
+/// When to use colors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Color {
     /// Always.
@@ -88,14 +89,14 @@ pub fn main() -> Exit {
     let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
-            // Nothing is left to be done if even this cannot be printed.
+            // There is nothing left to do if even this cannot be printed.
             let _ = error.print();
             return if error.use_stderr() { Exit::Failed } else { Exit::Done };
         }
     };
     cli.color.apply();
     cli.command.run().unwrap_or_else(|error| {
-        eprintln!("error: {}", printable::printable(&crate::telemetry::chain(error.as_ref())));
+        eprintln!("error: {}", printable(&crate::telemetry::chain(error.as_ref())));
         Exit::Failed
     })
 }
@@ -109,7 +110,7 @@ fn with_variables(command: clap::Command) -> clap::Command {
     command.mut_args(with_variable).mut_subcommands(with_variables)
 }
 
-/// The value stays out of `--help`: a variable may hold what others should not see.
+/// `--help` does not show the value, since a variable may hold a secret.
 fn with_variable(flag: clap::Arg) -> clap::Arg {
     match flag.get_long().map(|name| name.replace('-', "_").to_uppercase()) {
         Some(name) => flag.env(format!("BOUNDTOKEN_{name}")).hide_env_values(true),
@@ -117,7 +118,7 @@ fn with_variable(flag: clap::Arg) -> clap::Arg {
     }
 }
 
-/// As a kubectl plugin the program is named as people call it.
+/// As a plugin of kubectl, the program calls itself `kubectl boundtoken`.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
     if called_as_plugin(arguments.first()) {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         command().debug_assert();
     }
 

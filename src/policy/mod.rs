@@ -32,7 +32,6 @@ pub use effective::{Effective, effective};
 pub use entries::Entries;
 pub use evaluate::{Evaluation, Outcome, evaluate};
 pub use namespace::NamespaceSettings;
-pub(crate) use violation::printable;
 pub use violation::{Field, Origin, Violation, quote};
 pub use warnings::Warning;
 

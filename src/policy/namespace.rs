@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::printable::shortened;
 use crate::rfc1123::MAX_LABEL;
 
 use super::Defaults;
@@ -10,7 +11,7 @@ use super::diagnostics::Code;
 use super::evaluate::{Evaluation, Outcome};
 use super::keys::Key;
 use super::settings::{Context, Settings, ours};
-use super::violation::{Field, Origin, Violation, printable, quote};
+use super::violation::{Field, Origin, Violation, quote};
 use super::warnings::{Warning, Warnings};
 
 /// The settings of the many Namespaces that have none.
@@ -33,7 +34,7 @@ impl NamespaceSettings {
         annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
         defaults: &Arc<Defaults>,
     ) -> Self {
-        let origin = Origin::Namespace(printable(name, MAX_LABEL).0.into());
+        let origin = Origin::Namespace(shortened(name, MAX_LABEL).0.into());
         let context = Context { origin: &origin, api: &defaults.api_audiences };
         let mut settings = Settings::parse(ours(annotations), &context);
         settings.violations.extend(above_maximum(&settings));

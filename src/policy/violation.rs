@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::printable::shortened;
+
 use super::diagnostics::{Code, Severity};
 use super::keys::Key;
 
@@ -143,25 +145,10 @@ impl ValueError {
 
 /// A value in quotes: shortened, and with every character escaped that a terminal would not print.
 pub fn quote(value: &str) -> String {
-    match printable(value, MAX_QUOTED) {
+    match shortened(value, MAX_QUOTED) {
         (shown, true) => format!("\"{shown}\""),
         (shown, false) => format!("\"{shown}\"… ({} bytes)", value.len()),
     }
-}
-
-/// The start of a text, escaped, in at most `max` characters; and whether that is all of it.
-pub(crate) fn printable(text: &str, max: usize) -> (String, bool) {
-    let mut shown = String::new();
-    let mut room = max;
-    for character in text.chars() {
-        let escaped = if character == '\'' { "'".to_owned() } else { character.escape_debug().to_string() };
-        match room.checked_sub(escaped.chars().count()) {
-            Some(left) => room = left,
-            None => return (shown, false),
-        }
-        shown.push_str(&escaped);
-    }
-    (shown, true)
 }
 
 /// What was probably meant.

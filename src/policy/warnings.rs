@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::pod::token::TokenPath;
+use crate::printable::shortened;
 
 use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
 use super::keys::{Key, OPT_IN_LABEL, PREFIX, meant, nearest_key};
 use super::settings::Setting;
-use super::violation::{Origin, Violation, did_you_mean, printable};
+use super::violation::{Origin, Violation, did_you_mean};
 
 /// Longest warning, in characters: the API asks for no more (`AdmissionResponse.warnings`).
 const MAX_CHARS: usize = 120;
@@ -174,7 +175,7 @@ fn whole_words(cut: &str) -> &str {
 
 /// A piece of a Pod, short and without characters that a terminal would not print.
 fn short(text: &str) -> String {
-    match printable(text, MAX_QUOTED) {
+    match shortened(text, MAX_QUOTED) {
         (shown, true) => shown,
         (shown, false) => shown + "…",
     }

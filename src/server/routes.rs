@@ -15,7 +15,8 @@ use super::limits::SMALL_BODY_BYTES;
 use super::refusal::Refusal;
 use crate::admission::{self, Object};
 use crate::namespaces::{Lookup, NamespaceStore};
-use crate::policy::{Defaults, Mode, Outcome, printable};
+use crate::policy::{Defaults, Mode, Outcome};
+use crate::printable::shortened;
 use crate::rfc1123::{MAX_LABEL, MAX_SUBDOMAIN};
 use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
 
@@ -224,7 +225,7 @@ const MAX_UID: usize = 64;
 
 /// A piece of a request without characters that deceive whoever reads the log.
 fn shown(text: &str, max: usize) -> String {
-    printable(text, max).0
+    shortened(text, max).0
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde_json::Value;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::report::{BOLD, Location};
-use crate::commands::printable::printable;
 use crate::manifest::to_yaml;
+use crate::printable::printable;
 
 /// Longest search for the smallest diff of one Pod.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);

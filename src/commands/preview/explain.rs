@@ -9,10 +9,10 @@ use super::cluster::Cluster;
 use super::pods::{ANNOTATIONS, Preview};
 use super::report::{BOLD, Location};
 use crate::admission::Pod;
-use crate::commands::printable::printable;
 use crate::manifest::Object;
 use crate::policy::keys::Key;
 use crate::policy::{Defaults, Effective, Origin, effective};
+use crate::printable::printable;
 
 /// Writes the settings in force for a Pod and where each comes from.
 pub(super) fn explain(preview: &Preview<'_>, cluster: &Cluster<'_>, out: &mut String) -> fmt::Result {

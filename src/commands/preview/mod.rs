@@ -15,10 +15,10 @@ use self::overrides::Overrides;
 use self::pods::Admitter;
 use self::report::{Report, Severity};
 use super::defaults::DefaultsArgs;
-use super::printable::printable;
 use super::{CommandError, Exit};
 use crate::manifest::{self, Document};
 use crate::policy::Defaults;
+use crate::printable::printable;
 
 mod admission;
 mod checks;

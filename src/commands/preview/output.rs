@@ -11,8 +11,8 @@ use super::explain::explain;
 use super::overrides::annotate;
 use super::pods::Preview;
 use super::report::{BOLD, Report, Severity};
-use crate::commands::printable::printable;
 use crate::manifest::{Object, to_yaml};
+use crate::printable::printable;
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 use json_patch::jsonptr::Pointer;
 
-use crate::commands::printable::printable;
 use crate::manifest::{Node, Object};
+use crate::printable::printable;
 
 /// Style of titles.
 pub(super) const BOLD: Style = Style::new().bold();

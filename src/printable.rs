@@ -1,10 +1,10 @@
-//! Text from manifests, fit for a terminal.
+//! Text of others, made fit for a terminal, a log line or a message.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A text without characters that move the cursor, turn the direction of writing, or cannot be seen: these are
-/// escaped. A tab stays.
+/// A text without characters that move the cursor, change the direction of writing, or are invisible: these
+/// are escaped. A tab stays.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
@@ -21,6 +21,23 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The start of a text in at most `max` characters, escaped as in [`printable`] and for double quotes;
+/// and whether that is all of it.
+pub(crate) fn shortened(text: &str, max: usize) -> (String, bool) {
+    let mut shown = String::new();
+    let mut room = max;
+    for character in text.chars() {
+        let is_escaped = is_unprintable(character) || matches!(character, '"' | '\\' | '\t');
+        let escaped = if is_escaped { character.escape_default().to_string() } else { character.to_string() };
+        match room.checked_sub(escaped.chars().count()) {
+            Some(left) => room = left,
+            None => return (shown, false),
+        }
+        shown.push_str(&escaped);
+    }
+    (shown, true)
+}
+
 fn is_unprintable(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control() && character != '\t';
@@ -28,7 +45,7 @@ fn is_unprintable(character: char) -> bool {
     is_blank(character) || is_escaped(character)
 }
 
-/// Letters and marks that show nothing: fillers of Hangul, joiners, selectors of variants.
+/// Whether a letter or mark is invisible: fillers of Hangul, joiners, variation selectors.
 fn is_blank(character: char) -> bool {
     matches!(
         character,
@@ -36,7 +53,7 @@ fn is_blank(character: char) -> bool {
     )
 }
 
-/// Whether the standard library, which knows the table of Unicode, would not print it after a letter.
+/// Whether the standard library, which has the tables of Unicode, escapes a character after a letter.
 fn is_escaped(character: char) -> bool {
     let mut buffer = [b'a'; 5];
     let (_, rest) = buffer.split_at_mut(1);
@@ -86,5 +103,15 @@ mod tests {
             let shown = printable(&format!("a{character}b")).into_owned();
             assert_eq!(shown, format!("a{}b", character.escape_default()));
         }
+    }
+
+    #[test]
+    fn a_shortened_text_is_escaped_for_quotes_and_cut_between_characters() {
+        assert_eq!(shortened("it's", 9), ("it's".to_owned(), true));
+        assert_eq!(
+            shortened("a\"\\\t\u{1b}e\u{301}", 20),
+            (r#"a\"\\\t\u{1b}e"#.to_owned() + "\u{301}", true)
+        );
+        assert_eq!(shortened("ab\u{1b}", 7), ("ab".to_owned(), false));
     }
 }
