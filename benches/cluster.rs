@@ -1,4 +1,4 @@
-//! What boundtoken adds to the creation of a Pod, beside policies in the API server that do the same.
+//! The latency that boundtoken adds to the creation of a Pod, compared with policies that do the same.
 //!
 //! A real API server creates Pods as a server-side dry run: without admission of ours, with boundtoken, and
 //! with a `MutatingAdmissionPolicy` that reads no annotations, and one that does. They take turns, so that a

@@ -1,4 +1,4 @@
-//! What ten thousand Namespaces cost: memory, the start, and how soon a change of settings holds.
+//! The cost of ten thousand Namespaces: memory, time to start, and delay of a change of settings.
 //!
 //! A real API server holds them, first with the label alone, then with four annotations of their own each.
 
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
     let install = TestInstall::start(plane, "settings", &[(CHANGED, &[("ttl", "10000")])]).await;
-    // It would make two objects for each Namespace, and nobody needs them.
+    // It would create two unneeded objects for each Namespace.
     plane.kill("kube-controller-manager");
     println!("{NAMESPACES} Namespaces; at most {READY:?} and {RESIDENT} MB; load before: {}\n", load());
     println!("{:<32}{:>16}{:>8}{:>8}", "", "ready after, s", "MB", "peak");
@@ -76,7 +76,7 @@ async fn make(plane: &ControlPlane, number: usize) {
     plane.api.create(&namespace_of("other", &name(number), &[])).await.unwrap();
 }
 
-/// What no two Namespaces have in common.
+/// Settings that no two Namespaces have in common.
 async fn set_own(plane: &ControlPlane, number: usize) {
     let own = annotations(&[
         ("audience", &format!("https://vault.team-{number:05}.example.com")),
@@ -113,7 +113,7 @@ async fn starts(plane: &ControlPlane, what: &str) -> bool {
     ready <= READY && now <= RESIDENT
 }
 
-/// What a process holds now, and held at most, in MB.
+/// The memory of a process now and at its peak, in MB.
 fn memory(serving: &Serving) -> [f64; 2] {
     ["VmRSS:", "VmHWM:"].map(|name| f64::from(serving.memory(name)) * 1024.0 / 1e6)
 }

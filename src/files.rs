@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn moving_content_between_files_changes_the_fingerprint() {
+    fn moved_content_changes_the_fingerprint() {
         let directory = tempfile::tempdir().unwrap();
         let (one, two) = (directory.path().join("one"), directory.path().join("two"));
         fs::write(&one, "ab").unwrap();

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 const JSON: &str = "application/json";
 
-/// What an object takes in memory at most, beside its text.
+/// The most memory that a parsed object takes, in addition to its text, in bytes.
 const PARSED: usize = 32 << 20;
 
 /// Nobody knows their Namespace, and whoever is asked says nothing.

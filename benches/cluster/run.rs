@@ -33,7 +33,7 @@ impl Drop for StoppedAtEnd {
     }
 }
 
-/// What else the machine does: runnable tasks in the last minute, and processors.
+/// The load of the machine: runnable tasks in the last minute, and processors.
 pub(crate) fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let minute = text.split(' ').next().unwrap_or_default();

@@ -53,7 +53,7 @@ impl Server {
 
     fn new(child: Child, address: Option<String>, roots: PathBuf, body: &[u8]) -> Result<Self> {
         let request = request(body);
-        // Made first: whatever fails from here on, the child ends.
+        // Made first, so that the child ends if anything fails from here on.
         let server = Self { child, address: address.unwrap_or_default(), roots, request };
         if server.address.is_empty() { Err("the server logged no address".into()) } else { Ok(server) }
     }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_come_back_as_they_were() {
+    fn strings_survive_a_round_trip() {
         let long = "word ".repeat(100);
         for text in ["a\nb\n", "a\n\n  b", "\n", "a\r\nb", "\ta", "\u{1}", "é😀", "it's \"so\"", &long] {
             let value = json!({ "a": [{ "b": text }] });
@@ -111,7 +111,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_comes_back_as_it_was(key: String, value: String, words in "[a-z0-9 :#'\"\n.+_,~&*!|>%@`{}\\[\\]-]{0,12}") {
+        fn arbitrary_strings_survive_a_round_trip(key: String, value: String, words in "[a-z0-9 :#'\"\n.+_,~&*!|>%@`{}\\[\\]-]{0,12}") {
             let value = json!({ "key": key, "value": [{ "of": value, "words": words }], words.clone(): words });
             let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
             proptest::prop_assert_eq!(&parsed[0].root.to_value(), &value);

@@ -84,7 +84,7 @@ pub(crate) async fn annotations(plane: Arc<ControlPlane>) {
     }
 }
 
-/// What a Namespace would do, before anybody dares.
+/// The effects of a Namespace in a dry run.
 const DRY: Settings<'_> = &[("dry-run", "true"), ("mode", "disable"), ("pod-overrides", "deny")];
 
 /// Leaves every Pod as the API server would store it anyway.

@@ -80,7 +80,7 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
     }
 }
 
-/// What a user projects for an audience of their own is theirs; for a year it is not.
+/// A projected token with an audience of its own is kept; one for a year is not.
 pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "own", &[("own", &[("mode", "disable")])]).await;
     let mut pod = pod("own", "vault", &[]);

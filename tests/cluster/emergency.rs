@@ -1,4 +1,4 @@
-//! The blocks of docs/operate/emergency.md, typed as they stand there, most of them while nobody answers.
+//! The blocks of docs/operate/emergency.md, typed unchanged, most of them while the webhook is down.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) async fn the_card_works_while_the_webhook_is_down(plane: Arc<ControlP
     until(&shop.terminal, "3600").await;
 }
 
-/// One Pod passes while nobody answers, and the Namespace is closed again.
+/// One Pod is admitted while the webhook is down, and the Namespace is protected again.
 pub(crate) async fn one_pod_while_the_webhook_is_down(plane: Arc<ControlPlane>) {
     let shop = Shop::open(&plane, &[]).await;
     shop.terminal.write("pod.yaml", &pod(SHOP, "urgent", &[]).to_string());
@@ -53,7 +53,7 @@ pub(crate) async fn one_pod_while_the_webhook_is_down(plane: Arc<ControlPlane>) 
     until(&shop.terminal, "3600").await;
 }
 
-/// The Pods that a pause left are listed, and made anew.
+/// The Pods of a pause are listed and restarted.
 pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<ControlPlane>) {
     let Shop { install, terminal, .. } = &Shop::open(&plane, &[]).await;
     terminal.type_in(&block("pause-one"));
@@ -74,7 +74,7 @@ pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<Cont
     .await;
 }
 
-/// What the API server says of a webhook that it cannot ask.
+/// The error of the API server about a webhook that it cannot reach.
 const REFUSED: &str = "failed calling webhook";
 
 /// Until the card's probe says this.

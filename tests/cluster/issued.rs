@@ -13,7 +13,7 @@ use crate::support::test_install::{Settings, TestInstall};
 /// 365 days.
 const A_YEAR: i64 = 31_536_000;
 
-/// What the API server calls itself in these tests.
+/// The audience of the API server in these tests.
 const API_SERVER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// `ca.crt` and `namespace` stay beside the token, in a volume of the same name.

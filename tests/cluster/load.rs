@@ -21,7 +21,7 @@ struct Case {
     settings: Vec<(&'static str, String)>,
     held: BTreeSet<String>,
     refused: (&'static str, &'static str),
-    /// What the Deployment says of its Pods then.
+    /// The message of the Deployment about its Pods.
     words: &'static str,
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
         let warns = stderr.contains("would violate PodSecurity");
         assert_eq!(warns, kustomization == "manifests/hostnetwork", "{kustomization}: {stderr}");
     }
-    // It stands on top of the same objects, beside kinds that this API server does not know.
+    // It adds kinds that this API server does not know to the same objects.
     let rendered = kubectl(&plane, &["kustomize", &format!("{ROOT}/manifests/cert-manager")]);
     assert!(rendered.contains("cert-manager.io/inject-ca-from: boundtoken/boundtoken"), "{rendered}");
 }
@@ -114,7 +114,7 @@ async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     alone
 }
 
-/// What kubectl prints when all is well.
+/// The output of kubectl on success.
 fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
     let output = plane.kubectl(arguments, "");
     assert!(output.status.success(), "{output:?}");

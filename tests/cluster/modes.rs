@@ -9,7 +9,7 @@ use crate::pods::{self, OWNERS, all_hold, generated, held, owner, pod};
 use crate::support::control_plane::ControlPlane;
 use crate::support::test_install::{Settings, TestInstall};
 
-/// What every container of every Pod holds, under which settings.
+/// The settings, and the tokens that every container of every Pod holds under them.
 struct Case {
     /// The Namespace's name.
     name: &'static str,
@@ -90,7 +90,7 @@ fn assert_case(case: &Case, app: &str, pod: &Value) {
     assert_eq!(pods::token_volumes(pod).len(), held.len(), "{place}: a volume that nobody mounts");
 }
 
-/// With a list, only the named containers hold the token, whatever their kind.
+/// With a list, only the named containers of any kind hold the token.
 pub(crate) async fn lists_of_containers(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "lists", &[("lists", &[("containers", "app,proxy")])]).await;
     let token: BTreeSet<String> = all_hold(&["DEFAULT/token - 3600"]).remove("app").unwrap();

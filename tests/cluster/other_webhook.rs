@@ -55,7 +55,7 @@ impl OtherWebhook {
         other
     }
 
-    /// Registers whatever answers at `/mutate` for the Pods of a Namespace.
+    /// Registers a handler of `/mutate` for the Pods of a Namespace.
     pub(crate) async fn serve(plane: &ControlPlane, name: &str, namespace: &str, router: Router) -> Self {
         let (listener, authority) = TlsListener::bind().await;
         let url = format!("https://localhost:{}/mutate", listener.tcp.local_addr().unwrap().port());

@@ -15,7 +15,7 @@ const NAMESPACE: &str = "refused-replicas";
 /// As many refusals as one event has to gather.
 const REPLICAS: u64 = 10;
 
-/// The Deployment is created; its Pods are not, and every mistake is told on one line.
+/// The Deployment is created, its Pods are not, and one line lists every mistake.
 pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "refused-replicas", &[(NAMESPACE, &[])]).await;
     let settings = [("mode", "replce"), ("ttl", "5m"), ("audiance", "vault")];
@@ -42,7 +42,7 @@ pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
     assert!(install.pods_of(NAMESPACE, "web", 0).await.is_empty());
 }
 
-/// The one event of the ReplicaSet, once it stands for every replica.
+/// The event of the ReplicaSet, once it counts every replica.
 async fn gathered_event(install: &TestInstall) -> Value {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=reason=FailedCreate");
     let mut tries = 0;

@@ -1,4 +1,4 @@
-//! What the pages tell users to type, typed where no Pod has to run.
+//! The blocks of pages that need no running Pod.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(crate) async fn a_namespace_is_rolled_out(plane: Arc<ControlPlane>) {
     .await;
 }
 
-/// What is said of a token of two hours in a Namespace that allows one.
+/// The message about a token of two hours in a Namespace that allows one.
 const SENTENCE: &str = "boundtoken.dev/max-ttl: a token of 7200 s in the default token volume is not allowed: \
                         Namespace shop allows 3600 s (1h) (BT032)\n";
 

@@ -75,7 +75,7 @@ pub(crate) fn owner_of(kind: &str, namespace: &str, name: &str, annotations: &Va
     })
 }
 
-/// What of service account tokens each container finds, as `FILE audience seconds`, or `DIRECTORY Secret NAME`.
+/// The service account tokens of each container, as `FILE audience seconds` or `DIRECTORY Secret NAME`.
 pub(crate) fn held(pod: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let volumes: BTreeMap<&str, &Value> =
         list(&pod["spec"]["volumes"]).map(|volume| (volume["name"].as_str().unwrap(), volume)).collect();

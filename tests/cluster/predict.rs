@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::support::control_plane::ControlPlane;
-use crate::support::control_plane::api::Answer;
+use crate::support::control_plane::api::ApiResponse;
 use crate::support::test_install::TestInstall;
 
 use self::cases::{Case, namespace_of, template};
@@ -33,7 +33,7 @@ pub(crate) async fn reviews(plane: Arc<ControlPlane>) {
     assert!(tally.stored >= 150 && tally.denied == 8 && tally.beside() == 0, "{tally:?}");
 }
 
-/// What other projects assert about such webhooks, and Pods that are odd in other ways.
+/// Pods of many shapes, as other projects test them and beyond.
 pub(crate) async fn pods_of_many_shapes(plane: Arc<ControlPlane>) {
     let cases = shapes::cases("predict-shapes");
     let tally = check(&plane, "predict-shapes", &cases).await;
@@ -47,7 +47,7 @@ pub(crate) async fn generated_pods(plane: Arc<ControlPlane>) {
     assert!(tally.stored >= 120 && tally.denied >= 50 && tally.beside() <= 10, "{tally:?}");
 }
 
-/// What became of the Pods.
+/// The number of Pods by outcome.
 #[derive(Debug, Default)]
 struct Tally {
     /// Stored as predicted.
@@ -176,7 +176,7 @@ async fn agree_on_refusal(
     install: &TestInstall,
     pod: &Value,
     prediction: &Prediction,
-    answer: &Answer,
+    answer: &ApiResponse,
 ) -> Result<Outcome, String> {
     if answer.code == 400 && prediction.is_refused() {
         return Ok(Outcome::Denied);
@@ -222,19 +222,19 @@ async fn pods_of(install: &TestInstall, case: &Case) -> Vec<Value> {
     install.pods_of(namespace, name, 1).await
 }
 
-/// Creates an object; fields that nobody knows are no news.
-async fn post(install: &TestInstall, object: &Value, more: &str) -> Answer {
+/// Creates an object, without warnings about unknown fields.
+async fn post(install: &TestInstall, object: &Value, more: &str) -> ApiResponse {
     let path = crate::support::control_plane::api::collection(object);
     install.plane.api.post(&format!("{path}?fieldValidation=Ignore{more}"), object).await
 }
 
-/// What the webhook warned of.
-fn ours(answer: &Answer) -> BTreeSet<String> {
+/// The warnings of the webhook.
+fn ours(answer: &ApiResponse) -> BTreeSet<String> {
     answer.warnings.iter().filter(|text| is_ours(text)).cloned().collect()
 }
 
 /// Each cause of a refusal, as `preview` writes it.
-fn causes(answer: &Answer) -> BTreeSet<String> {
+fn causes(answer: &ApiResponse) -> BTreeSet<String> {
     let causes = answer.body["details"]["causes"].as_array().into_iter().flatten();
     causes
         .map(|cause| {

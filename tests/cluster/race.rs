@@ -34,10 +34,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 const RECENT: Duration = Duration::from_secs(5);
 const BUDGET: Duration = Duration::from_secs(2);
 
-/// What the label alone asks for.
+/// The lifetime under the label alone, in seconds.
 const LABEL_ALONE: u64 = 3600;
 
-/// What the ServiceAccount plugin asks for.
+/// The lifetime that the ServiceAccount plugin requests, in seconds.
 const UNTOUCHED: u64 = 3607;
 
 /// A stored Pod, what its containers hold, and the lifetimes that are right: the one of its Namespace, and the one

@@ -10,7 +10,7 @@ use crate::pods::{CONTAINERS, DEFAULT, held, list, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{Settings, TestInstall};
 
-/// What a container of the Pod holds under a mode, whoever brought it.
+/// The tokens of every container under a mode, also of one that another webhook added.
 const MODES: [(&str, Settings<'_>, &[&str]); 3] = [
     ("replace", &[("audience", "vault")], &["DEFAULT/token vault 3600"]),
     ("disable", &[("mode", "disable")], &[]),
@@ -69,7 +69,7 @@ async fn beside(
         let expected: Vec<_> =
             if calls.len() == 1 { vec![true] } else { vec![true, changing.contains(&mode)] };
         assert_eq!(calls, expected, "{namespace}: whether each call changed the Pod");
-        // What comes after us calls for us again.
+        // A change by a later webhook makes the API server call ours again.
         assert!(calls.len() == 2 || name.starts_with("a-"), "{namespace}: {calls:?}");
     }
 }

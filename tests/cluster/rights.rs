@@ -103,12 +103,12 @@ fn user(install: &str) -> String {
     format!("system:serviceaccount:{install}:boundtoken")
 }
 
-/// What the manifests hold, renamed, and perhaps without one of the rights.
+/// The objects of the manifests, renamed, and perhaps without one of the rights.
 pub(crate) struct Install {
     plane: Arc<ControlPlane>,
     name: String,
     rules: Vec<Value>,
-    /// What its ServiceAccount asked for.
+    /// The requests of its ServiceAccount.
     log: Follower,
 }
 
@@ -190,7 +190,7 @@ impl Install {
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
     }
 
-    /// What the replica asked for, where it got such a code, as the audit log says.
+    /// The requests of the replica that got this status code, from the audit log.
     fn asked(&mut self, is_meant: impl Fn(u64) -> bool) -> Vec<Right> {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let user = user(&self.name);

@@ -19,21 +19,21 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens it anew, with the label and these settings.
+    /// Creates it again, with the label and these settings.
     pub(crate) async fn open(plane: &Arc<ControlPlane>, settings: Settings<'_>) -> Self {
         let alone = alone(plane).await;
         let install = TestInstall::start(plane, SHOP, &[(SHOP, settings)]).await;
         Self { install, terminal: Terminal::of(plane), _alone: alone }
     }
 
-    /// Has nobody answer meanwhile.
+    /// Stops the webhook meanwhile.
     pub(crate) async fn without_webhook(self, meanwhile: impl AsyncFnOnce(&Terminal)) -> Self {
         let install = self.install.without_webhook(async || meanwhile(&self.terminal).await).await;
         Self { install, ..self }
     }
 }
 
-/// What holds everything that has a name of the pages or of an install.
+/// The objects whose names are those of the pages or of an install.
 const NAMED: [&str; 5] = [
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/boundtoken",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/boundtoken",
@@ -42,7 +42,7 @@ const NAMED: [&str; 5] = [
     "/api/v1/namespaces/shop",
 ];
 
-/// What has a name of the pages or of an install is one test's at a time, and the one before left nothing of it.
+/// Lets one test at a time use these names, after the objects of the last test are gone.
 pub(crate) async fn alone(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::const_new(());
     let alone = ALONE.lock().await;
@@ -55,7 +55,7 @@ pub(crate) async fn alone(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     alone
 }
 
-/// A user's, who has `kubectl`, and stands in a clone of the repository after `make build`.
+/// The terminal of a user with `kubectl`, in a clone of the repository after `make build`.
 pub(crate) struct Terminal {
     directory: PathBuf,
     kubeconfig: PathBuf,
@@ -71,7 +71,7 @@ impl Terminal {
         Self { directory, kubeconfig: plane.kubeconfig(), path }
     }
 
-    /// Where it stands.
+    /// The working directory.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }

@@ -1,4 +1,4 @@
-//! A year-long token that is still used after 3607 seconds: what tells of it before a Namespace is labelled.
+//! The signs of a year-long token that is used after 3607 seconds, before its Namespace is labelled.
 
 use std::sync::Arc;
 

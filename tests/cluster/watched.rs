@@ -50,7 +50,7 @@ pub(crate) async fn a_long_list(plane: Arc<ControlPlane>) {
     }
 }
 
-/// What becomes of a Namespace becomes of its Pods.
+/// Changes of a Namespace apply to its new Pods.
 pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
     let name = "changing";
     let install =
@@ -77,14 +77,14 @@ pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
         plane.api.get(&format!("/api/v1/namespaces/{name}")).await.err()
     })
     .await;
-    // Nobody is told what an earlier Namespace of the name said.
+    // The settings of an earlier Namespace of this name are gone.
     let again = namespace_of(name, name, &[("mode", "disable")]);
     install.create(&again).await.unwrap();
     plane.wait_for_service_account(name).await;
     until_held(&install, name, &[]).await;
 }
 
-/// Once somebody's Pod got newer settings, none of their later ones gets older settings.
+/// Once a Pod got newer settings, no later Pod of that client gets older ones.
 pub(crate) async fn settings_that_change_all_the_time(plane: Arc<ControlPlane>) {
     let name = "restless";
     let install = TestInstall::start(&plane, name, &[(name, &[("ttl", "10000")])]).await;
@@ -116,14 +116,14 @@ async fn observe_until(plane: Arc<ControlPlane>, namespace: &'static str, last: 
     }
 }
 
-/// What the default token of a Pod would live for.
+/// The lifetime that the default token of a Pod would get, in seconds.
 async fn lifetime(plane: &ControlPlane, namespace: &str) -> u64 {
     let pod = probe(plane, namespace).await.ok().unwrap();
     let sources = &pod["spec"]["volumes"][0]["projected"]["sources"];
     sources[0]["serviceAccountToken"]["expirationSeconds"].as_u64().unwrap()
 }
 
-/// A mistake on a Namespace keeps its Pods out, until somebody corrects it.
+/// A mistake on a Namespace keeps its Pods out until it is corrected.
 pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     let name = "mistaken";
     let install = TestInstall::start(&plane, name, &[("mistaken-probe", &[]), (name, &[])]).await;

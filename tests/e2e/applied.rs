@@ -1,4 +1,4 @@
-//! Applying once more changes nothing, whatever boundtoken wrote meanwhile.
+//! Applying the manifests again changes nothing that boundtoken wrote meanwhile.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ async fn certificate(cluster: &Cluster) -> String {
     cluster.api.get(SECRET).await.unwrap()["data"]["tls.crt"].to_string()
 }
 
-/// What API servers trust.
+/// The `caBundle` that API servers trust.
 pub(crate) async fn bundle(cluster: &Cluster) -> String {
     cluster.api.get(CONFIGURATION).await.unwrap()["webhooks"][0]["clientConfig"]["caBundle"].to_string()
 }

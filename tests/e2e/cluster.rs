@@ -11,7 +11,7 @@ use crate::install::{self, CLUSTER_ROLE, CONFIGURATION, NAMESPACE};
 use crate::node::{Node, images, refuse, run};
 use crate::support::control_plane::Api;
 
-/// What Namespaces of the tests are called before their own names, in somebody's cluster.
+/// The prefix of the tests' Namespaces in an existing cluster.
 const PREFIX: &str = "boundtoken-e2e-";
 
 /// A cluster, and the way to it.
@@ -87,7 +87,7 @@ impl Cluster {
         self.workplace.path()
     }
 
-    /// The API as the API server shows it to whoever has nothing but this token.
+    /// The API for a client with nothing but this token.
     pub(crate) async fn api_by(&self, token: &str) -> Api {
         let mut config = config(&self.kubeconfig).await;
         config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
@@ -99,7 +99,7 @@ impl Cluster {
         format!("{}{name}", if self.node.is_some() { "" } else { PREFIX })
     }
 
-    /// A program of the user's, who has `kubectl` and `boundtoken` and stands in a clone of the repository.
+    /// A program run by a user with `kubectl` and `boundtoken`, in a clone of the repository.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.workplace()).env("PATH", &self.path).env("KUBECONFIG", &self.kubeconfig);
@@ -107,22 +107,22 @@ impl Cluster {
         command
     }
 
-    /// What becomes of a command line of kubectl.
+    /// Runs a command line of kubectl.
     pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Output {
         self.command("kubectl").args(arguments).output().unwrap()
     }
 
-    /// What kubectl prints, which must succeed.
+    /// The output of kubectl, which must succeed.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         run(self.command("kubectl").args(arguments))
     }
 
-    /// What a script prints, whose commands must all succeed.
+    /// The output of a script, whose commands must all succeed.
     pub(crate) fn shell(&self, script: &str) -> String {
         run(self.command("sh").args(["-e", "-c", script]))
     }
 
-    /// What a terminal shows of a script: it goes on after a command that fails, but for the last.
+    /// The output of a script that continues after failed commands; the last one must succeed.
     pub(crate) fn type_in(&self, script: &str) -> String {
         run(self.command("sh").args(["-c", script]))
     }
@@ -133,11 +133,11 @@ impl Cluster {
             Some(node) => node.stop().await,
             None => self.leave().await,
         }
-        // When somebody interrupts the tests, nothing is dropped.
+        // Nothing is dropped when the tests are interrupted.
         let _ = std::fs::remove_dir_all(self.workplace());
     }
 
-    /// Removes what the tests made in somebody's cluster.
+    /// Removes the objects of the tests from an existing cluster.
     async fn leave(&self) {
         self.kubectl(&["delete", "--ignore-not-found", "-k", "manifests"]);
         for namespace in self.api.list("/api/v1/namespaces").await {

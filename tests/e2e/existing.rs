@@ -38,7 +38,7 @@ async fn assert_refuses(cluster: &Cluster, path: &str) {
     assert_eq!(cluster.api.get(path).await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
 }
 
-/// The tests once more in this cluster, as if it were somebody's.
+/// The tests once more in this cluster, as an existing one.
 fn run_again(cluster: &Cluster) -> Output {
     let mut again = cluster.command(std::env::current_exe().unwrap().to_str().unwrap());
     again.env("E2E_CLUSTER", "existing").env("POD_IMAGE", &cluster.pod_image);

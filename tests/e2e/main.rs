@@ -103,7 +103,7 @@ async fn start() -> Result<Cluster, ExitCode> {
     }
 }
 
-/// Leaves nothing behind when somebody interrupts the tests.
+/// Cleans up when the tests are interrupted.
 fn stop_on_signal(runtime: &Runtime, cluster: &Arc<Cluster>) {
     let (handle, cluster) = (runtime.handle().clone(), Arc::downgrade(cluster));
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What replicas cost the node, and how soon they are there.
+//! The memory of replicas on the node, and the time until they are ready.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::install::{install, replicas};
 use crate::node::processes;
 
-/// What a replica requests: the scheduler counts on no more.
+/// The memory request of a replica, which the scheduler counts on.
 const REQUESTED: u64 = 32 << 20;
 
 /// An idle replica stays below what it requests.

@@ -1,4 +1,4 @@
-//! Namespaces that did not opt in: what becomes of boundtoken must not slow their Pods down.
+//! Namespaces that did not opt in: failures of boundtoken must not slow their Pods down.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::traffic::creations;
 /// How many Pods are created in each.
 const COUNT: usize = 30;
 
-/// What a creation takes at least that asks boundtoken in vain (`timeoutSeconds`).
+/// The shortest time of a creation whose call of boundtoken times out (`timeoutSeconds`).
 const IN_VAIN: Duration = Duration::from_secs(5);
 
 /// Such Namespaces, each with the median time of a creation there.

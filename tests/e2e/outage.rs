@@ -1,4 +1,4 @@
-//! What goes on without boundtoken, and without the API server.
+//! A cluster without boundtoken, and boundtoken without the API server.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -147,7 +147,7 @@ async fn limit_of_a_restart(cluster: &Cluster) -> Duration {
     Duration::from_secs(failures + field("terminationGracePeriodSeconds")) * 2
 }
 
-/// Without replicas the protection holds, says so where it applies, and slows nobody else down.
+/// Without replicas, labelled Namespaces are closed with a clear error, and others are not slowed down.
 pub(crate) async fn scaled_to_zero(cluster: Arc<Cluster>) {
     install(&cluster).await;
     let labelled = cluster.namespace("scaled-set", Some(&[])).await;

@@ -1,4 +1,4 @@
-//! What the pages tell users to type about a Namespace `shop`, typed where its Pods run.
+//! The blocks of pages about a Namespace `shop`, typed where its Pods run.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ async fn upgrade(cluster: &Cluster) {
     }
 }
 
-/// No Pod is refused on the way, and nobody has to be told of another authority.
+/// No Pod is refused meanwhile, and no client needs another CA.
 async fn move_to_own_certificates(cluster: &Cluster) {
     let before = bundle(cluster).await;
     let traffic = Traffic::start(&cluster.api, "shop");
@@ -97,7 +97,7 @@ async fn move_to_own_certificates(cluster: &Cluster) {
     }
 }
 
-/// What an uninstall left behind where nobody owned it refuses Pods until it is deleted.
+/// An object without an owner that an uninstall left behind refuses Pods until it is deleted.
 async fn remove_what_calls_nobody(cluster: &Cluster) {
     cluster.shell("kubectl apply -f manifests/base/webhook.yaml");
     eventually("a refusal", async || {
@@ -116,7 +116,7 @@ fn remove_labels(cluster: &Cluster) {
     assert_eq!(cluster.shell("kubectl get namespaces -l boundtoken.dev/webhook -o name"), "");
 }
 
-/// What `preview` writes, the Deployment is to keep without boundtoken.
+/// A Deployment keeps the output of `preview` without boundtoken.
 async fn write_into_manifests(cluster: &Cluster) {
     let labels = json!({"boundtoken.dev/webhook": "enabled"});
     let annotations = annotations(&[("mode", "add"), ("audience", "vault")]);

@@ -54,12 +54,12 @@ fn exec_in(cluster: &Cluster, pod: &Value, container: &str, command: &[&str]) ->
     cluster.try_kubectl(&[&arguments[..], command].concat())
 }
 
-/// What a command prints in `app`, which must succeed.
+/// The output of a command in `app`, which must succeed.
 pub(crate) fn read(cluster: &Cluster, pod: &Value, command: &[&str]) -> String {
     read_in(cluster, pod, "app", command)
 }
 
-/// What a command prints in a container, which must succeed.
+/// The output of a command in a container, which must succeed.
 pub(crate) fn read_in(cluster: &Cluster, pod: &Value, container: &str, command: &[&str]) -> String {
     let output = exec_in(cluster, pod, container, command);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -71,7 +71,7 @@ pub(crate) fn token(cluster: &Cluster, pod: &Value, file: &str) -> String {
     read(cluster, pod, &["cat", file])
 }
 
-/// What a token says of itself.
+/// The claims of a token.
 pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
@@ -83,7 +83,7 @@ pub(crate) fn lifetime(token: &str) -> i64 {
     claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
 }
 
-/// What the API server says to a token that is shown to it for an audience.
+/// The TokenReview of a token for an audience.
 pub(crate) async fn review(cluster: &Cluster, token: &str, audience: &str) -> Value {
     let review = json!({
         "apiVersion": "authentication.k8s.io/v1",

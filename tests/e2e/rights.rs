@@ -78,7 +78,7 @@ fn note_removal(event: &Value, away: &mut BTreeSet<String>) {
     };
 }
 
-/// What the shipped roles say.
+/// The rules of the shipped roles.
 fn granted() -> BTreeSet<Right> {
     let text = include_str!("../../manifests/base/rbac.yaml");
     let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());

@@ -28,7 +28,7 @@ pub(crate) async fn assert_a_label_matters(cluster: &Cluster, name: &str) {
     assert_eq!(lifetime(&bounded), 3600);
     assert_eq!(claims(&bounded)["aud"], claims(&unbounded)["aud"]);
     let long = lifetime(&unbounded);
-    // What others extend to is theirs to say.
+    // Other API servers may extend tokens differently.
     assert!(if cluster.own_node().is_some() { long == A_YEAR } else { long > 3600 }, "{long}");
 }
 
@@ -115,7 +115,7 @@ pub(crate) async fn a_token_for_vault(cluster: Arc<Cluster>) {
         let api_server = claims(&default)["aud"][0].clone();
         assert_ne!(review(&cluster, &token, api_server.as_str().unwrap()).await["authenticated"], true);
         assert_eq!(lifetime(&default), 3600);
-        // The API server knows whoever shows it the one, and nobody by the other.
+        // The API server accepts the one token, and not the other.
         assert_eq!(answer_to(&cluster, &default).await, 200);
         assert_eq!(answer_to(&cluster, &token).await, 401);
     }

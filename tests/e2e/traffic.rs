@@ -15,11 +15,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Create {
     pub(crate) asked: Instant,
     pub(crate) took: Duration,
-    /// What was stored, or what the API server said.
+    /// The stored Pod, or the error of the API server.
     pub(crate) outcome: Result<Value, String>,
 }
 
-/// Creates a Pod that nobody schedules, which Pod Security allows everywhere.
+/// Creates a Pod that is never scheduled and that Pod Security allows everywhere.
 pub(crate) async fn create(api: &Api, namespace: &str) -> Create {
     let restricted = json!({
         "allowPrivilegeEscalation": false, "runAsNonRoot": true, "capabilities": {"drop": ["ALL"]},

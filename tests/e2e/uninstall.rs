@@ -1,4 +1,4 @@
-//! Each way to install, and each way out: nothing of boundtoken may stand in the way of Pods afterwards.
+//! Each way to install and to uninstall: nothing of boundtoken may block Pods afterwards.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const SECONDS: Duration = Duration::from_secs(30);
 /// The short way out.
 const BY_NAMESPACE: &str = "kubectl delete namespace boundtoken";
 
-/// What is in no Namespace and calls nobody, as docs/operate/upgrade-and-uninstall.md says.
+/// The remaining cluster-wide objects, none of which calls a webhook (docs/operate/upgrade-and-uninstall.md).
 const LEFT_BY_NAMESPACE: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
 /// `kubectl apply -k manifests`, and the same out.
@@ -59,7 +59,7 @@ pub(crate) async fn on_the_network_of_the_host(cluster: Arc<Cluster>) {
     assert_leaves_nothing(&cluster, "host", "kubectl delete -k manifests/hostnetwork").await;
 }
 
-/// The admin port asks nobody who they are.
+/// The admin port needs no authentication.
 async fn assert_only_on_loopback(cluster: &Cluster, port: u16) {
     let replicas = install::replicas(cluster).await;
     let node = replicas.iter().find_map(|pod| pod["status"]["podIP"].as_str()).unwrap();
@@ -86,7 +86,7 @@ pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
     assert_leaves_nothing(&cluster, "static", &block("own-certificates-undone")).await;
 }
 
-/// What is due is replaced in the Secret, under the same authority; what is not, stays.
+/// A certificate that is due is replaced in the Secret, under the same CA; others are kept.
 async fn renew(cluster: &Cluster) {
     let files = || {
         let tls = cluster.workplace().join("tls");
@@ -143,7 +143,7 @@ pub(crate) async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str
     refused(&with)
 }
 
-/// What the manifests consist of; the overlays add no kind.
+/// The kinds of the manifests; the overlays add none.
 fn objects(cluster: &Cluster) -> Vec<Value> {
     let text = std::fs::read_to_string(cluster.workplace().join("manifests/install.yaml")).unwrap();
     text.split("\n---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect()

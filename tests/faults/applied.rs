@@ -42,7 +42,7 @@ async fn contents(installed: &Installed) -> [Value; 4] {
     [configuration["webhooks"].take(), generation, owners, secret["data"].take()]
 }
 
-/// What is replaced lacks the `caBundle`, the owner and every certificate.
+/// The replacing objects lack the `caBundle`, the owner and every certificate.
 pub(crate) async fn replaced(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "replaced", &[]).await;
     let [webhooks, _, owners, data] = contents(&scene.installed).await;

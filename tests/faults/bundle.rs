@@ -19,17 +19,17 @@ use crate::scene::{Scene, repair};
 use crate::support::control_plane::eventually;
 use crate::trust::published;
 
-/// Somebody empties it.
+/// The bundle is emptied.
 pub(crate) async fn wiped(faults: Arc<Faults>) {
     damaged(&faults, "bundle-wiped", &[], "", 1).await;
 }
 
-/// Somebody writes what is no certificate.
+/// The bundle is overwritten with text that is no certificate.
 pub(crate) async fn garbage(faults: Arc<Faults>) {
     damaged(&faults, "bundle-garbage", &[], "garbage", 1).await;
 }
 
-/// Somebody writes the authority of another program, which goes when every replica could have asked for it.
+/// The bundle is overwritten with another CA, which is dropped once every replica could have requested it.
 pub(crate) async fn foreign_authority(faults: Arc<Faults>) {
     let authority = foreign("other").0.certificate;
     damaged(&faults, "bundle-foreign", &["--tick=2", "--dwell=4"], &authority, 2).await;
@@ -44,7 +44,7 @@ async fn damaged(faults: &Faults, name: &str, more: &[&str], text: &str, writes:
     faults.report(row);
 }
 
-/// Somebody rewrites it ten times a second, as a broken operator does.
+/// The bundle is overwritten ten times a second, as by a broken operator.
 pub(crate) async fn overwritten_repeatedly(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "bundle-fought-over", &[]).await;
     let fight = faults.size.damage.fight;
@@ -85,7 +85,7 @@ async fn keep_writing(installed: &Installed) {
     }
 }
 
-/// The configuration goes away, so that nobody is called, and comes back as the manifest has it.
+/// The configuration is deleted, so that no webhook is called, and applied again from the manifest.
 pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "configuration-deleted", &[]).await;
     let (installed, creator) = (&scene.installed, &scene.creator);
@@ -99,7 +99,7 @@ pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
         })
         .await;
     }
-    // That nobody calls is no reason to become unready, and the probes see it.
+    // Replicas stay ready without calls, and the probes see it.
     sleep(Duration::from_secs(3)).await;
     assert!(scene.replicas.iter().all(Replica::is_ready));
     let row = scene
@@ -113,7 +113,7 @@ pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
     faults.report(row);
 }
 
-/// Writes a `caBundle` as somebody else.
+/// Writes a `caBundle` as another client.
 pub(crate) async fn write(installed: &Installed, text: &str) {
     let mut webhooks = installed.configuration().await["webhooks"].take();
     webhooks[0]["clientConfig"]["caBundle"] = STANDARD.encode(text).into();

@@ -21,7 +21,7 @@ const BURST: usize = 40;
 /// Far longer than the first call of a burst takes, even on a busy machine.
 const LONG: Duration = Duration::from_mins(3);
 
-/// Every gap, in seconds between two bursts, and how long before the second one the replicas are told to end.
+/// Every gap between two bursts, and how long before the second one replicas get their signal, in seconds.
 pub(crate) async fn kept_connections(faults: Arc<Faults>) {
     for gaps in faults.size.gaps.chunks(10) {
         join_all(gaps.iter().map(|(gap, before)| gap_of(&faults, *gap, *before))).await;
@@ -56,8 +56,8 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
 
 /// The program ends at once, while calls are on their way.
 ///
-/// It must be then: of a connection that ends while it is idle an API server takes notice, and dials anew. So
-/// it is tried until the moment is one of those.
+/// It must be then: an API server notices when an idle connection ends, and opens a new one. So it is tried until
+/// the signal meets a call.
 pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     let name = "idle-control";
     let installed = Installed::new(&faults.plane, name).await;

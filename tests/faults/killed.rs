@@ -35,9 +35,9 @@ struct Change {
     name: &'static str,
     /// Arguments of `boundtoken serve`: lives that end while the test watches.
     lives: &'static [&'static str],
-    /// Nobody has run before.
+    /// Whether no replica has run before.
     is_first: bool,
-    /// Somebody asks for it.
+    /// The annotation that requests it.
     asked: Option<&'static str>,
     /// The keys of the Secret that are others in the end.
     renewed: &'static [&'static str],
@@ -116,7 +116,7 @@ async fn after_each_write(faults: &Arc<Faults>, change: &'static Change) {
     faults.report(row.noted(note));
 }
 
-/// What one run needs.
+/// The state of one run.
 struct Run {
     change: &'static Change,
     /// The write after which a replica is killed.
@@ -147,12 +147,12 @@ impl Run {
         Self { change, number, installed, routes }
     }
 
-    /// What was written before the kill; `None` if there is no write of this number.
+    /// The object written before the kill; `None` if there is no write of this number.
     async fn end(&self, faults: &Faults) -> Option<(&'static str, Row)> {
         if self.change.is_first { self.first_start(faults).await } else { self.rotation(faults).await }
     }
 
-    /// Nobody is ready before the kill; Pods are created as soon as somebody is.
+    /// No replica is ready before the kill; Pods are created as soon as one is.
     async fn first_start(&self, faults: &Faults) -> Option<(&'static str, Row)> {
         let effects = self.effects();
         let mut replicas = self.two().await;
@@ -300,7 +300,7 @@ async fn kill(mut replica: Replica, effect: Effect) -> &'static str {
     written
 }
 
-/// Nobody listens there any more, or whoever did was killed.
+/// The port is closed, or its process was killed.
 fn is_refused(error: &str) -> bool {
     ["connection refused", "connection reset", "EOF"].iter().any(|end| error.contains(end))
 }

@@ -79,7 +79,7 @@ impl<'a> Case<'a> {
         Self { installed, replicas, arguments, creator, measuring, traffic, before }
     }
 
-    /// Waits for the new key, and starts the replicas anew, so that every connection is a new one.
+    /// Waits for the new key, and restarts the replicas, so that every connection is a new one.
     async fn serve_under_new_key(&mut self) {
         wait_for_new_key(self.installed, &self.before.0).await;
         let new = two(self.installed, self.arguments).await;

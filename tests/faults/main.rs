@@ -46,12 +46,12 @@ use etcd_proxy::EtcdProxy;
 use size::Size;
 use table::Row;
 
-/// What all scenarios share.
+/// The state that all scenarios share.
 pub(crate) struct Faults {
     pub(crate) plane: Arc<ControlPlane>,
     /// An API server as those before 1.37: it chooses a replica per connection, not per call.
     pub(crate) other: Api,
-    /// What the other API server hears of webhook configurations.
+    /// The way of webhook configurations from etcd to the other API server.
     pub(crate) etcd_proxy: EtcdProxy,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,

@@ -1,4 +1,4 @@
-//! How long creates fail after damage that nobody who serves can prevent, such as an emptied `caBundle`.
+//! How long creates fail after damage that no replica can prevent, such as an emptied `caBundle`.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::control_plane::Api;
 use crate::traffic::Creator;
 
-/// What became of Pods that were asked for through every API server, without storing them.
+/// The results of dry-run creates through every API server.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     tried: usize,

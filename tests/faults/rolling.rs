@@ -76,7 +76,7 @@ pub(crate) async fn two(installed: &Installed, more: &[&str]) -> [Replica; 2] {
     [one.ready().await, other.ready().await]
 }
 
-/// It ended because nobody was connected any more, not because its time was up.
+/// It ended because no connection was left, not because of its deadline.
 pub(crate) fn assert_drained(ended: &Ended) {
     let drained = ended.lines.iter().any(|line| line.contains("every connection has ended"));
     assert!(ended.code == Some(0) && drained, "{ended:#?}");

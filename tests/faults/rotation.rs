@@ -26,7 +26,7 @@ const FORCED: [&str; 4] = ["--serving-life=180", "--authority-life=600", "--dwel
 /// More calls at once than two API servers keep connections, one of them 25 to all replicas together.
 const MANY: usize = 80;
 
-/// What came into the Secret so far.
+/// The versions of the Secret so far.
 #[derive(Debug, Default)]
 struct Seen {
     serving: BTreeSet<String>,
@@ -135,7 +135,7 @@ async fn rotate(faults: &Faults, name: &str, lives: &[&str], change: impl AsyncF
     faults.report(row);
 }
 
-/// What others do: the certificate is replaced in its file, and the `caBundle` when somebody comes to it.
+/// Without an order: the certificate is replaced in its file, and the `caBundle` some time later.
 pub(crate) async fn control_without_an_order(faults: Arc<Faults>) {
     let name = "rotation-control";
     let installed = Installed::new(&faults.plane, name).await;

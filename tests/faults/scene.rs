@@ -77,7 +77,7 @@ impl<'a> Scene<'a> {
         (row, happened)
     }
 
-    /// How long creates fail after damage that nobody who serves can prevent, and that none does once it is repaired.
+    /// How long creates fail after damage that no replica can prevent, and that none fails after the repair.
     pub(crate) async fn through_outage(&self, damage: impl Future<Output = ()>) -> Row {
         let (outage, took) = Outage::during(&self.creator, async {
             damage.await;

@@ -10,7 +10,7 @@ pub(crate) struct Size {
     pub(crate) rate: Rate,
     /// Rolling restarts, of two replicas each.
     pub(crate) restarts: usize,
-    /// Seconds of silence between two bursts, and how long before the second one replicas are told to end.
+    /// Seconds between two bursts, and how long before the second one replicas get their signal.
     pub(crate) gaps: &'static [(u64, u64)],
     /// Installs whose certificates are renewed beside each other, and how often in each at least.
     pub(crate) rotating: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Damage {
     pub(crate) rate: Rate,
     /// How long Pods are created after the damage.
     pub(crate) after: Duration,
-    /// How long somebody else fights for the `caBundle`.
+    /// How long another writer overwrites the `caBundle`.
     pub(crate) fight: Duration,
     /// How often twenty replicas start at once.
     pub(crate) herds: usize,
@@ -76,7 +76,7 @@ const SOAK: Size = Size {
 };
 
 impl Size {
-    /// What the environment asks for.
+    /// The size that the environment chooses.
     pub(crate) fn chosen() -> Self {
         if std::env::var_os("BOUNDTOKEN_SOAK").is_some() { SOAK } else { SHORT }
     }

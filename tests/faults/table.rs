@@ -1,4 +1,4 @@
-//! What was measured, one row for each scenario.
+//! The table of measurements, one row for each scenario.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ impl<'a> Measuring<'a> {
         Self { scenario, installed, apis, began: Instant::now(), before }
     }
 
-    /// What happened since.
+    /// The row of this measurement: the changes since its start.
     pub(crate) async fn finish(self, creator: &Creator) -> Row {
         let took = self.began.elapsed();
         let now = Calls::so_far(self.installed, &self.apis).await;
@@ -95,7 +95,7 @@ impl Row {
         sum
     }
 
-    /// What else was measured.
+    /// Further measurements.
     pub(crate) fn noted(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
@@ -130,7 +130,7 @@ impl Row {
         assert!(failures.keys().any(is_kind), "nothing failed with \"{kind}\": {self}\n{failures:#?}");
     }
 
-    /// What failed, and how often.
+    /// The failures by message, with their counts.
     fn failures(&self) -> BTreeMap<&str, usize> {
         let mut failures = BTreeMap::new();
         for failure in &self.tally.failures {

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use crate::installed::Installed;
 use crate::support::control_plane::{Api, eventually};
 
-/// What became of all creates so far.
+/// The results of all creates so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) creates: usize,
-    /// What the API server said, or what was wrong with the Pod.
+    /// The error of the API server, or the fault of the Pod.
     pub(crate) failures: Vec<String>,
     pub(crate) worst: Duration,
 }
@@ -113,14 +113,14 @@ impl Creator {
         creates.join_all().await;
     }
 
-    /// Creates Pods until it is told to stop, as many as the rate says however long one takes.
+    /// Creates Pods at a fixed rate until it is stopped, however long each takes.
     pub(crate) fn start(&self, rate: Rate) -> Traffic {
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(self.clone(), rate, stop.clone()));
         Traffic { running, stop }
     }
 
-    /// Begins to count anew.
+    /// Resets the counts.
     pub(crate) fn forget(&self) {
         *self.tally.lock().unwrap() = Tally::default();
     }

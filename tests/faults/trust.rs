@@ -84,7 +84,7 @@ fn bytes(text: &Value) -> Vec<u8> {
     STANDARD.decode(text.as_str().unwrap_or_default()).unwrap_or_default()
 }
 
-/// What a replica serves, provided that a client accepts it who trusts these authorities.
+/// The certificate of a replica, if a client that trusts these CAs accepts it.
 async fn served(
     installed: &Installed,
     replica: &Replica,

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// What is asked for, or perhaps what there is instead.
+/// The result of an attempt: the wanted value, or a description of the present state.
 pub(crate) trait Asked {
     type Wanted;
     type Instead: Debug;

@@ -120,7 +120,7 @@ impl FakeApi {
         self.state.lock().unwrap().failures.extend(codes);
     }
 
-    /// Answers nothing but watches that are open, until told otherwise.
+    /// Starts or ends a time without responses, except events of open watches.
     pub fn go_silent(&self, silent: bool) {
         self.state.lock().unwrap().silent = silent;
     }
@@ -131,7 +131,7 @@ impl FakeApi {
         self.put(kind, Some(object));
     }
 
-    /// Puts or deletes an object, as somebody with all rights.
+    /// Puts or deletes an object, with all rights.
     pub fn put(&self, kind: Kind, object: Option<Value>) {
         let mut state = self.state.lock().unwrap();
         state.version += 1;

@@ -179,7 +179,7 @@ fn named(
     container
 }
 
-/// Adds a field that nobody knows yet to every object but maps of strings.
+/// Adds an unknown field to every object, except maps of strings.
 fn add_unknown_fields(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(add_unknown_fields),

@@ -26,7 +26,7 @@ impl Block {
     }
 }
 
-/// What a test types: the block `sh cluster=NAME`, as it stands.
+/// The block `sh cluster=NAME`, which a test types unchanged.
 pub(crate) fn block(name: &str) -> String {
     the_one("cluster", name)
 }

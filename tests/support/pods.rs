@@ -85,7 +85,7 @@ pub fn after_plugin_of(mut pod: Value, account: &ServiceAccount, suffix: &str) -
     pod
 }
 
-/// What the webhook answered, and what became of the Pod.
+/// The response of the webhook, and the Pod with its patch applied.
 #[derive(Debug)]
 pub struct Admission {
     pub response: Value,
@@ -153,7 +153,7 @@ pub fn apply(document: &Value, operations: &[Value]) -> Value {
     document
 }
 
-/// The whole chain: the webhook, then whatever `later` does, then plugin and webhook once more.
+/// The whole chain: the webhook, then `later`, then plugin and webhook once more.
 pub fn chain(pod: &Value, namespace: &NamespaceSettings, later: impl Fn(&mut Value)) -> Admission {
     let mut between = decide(pod, namespace).pod;
     later(&mut between);
@@ -227,7 +227,7 @@ pub fn tokens(pod: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// Whether a source names the API server under the default names, or nobody.
+/// Whether the audience of a source is empty or a default name of the API server.
 pub fn is_for_api(token: &Value) -> bool {
     matches!(
         token["audience"].as_str().unwrap_or_default(),

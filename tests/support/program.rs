@@ -89,7 +89,7 @@ impl Serving {
         Self::start_with(listen, directory, kubeconfig, &[&[tls_dir.as_str()], more].concat())
     }
 
-    /// The same with whatever certificate the arguments name.
+    /// The same with the certificate that the arguments name.
     pub(crate) fn start_with(
         listen: SocketAddr,
         directory: &Path,

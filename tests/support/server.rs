@@ -1,4 +1,4 @@
-//! A whole server over connections in memory, so that time can stand still.
+//! A whole server over connections in memory, so that its clock can be paused.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -131,7 +131,7 @@ impl TestServer {
     }
 }
 
-/// Lets every task go on until it waits for a later moment. Panics unless time stands still.
+/// Lets every task run until it waits for a later moment. Panics unless the clock is paused.
 pub(crate) async fn settle() {
     // Panics where time was not paused; there a millisecond would be a guess.
     tokio::time::resume();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::support::control_plane::api::Answer;
+use crate::support::control_plane::api::ApiResponse;
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::port::reserve;
 use crate::support::program::Serving;
@@ -128,7 +128,7 @@ impl TestInstall {
         self.plane.api.create(&configuration).await.unwrap();
     }
 
-    /// A Service leads to nobody who is not ready.
+    /// A Service has ready endpoints only.
     async fn wait_until_ready(&self) {
         eventually("a ready webhook", async || {
             let answer = self.serving.admin().await.get("/readyz?verbose").await;
@@ -166,7 +166,7 @@ impl TestInstall {
     }
 
     /// Creates an object without storing it.
-    pub(crate) async fn dry_run(&self, object: &Value) -> Answer {
+    pub(crate) async fn dry_run(&self, object: &Value) -> ApiResponse {
         let path = format!("{}?dryRun=All", crate::support::control_plane::api::collection(object));
         self.plane.api.post(&path, object).await
     }
@@ -183,7 +183,7 @@ impl TestInstall {
 }
 
 /// Asks for a Pod that is not stored.
-pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> Answer {
+pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> ApiResponse {
     let pod = json!({
         "apiVersion": "v1",
         "kind": "Pod",

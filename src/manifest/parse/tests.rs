@@ -19,7 +19,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn scalars_are_those_of_the_yaml_that_kubernetes_reads() {
+fn scalars_are_read_as_kubernetes_reads_yaml() {
     for (text, value) in [
         ("0644", json!(420)),
         ("0o644", json!(420)),
@@ -36,7 +36,7 @@ fn scalars_are_those_of_the_yaml_that_kubernetes_reads() {
 }
 
 #[test]
-fn documents_that_hold_nothing_are_left_out() {
+fn empty_documents_are_skipped() {
     assert_eq!(
         values("---\n# nothing\n---\na: 1\n---\n...\n---\nb: 2\n---\n"),
         [json!({"a": 1}), json!({"b": 2})]
@@ -60,7 +60,7 @@ fn json_documents_may_follow_each_other() {
 }
 
 #[test]
-fn json_documents_may_stand_between_the_marks_of_yaml() {
+fn json_may_stand_between_yaml_document_markers() {
     let text = "{\"a\": 1}\n---\n{\"b\": 1}\n---\nc: 1\n---\n";
     let documents = parse("f.json", text).unwrap();
     let values: Vec<_> = documents.iter().map(|document| document.root.to_value()).collect();
@@ -70,7 +70,7 @@ fn json_documents_may_stand_between_the_marks_of_yaml() {
 }
 
 #[test]
-fn every_part_knows_its_line_and_its_text() {
+fn every_part_has_its_line_and_text() {
     let text = "a: 1\n---\nkind: Pod\nmetadata:\n  annotations:\n    x/y: 1.10\n    z: |\n      text\n";
     let documents = parse("f.yaml", text).unwrap();
     let at = |pointer: &'static str| line(&documents[1], pointer);

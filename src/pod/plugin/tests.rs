@@ -41,7 +41,7 @@ fn suffix(pod: &Value) -> String {
 }
 
 #[test]
-fn makes_of_a_written_pod_what_a_real_api_server_made_of_it() {
+fn pods_become_what_a_real_api_server_stored() {
     for (review, automount) in [
         ("pod-asked-for", None),
         ("pod-generate-name", None),
@@ -80,7 +80,7 @@ fn admitted(spec: &Value, account: &ServiceAccount) -> Value {
 }
 
 #[test]
-fn the_pod_decides_about_automount_before_its_service_account() {
+fn automount_of_the_pod_overrides_its_account() {
     for (pod, account, mounted) in [
         (json!(null), None, true),
         (json!(null), Some(true), true),
@@ -95,7 +95,7 @@ fn the_pod_decides_about_automount_before_its_service_account() {
 }
 
 #[test]
-fn the_first_volume_of_the_prefix_is_mounted_whatever_it_holds() {
+fn the_first_volume_of_the_prefix_is_mounted() {
     let spec = json!({
         "volumes": [{"name": "kube-api-access-mine", "emptyDir": {}}, {"name": "kube-api-access-2"}],
         "containers": [{"name": "app", "volumeMounts": null}],
@@ -127,7 +127,7 @@ fn mirror_pods_stay_as_they_are() {
 }
 
 #[test]
-fn image_pull_secrets_come_from_the_account_unless_the_pod_has_its_own() {
+fn image_pull_secrets_default_to_those_of_the_account() {
     let account = ServiceAccount::from_object(&json!({"imagePullSecrets": [{"name": "registry"}, {}]}));
     for (own, result) in [
         (json!(null), json!([{"name": "registry"}])),
@@ -178,7 +178,7 @@ fn wrong_shapes_are_left_alone() {
 }
 
 #[test]
-fn empty_lists_are_left_out_as_the_api_server_leaves_them_out() {
+fn empty_lists_are_omitted_as_by_the_api_server() {
     let mut pod = json!({"spec": {
         "volumes": [],
         "initContainers": null,

@@ -37,7 +37,7 @@ impl Case {
     }
 }
 
-/// Where the template stands in an object that makes Pods.
+/// The path of the template in an object that creates Pods.
 fn template_of(kind: &str) -> Option<&'static str> {
     match kind {
         "Pod" => Some(""),
@@ -49,7 +49,7 @@ fn template_of(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Where the template stands in a workload.
+/// The path of the template in a workload.
 pub(super) fn template(workload: &Value) -> &'static str {
     template_of(workload["kind"].as_str().unwrap()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the program `boundtoken preview` says of objects.
+//! The predictions of `boundtoken preview`.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::cases::{Case, template};
 use crate::support::program;
 
-/// What it printed.
+/// Its output.
 pub(super) struct Prediction {
     /// The objects on standard output; none when one is refused.
     documents: Vec<Value>,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Case, on_both, on_namespace, on_pod};
 use crate::pods::DEFAULT;
 
-/// What a Namespace forbids.
+/// Pods that the guardrails of their Namespace forbid.
 pub(super) const GUARDRAILS: &[Case] = &[
     on_both("bt030-one", "BT030", &[("pod-overrides", "deny")], &[("ttl", "2h")]),
     on_both("bt030-two", "BT030", &[("pod-overrides", "deny")], &[("mode", "add"), ("ttl", "2h")]),
@@ -19,7 +19,7 @@ pub(super) const GUARDRAILS: &[Case] = &[
     on_both("bt032-year", "BT032", &[("max-ttl", "1h")], &[("mode", "off")]),
 ];
 
-/// What is allowed, but should be mended.
+/// Pods that are admitted with a warning.
 pub(super) const WARNINGS: &[Case] = &[
     on_pod("bt050-pod", "BT050", &[("tll", "1h")]),
     on_pod("bt050-pod-label", "BT050", &[("webhook", "enabled")]),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Case, on_namespace, on_pod};
 
-/// Mistakes of whoever writes the Pod.
+/// Mistakes in a Pod.
 pub(super) const ON_PODS: &[Case] = &[
     on_pod("bt001-pod", "BT001", &[("mode", "replce")]),
     on_pod("bt001-pod-empty", "BT001", &[("mode", "")]),
@@ -26,7 +26,7 @@ pub(super) const ON_PODS: &[Case] = &[
     in_spec("bt017-mounts", "BT017", &[("mode", "disable")], ten_thousand_mounts),
 ];
 
-/// Mistakes of whoever owns the Namespace, told to whoever creates a Pod.
+/// Mistakes in a Namespace, reported for a Pod in it.
 pub(super) const ON_NAMESPACES: &[Case] = &[
     on_namespace("bt001-namespace", "BT001", &[("mode", "replce")]),
     on_namespace("bt002-namespace", "BT002", &[("audience", "vault\nsts")]),

@@ -30,7 +30,7 @@ struct Case {
     code: &'static str,
     namespace: Settings<'static>,
     pod: Settings<'static>,
-    /// What is special about the Pod's spec.
+    /// The special part of the Pod's spec.
     change: fn(&mut Value),
 }
 
@@ -56,7 +56,7 @@ const fn on_both(
 /// Codes that no API server can be made to print, each with the reason.
 const UNREACHABLE: [(&str, &str); 0] = [];
 
-/// Every code of the table has a case, and so a text that somebody has read.
+/// Every code of the table has a case, and so a reviewed text.
 pub(crate) async fn every_code_has_a_text(_: Arc<ControlPlane>) {
     let cases = [mistakes::ON_PODS, mistakes::ON_NAMESPACES, findings::GUARDRAILS, findings::WARNINGS];
     let told: Vec<&str> =
@@ -81,12 +81,12 @@ pub(crate) async fn mistakes_on_namespaces(plane: Arc<ControlPlane>) {
     insta::assert_snapshot!("mistakes_on_namespaces", text);
 }
 
-/// What a Namespace forbids.
+/// Pods that the guardrails of their Namespace forbid.
 pub(crate) async fn guardrails(plane: Arc<ControlPlane>) {
     insta::assert_snapshot!("guardrails", of_cases(&plane, "guardrails", findings::GUARDRAILS).await);
 }
 
-/// What is allowed, but should be mended.
+/// Pods that are admitted with a warning.
 pub(crate) async fn warnings(plane: Arc<ControlPlane>) {
     insta::assert_snapshot!("warnings", of_cases(&plane, "warnings", findings::WARNINGS).await);
 }

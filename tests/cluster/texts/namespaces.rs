@@ -1,4 +1,4 @@
-//! What the owner of a Namespace reads who creates or changes it.
+//! The messages to an author who creates or changes a Namespace.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Printed, kubectl};
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{Settings, TestInstall, namespace_of};
 
-/// The code that only a Namespace is told.
+/// The code that occurs on Namespaces only.
 pub(super) const CODE: &str = "BT061";
 
 /// The label `install` of the Namespaces here.

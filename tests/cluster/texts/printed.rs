@@ -1,4 +1,4 @@
-//! What a run of `kubectl` printed, and what holds for every text of ours in it.
+//! The output of `kubectl`, and properties of every message of ours in it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -73,7 +73,7 @@ fn sentences(line: &str) -> impl Iterator<Item = &str> {
     rest.unwrap_or(line).split(" | ").filter(move |_| !heads_a_list)
 }
 
-/// It says where, on which object and what, whoever reads it alone.
+/// It names the field, the object and the problem, and is understood on its own.
 fn assert_stands_alone(sentence: &str, line: &str) {
     let place = sentence.split(": ").next().unwrap();
     let key = place.trim_start_matches("metadata.annotations[").trim_end_matches(']');

@@ -12,7 +12,7 @@ use crate::support::test_install::{Settings, TestInstall};
 /// Two mistakes, one of which is a guess away.
 const TWO: Settings<'_> = &[("mode", "replce"), ("ttl", "5m")];
 
-/// Two mistakes beside a key that nobody knows.
+/// Two mistakes beside an unknown key.
 const BESIDE_A_WARNING: Settings<'_> = &[("mode", "replce"), ("ttl", "5m"), ("audiance", "vault")];
 
 /// A bullet for each mistake, from both objects; a line for those that are forbidden.
@@ -52,7 +52,7 @@ pub(crate) async fn more_than_are_listed(plane: Arc<ControlPlane>) {
     assert_snapshot!("more_than_are_listed", printed.to_string());
 }
 
-/// A manifest of several Pods: who reads the output can tell which is which.
+/// A manifest of several Pods: each message names its Pod.
 pub(crate) async fn several_pods(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "several-pods", &[("several-pods", &[])]).await;
     let pods = [("good", &[][..]), ("first", TWO), ("second", &[("path", "token")])]
@@ -63,7 +63,7 @@ pub(crate) async fn several_pods(plane: Arc<ControlPlane>) {
     assert_snapshot!("several_pods", printed.to_string());
 }
 
-/// What `dry-run` on the Namespace keeps from happening, as whoever creates a Pod reads it.
+/// The warnings about effects that `dry-run` on the Namespace prevents.
 pub(crate) async fn dry_run_of_the_namespace(plane: Arc<ControlPlane>) {
     let deny = [("dry-run", "true"), ("pod-overrides", "deny")];
     let namespaces: [(&str, Settings<'_>); 2] =
@@ -77,7 +77,7 @@ pub(crate) async fn dry_run_of_the_namespace(plane: Arc<ControlPlane>) {
     }
 }
 
-/// The webhook has no side effects, so a dry run of the server tells the same.
+/// The webhook has no side effects, so a dry run of the server prints the same.
 pub(crate) async fn dry_run_of_the_server(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "server-dry-run", &[("server-dry-run", &[])]).await;
     for (name, settings) in [("refused", TWO), ("warned", &[("tll", "1h")][..])] {

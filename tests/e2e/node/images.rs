@@ -11,7 +11,7 @@ use super::runtime::{Containerd, PAUSE};
 /// Debian with what Pods of the tests run.
 pub(crate) const DEBIAN: &str = "localhost/debian:test";
 
-/// What holds a Pod's network open.
+/// The container that holds a Pod's network open.
 const PAUSE_SOURCE: &str = r"
 #include <signal.h>
 #include <unistd.h>

@@ -29,7 +29,7 @@ pub(crate) struct Node {
     plane: ControlPlane,
     pub(crate) containerd: Containerd,
     programs: PathBuf,
-    /// Dropped after the processes above, whatever ends them.
+    /// Dropped after the processes above.
     remains: Remains,
     network: Network,
 }
@@ -67,7 +67,7 @@ impl Node {
         self.plane.subdirectory()
     }
 
-    /// What was asked of the API server and answered, oldest first.
+    /// The requests to the API server with their responses, oldest first.
     pub(crate) fn requests(&self) -> Vec<Value> {
         self.plane.requests()
     }
@@ -104,7 +104,7 @@ impl Node {
 
     /// Removes every Pod, stops every process, takes back what the machine got.
     pub(crate) async fn stop(&self) {
-        // Nobody makes new ones.
+        // No controller creates new ones.
         self.plane.kill("kube-controller-manager");
         if tokio::time::timeout(PATIENCE, self.remove_pods()).await.is_err() {
             eprintln!("Pods were left on the node after {PATIENCE:?}");
@@ -137,7 +137,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const API_SERVER: &str = "kube-apiserver";
 
-/// What the API server is asked last before it is killed.
+/// The last request to the API server before it is killed.
 pub(crate) const LEAVING: &str = "/livez?before=restart";
 
 /// Answered with 200 by an API server that has everything in its caches.

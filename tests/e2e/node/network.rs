@@ -1,4 +1,4 @@
-//! What the machine's network gets for the time of a cluster.
+//! The network of a node: a bridge, an address and forwarding, removed at the end.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -25,7 +25,7 @@ pub(super) struct Network {
 impl Network {
     /// Adds the address; one that an interrupted run left behind is used again.
     ///
-    /// Where it is somebody else's, a line that says so: taking it would part this machine from that API server.
+    /// An error if the address belongs to another cluster, from which this machine would be cut off.
     pub(super) fn set_up(address: SocketAddr) -> Result<Self, String> {
         if let Some(other) = other_at(address) {
             return Err(format!("{} is taken on this machine: {other}", address.ip()));
@@ -64,7 +64,7 @@ fn other_at(address: SocketAddr) -> Option<String> {
     interfaces.chain(routes).map(|line| line.trim().to_owned()).next().or(api_server)
 }
 
-/// By its words: there are networks in which something accepts whatever connection.
+/// Checks the response, since some networks accept every connection.
 fn is_api_server(address: SocketAddr) -> bool {
     let url = format!("https://{address}/version");
     let answer =

@@ -1,4 +1,4 @@
-//! What a node leaves on the machine when it does not end as it should: containers, mounts, files.
+//! Remains of a node that did not end properly: containers, mounts, files.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

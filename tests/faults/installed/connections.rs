@@ -47,7 +47,7 @@ impl Connections {
     }
 }
 
-/// What `/metrics` says, if it says it to the end.
+/// The text of `/metrics`, if it is complete.
 async fn ask(admin: SocketAddr) -> Option<u64> {
     let metrics = get(admin, "/metrics").await.filter(|metrics| metrics.ends_with("# EOF\n"))?;
     let opened = metrics.lines().find_map(|line| line.strip_prefix("boundtoken_connections_opened_total "));

@@ -1,4 +1,4 @@
-//! What a kubelet and the EndpointSlice controller do for one replica: probe it, and say whether it is ready.
+//! The kubelet and the EndpointSlice controller of one replica: probes, and an EndpointSlice with its readiness.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// An EndpointSlice that follows a replica.
 pub(super) struct Endpoint {
     ready: watch::Receiver<bool>,
-    /// As Kubernetes does when a Pod gets its deletion timestamp: not ready, whatever the probe says.
+    /// As Kubernetes does when a Pod gets its deletion timestamp: not ready, even if the probe succeeds.
     deleted: CancellationToken,
 }
 
@@ -65,7 +65,7 @@ impl Drop for Endpoint {
     }
 }
 
-/// What the kubelet knows of a replica.
+/// The probe results of a replica.
 struct Probe {
     admin: SocketAddr,
     ready: watch::Sender<bool>,

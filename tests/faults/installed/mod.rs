@@ -27,7 +27,7 @@ use endpoint::Endpoint;
 pub(crate) use machine::address as machine_address;
 pub(crate) use replica::{Ended, Replica};
 
-/// What the manifests call the Secret.
+/// The name of the Secret in the manifests.
 pub(crate) const SECRET: &str = "boundtoken-certificates";
 
 /// An install of its own.
@@ -61,7 +61,7 @@ impl Installed {
         installed
     }
 
-    /// What `new` created, as a manifest.
+    /// The objects that `new` created, as a manifest.
     pub(crate) fn manifest(&self) -> String {
         let items: Vec<Value> = shipped::of(&self.name).collect();
         json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
@@ -107,7 +107,7 @@ impl Installed {
         self.start(kubeconfig, &[&kept, more].concat()).await
     }
 
-    /// Starts a replica with whatever certificate the arguments name.
+    /// Starts a replica with the certificate that the arguments name.
     pub(crate) async fn start(&self, kubeconfig: &Path, arguments: &[&str]) -> Replica {
         let listen = SocketAddr::new(machine_address().unwrap(), 0);
         let start = || Serving::start_with(listen, &self.directory, kubeconfig, arguments);

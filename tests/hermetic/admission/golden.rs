@@ -29,7 +29,7 @@ fn account(review: &str) -> ServiceAccount {
     ServiceAccount { automount, ..ServiceAccount::default() }
 }
 
-/// One review under settings: a line for each thing that the API server is told.
+/// One review under settings: a line for each part of the response.
 fn line_by_line(name: &str, review: &Value, pairs: Pairs<'_>) -> String {
     let namespace = namespace(pairs);
     let answer = answer(review, &namespace);

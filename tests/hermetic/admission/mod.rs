@@ -1,4 +1,4 @@
-//! What an API server sends, and what it is answered.
+//! Reviews of an API server, and the responses to them.
 
 mod differential;
 mod golden;

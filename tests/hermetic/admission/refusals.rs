@@ -1,11 +1,11 @@
-//! What stands around the mistakes of a refusal: the object, and how many there are beside those listed.
+//! The frame of a refusal: the name of the object, and the number of mistakes that are not listed.
 
 use serde_json::{Value, json};
 
 use crate::support::pods::{annotated, answer, decide, namespace, pod};
 use crate::support::reviews::review;
 
-/// `kubectl` prints `The Pod "web" is invalid`, which tells it from others in a manifest.
+/// `kubectl` prints `The Pod "web" is invalid`, so that it is found among others in a manifest.
 #[test]
 fn the_object_is_named_if_it_has_a_name() {
     let wrong = annotated(pod(&["app"]), &[("ttl", "5m")]);

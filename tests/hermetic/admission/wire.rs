@@ -1,4 +1,4 @@
-//! The wire: what an API server may send, what it never sends, and what it is told.
+//! The wire format: reviews that an API server may send, bodies that it never sends, and the responses.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// What came out of a command line.
+/// The output of a command line.
 pub(crate) struct Output {
     pub(crate) out: String,
     pub(crate) err: String,
@@ -22,7 +22,7 @@ pub(crate) fn run_with(variables: &[(&str, &str)], words: &str, stdin: &str) -> 
     output(&mut command, stdin)
 }
 
-/// What a command says.
+/// Runs a command.
 pub(crate) fn output(command: &mut Command, stdin: &str) -> Output {
     let mut child = command
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests"))

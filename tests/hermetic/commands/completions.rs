@@ -1,4 +1,4 @@
-//! What a shell offers, and what `boundtoken explain` knows.
+//! Completions of shells, and the texts of `boundtoken explain`.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn the_label_is_explained() {
     assert!(slip.err.ends_with("did you mean webhook?\n"), "{}", slip.err);
 }
 
-/// What bash offers for the last word.
+/// The candidates of bash for the last word.
 fn bash(words: &[&str]) -> Vec<String> {
     let last = words.len() - 1;
     let script = format!(
@@ -45,7 +45,7 @@ fn bash_completes_values() {
     assert_eq!(bash(&["boundtoken", "preview", "-f", "sho"]), ["shop.yaml"]);
 }
 
-/// What kubectl gets for the words after `kubectl boundtoken`: candidates, then the directive.
+/// The response to kubectl for the words after `kubectl boundtoken`: candidates, then the directive.
 fn kubectl(words: &[&str]) -> Vec<String> {
     let arguments = ["-s", "--"].iter().chain(words);
     let completed = output(Command::new("sh").args(arguments), &run("completions kubectl", "").out);

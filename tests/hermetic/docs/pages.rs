@@ -227,7 +227,7 @@ fn check_console(text: &str, directory: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the lines are those expected, where `…` stands for any number of lines.
+/// Whether the lines are those expected; `…` matches any number of lines.
 fn matches(lines: &[&str], expected: &[&str]) -> bool {
     match expected.split_first() {
         None => lines.is_empty(),
@@ -274,7 +274,7 @@ fn check_ours(line: &str, directory: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What was printed, unless the shell or the program did not understand or failed.
+/// The output, unless the shell or the program reported a usage error or failed.
 ///
 /// 1 is the exit code of a command that found something, such as a difference.
 fn accept(output: &Output, command: &str) -> Result<String, String> {

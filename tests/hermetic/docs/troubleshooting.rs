@@ -30,7 +30,7 @@ fn every_quoted_message_exists_in_the_program() {
     assert!(quoted > 35, "only {quoted} messages are quoted");
 }
 
-/// What is quoted in a heading, or in the first cell of a row.
+/// The quotes in a heading, or in the first cell of a row.
 fn messages(line: &str) -> Vec<&str> {
     let quoting = match (line.strip_prefix("### "), line.strip_prefix("| ")) {
         (Some(heading), _) => heading,

@@ -24,7 +24,7 @@ fn replace_changes_only_the_token_source() {
     assert!(nothing.warns("BT052"), "{:?}", nothing.warnings());
 }
 
-/// What Pod and service account say of `automountServiceAccountToken`, and what is mounted then.
+/// Every combination of `automountServiceAccountToken` on the Pod and its service account.
 #[test]
 fn automount_decides_under_replace_and_not_under_disable() {
     for account in [None, Some(true), Some(false)] {

@@ -1,4 +1,4 @@
-//! What holds for every Pod under every setting.
+//! Properties of every Pod under every setting.
 
 use std::collections::BTreeSet;
 
@@ -206,7 +206,7 @@ fn assert_minimal(before: &Value, operations: &[Value]) {
     }
 }
 
-/// What API validation and the kubelet refuse must not come from us.
+/// The patch must not add anything that API validation or the kubelet refuses.
 fn assert_no_new_collision(before: &Value, after: &Value) {
     let repeated = |mut list: Vec<String>| {
         list.sort_unstable();

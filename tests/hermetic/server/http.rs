@@ -1,4 +1,4 @@
-//! What the routes answer.
+//! The responses of the routes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn web() -> Arc<Namespaces> {
     Arc::new(Namespaces::new([("web".into(), Arc::new(settings))].into()))
 }
 
-/// Nobody answers.
+/// A store that cannot answer.
 struct Down;
 
 impl NamespaceStore for Down {

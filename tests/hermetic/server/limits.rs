@@ -1,4 +1,4 @@
-//! How long a connection may take for what. Time stands still in these tests.
+//! The timeouts of a connection, with a paused clock.
 
 use std::io;
 use std::sync::Arc;
@@ -218,7 +218,7 @@ async fn a_client_that_reads_no_responses_is_dropped() {
     let server = start(no_namespaces(), 512);
     let mut client = server.connect().await;
     let began = Instant::now();
-    // Requests in a row, until the pipe is full of answers that nobody reads.
+    // Pipelined requests, until the pipe is full of responses that are not read.
     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
     while client.0.write_all(&request).await.is_ok() {}
     assert_eq!(elapsed(began), limits::RESPONSE.as_secs());

@@ -1,4 +1,4 @@
-//! A server that is told to end. Time stands still in these tests.
+//! The shutdown of a server, with a paused clock.
 
 use std::time::Duration;
 

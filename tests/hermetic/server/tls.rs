@@ -1,4 +1,4 @@
-//! What the listener speaks, and certificates that change under it.
+//! TLS: versions, ALPN, resumption, and new certificates.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -11,16 +11,16 @@ use super::eventually;
 #[derive(Clone)]
 pub(crate) struct Api(kube::Client);
 
-/// What the API server answered.
+/// A response of the API server.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) code: u16,
     /// Texts of the `Warning` headers.
     pub(crate) warnings: Vec<String>,
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The object, or what was wrong.
     pub(crate) fn ok(self) -> Result<Value, String> {
         if (200..300).contains(&self.code) { Ok(self.body) } else { Err(self.message().to_owned()) }
@@ -41,7 +41,7 @@ impl Api {
         self.send(Method::GET, path, None).await?.ok()
     }
 
-    /// Whether there is nothing at a path, as the API server says; whatever else it says is no answer.
+    /// Succeeds if the API server answers 404 at a path.
     pub(crate) async fn gone(&self, path: &str) -> Result<(), String> {
         let answer = self.send(Method::GET, path, None).await?;
         if answer.code == 404 {
@@ -76,30 +76,30 @@ impl Api {
     }
 
     /// Sends an object to a collection.
-    pub(crate) async fn post(&self, path: &str, object: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, object: &Value) -> ApiResponse {
         self.send(Method::POST, path, Some(object)).await.unwrap()
     }
 
-    pub(crate) async fn put(&self, path: &str, object: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, object: &Value) -> ApiResponse {
         self.send(Method::PUT, path, Some(object)).await.unwrap()
     }
 
     /// A merge patch.
-    pub(crate) async fn patch(&self, path: &str, change: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, change: &Value) -> ApiResponse {
         self.send(Method::PATCH, path, Some(change)).await.unwrap()
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> ApiResponse {
         self.send(Method::DELETE, path, None).await.unwrap()
     }
 
-    /// What every other function here does; an API server that is away is an error.
+    /// Sends a request; an API server that cannot be reached is an error.
     pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ApiResponse, String> {
         let content_type =
             if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let body = body.map_or_else(Vec::new, |body| serde_json::to_vec(body).unwrap());
@@ -113,7 +113,7 @@ impl Api {
         path: &str,
         content_type: &str,
         body: Vec<u8>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ApiResponse, String> {
         let request = Request::builder().method(method).uri(path).header("content-type", content_type);
         let request = request.body(Body::from(body)).unwrap();
         let response = self.0.send(request).await.map_err(|error| error.to_string())?;
@@ -122,7 +122,7 @@ impl Api {
         let headers = parts.headers.get_all("warning").iter();
         let warnings = headers.filter_map(|value| text_of(str::from_utf8(value.as_bytes()).ok()?));
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Answer { code: parts.status.as_u16(), warnings: warnings.collect(), body })
+        Ok(ApiResponse { code: parts.status.as_u16(), warnings: warnings.collect(), body })
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
     events.read().iter().filter(|event| is_creation_in(event, |name| name == namespace)).cloned().collect()
 }
 
-/// Whether somebody created a Pod in such a Namespace.
+/// Whether an event is the creation of a Pod in such a Namespace.
 pub(crate) fn is_creation_in(event: &Value, is_meant: impl Fn(&str) -> bool) -> bool {
     let object = &event["objectRef"];
     event["verb"] == "create"
@@ -68,7 +68,7 @@ impl Follower {
 
     /// All events so far.
     pub(crate) fn read(&mut self) -> &[Value] {
-        // What has no end yet is read on next time.
+        // An unfinished line is kept for the next read.
         while self.log.read_line(&mut self.line).unwrap() > 0 && self.line.ends_with('\n') {
             if self.line.contains(&self.text) {
                 self.events.extend(serde_json::from_str::<Value>(&self.line).ok());

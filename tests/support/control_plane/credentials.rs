@@ -17,7 +17,7 @@ const USERS: [(&str, &str); 4] = [
     ("system:node:node", "system:nodes"),
 ];
 
-/// What clients need: whom to trust, and who they are.
+/// Files for clients: the CA to trust, and their own credentials.
 pub(super) struct Credentials {
     authority_der: Vec<u8>,
     authority_pem: String,
@@ -37,7 +37,7 @@ impl Credentials {
         let issuer = Issuer::new(authority, authority_key);
         let names = ["localhost", "127.0.0.1", "10.96.0.1", "kubernetes", "kubernetes.default.svc"];
         let (leaf, key) = sign(&CertificateParams::new(names.map(str::to_owned)).unwrap(), &issuer);
-        // What kubelets ask the API server for.
+        // The client certificate of the API server for kubelets.
         let (client, client_key) = sign(&CertificateParams::default(), &issuer);
         let signing = KeyPair::generate().unwrap();
         let tokens = USERS.map(|_| random());

@@ -1,4 +1,4 @@
-//! Leaving nothing behind when somebody interrupts the program.
+//! Cleaning up when the program is interrupted.
 
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -23,7 +23,7 @@ pub(crate) use self::interrupt::interrupted;
 use self::process::Process;
 pub(crate) use crate::support::eventually::eventually;
 
-/// What the control plane consists of.
+/// The programs of the control plane.
 pub(crate) const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];
 
 /// A running control plane.
@@ -51,7 +51,7 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// Starts it where `address` says; asks again when somebody else took the port meanwhile.
+    /// Starts it at `address`, which is asked again if another process took the port meanwhile.
     pub(crate) async fn start_at(programs: &Path, address: impl Fn() -> SocketAddr) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let credentials = Credentials::make(directory.path());
@@ -130,14 +130,14 @@ impl ControlPlane {
         }
     }
 
-    /// Leaves nothing behind when somebody interrupts the tests.
+    /// Cleans up when the tests are interrupted.
     pub(crate) async fn stop_on_signal(self: Arc<Self>) {
         let code = interrupted().await;
         self.stop();
         std::process::exit(code.into());
     }
 
-    /// Where everything of this cluster stands.
+    /// The directory of this cluster.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -199,23 +199,23 @@ impl ControlPlane {
         kubeconfig
     }
 
-    /// What the API server wrote into its audit log about Pods of a Namespace.
+    /// The events about Pods of a Namespace in the audit log of the API server.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
         audit::events(&self.directory.join(audit::LOG), namespace)
     }
 
-    /// What it writes there from now on, where a text occurs.
+    /// Follows the events from now on that contain a text.
     pub(crate) fn follow_audit_log(&self, text: &str) -> audit::Follower {
         audit::Follower::from_now_on(&self.directory.join(audit::LOG), text)
     }
 
-    /// What was asked of the API server and answered, oldest first.
+    /// The requests to the API server with their responses, oldest first.
     pub(crate) fn requests(&self) -> Vec<Value> {
         audit::requests(&self.directory.join(audit::LOG))
     }
 }
 
-/// Whether the API server gets ready; `false` when somebody else took a port meanwhile.
+/// Whether the API server becomes ready; `false` if another process took a port meanwhile.
 async fn ready(api: &Api, processes: &mut [Process]) -> bool {
     eventually("a ready API server", async || {
         if let Some(ended) = processes.iter_mut().find_map(Process::ended) {
@@ -275,7 +275,7 @@ fn start_api_server(
         format!("--service-account-signing-key-file={}", file("service-account.key")),
         format!("--audit-policy-file={}", file(audit::POLICY)),
         format!("--audit-log-path={}", file(audit::LOG)),
-        // In MB, and more than all tests together: a log that is begun anew loses events.
+        // In MB, and more than all tests write: a rotated log would lose events.
         "--audit-log-maxsize=2000".to_owned(),
         // The tests create thousands of Pods as one user.
         "--enable-priority-and-fairness=false".to_owned(),
@@ -299,7 +299,7 @@ fn start_controller_manager(programs: &Path, directory: &Path) -> Process {
     Process::start(&programs.join("kube-controller-manager"), &arguments, directory)
 }
 
-/// A port that nobody uses now.
+/// A port that is free at the moment.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! What `boundtoken preview` reads: arguments, variables, files and what is no file.
+//! The input of `boundtoken preview`: arguments, variables, files, pipes and directories.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,8 +1,8 @@
-//! What `boundtoken preview` prints, as a user sees it.
+//! The output of `boundtoken preview`, as a user sees it.
 
 use crate::commands::command_line::{Output, run};
 
-/// What came out, as one text.
+/// The whole output, as one text.
 fn terminal(words: &str, stdin: &str) -> String {
     let Output { out, err, code } = run(words, stdin);
     let mut printed = format!("$ boundtoken {words}\n");

@@ -7,7 +7,7 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a}]}\n"
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\n\
     spec: {template: {spec: {containers: [{name: a}]}}}\n";
 
-/// What is said of an object, without the notes and the count of Pods.
+/// The messages about an object, without the notes and the count of Pods.
 fn findings(head: &str, rest: &str) -> (String, i32) {
     let printed = run("preview -f -", &[head, rest].concat());
     let lines = printed.err.lines().filter(|line| !line.starts_with("note: ") && !line.starts_with("Pods: "));

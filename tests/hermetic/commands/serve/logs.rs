@@ -1,4 +1,4 @@
-//! What `boundtoken serve` writes to its log.
+//! The log of `boundtoken serve`.
 
 use crate::support::program::Serving;
 use crate::support::reviews;

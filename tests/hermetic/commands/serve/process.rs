@@ -173,7 +173,7 @@ fn the_cluster_is_that_of_kubeconfig_or_of_the_pod() {
     }
 }
 
-/// What a server that cannot start writes, in colour or not.
+/// The output of a server that cannot start, with or without colour.
 fn stderr_of_a_failed_start(more: &[&str], environment: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let manifest = directory.path().join("namespaces.yaml");
