@@ -12,12 +12,12 @@
 
 mod support;
 
-use std::fs;
 use std::time::Duration;
 
 use crate::support::http::post_head;
 use crate::support::program::Serving;
 use crate::support::reviews;
+use crate::support::scripted_api::kubeconfig;
 use boundtoken::server::limits::BUFFERED_BYTES;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -30,18 +30,12 @@ const JSON: &str = "application/json";
 /// The most memory that a parsed object takes, in addition to its text, in bytes.
 const PARSED: usize = 32 << 20;
 
-/// Nobody knows their Namespace, and whoever is asked says nothing.
+/// Their Namespace is unknown, and the API server does not respond.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_waiting_for_a_lookup_hold_only_their_body() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let kubeconfig = directory.path().join("kubeconfig");
-    let config = json!({
-        "clusters": [{"name": "c", "cluster": {"server": format!("http://{}", silent.local_addr().unwrap())}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    });
-    fs::write(&kubeconfig, config.to_string()).unwrap();
+    let kubeconfig = kubeconfig(directory.path(), silent.local_addr().unwrap());
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &[]);
     let before = server.peak_memory();
     let (small, large) = (review(2_500), review(12_000));

@@ -83,7 +83,7 @@ pub(crate) fn lifetime(token: &str) -> i64 {
     claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
 }
 
-/// The TokenReview of a token for an audience.
+/// The `TokenReview` of a token for an audience.
 pub(crate) async fn review(cluster: &Cluster, token: &str, audience: &str) -> Value {
     let review = json!({
         "apiVersion": "authentication.k8s.io/v1",

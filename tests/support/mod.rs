@@ -29,6 +29,7 @@ pub(crate) mod pods;
 pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod reviews;
+pub(crate) mod scripted_api;
 pub(crate) mod server;
 pub(crate) mod shipped;
 pub(crate) mod test_install;

@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::support::eventually::eventually;
 use crate::support::http::HttpClient;
 use crate::support::program::Serving;
 use crate::support::reviews;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use crate::support::scripted_api::{self, END_OF_LIST, OK, event, kubeconfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,55 +26,23 @@ fn namespace(name: &str) -> Value {
     json!({"metadata": metadata})
 }
 
-/// An object of a list.
-fn added(object: &Value) -> String {
-    format!("{}\n", json!({"type": "ADDED", "object": object}))
+/// An API server with one Namespace, `web`, until `deleted` is set; and with `default`, which is about to be deleted.
+async fn start() -> (SocketAddr, watch::Sender<bool>) {
+    let (deleted, receiver) = watch::channel(false);
+    (scripted_api::start(move |head, stream| respond(head, stream, receiver.clone())).await, deleted)
 }
 
-/// The bookmark that ends a list.
-const END_OF_LIST: &str = r#"{"type":"BOOKMARK","object":{"kind":"Namespace","apiVersion":"v1","metadata":{"resourceVersion":"5","annotations":{"k8s.io/initial-events-end":"true"}}}}
-"#;
-
-/// An API server with one Namespace, `web`, until it is told that the Namespace is deleted; and with `default`,
-/// which is about to be.
-struct ApiServer {
-    address: SocketAddr,
-    deleted: watch::Sender<bool>,
-}
-
-impl ApiServer {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (deleted, receiver) = watch::channel(false);
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, receiver.clone()));
-            }
-        });
-        Self { address, deleted }
-    }
-}
-
-/// Answers one request.
-async fn serve(mut stream: TcpStream, mut deleted: watch::Receiver<bool>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else { return };
-        head.push(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
+async fn respond(head: String, mut stream: TcpStream, mut deleted: watch::Receiver<bool>) {
     assert!(head.to_lowercase().contains("\r\nauthorization: bearer "), "{head}");
     if head.contains("watch=true") {
-        let event = json!({"type": "DELETED", "object": namespace("web")});
-        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.unwrap();
+        let web = namespace("web").to_string();
+        stream.write_all(OK).await.unwrap();
         if head.contains("sendInitialEvents=true") {
-            stream.write_all(added(&namespace("web")).as_bytes()).await.unwrap();
-            stream.write_all(END_OF_LIST.as_bytes()).await.unwrap();
+            let list = [event("ADDED", &web), event("BOOKMARK", END_OF_LIST)].concat();
+            stream.write_all(&list).await.unwrap();
         }
         let _ = deleted.wait_for(|deleted| *deleted).await;
-        stream.write_all(format!("{event}\n").as_bytes()).await.unwrap();
+        stream.write_all(&event("DELETED", &web)).await.unwrap();
         let _ = stream.read_u8().await;
         return;
     }
@@ -86,27 +52,8 @@ async fn serve(mut stream: TcpStream, mut deleted: watch::Receiver<bool>) {
     } else {
         (404, json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"}))
     };
-    let body = body.to_string();
-    let length = body.len();
-    let answer =
-        format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
-    stream.write_all(answer.as_bytes()).await.unwrap();
-}
-
-/// A kubeconfig with a token in a file; the token is for an audience of its own.
-pub(super) fn kubeconfig(directory: &tempfile::TempDir, address: SocketAddr) -> PathBuf {
-    let token =
-        format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(r#"{"aud":["https://issuer.example"]}"#));
-    fs::write(directory.path().join("token"), token).unwrap();
-    let path = directory.path().join("kubeconfig");
-    let config = json!({
-        "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
-        "users": [{"name": "u", "user": {"tokenFile": directory.path().join("token")}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    });
-    fs::write(&path, config.to_string()).unwrap();
-    path
+    let response = format!("HTTP/1.1 {status} X\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(response.as_bytes()).await.unwrap();
 }
 
 pub(super) async fn ready(admin: &mut HttpClient<TcpStream>) {
@@ -127,9 +74,9 @@ async fn shows(admin: &mut HttpClient<TcpStream>, path: &str, text: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_follows_the_namespaces_of_a_cluster() {
-    let api_server = ApiServer::start().await;
+    let (address, deleted) = start().await;
     let directory = tempfile::tempdir().unwrap();
-    let kubeconfig = kubeconfig(&directory, api_server.address);
+    let kubeconfig = kubeconfig(directory.path(), address);
     let server = Serving::start_in_cluster(
         directory.path(),
         &kubeconfig,
@@ -144,7 +91,7 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
     let metrics = admin.get("/metrics").await.body;
     assert!(metrics.contains("boundtoken_namespaces 1\n"));
     assert!(metrics.contains("\nboundtoken_namespace_watch_age_seconds "));
-    api_server.deleted.send_replace(true);
+    deleted.send_replace(true);
     shows(&mut admin, "/metrics", "boundtoken_namespaces 0\n").await;
     let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert!(
@@ -166,9 +113,9 @@ async fn a_server_follows_the_namespaces_of_a_cluster() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_uninstalled_server_waits_for_no_idle_connection() {
-    let api_server = ApiServer::start().await;
+    let (address, _deleted) = start().await;
     let directory = tempfile::tempdir().unwrap();
-    let kubeconfig = kubeconfig(&directory, api_server.address);
+    let kubeconfig = kubeconfig(directory.path(), address);
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &[]);
     let mut idle = server.webhook().await;
     idle.post("/mutate", JSON, reviews::web(&json!({}))).await;
@@ -187,7 +134,7 @@ async fn without_the_api_server_a_server_fails_closed() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let directory = tempfile::tempdir().unwrap();
-    let kubeconfig = kubeconfig(&directory, address);
+    let kubeconfig = kubeconfig(directory.path(), address);
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &["--shutdown-delay=0"]);
     let mut admin = server.admin().await;
     shows(&mut admin, "/readyz", "no complete list yet: the API server cannot be asked").await;
@@ -208,17 +155,10 @@ const LARGEST: usize = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_of_large_namespaces_takes_the_memory_of_one() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let (began, receiver) = watch::channel(false);
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve_large(stream, receiver.clone()));
-        }
-    });
+    let address = scripted_api::start(move |head, stream| list_large(head, stream, receiver.clone())).await;
     let directory = tempfile::tempdir().unwrap();
-    let server = Serving::start_in_cluster(directory.path(), &kubeconfig(&directory, address), &[]);
+    let server = Serving::start_in_cluster(directory.path(), &kubeconfig(directory.path(), address), &[]);
     let mut admin = server.admin().await;
     let before = server.peak_memory();
     began.send_replace(true);
@@ -229,20 +169,14 @@ async fn a_list_of_large_namespaces_takes_the_memory_of_one() {
 }
 
 /// Lists large Namespaces once it may, and reports nothing else.
-async fn serve_large(mut stream: TcpStream, mut began: watch::Receiver<bool>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else { return };
-        head.push(byte);
-    }
-    let is_list = String::from_utf8(head).unwrap().contains("sendInitialEvents=true");
+async fn list_large(head: String, mut stream: TcpStream, mut began: watch::Receiver<bool>) {
     began.wait_for(|began| *began).await.unwrap();
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
-    for number in (0..LARGE).filter(|_| is_list) {
+    let _ = stream.write_all(OK).await;
+    for number in (0..LARGE).filter(|_| head.contains("sendInitialEvents=true")) {
         let mut large = namespace(&format!("large-{number}"));
         large["metadata"]["annotations"]["example.com/large"] = "x".repeat(LARGEST).into();
-        stream.write_all(added(&large).as_bytes()).await.unwrap();
+        stream.write_all(&event("ADDED", large.to_string())).await.unwrap();
     }
-    let _ = stream.write_all(END_OF_LIST.as_bytes()).await;
+    let _ = stream.write_all(&event("BOOKMARK", END_OF_LIST)).await;
     let _ = stream.read_u8().await;
 }

@@ -1,18 +1,18 @@
-//! `boundtoken serve` while an API server sends what it must store for anybody who may patch a Namespace:
-//! `managedFields` that are not UTF-8.
+//! `boundtoken serve` while an API server sends `managedFields` that are not UTF-8, which everyone who may patch a
+//! Namespace can make it store.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::cluster::{kubeconfig, ready};
+use super::cluster::ready;
 use crate::support::eventually::eventually_within;
 use crate::support::program::Serving;
 use crate::support::reviews;
+use crate::support::scripted_api::{self, END_OF_LIST, OK, event, kubeconfig};
 
 /// A change of another Namespace is in force within this time.
 const SOON: Duration = Duration::from_secs(1);
@@ -24,9 +24,10 @@ const POISON: [&[u8]; 3] = [b"f:\xff", b"f:\\ud800", b"f:\xf0\x9f"];
 async fn managed_fields_that_are_not_utf8_stop_neither_the_list_nor_the_watch() {
     for poison in POISON {
         let (step, receiver) = watch::channel(0);
-        let address = start(poison, receiver).await;
+        let address =
+            scripted_api::start(move |head, stream| respond(head, stream, poison, receiver.clone())).await;
         let directory = tempfile::tempdir().unwrap();
-        let server = Serving::start_in_cluster(directory.path(), &kubeconfig(&directory, address), &[]);
+        let server = Serving::start_in_cluster(directory.path(), &kubeconfig(directory.path(), address), &[]);
         let mut admin = server.admin().await;
         ready(&mut admin).await;
         let mut client = server.webhook().await;
@@ -52,57 +53,25 @@ fn decode(body: &str) -> String {
     String::from_utf8(base64::prelude::BASE64_STANDARD.decode(patch).unwrap()).unwrap()
 }
 
-/// An API server with two Namespaces: one is poisoned, and `web` changes after it at each step.
-async fn start(poison: &'static [u8], step: watch::Receiver<u8>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(stream, poison, step.clone()));
-        }
-    });
-    address
-}
-
-/// Answers one request: a list as events or as a page, and the same events to each watch.
-async fn serve(mut stream: TcpStream, poison: &[u8], mut step: watch::Receiver<u8>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else { return };
-        head.push(byte);
+/// Responds as an API server with two Namespaces: one is poisoned, and `web` changes after it at each step.
+async fn respond(head: String, mut stream: TcpStream, poison: &[u8], mut step: watch::Receiver<u8>) {
+    if !head.contains("watch=true") {
+        // Without live lookups, only the watch can report the change.
+        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n{}").await;
+        return;
     }
-    let head = String::from_utf8(head).unwrap();
-    let (poisoned, web) = (namespace("poisoned", 1, poison), namespace("web", 1, b"f:a"));
-    let is_list = head.contains("sendInitialEvents=true");
-    let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
-    if is_list {
-        answer.extend([event("ADDED", &poisoned), event("ADDED", &web)].concat());
-        let annotations = json!({"k8s.io/initial-events-end": "true"});
-        let metadata = json!({"resourceVersion": "5", "annotations": annotations});
-        let end = json!({"kind": "Namespace", "apiVersion": "v1", "metadata": metadata});
-        answer.extend(event("BOOKMARK", end.to_string().as_bytes()));
-    } else if head.starts_with("GET /api/v1/namespaces?") && !head.contains("watch=true") {
-        let items = [&*poisoned, b",", &*web].concat();
-        answer.extend([br#"{"metadata":{"resourceVersion":"5"},"items":["#, &*items, b"]}"].concat());
-    } else if !head.contains("watch=true") {
-        // A live look-up: so it is the watch that must report the change.
-        answer = b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n{}".to_vec();
+    let _ = stream.write_all(OK).await;
+    if head.contains("sendInitialEvents=true") {
+        let (poisoned, web) = (namespace("poisoned", 1, poison), namespace("web", 1, b"f:a"));
+        let list = [event("ADDED", poisoned), event("ADDED", web), event("BOOKMARK", END_OF_LIST)];
+        let _ = stream.write_all(&list.concat()).await;
     }
-    let _ = stream.write_all(&answer).await;
-    for number in [1, 2].into_iter().filter(|_| head.contains("watch=true")) {
+    for number in [1, 2] {
         let _ = step.wait_for(|step| *step >= number).await;
         let (poisoned, web) = (namespace("poisoned", number, poison), namespace("web", number + 1, b"f:a"));
-        let events = [event("MODIFIED", &poisoned), event("MODIFIED", &web)].concat();
-        let _ = stream.write_all(&events).await;
+        let _ = stream.write_all(&[event("MODIFIED", poisoned), event("MODIFIED", web)].concat()).await;
     }
-    if head.contains("watch=true") {
-        let _ = stream.read_u8().await;
-    }
-}
-
-fn event(kind: &str, object: &[u8]) -> Vec<u8> {
-    [format!(r#"{{"type":"{kind}","object":"#).as_bytes(), object, b"}\n"].concat()
+    let _ = stream.read_u8().await;
 }
 
 /// A Namespace with a `ttl` of so many hours, and with this key in its `managedFields`.
