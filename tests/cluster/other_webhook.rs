@@ -14,6 +14,7 @@ use boundtoken::namespaces::NamespaceStore;
 use boundtoken::server::connections::Connections;
 use boundtoken::server::limits::IDLE;
 use boundtoken::server::routes::Webhook;
+use http_body_util::Full;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
@@ -82,7 +83,11 @@ pub(crate) fn router<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
     let (webhook, slot) = (Arc::new(webhook), Arc::new(slot));
     Router::new().fallback(move |request: Request| {
         let (webhook, slot) = (Arc::clone(&webhook), Arc::clone(&slot));
-        async move { webhook.handle(request, &slot).await }
+        async move {
+            let (head, body) = request.into_parts();
+            let body = Full::new(axum::body::to_bytes(body, usize::MAX).await.unwrap());
+            webhook.handle(Request::from_parts(head, body), &slot).await
+        }
     })
 }
 

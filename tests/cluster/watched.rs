@@ -146,11 +146,13 @@ pub(crate) async fn a_poisoned_namespace(plane: Arc<ControlPlane>) {
     let namespaces = ["poison-probe", "poisoned", "poison-victim"].map(|name| (name, [("ttl", "2h")]));
     let namespaces = namespaces.each_ref().map(|(name, annotations)| (*name, annotations.as_slice()));
     let running = TestInstall::start(&plane, "poison", &namespaces).await;
-    let patch =
+    let operations =
         b"[{\"op\":\"replace\",\"path\":\"/metadata/managedFields/0/fieldsV1\",\"value\":{\"f:\xff\":{}}}]";
     let path = "/api/v1/namespaces/poisoned";
-    let answer =
-        plane.api.send_bytes(http::Method::PATCH, path, "application/json-patch+json", patch.to_vec()).await;
+    let answer = plane
+        .api
+        .send_bytes(http::Method::PATCH, path, "application/json-patch+json", operations.to_vec())
+        .await;
     answer.unwrap().ok().unwrap();
     let new = Serving::start_in_cluster(&plane.subdirectory(), &plane.kubeconfig(), &[]);
     for (number, serving) in [&running.serving, &new].into_iter().enumerate() {
