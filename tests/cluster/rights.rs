@@ -1,9 +1,11 @@
 //! That boundtoken's ServiceAccount has the rights it needs, and needs each that it has.
 //!
-//! Every replica here is of an install of its own, as its ServiceAccount.
+//! Each replica belongs to an install of its own and runs as its ServiceAccount. Lists as events need the right to
+//! watch only, so these replicas list in pages, as they do where the API server refuses lists as events.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -11,6 +13,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::pods::list;
+use crate::support::api_proxy::ApiProxy;
 use crate::support::control_plane::audit::Follower;
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::program::Serving;
@@ -29,7 +32,7 @@ pub(crate) struct Right {
     resource: String,
 }
 
-/// With all rights a replica does its work, uses each of them, and is refused nothing.
+/// With all rights a replica does its work, uses each of them, and no request is refused.
 pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
     let mut install = Install::new(&plane, "rights-all", None).await;
     let replica = install.start().await;
@@ -45,8 +48,8 @@ pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
     assert_eq!(install.asked(|code| matches!(code, 401 | 403)), []);
 }
 
-/// Without any one of them a replica is refused just that, says so, and never gets ready; only that it hears of
-/// no Namespace any more leaves it ready, with a note.
+/// Without any one of them a replica is refused exactly that, logs it, and does not become ready. Without the right to
+/// watch Namespaces it does, with a note.
 pub(crate) async fn each_is_needed(plane: Arc<ControlPlane>) {
     let all: BTreeSet<Right> = rules(&shipped::of("").collect::<Vec<_>>()).iter().flat_map(rights).collect();
     assert_eq!(all.len(), 10, "{all:?}");
@@ -65,8 +68,8 @@ async fn without(plane: &Arc<ControlPlane>, number: usize, right: Right) {
     let refused: BTreeSet<Right> = install.asked(|code| code == 403).into_iter().collect();
     assert_eq!(refused, BTreeSet::from([right.clone()]));
     if right == (Right { verb: "watch".to_owned(), resource: "namespaces".to_owned() }) {
-        let told = eventually("a ready replica", async || ready(&replica).await).await;
-        assert!(told.contains("[+]namespaces ok (changes are not seen at present"), "{told}");
+        let note = eventually("a ready replica", async || ready(&replica).await).await;
+        assert!(note.contains("[+]namespaces ok (changes are not seen at present"), "{note}");
     } else {
         assert!(ready(&replica).await.is_err(), "{right:?}");
     }
@@ -110,6 +113,7 @@ pub(crate) struct Install {
     rules: Vec<Value>,
     /// The requests of its ServiceAccount.
     log: Follower,
+    proxy: Option<ApiProxy>,
 }
 
 impl Install {
@@ -124,8 +128,8 @@ impl Install {
         }
         let log = plane.follow_audit_log(&user(name));
         let (plane, name, rules) = (Arc::clone(plane), name.to_owned(), rules(&objects));
-        let install = Self { plane, name, rules, log };
-        // The API server itself hears of rights a moment later.
+        let install = Self { plane, name, rules, log, proxy: None };
+        // The API server itself learns of rights a moment later.
         for rule in &install.rules {
             for right in rights(rule) {
                 let what = format!("{right:?} in {}", install.name);
@@ -151,19 +155,29 @@ impl Install {
         self.plane.api.create(&review).await.unwrap()["status"]["allowed"].as_bool().unwrap()
     }
 
-    /// Starts a replica as the ServiceAccount.
-    async fn start(&self) -> Serving {
-        self.start_with(&[]).await
+    /// Starts a replica as the ServiceAccount, in front of which lists as events are refused.
+    async fn start(&mut self) -> Serving {
+        let directory = self.plane.subdirectory();
+        let kubeconfig = self.plane.kubeconfig_of_boundtoken(&self.name, &directory).await;
+        let proxy = ApiProxy::start(&kubeconfig).await;
+        proxy.refuse_lists_as_events();
+        let kubeconfig = proxy.kubeconfig_for(&kubeconfig);
+        self.proxy = Some(proxy);
+        self.serve(&directory, &kubeconfig, &[])
     }
 
-    /// The same with more arguments.
+    /// Starts a replica as the ServiceAccount, with more arguments.
     pub(crate) async fn start_with(&self, more: &[&str]) -> Serving {
         let directory = self.plane.subdirectory();
         let kubeconfig = self.plane.kubeconfig_of_boundtoken(&self.name, &directory).await;
+        self.serve(&directory, &kubeconfig, more)
+    }
+
+    fn serve(&self, directory: &Path, kubeconfig: &Path, more: &[&str]) -> Serving {
         let configuration = format!("--webhook-configuration={}", self.name);
         let namespace = format!("--namespace={}", self.name);
         let arguments = ["--tls-secret=boundtoken-certificates", &configuration, &namespace];
-        Serving::start_with(ANYWHERE, &directory, &kubeconfig, &[&arguments, more].concat())
+        Serving::start_with(ANYWHERE, directory, kubeconfig, &[&arguments, more].concat())
     }
 
     /// Empties the Secret and the caBundle.

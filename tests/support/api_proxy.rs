@@ -8,13 +8,15 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::{StreamExt, stream};
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -88,6 +90,11 @@ impl ApiProxy {
         receiver
     }
 
+    /// Refuses lists as events from now on, as an API server without the feature gate `WatchList` does.
+    pub(crate) fn refuse_lists_as_events(&self) {
+        self.forwarder.lists_as_events_refused.store(true, Relaxed);
+    }
+
     /// The number of requests so far that match, by method and path with its query.
     pub(crate) fn count(&self, matches: impl Fn(&Method, &str) -> bool) -> usize {
         let requests = self.forwarder.requests.lock().unwrap();
@@ -137,6 +144,21 @@ async fn connection(stream: TcpStream, forwarder: Arc<Forwarder>) {
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
+/// A refusal as an API server words it.
+fn invalid(message: &str) -> Response<Body> {
+    let status = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": message,
+        "reason": "Invalid",
+        "code": 422,
+    });
+    let mut response = Response::new(Body::from(status.to_string()));
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    response
+}
+
 /// Forwards requests to the API server.
 struct Forwarder {
     api_server: Client,
@@ -144,12 +166,14 @@ struct Forwarder {
     delay: Mutex<Box<dyn Fn() -> Duration + Send + Sync>>,
     effects: Mutex<Option<mpsc::UnboundedSender<Effect>>>,
     first_events: Mutex<HashMap<String, Instant>>,
+    lists_as_events_refused: AtomicBool,
 }
 
 impl Forwarder {
     fn new(api_server: Client) -> Self {
-        let (requests, effects, first_events) = Default::default();
-        Self { api_server, requests, delay: Mutex::new(Box::new(|| Duration::ZERO)), effects, first_events }
+        let (requests, effects, first_events, lists_as_events_refused) = Default::default();
+        let delay: Mutex<Box<dyn Fn() -> Duration + Send + Sync>> = Mutex::new(Box::new(|| Duration::ZERO));
+        Self { api_server, requests, delay, effects, first_events, lists_as_events_refused }
     }
 
     async fn forward(
@@ -159,6 +183,11 @@ impl Forwarder {
         let (mut head, body) = request.into_parts();
         let (method, path) = (head.method.clone(), head.uri.to_string());
         self.requests.lock().unwrap().push((method.clone(), path.clone()));
+        if self.lists_as_events_refused.load(Relaxed) && path.contains("sendInitialEvents=true") {
+            return Ok(invalid(
+                "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
+            ));
+        }
         head.headers.remove(HOST);
         let body = body.collect().await?.to_bytes().to_vec();
         let is_watch = path.contains("watch=true");
