@@ -28,7 +28,7 @@ impl BackgroundTasks {
     /// Checks that every task is running. After one has stopped, only a restart helps.
     ///
     /// # Errors
-    /// The reason for `/readyz` and `/livez`.
+    /// When a task has stopped. The error is the reason for `/readyz` and `/livez`.
     pub fn check(&self) -> Result<(), String> {
         match self.0.iter().find(|(_, task)| task.is_finished()) {
             Some((name, _)) => Err(format!("background task {name:?} stopped; restart required")),
@@ -37,11 +37,11 @@ impl BackgroundTasks {
     }
 }
 
-/// Waits for a task to stop, and reports it.
+/// Waits for a task to stop, and logs it.
 async fn log_exit(name: &'static str, task: JoinHandle<()>) {
     let error = match task.await {
-        Ok(()) => "it ended".to_owned(),
-        // The program ends.
+        Ok(()) => "it returned".to_owned(),
+        // The runtime is shutting down.
         Err(error) if error.is_cancelled() => return,
         Err(error) => error.to_string(),
     };
@@ -110,7 +110,8 @@ mod tests {
         tokio::time::sleep(TICK).await;
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.matches("a background task stopped; restart required").count(), 3, "{text}");
-        for (name, error) in [("certificate", "it ended"), ("Namespaces", "a defect"), ("file", "of a file")]
+        for (name, error) in
+            [("certificate", "it returned"), ("Namespaces", "a defect"), ("file", "of a file")]
         {
             let told = |line: &str| line.contains(&format!("name=\"{name}\"")) && line.contains(error);
             assert!(text.lines().any(told), "{text}");

@@ -10,7 +10,7 @@ pub fn now() -> OffsetDateTime {
     now.replace_nanosecond(0).unwrap_or(now)
 }
 
-/// A time in RFC 3339: `2026-11-22T19:00:00Z`.
+/// Formats a time as RFC 3339: `2026-11-22T19:00:00Z`.
 pub fn text(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }

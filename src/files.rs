@@ -23,7 +23,7 @@ pub struct BoundedReader {
 }
 
 impl BoundedReader {
-    /// Far more than any file that is reloaded.
+    /// Size limit, far above the size of any file that is reloaded.
     pub const MAX_BYTES: usize = 64 << 20;
 
     /// Opens a regular file, following symlinks.
@@ -87,10 +87,10 @@ impl Fingerprint {
     }
 }
 
-/// What the last attempt to load some files came to.
+/// The outcome of the last attempt to load some files.
 #[derive(Debug)]
 pub struct ReloadState {
-    /// The content that needs no further attempt.
+    /// The fingerprint of content that needs no further attempt.
     settled: Option<Fingerprint>,
     incident: Incident,
 }
@@ -106,10 +106,10 @@ impl ReloadState {
         self.settled != Some(fingerprint)
     }
 
-    /// Records that loading failed, and returns whether the message is news and has to be logged.
+    /// Records that loading failed. Returns whether the message is new and must be logged.
     ///
-    /// With `content`, the content itself is at fault, so only a change of it leads to another attempt.
-    /// Without, the next tick tries again.
+    /// With `content`, the content itself is at fault, and only a change of it leads to another attempt.
+    /// Without it, the next tick tries again.
     pub fn failed(&mut self, content: Option<Fingerprint>, message: &str) -> bool {
         self.settled = content;
         self.incident.failed(message)
@@ -143,7 +143,7 @@ pub enum Access {
 /// Replaces a file in one step: a reader sees either the old content or the new.
 ///
 /// # Errors
-/// When the directory cannot be written to.
+/// When the file cannot be written or moved into place.
 pub fn write_atomically(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));

@@ -1,22 +1,22 @@
 //! boundtoken: an admission webhook that bounds the lifetime and the audience
 //! of the service account tokens in Pods.
 //!
-//! A request walks through the rooms of this crate once, in this order:
+//! A request passes through these modules in order, once each:
 //!
-//! | room | what happens there |
+//! | module | purpose |
 //! | --- | --- |
 //! | [`server`] | listener, TLS, HTTP routes, limits, shutdown, admin port |
-//! | [`admission`] | the wire: an `AdmissionReview` in (borrowed), a response out |
+//! | [`admission`] | the wire: parses an `AdmissionReview` (borrowed), writes the response |
 //! | [`namespaces`] | the settings of a Namespace: watched, fetched live, or from a file |
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
-//! Beside the path of a request stand [`certificates`] (serving certificates, as
-//! files or in the cluster), [`cluster`] (the way to an API server), [`commands`] (one
-//! file or folder per command) and [`telemetry`] (logs, metrics).
-//! They share [`manifest`] (YAML and JSON with lines), [`files`] (content that is
-//! read again when it changes), [`background`] (the tasks that do so), `printable` (text
-//! made fit for a terminal), [`rfc1123`] (names of objects) and [`clock`] (the one place that reads the time).
+//! Other modules are [`certificates`] (serving certificates, in files or in the cluster), [`cluster`]
+//! (API clients), [`commands`] (one file or folder per command) and [`telemetry`] (logs, metrics).
+//!
+//! All of them share [`manifest`] (YAML and JSON with line numbers), [`files`] (content that is reloaded when
+//! it changes), [`background`] (the tasks that reload it), `printable` (escapes text for a terminal),
+//! [`rfc1123`] (names of objects) and [`clock`] (the only reader of the wall clock).
 
 pub mod admission;
 pub mod background;

@@ -1,4 +1,4 @@
-//! The program: parses the command line, runs a command, ends with its exit code.
+//! The program: parses the command line, runs a command, and returns its exit code.
 
 use std::process::ExitCode;
 

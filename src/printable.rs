@@ -1,10 +1,10 @@
-//! Text of others, made fit for a terminal, a log line or a message.
+//! Escapes untrusted text for terminals, log lines and messages.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A text without characters that move the cursor, change the direction of writing, or are invisible: these
-/// are escaped. A tab stays.
+/// Escapes the characters of a text that move the cursor, change the writing direction or are invisible. Tabs
+/// are kept.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
@@ -21,8 +21,8 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The start of a text in at most `max` characters, escaped as in [`printable`] and for double quotes;
-/// and whether that is all of it.
+/// Returns the start of a text in at most `max` characters, escaped as in [`printable`] and for double
+/// quotes, and whether that is the whole text.
 pub(crate) fn shortened(text: &str, max: usize) -> (String, bool) {
     let mut shown = String::new();
     let mut room = max;
@@ -45,7 +45,7 @@ fn is_unprintable(character: char) -> bool {
     is_blank(character) || is_escaped(character)
 }
 
-/// Whether a letter or mark is invisible: fillers of Hangul, joiners, variation selectors.
+/// Whether a letter or mark is invisible: Hangul fillers, joiners and variation selectors.
 fn is_blank(character: char) -> bool {
     matches!(
         character,
@@ -53,7 +53,7 @@ fn is_blank(character: char) -> bool {
     )
 }
 
-/// Whether the standard library, which has the tables of Unicode, escapes a character after a letter.
+/// Whether the standard library, which has the Unicode tables, escapes a character that follows a letter.
 fn is_escaped(character: char) -> bool {
     let mut buffer = [b'a'; 5];
     let (_, rest) = buffer.split_at_mut(1);
@@ -67,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_read_stays() {
+    fn readable_text_is_unchanged() {
         for text in ["plain\ttext", "é😀", "e\u{301}", "日本語", "\"'\\", "❤\u{fe0f}"] {
             assert_eq!(printable(text), text);
         }
     }
 
     #[test]
-    fn what_deceives_is_escaped() {
+    fn deceptive_characters_are_escaped() {
         for character in [
             '\0',
             '\u{1b}',

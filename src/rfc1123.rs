@@ -6,7 +6,7 @@ pub const MAX_LABEL: usize = 63;
 /// Longest subdomain, in bytes: the name of most other objects.
 pub const MAX_SUBDOMAIN: usize = 253;
 
-/// Whether a text is a label: lowercase letters, digits and inner hyphens.
+/// Whether a text is a valid label: lowercase letters, digits and inner hyphens.
 pub fn is_label(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=MAX_LABEL).contains(&text.len())

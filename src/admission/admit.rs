@@ -9,18 +9,19 @@ use super::object::Pod;
 use super::request::Request;
 use super::response::Response;
 
-/// Allows a request untouched: no Pod creation, or a Namespace that did not opt in.
+/// Allows a request unchanged, such as one that does not create a Pod, or one in a Namespace that did not opt
+/// in.
 pub fn allow<O>(request: &Request<'_, O>) -> Response {
     Response::allow(request)
 }
 
 /// Patches or refuses a Pod that is created, under the settings of its Namespace.
 ///
-/// Mirror Pods are allowed untouched: the ServiceAccount admission plugin keeps tokens out of them.
+/// Mirror Pods are allowed unchanged: the ServiceAccount admission plugin keeps tokens out of them.
 pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Response {
     match request.object() {
         Some(pod) if !pod.is_mirror() => {
-            Response::new(request, evaluate(pod.metadata.annotations.ours(), &pod.spec, settings))
+            Response::new(request, evaluate(pod.metadata.annotations.own_annotations(), &pod.spec, settings))
         }
         _ => allow(request),
     }

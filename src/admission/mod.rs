@@ -1,7 +1,7 @@
 //! Parses an `AdmissionReview`, borrowing its strings, and writes the response.
 //!
-//! The types are our own: those of `kube` write the patch as an array of numbers (kube-rs/kube#1781) and copy
-//! the whole object.
+//! The types are not those of `kube`, which write the patch as an array of numbers (kube-rs/kube#1781) and
+//! copy the whole object.
 
 mod admit;
 mod object;
@@ -9,6 +9,6 @@ mod request;
 mod response;
 
 pub use admit::{allow, mutate, validate};
-pub use object::{Object, ObjectMeta, Pod};
+pub use object::{ObjectMeta, Pod, ReviewedObject};
 pub use request::{BadReview, Request, lossy_utf8};
 pub use response::Response;

@@ -1,4 +1,4 @@
-//! The objects that a request may be about, as far as they matter here.
+//! The Pods and Namespaces in requests, reduced to the fields that matter.
 
 use serde::Deserialize;
 
@@ -7,20 +7,20 @@ use crate::pod::text::{Text, nullable, object};
 use crate::pod::view::PodSpec;
 use crate::policy::Entries;
 
-/// What a request may be about.
-pub trait Object {
-    /// What `kubectl` calls it.
+/// A kind of object in admission requests.
+pub trait ReviewedObject {
+    /// The kind, as `kubectl` prints it.
     const KIND: &'static str;
     /// The resource, of the core group in version `v1`.
     const RESOURCE: &'static str;
-    /// The operations that matter.
+    /// The operations that are evaluated; others are allowed unchanged.
     const OPERATIONS: &'static [&'static str];
 
-    /// `metadata.generateName`: the beginning of the name where the API server generates it.
+    /// `metadata.generateName`, the prefix of a generated name.
     fn generate_name(&self) -> &str;
 }
 
-impl Object for Pod<'_> {
+impl ReviewedObject for Pod<'_> {
     const KIND: &'static str = "Pod";
     const RESOURCE: &'static str = "pods";
     const OPERATIONS: &'static [&'static str] = &["CREATE"];
@@ -30,7 +30,7 @@ impl Object for Pod<'_> {
     }
 }
 
-/// A Pod as far as its tokens are concerned.
+/// A Pod, reduced to the fields that matter for tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Pod<'a> {
     /// `metadata`.
@@ -42,17 +42,17 @@ pub struct Pod<'a> {
 }
 
 impl Pod<'_> {
-    /// Whether a kubelet made this Pod from a file.
+    /// Whether this is a mirror Pod, which a kubelet creates for a static Pod.
     pub fn is_mirror(&self) -> bool {
         self.metadata.annotations.has_mirror()
     }
 }
 
-/// Metadata as far as settings are concerned.
+/// Metadata, reduced to the fields that matter for settings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectMeta<'a> {
-    /// `generateName`: how the name begins where the API server makes it up.
+    /// `generateName`, the prefix of a generated name.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub generate_name: Text<'a>,
     /// `annotations`.
@@ -63,7 +63,7 @@ pub struct ObjectMeta<'a> {
     pub labels: Entries<'a>,
 }
 
-impl Object for Namespace<'_> {
+impl ReviewedObject for Namespace<'_> {
     const KIND: &'static str = "Namespace";
     const RESOURCE: &'static str = "namespaces";
     const OPERATIONS: &'static [&'static str] = &["CREATE", "UPDATE"];

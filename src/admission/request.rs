@@ -6,20 +6,20 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{Error, IgnoredAny};
 
-use super::object::Object;
+use super::object::ReviewedObject;
 use crate::pod::text::{Text, nullable, object, optional};
 
-/// Longest explanation of a bad body, in characters: the parser may quote the body.
+/// Longest explanation of an invalid body, in characters; messages of the parser may quote the body.
 const MAX_EXPLANATION: usize = 200;
 
 /// Longest uid, in bytes: the response echoes it. The API server sends 36.
 const MAX_UID: usize = 256;
 
-/// Most opening braces in a body, in strings and ignored fields too. It bounds the memory of a parsed body to 130 MB:
-/// each brace takes 250 bytes at most.
+/// Most opening braces in a body, including those in strings and ignored fields. The limit bounds the memory
+/// of a parsed body to 130 MB: each brace takes at most 250 bytes.
 const MAX_BRACES: usize = 1 << 19;
 
-/// Why a body is answered with HTTP 400.
+/// An invalid body, answered with HTTP 400.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadReview(String);
@@ -35,7 +35,7 @@ impl BadReview {
     }
 }
 
-/// The body of a request as text, with U+FFFD in place of what is not UTF-8, as in the API server's decoder.
+/// The body of a request as text, with invalid UTF-8 replaced by U+FFFD, as in the API server's decoder.
 ///
 /// The API server sends `managedFields` as it received them, and a protobuf client may put any bytes there.
 pub fn lossy_utf8(body: &[u8]) -> Cow<'_, str> {
@@ -77,7 +77,7 @@ struct GroupVersionResource<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
-struct AdmissionReview<'a, O> {
+struct IncomingReview<'a, O> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     api_version: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
@@ -86,11 +86,11 @@ struct AdmissionReview<'a, O> {
     request: Option<Request<'a, O>>,
 }
 
-impl<'a, O: Object + Deserialize<'a>> Request<'a, O> {
+impl<'a, O: ReviewedObject + Deserialize<'a>> Request<'a, O> {
     /// Parses an `admission.k8s.io/v1` AdmissionReview.
     ///
     /// # Errors
-    /// When the text is anything else, or is about an `O` that an API server would not send.
+    /// When the text is anything else, or its object is an `O` that an API server would not send.
     pub fn parse(text: &'a str) -> Result<Self, BadReview> {
         match parse_review::<O>(text) {
             Ok(request) if request.concerns_object() && request.object.is_none() => {
@@ -112,7 +112,7 @@ impl<'a, O> Request<'a, O> {
         self.uid.as_str()
     }
 
-    /// The Namespace of the request. That of the object itself may be empty.
+    /// The Namespace of the request. The namespace in the object itself may be empty.
     pub fn namespace(&self) -> &str {
         self.namespace.as_str()
     }
@@ -133,14 +133,15 @@ impl<'a, O> Request<'a, O> {
     }
 }
 
-impl<O: Object> Request<'_, O> {
+impl<O: ReviewedObject> Request<'_, O> {
     /// Name of the object, or the prefix of a generated one, such as `web-7d4b9c-` for a Pod of a ReplicaSet.
     pub fn name_or_prefix(&self) -> &str {
         let object = self.object().filter(|_| self.name().is_empty());
         object.map_or_else(|| self.name(), O::generate_name)
     }
 
-    /// The object, if resource and operation are those of [`Object`]; other requests are allowed untouched.
+    /// The object, if resource and operation are those of [`ReviewedObject`]; other requests are allowed
+    /// unchanged.
     pub fn object(&self) -> Option<&O> {
         self.object.as_ref().filter(|_| self.concerns_object())
     }
@@ -154,7 +155,7 @@ impl<O: Object> Request<'_, O> {
 }
 
 fn parse_review<'a, O: Deserialize<'a>>(text: &'a str) -> Result<Request<'a, O>, BadReview> {
-    let review: AdmissionReview<'a, O> = parse_complete(text).map_err(|error| BadReview::invalid(&error))?;
+    let review: IncomingReview<'a, O> = parse_complete(text).map_err(|error| BadReview::invalid(&error))?;
     if (review.api_version.as_str(), review.kind.as_str()) != ("admission.k8s.io/v1", "AdmissionReview") {
         return Err(BadReview::new("apiVersion must be admission.k8s.io/v1, and kind AdmissionReview"));
     }

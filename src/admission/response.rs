@@ -10,20 +10,20 @@ use crate::policy::diagnostics::Code;
 use crate::policy::{Evaluation, Mode, Outcome, Violation, Warning};
 use crate::rfc1123::MAX_SUBDOMAIN;
 
-use super::object::Object;
+use super::object::ReviewedObject;
 use super::request::Request;
 
-/// Most mistakes that one answer spells out.
+/// Most violations that one response lists.
 const MAX_VIOLATIONS: usize = 24;
 
-/// A response, ready for the wire, and what logs and metrics say about it.
+/// A response, ready to be sent, and its properties for logs and metrics.
 #[derive(Debug)]
 pub struct Response {
     /// The mode in force; `None` where no settings applied.
     pub mode: Option<Mode>,
     /// The result.
     pub outcome: Outcome,
-    /// The codes of the violations, sorted, each once.
+    /// The codes of the violations, sorted and without duplicates.
     pub codes: Vec<Code>,
     body: Vec<u8>,
 }
@@ -36,7 +36,7 @@ impl Response {
     }
 
     /// Responds with the result of an evaluation.
-    pub(super) fn new<O: Object>(request: &Request<'_, O>, evaluation: Evaluation) -> Self {
+    pub(super) fn new<O: ReviewedObject>(request: &Request<'_, O>, evaluation: Evaluation) -> Self {
         let Evaluation { mode, outcome, .. } = evaluation;
         let mut codes: Vec<Code> = evaluation.violations.iter().map(|violation| violation.code).collect();
         codes.sort_unstable();
@@ -73,7 +73,7 @@ struct AdmissionResponse<'a> {
     patch: Patch,
 }
 
-/// Annotations of the audit event; a key has no `/`.
+/// Annotations of the audit event. Their keys must not contain `/`.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct AuditAnnotations {
@@ -109,7 +109,7 @@ struct Status<'a> {
     details: Details<'a>,
 }
 
-/// What `kubectl` prints of a refusal as `Invalid`: `The Pod "web" is invalid:` and the causes.
+/// The details that `kubectl` prints for the reason `Invalid`: `The Pod "web" is invalid:` and the causes.
 #[derive(Serialize)]
 struct Details<'a> {
     #[serde(flatten)]
@@ -117,7 +117,8 @@ struct Details<'a> {
     causes: Vec<Cause>,
 }
 
-/// The object, if it has a name yet. Controllers, whose events gather by text, do not repeat it.
+/// The refused object, if it already has a name. Controllers leave it out of their events, which aggregate by
+/// text.
 #[derive(Serialize)]
 struct Refused<'a> {
     kind: &'static str,
@@ -144,7 +145,7 @@ impl<'a> AdmissionResponse<'a> {
         }
     }
 
-    fn new<O: Object>(request: &'a Request<'_, O>, evaluation: Evaluation) -> Self {
+    fn new<O: ReviewedObject>(request: &'a Request<'_, O>, evaluation: Evaluation) -> Self {
         let violations = &evaluation.violations;
         Self {
             allowed: violations.is_empty(),
@@ -165,7 +166,7 @@ impl<'a> AdmissionResponse<'a> {
     }
 }
 
-/// The warnings as the API wants them, each text once: cut to size, two may be alike.
+/// The warnings cut to the length that the API recommends, without the duplicates that this may produce.
 fn texts(warnings: &[Warning]) -> Vec<String> {
     let mut texts = Vec::with_capacity(warnings.len());
     for text in warnings.iter().map(Warning::fitted) {
@@ -177,9 +178,9 @@ fn texts(warnings: &[Warning]) -> Vec<String> {
 }
 
 impl<'a> Status<'a> {
-    fn of<O: Object>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
+    fn of<O: ReviewedObject>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
         let refused = Refused { kind: O::KIND, name: request.name() };
-        // Nothing has validated the name yet.
+        // The name is not validated yet.
         let object = (1..=MAX_SUBDOMAIN).contains(&refused.name.len()).then_some(refused);
         let guardrails_only = violations.iter().all(Violation::is_forbidden);
         let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
@@ -202,10 +203,12 @@ impl Cause {
     }
 }
 
-/// Adds `patchType` and `patch` to the end of a review. The API server accepts neither alone, nor an empty patch.
+/// Appends `patchType` and `patch` to a review. The API server requires both or neither, and refuses an empty
+/// patch.
 fn with_patch(mut review: String, patch: &Patch) -> String {
     if !patch.is_empty() {
-        // As a field of the response, serde_json would copy the base64 and look for characters to escape in it.
+        // As a field of the response, serde_json would copy the base64 text and scan it for characters to
+        // escape.
         review.truncate(review.len().saturating_sub(CLOSING.len()));
         review.push_str(r#","patchType":"JSONPatch","patch":""#);
         STANDARD.encode_string(serde_json::to_vec(patch).unwrap_or_default(), &mut review);
@@ -215,5 +218,5 @@ fn with_patch(mut review: String, patch: &Patch) -> String {
     review
 }
 
-/// The end of the response and of the review.
+/// The closing braces of the response and the review.
 const CLOSING: &str = "}}";

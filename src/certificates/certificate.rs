@@ -1,4 +1,4 @@
-//! A certificate and what it says about itself: the only place that reads X.509.
+//! A certificate and its fields. No other module parses X.509.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ impl fmt::Debug for Der {
 pub struct Validity {
     /// The first valid moment.
     pub not_before: OffsetDateTime,
-    /// The end; not valid any more at this moment.
+    /// The end: at this moment the certificate is no longer valid.
     pub not_after: OffsetDateTime,
 }
 
@@ -69,7 +69,7 @@ impl Certificate {
         Some(Self::from_x509(der, &x509))
     }
 
-    /// Takes over what a parsed certificate says.
+    /// Copies the fields of a parsed certificate.
     pub(super) fn from_x509(der: &CertificateDer<'_>, x509: &X509Certificate<'_>) -> Self {
         let names = x509.subject_alternative_name().ok().flatten();
         let names = names.map(|names| names.value.general_names.iter().filter_map(text).collect());

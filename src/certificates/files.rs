@@ -53,7 +53,7 @@ pub enum PairError {
     NotYetValid(PathBuf, String),
 }
 
-/// The two files.
+/// The paths of the two files.
 #[derive(Clone, Debug)]
 pub struct PairFiles {
     /// The certificate and its chain.

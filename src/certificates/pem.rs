@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::certificate::Certificate;
 
-/// Longest PEM text that is read. A bundle of [`super::cluster::bundle::MAX_OLD`] CAs is far shorter.
+/// Longest PEM text that is read. A bundle of [`super::cluster::bundle::MAX_RETIRED`] CAs is far shorter.
 const MAX_BYTES: usize = 128 << 10;
 
 /// A certificate, perhaps with its chain, and the private key, both as PEM text.

@@ -46,7 +46,7 @@ impl ServingCertificate {
     /// Checks that clients can accept the certificate at this moment.
     ///
     /// # Errors
-    /// The reason for `/readyz`.
+    /// When there is no certificate or it is not valid now; `/readyz` reports the text.
     pub fn check(&self, now: OffsetDateTime) -> Result<(), String> {
         let served = self.0.load();
         let served = served.as_ref().ok_or("not there yet")?;

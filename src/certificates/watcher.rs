@@ -14,7 +14,7 @@ use crate::telemetry::metrics::{Metrics, ResultLabel};
 
 /// Files from which a certificate is served.
 pub trait PairSource {
-    /// Why there is nothing to serve.
+    /// The reason why the files cannot be served.
     type Error: Error + 'static;
 
     /// The content of the files.
@@ -32,12 +32,12 @@ pub trait PairSource {
     }
 }
 
-/// What the files contain.
+/// The certificates in the files.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The certificate to serve.
     pub serving: CheckedPair,
-    /// The CA, if its expiry is ours to watch.
+    /// The CA, if it is in the files: its expiry is reported as well.
     pub ca: Option<Certificate>,
 }
 
@@ -63,7 +63,7 @@ impl<S: PairSource> PairWatcher<S> {
         Ok(Self { source, state, serving, metrics })
     }
 
-    /// What the listener serves.
+    /// The certificate that the listener serves.
     pub fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.serving)
     }

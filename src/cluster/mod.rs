@@ -1,4 +1,4 @@
-//! Connects to a cluster: its address, our credentials, and the limits of time.
+//! Connects to a cluster: its address, our credentials, and timeouts.
 
 pub mod timeout;
 pub mod token;
@@ -49,8 +49,8 @@ pub enum Error {
     Proxy,
 }
 
-/// Finds the configuration of the cluster: that of the file if there is one, that of this Pod if
-/// `KUBECONFIG` is not set, else as kubectl does.
+/// Finds the configuration of the cluster. In a Pod, it is that of the service account, unless a file, a
+/// context or `KUBECONFIG` is given. Otherwise it is that of the file, or the one that kubectl uses.
 ///
 /// # Errors
 /// When there is no configuration, or it is incomplete.
@@ -70,11 +70,11 @@ pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Res
     config.map_err(|error| Error::Kubeconfig { path: kubeconfig, source: Box::new(error) })
 }
 
-/// A client for the cluster. It neither retries nor logs: callers do both. Response bodies are UTF-8, whatever the
-/// API server sends.
+/// Creates a client for the cluster. It neither retries nor logs: callers do both. Response bodies are always
+/// UTF-8, since invalid bytes are replaced.
 ///
 /// # Errors
-/// When the certificates or credentials cannot be used.
+/// When the certificates or credentials cannot be used, or the kubeconfig names a proxy.
 pub fn client(config: Config) -> Result<Client, Error> {
     if config.proxy_url.is_some() {
         return Err(Error::Proxy);

@@ -19,8 +19,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 #[error("the API server did not answer within {} s", .0.as_secs())]
 struct TimedOut(Duration);
 
-/// A client that fails a request whose response takes longer than `limit`. Of a watch, only the head of
-/// the response counts.
+/// Returns a client that fails a request whose response takes longer than `limit`. For a watch, this applies
+/// only to the head of the response.
 pub fn with_timeout(client: Client, limit: Duration) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -30,7 +30,7 @@ pub fn with_timeout(client: Client, limit: Duration) -> Client {
     Client::new(service, namespace)
 }
 
-/// Sends a request. The response is complete, unless it is a watch.
+/// Sends a request, and waits for the complete response unless it is a watch.
 async fn send(client: Client, request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let query = request.uri().query().unwrap_or_default();
     let is_watch = query.split('&').any(|pair| pair == "watch=true");

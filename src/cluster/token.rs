@@ -13,7 +13,7 @@ struct Payload {
     aud: Aud,
 }
 
-/// One audience, or several (RFC 7519).
+/// One audience or several (RFC 7519).
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Aud {
@@ -21,7 +21,7 @@ enum Aud {
     Several(Vec<String>),
 }
 
-/// The audiences of a token; none if the text is not a JSON Web Token with audiences.
+/// Returns the audiences of a token; none if the text is not a JSON Web Token with audiences.
 pub fn audiences(token: &str) -> Vec<String> {
     match payload(token.trim()) {
         Some(Payload { aud: Aud::One(audience) }) => vec![audience],
@@ -30,7 +30,7 @@ pub fn audiences(token: &str) -> Vec<String> {
     }
 }
 
-/// The audiences of the token in a file; none if it cannot be read.
+/// Returns the audiences of the token in a file; none if it cannot be read.
 pub fn audiences_of(path: &Path) -> Vec<String> {
     let token = files::read(path).ok().and_then(|token| String::from_utf8(token).ok());
     token.as_deref().map(audiences).unwrap_or_default()

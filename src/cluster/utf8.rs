@@ -1,7 +1,7 @@
 //! Response bodies in which every byte that is not UTF-8 is replaced.
 //!
-//! The API server stores `managedFields[].fieldsV1` as it comes and sends it as it is. kube's readers of lists
-//! and of watch lines end with an error at a byte that is not UTF-8, so one object could stop a watch for good.
+//! The API server stores and sends `managedFields[].fieldsV1` unchanged. kube fails to read a list or a watch
+//! line that contains a byte that is not UTF-8, so one object could stop a watch for good.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
 
-/// Takes the place of each byte that is not UTF-8. One byte for one, so that a hostile text does not grow.
+/// The replacement of each byte that is not UTF-8: a single byte, so that hostile text does not grow.
 const REPLACEMENT: u8 = b'?';
 
 /// A body whose data is UTF-8, whatever the inner body holds.
@@ -24,7 +24,7 @@ impl<B> Utf8Body<B> {
         Self { inner, held: Bytes::new() }
     }
 
-    /// The chunk after the bytes held back, up to the last complete character.
+    /// Converts the bytes held back and the chunk, up to the last complete character.
     fn convert(&mut self, chunk: Bytes) -> Bytes {
         if self.held.is_empty() && std::str::from_utf8(&chunk).is_ok() {
             return chunk;
@@ -37,7 +37,7 @@ impl<B> Utf8Body<B> {
     }
 }
 
-/// Replaces what is not UTF-8. Returns the length of an incomplete character at the end.
+/// Replaces bytes that are not UTF-8. Returns the length of an incomplete character at the end.
 fn replace(text: &mut [u8]) -> usize {
     let mut rest = text;
     while let Err(error) = std::str::from_utf8(rest) {

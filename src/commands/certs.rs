@@ -1,4 +1,4 @@
-//! `boundtoken certs`: makes a CA and a serving certificate as files.
+//! `boundtoken certs`: creates a CA and a serving certificate as files.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub struct Args {
     tls_dns: Vec<String>,
 }
 
-/// Makes the certificates that are missing or due.
+/// Creates the certificates that are missing or due for renewal.
 ///
 /// # Errors
 /// When the directory cannot be written, or a name is not valid.

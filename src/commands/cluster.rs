@@ -1,4 +1,4 @@
-//! Flags that choose a cluster, as in kubectl.
+//! Flags that select a cluster, as in kubectl.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub struct ClusterArgs {
 pub struct Cluster {
     /// The client of its API server.
     pub client: Client,
-    /// The audiences of the API server, from our own token; empty if there is no token in a file.
+    /// The audiences of the API server, from this process's own token; empty if there is no token file.
     pub audiences: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl ClusterArgs {
-    /// Whether a flag chooses one.
+    /// Whether a flag selects a cluster.
     pub fn is_named(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some()
     }

@@ -49,9 +49,9 @@ pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// The script for kubectl, which finds it on the PATH and passes the words typed so far; the last one is to
-/// be completed. It expects one candidate per line and a directive of cobra at the end: `:0` offers file
-/// names, `:4` does not.
+/// The script for kubectl, which finds it on the PATH and passes the words typed so far, the last of them
+/// being the one to complete. It expects one candidate per line and a cobra directive at the end: `:0` offers
+/// file names, `:4` does not.
 fn kubectl() -> String {
     let cli = super::command();
     let commands: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();

@@ -10,10 +10,10 @@ use crate::policy::{Defaults, InvalidDefault, Mode};
 pub struct DefaultsArgs {
     #[arg(long, value_name = "MODE", default_value = "replace", help = mode_help())]
     default_mode: String,
-    /// Audience where none is set; the empty string means that of the API server
+    /// Audience if none is set; the empty string means that of the API server
     #[arg(long, value_name = "AUDIENCE", default_value = "", hide_default_value = true)]
     default_audience: String,
-    /// Lifetime where none is set, such as 1h or 7200
+    /// Lifetime if none is set, such as 1h or 7200
     #[arg(long, value_name = "TTL", default_value = "1h")]
     default_ttl: String,
     /// Audiences of the API server, separated by commas; in a Pod by default those of its own token
@@ -22,7 +22,7 @@ pub struct DefaultsArgs {
 }
 
 fn mode_help() -> String {
-    format!("Mode where none is set: {}", Mode::ALL.map(Mode::as_str).join(", "))
+    format!("Mode if none is set: {}", Mode::ALL.map(Mode::as_str).join(", "))
 }
 
 /// An invalid value of a flag or its variable.
@@ -40,10 +40,11 @@ impl From<InvalidDefault> for DefaultsError {
 }
 
 impl DefaultsArgs {
-    /// Parses the flags. Without `--api-audiences`, the API server's own audiences are `known_audiences`, if any.
+    /// Parses the flags. Without `--api-audiences`, the API server's own audiences are `known_audiences`, if
+    /// any.
     ///
     /// # Errors
-    /// If a value is invalid for the annotation of the same name.
+    /// When a value is invalid for the annotation of the same name.
     pub fn resolve(self, known_audiences: Vec<String>) -> Result<Arc<Defaults>, DefaultsError> {
         let Self { default_mode, default_audience, default_ttl, api_audiences } = self;
         let api_audiences = if api_audiences.is_empty() { known_audiences } else { api_audiences };

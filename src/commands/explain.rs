@@ -29,7 +29,7 @@ pub struct Args {
     name: Option<String>,
 }
 
-/// Accepts any name, since unknown ones get a better message later; shells offer the known ones.
+/// Accepts any name, because unknown ones get a better message later. Shells offer the known ones.
 #[derive(Clone, Debug)]
 struct NameParser;
 
@@ -50,7 +50,7 @@ impl TypedValueParser for NameParser {
     }
 }
 
-/// Why there is no explanation.
+/// An error of `boundtoken explain`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -123,7 +123,7 @@ fn nearest_name(name: &str) -> Option<&'static str> {
         .or_else(|| nearest(name, lowercase.iter().map(String::as_str)).and_then(near))
 }
 
-/// The code that `bt4` or `BT0004` means.
+/// The code for a number in any spelling, such as `bt4` or `BT0004`.
 fn code_of_number(name: &str) -> Option<&'static str> {
     let number = |code: &str| {
         let (prefix, digits) = code.split_at_checked(2)?;
@@ -159,7 +159,7 @@ fn list() -> String {
     format!("{BOLD}Label{BOLD:#}\n{label}\n{BOLD}Keys{BOLD:#}\n{keys}\n{BOLD}Codes{BOLD:#}\n{codes}")
 }
 
-/// Two columns, the second one wrapped.
+/// Formats two columns, the second one wrapped.
 fn table(rows: impl Iterator<Item = (&'static str, String)> + Clone) -> String {
     let width = rows.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
     let mut text = String::new();
@@ -182,7 +182,7 @@ fn key(entry: &Entry) -> String {
             "a Namespace, as the default of its Pods; a Pod or Pod template, which overrides it"
         }
     };
-    // Quoted, since an annotation must be a string whatever it looks like.
+    // Quoted, because an annotation must be a string even if it looks like a number or a Boolean.
     let example = format!("{name}: \"{example}\"");
     let rows = [("Value", &*entry.value()), ("Default", default), ("Set on", place), ("Example", &example)];
     let rows = rows.map(|(what, text)| (what, text.to_owned())).into_iter();
@@ -207,7 +207,7 @@ fn paragraph(text: &str) -> String {
     wrapped(text, WIDTH).iter().fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// The text in lines of at most `width` characters, broken at spaces; at least one line.
+/// Breaks a text at spaces into lines of at most `width` characters; returns at least one line.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -17,17 +17,17 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::printable::printable;
 
-/// Why a command failed: printed once, with its sources.
+/// The error of a failed command, printed once, with its sources.
 pub type CommandError = Box<dyn Error + Send + Sync>;
 
-/// How the program ends.
+/// The result of the program, which determines its exit code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
-    /// Everything was done.
+    /// Success.
     Done,
     /// There is a difference or a finding.
     Found,
-    /// Wrong usage, or something failed.
+    /// Wrong usage, or a failure.
     Failed,
 }
 
@@ -89,7 +89,7 @@ pub fn main() -> Exit {
     let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
-            // There is nothing left to do if even this cannot be printed.
+            // If even this cannot be printed, nothing can be reported.
             let _ = error.print();
             return if error.use_stderr() { Exit::Failed } else { Exit::Done };
         }
@@ -101,7 +101,7 @@ pub fn main() -> Exit {
     })
 }
 
-/// The command line, in which every flag `--some-name` can also be set by the variable `BOUNDTOKEN_SOME_NAME`.
+/// The command line. Every flag `--some-name` can also be set by the variable `BOUNDTOKEN_SOME_NAME`.
 pub(super) fn command() -> clap::Command {
     with_variables(Cli::command())
 }
@@ -110,7 +110,7 @@ fn with_variables(command: clap::Command) -> clap::Command {
     command.mut_args(with_variable).mut_subcommands(with_variables)
 }
 
-/// `--help` does not show the value, since a variable may hold a secret.
+/// Adds the environment variable of a flag. `--help` does not show its value, which may be a secret.
 fn with_variable(flag: clap::Arg) -> clap::Arg {
     match flag.get_long().map(|name| name.replace('-', "_").to_uppercase()) {
         Some(name) => flag.env(format!("BOUNDTOKEN_{name}")).hide_env_values(true),
@@ -118,7 +118,7 @@ fn with_variable(flag: clap::Arg) -> clap::Arg {
     }
 }
 
-/// As a plugin of kubectl, the program calls itself `kubectl boundtoken`.
+/// Parses the arguments. As a kubectl plugin, the program calls itself `kubectl boundtoken`.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
     if called_as_plugin(arguments.first()) {

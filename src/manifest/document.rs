@@ -16,7 +16,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document whose `text` follows this number of lines of `file`.
+    /// Creates a document whose `text` starts after this number of lines of `file`.
     pub(super) fn new(file: &Arc<str>, text: &Arc<str>, root: Node, lines_before: u64) -> Self {
         Self { file: Arc::clone(file), root, text: Arc::clone(text), lines_before }
     }
@@ -26,7 +26,7 @@ impl Document {
         self.lines_before + u64::from(node.line)
     }
 
-    /// A scalar of this document as it is written in the file.
+    /// A scalar of this document as written in the file.
     pub fn text(&self, node: &Node) -> Option<&str> {
         self.text.get(node.range()?)
     }

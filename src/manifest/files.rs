@@ -1,4 +1,4 @@
-//! Paths become texts: files, directories and standard input.
+//! Reads files, directories and standard input.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,12 +9,12 @@ use super::Error;
 /// Largest file that is read; more than the largest bundles of CRDs in use.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 
-/// Endings of files that count as manifests in a directory, as with kubectl.
+/// Extensions of manifests in a directory, as in kubectl.
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
-/// A text and the name it goes by in messages.
+/// A text and its name in messages.
 #[derive(Debug)]
-pub struct Source {
+pub struct Input {
     /// The path, or `stdin`.
     pub name: String,
     /// The text.
@@ -24,8 +24,8 @@ pub struct Source {
 /// Reads the file, the manifests of the directory, or, for `-`, `stdin`.
 ///
 /// # Errors
-/// When something cannot be read, is too large, or is no text; when a directory holds no manifest.
-pub fn read(path: &Path, recursive: bool, stdin: &mut dyn Read) -> Result<Vec<Source>, Error> {
+/// When something cannot be read, is too large or is not UTF-8, or when a directory contains no manifest.
+pub fn read(path: &Path, recursive: bool, stdin: &mut dyn Read) -> Result<Vec<Input>, Error> {
     let name = path.display().to_string();
     if name == "-" {
         return Ok(vec![text_of("stdin".to_owned(), stdin)?]);
@@ -45,12 +45,12 @@ pub fn read(path: &Path, recursive: bool, stdin: &mut dyn Read) -> Result<Vec<So
     files.iter().map(|file| read_file(file)).collect()
 }
 
-fn read_file(path: &Path) -> Result<Source, Error> {
+fn read_file(path: &Path) -> Result<Input, Error> {
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
     text_of(path.display().to_string(), &mut file)
 }
 
-fn text_of(name: String, reader: &mut dyn Read) -> Result<Source, Error> {
+fn text_of(name: String, reader: &mut dyn Read) -> Result<Input, Error> {
     let mut bytes = Vec::new();
     if let Err(source) = reader.take(MAX_BYTES + 1).read_to_end(&mut bytes) {
         return Err(Error::Io { path: name, source });
@@ -59,12 +59,13 @@ fn text_of(name: String, reader: &mut dyn Read) -> Result<Source, Error> {
         return Err(Error::TooLarge { path: name });
     }
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source { name, text }),
+        Ok(text) => Ok(Input { name, text }),
         Err(_) => Err(Error::NotText { path: name }),
     }
 }
 
-/// Adds the manifests of a directory, sorted. Links to directories are not followed: they may form a circle.
+/// Adds the manifests of a directory, sorted. Symbolic links to directories are not followed: they may form a
+/// cycle.
 fn list(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let mut entries = entries.map_err(|source| io_error(directory, source))?;
@@ -76,7 +77,7 @@ fn list(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<(
                 list(&path, recursive, files)?;
             }
         } else if path.extension().is_some_and(|ending| EXTENSIONS.iter().any(|known| ending == *known)) {
-            // A pipe would wait for a writer for ever.
+            // Opening a pipe would block until it has a writer.
             if !fs::metadata(&path).map_err(|source| io_error(&path, source))?.is_file() {
                 return Err(Error::NotAFile { path: path.display().to_string() });
             }

@@ -1,4 +1,4 @@
-//! Manifests: files of YAML or JSON become documents that know their lines.
+//! Parses manifests, which are YAML or JSON files, into documents with line numbers.
 
 mod document;
 mod files;
@@ -10,7 +10,7 @@ mod type_meta;
 mod yaml;
 
 pub use document::Document;
-pub use files::{Source, read};
+pub use files::{Input, read};
 pub use node::{Node, TypeError};
 pub use object::{Object, objects};
 pub use parse::parse;
@@ -18,7 +18,7 @@ pub use strings::{MetadataMap, NotString};
 pub use type_meta::{EXPECTED, TypeMeta};
 pub use yaml::to_yaml;
 
-/// Why manifests cannot be read.
+/// An error in reading or parsing manifests.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -27,10 +27,10 @@ pub enum Error {
     Io {
         /// The path.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A directory holds no manifest.
+    /// A directory contains no manifest.
     #[error("{path}: no .yaml, .yml or .json file in this directory; -R looks into its subdirectories, too")]
     NoManifest {
         /// The directory.
@@ -42,16 +42,16 @@ pub enum Error {
         /// The path.
         path: String,
     },
-    /// Files hold nothing but white space and comments.
+    /// Files contain only white space and comments.
     #[error("{path}: no object in it; expected a Kubernetes manifest")]
     Empty {
         /// The file, or the list of them.
         path: String,
     },
-    /// An address instead of a path.
+    /// A URL instead of a path.
     #[error("{url}: preview reads files only; try: curl -sSfL {url} | boundtoken preview -f -")]
     Url {
-        /// The address.
+        /// The URL.
         url: String,
     },
     /// A file is too large.
@@ -60,7 +60,7 @@ pub enum Error {
         /// The file.
         path: String,
     },
-    /// A file is no UTF-8.
+    /// A file is not UTF-8.
     #[error("{path}: not UTF-8 text; expected a manifest in YAML or JSON")]
     NotText {
         /// The file.
@@ -75,7 +75,7 @@ pub enum Error {
         line: u64,
         /// Column, counted from 1.
         column: u64,
-        /// What the parser says.
+        /// The message of the parser.
         reason: String,
     },
     /// A document is not a Kubernetes object.
@@ -85,7 +85,7 @@ pub enum Error {
         path: String,
         /// Line, counted from 1.
         line: u64,
-        /// What is missing.
+        /// The reason, such as a missing field.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A YAML node that knows where it is in its file.
+//! A YAML node with its position in the file.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,8 +14,8 @@ use serde_saphyr::Spanned;
 
 /// A value and its position in the file.
 ///
-/// A bundle has up to a million of them, so a node takes 40 bytes: positions have 32 bits, as a file
-/// has at most 64 MiB, and lists have no spare capacity. A [`Value`] takes three times as much.
+/// A bundle has up to a million nodes, so a node takes only 40 bytes: positions have 32 bits, as a file has
+/// at most 64 MiB, and lists have no spare capacity. A [`Value`] takes three times as much.
 #[derive(Debug)]
 pub struct Node {
     pub(super) content: Content,
@@ -26,7 +26,7 @@ pub struct Node {
     length: u32,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug)]
 pub(super) enum Content {
     Null,
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// Where its text is in the file, in bytes.
+    /// The byte range of its text in the file.
     pub(super) fn range(&self) -> Option<Range<usize>> {
         let (start, length) = (usize::try_from(self.start).ok()?, usize::try_from(self.length).ok()?);
         (length > 0).then_some(start..start + length)
@@ -166,7 +166,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 }
 
-/// Why a node cannot be read as a type: `must be a string`. It never repeats a value.
+/// A type mismatch, such as `must be a string`. The message never contains a value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TypeError(String);
@@ -190,7 +190,7 @@ impl de::Error for TypeError {
     }
 }
 
-/// Reads a type from a node as from JSON, borrowing its strings.
+/// Deserialises a type from a node as from JSON, borrowing its strings.
 impl<'de> Deserializer<'de> for &'de Node {
     type Error = TypeError;
 

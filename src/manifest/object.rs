@@ -9,7 +9,7 @@ use super::{Document, EXPECTED, Error, Node, TypeMeta};
 pub struct Object<'a> {
     /// The document.
     pub document: &'a Document,
-    /// Where it is in the document: the root, or an item of a `List`.
+    /// Its location in the document: the root, or an item of a `List`.
     pub pointer: PointerBuf,
     /// The value.
     pub value: &'a Node,
@@ -42,7 +42,7 @@ impl<'a> Object<'a> {
         self.get(Pointer::from_static(pointer))?.as_str()
     }
 
-    /// The line of a part of the object in the file, or of its nearest parent that is there.
+    /// The line in the file of a part of the object, or of its nearest existing parent.
     pub fn line(&self, within: &Pointer) -> u64 {
         line(self.document, self.value, within)
     }
@@ -58,7 +58,7 @@ pub(super) fn line(document: &Document, mut node: &Node, within: &Pointer) -> u6
     document.line(node)
 }
 
-/// The objects in a document, `List`s opened.
+/// The objects in a document, including the items of a `List`.
 ///
 /// # Errors
 /// When something in it is not a Kubernetes object.

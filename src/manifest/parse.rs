@@ -1,4 +1,4 @@
-//! Text becomes documents: YAML as Kubernetes' own reader takes it, or JSON.
+//! Parses text into documents: YAML as Kubernetes' own parser reads it, or JSON.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,22 +9,23 @@ use serde_saphyr::UserMessageFormatter;
 use super::node::Node;
 use super::{Document, Error};
 
-/// Stack of the thread that parses: the parser recurses, some 40 kB per level in a debug build.
+/// Stack size of the parser thread: the parser recurses, at some 40 kB per level in a debug build.
 const STACK_BYTES: usize = 64 << 20;
 
-/// Deepest nesting: below the 128 levels of `serde_json`, which reads the review that holds a Pod.
+/// Deepest nesting, below the limit of 128 levels in `serde_json`, which parses the review that contains a
+/// Pod.
 const MAX_DEPTH: usize = 100;
 
 /// Most values in one file; the largest bundles of CRDs in use have some 300 000.
 const MAX_NODES: usize = 1_000_000;
 
-/// Most values that aliases may stand for, so that a small file does not become a large one.
+/// Most values that aliases may expand to, so that a small file cannot expand to a huge one.
 const MAX_ALIASED: usize = 100_000;
 
-/// Parses all documents of a text; those that hold nothing are left out.
+/// Parses all documents of a text; empty ones are skipped.
 ///
 /// # Errors
-/// When the text is neither YAML nor JSON, or goes beyond the limits.
+/// When the text is neither YAML nor JSON, or exceeds the limits.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Error> {
     let file: Arc<str> = file.into();
     let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
@@ -34,12 +35,12 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Error> {
     parse_yaml(&file, text, 0)
 }
 
-/// JSON documents may follow each other without anything between them; what follows `---` is YAML.
+/// Parses JSON documents, which may follow each other without a separator. Text after `---` is YAML.
 fn parse_json(file: &Arc<str>, text: &str, start: usize) -> Result<Vec<Document>, Error> {
     let (_, body) = text.split_at_checked(start).unwrap_or_default();
     let mut documents = Vec::new();
     let mut pieces = serde_json::Deserializer::from_str(body).into_iter::<&RawValue>();
-    // Lines are counted from piece to piece: counting from the start would take a square of the time.
+    // Lines are counted from piece to piece: counting from the start each time would take quadratic time.
     let (mut counted, mut lines) = (0, 0);
     let mut lines_up_to = |offset: usize| {
         lines += newlines(text.get(counted..offset).unwrap_or_default());
@@ -71,7 +72,7 @@ fn newlines(text: &str) -> u64 {
     memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64
 }
 
-/// Parses YAML, which JSON is a part of.
+/// Parses YAML, of which JSON is a subset.
 fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Document>, Error> {
     let roots = on_large_stack(file, || {
         serde_saphyr::from_multiple_with_options::<Node>(text, options(MAX_NODES))
@@ -81,7 +82,7 @@ fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Docu
     Ok(roots.into_iter().map(|root| Document::new(file, &text, root, lines_before)).collect())
 }
 
-/// YAML 1.1 where Kubernetes' reader is: `0644` is octal, `yes` and `on` are booleans.
+/// Options that follow YAML 1.1 where Kubernetes' parser does: `0644` is octal, `yes` and `on` are Booleans.
 fn options(max_nodes: usize) -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -97,7 +98,8 @@ fn options(max_nodes: usize) -> serde_saphyr::Options {
     }
 }
 
-/// Parses on a thread that has the stack for it: those of a server overflow at [`MAX_DEPTH`].
+/// Runs the parser on a thread with a large stack: nesting of [`MAX_DEPTH`] would overflow the stack of a
+/// server thread.
 fn on_large_stack<T: Send, E: From<Error> + Send>(
     file: &str,
     work: impl FnOnce() -> Result<T, E> + Send,
@@ -121,7 +123,7 @@ fn yaml_error(file: &str, text: &str, lines_before: u64, error: &serde_saphyr::E
     error
 }
 
-/// What is wrong with a text that is no YAML, and where.
+/// Converts a YAML error, with its position.
 fn syntax_error(file: &str, error: &serde_saphyr::Error) -> Error {
     let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
     let message = error.render_with_formatter(&UserMessageFormatter);

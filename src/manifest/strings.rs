@@ -1,12 +1,14 @@
-//! Annotations and labels are strings; YAML reads some of them as something else unless they are quoted.
+//! Annotations and labels whose values are not strings: YAML parses some values as other types unless they
+//! are quoted.
 
 use super::node::{Content, Node};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 
-/// The type of a value that is not a string. `null` is not one of them: the API server reads it as empty.
+/// The type of a value that is not a string. `null` is not included: the API server reads it as the empty
+/// string.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NotString {
-    /// `true`, and to Kubernetes' reader `yes` and `on`.
+    /// A Boolean: `true`, and for Kubernetes' parser also `yes` and `on`.
     Boolean,
     /// A list.
     List,
@@ -17,7 +19,7 @@ pub enum NotString {
 }
 
 impl NotString {
-    /// The type of a value, unless it can be an annotation.
+    /// The type of a value; `None` if it can be an annotation.
     pub fn of(node: &Node) -> Option<Self> {
         match &node.content {
             Content::Null | Content::Text(_) => None,
@@ -40,8 +42,8 @@ impl NotString {
 
     /// The problem and its fix.
     ///
-    /// `written` is the value as it is in the file (`0644` would not be 420 if it were quoted), `read`
-    /// what YAML makes of it, for a value that is elsewhere.
+    /// `written` is the value as written in the file, because the fix for `0644` is not `"420"`; `read` is
+    /// the value as parsed, which is used if `written` is missing or an alias.
     pub fn sentence(self, map: MetadataMap, key: &str, written: Option<&str>, read: &str) -> String {
         let kind = self.name();
         let written = written.filter(|text| !text.is_empty() && !text.starts_with('*')).unwrap_or(read);

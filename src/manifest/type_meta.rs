@@ -1,6 +1,6 @@
-//! `kind` and `apiVersion`: what makes a map a Kubernetes object.
+//! The `kind` and `apiVersion` that make a map a Kubernetes object.
 
-/// What a document has to be.
+/// Error text for a document that is not a Kubernetes object.
 pub const EXPECTED: &str = "expected a map with apiVersion and kind";
 
 /// The type of an object.
@@ -13,10 +13,11 @@ pub struct TypeMeta<'a> {
 }
 
 impl<'a> TypeMeta<'a> {
-    /// The type of an object that says this of itself and may be an item of a list.
+    /// Returns the type of an object from its own fields, or, for an item, from the typed `list` that
+    /// contains it.
     ///
     /// # Errors
-    /// What is missing.
+    /// When a field is missing; the error says which.
     pub fn new(
         kind: Option<&'a str>,
         api_version: Option<&'a str>,
@@ -42,8 +43,8 @@ impl<'a> TypeMeta<'a> {
         self.kind.ends_with("List")
     }
 
-    /// What items of a typed list are that do not say it themselves: the API server leaves it out
-    /// (`decodeToList` in `apimachinery/pkg/apis/meta/v1/unstructured/helpers.go`).
+    /// The type of the items of a typed list that do not state it: the API server omits it (`decodeToList` in
+    /// `apimachinery/pkg/apis/meta/v1/unstructured/helpers.go`).
     fn of_items(self) -> Option<Self> {
         let kind = self.kind.strip_suffix("List").filter(|kind| !kind.is_empty())?;
         Some(Self { kind, ..self })

@@ -1,4 +1,4 @@
-//! Values become YAML that Kubernetes' reader, a YAML 1.1 one, takes for the same values.
+//! Writes YAML that Kubernetes' parser, which follows YAML 1.1, reads as the same values.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -7,14 +7,15 @@ use serde_saphyr::DoubleQuoted;
 /// Writes a value as one YAML document, ending with a line break.
 ///
 /// # Errors
-/// When the value nests too deep.
+/// When the value is nested too deeply.
 pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
-    // Long lines stay: folded ones would make a diff of an annotation hard to read.
+    // Long lines are not folded: that would make a diff of an annotation hard to read.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     serde_saphyr::to_string_with_options(&Yaml(value), options)
 }
 
-/// A value, with those strings in double quotes that Kubernetes' reader does not take as blocks.
+/// A value for serialisation. Strings that Kubernetes' parser would not accept as block scalars are
+/// double-quoted.
 struct Yaml<'a>(&'a Value);
 
 impl Serialize for Yaml<'_> {
@@ -36,8 +37,8 @@ mod tests {
     use crate::manifest::parse;
     use serde_json::json;
 
-    /// Strings that some reader of YAML 1.1 takes for something else unless they are quoted.
-    const TREACHEROUS: [&str; 40] = [
+    /// Strings that some YAML 1.1 parser reads as another type unless they are quoted.
+    const AMBIGUOUS: [&str; 40] = [
         "yes",
         "No",
         "ON",
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn strings_remain_strings() {
-        for text in TREACHEROUS {
+        for text in AMBIGUOUS {
             for value in [json!(text), json!({ text: 1 }), json!([text])] {
                 let yaml = to_yaml(&value).unwrap();
                 assert!(yaml.contains(['"', '\'']), "{text:?} is not quoted: {yaml}");

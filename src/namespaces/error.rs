@@ -8,7 +8,7 @@ use crate::manifest;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Two Namespaces of one name.
+    /// Two Namespaces have the same name.
     #[error("{place}: duplicate Namespace {name}: remove one of the two")]
     Duplicate {
         /// File and line.
@@ -16,27 +16,27 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// An object of another kind.
+    /// An object is not a Namespace.
     #[error("{place}: unexpected {kind}: this file may contain only Namespaces")]
     Kind {
         /// File and line.
         place: String,
-        /// The other kind.
+        /// The kind of the object.
         kind: String,
     },
-    /// The file cannot be read, or holds no Kubernetes objects.
+    /// The file cannot be read, or contains no Kubernetes objects.
     #[error(transparent)]
     Manifest(#[from] manifest::Error),
-    /// No such file.
+    /// The file does not exist.
     #[error("{0} does not exist: --namespaces must be the path of a manifest of Namespaces")]
     Missing(PathBuf),
-    /// A Namespace without a name.
+    /// A Namespace has no name.
     #[error("{place}: a Namespace must have a metadata.name")]
     Nameless {
         /// File and line.
         place: String,
     },
-    /// A label or annotation of ours that is not a string in YAML.
+    /// A label or annotation with our prefix is not a string in YAML.
     #[error("{place}: {sentence}")]
     NotAString {
         /// File and line.
@@ -47,7 +47,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a later attempt may succeed though the content is the same.
+    /// Whether a later attempt may succeed with the same content.
     pub(super) fn is_temporary(&self) -> bool {
         matches!(self, Self::Missing(_) | Self::Manifest(manifest::Error::Io { .. }))
     }

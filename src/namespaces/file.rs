@@ -1,4 +1,4 @@
-//! `serve --namespaces FILE`: a manifest of Namespaces, read again when its content changes.
+//! `serve --namespaces FILE`: a manifest of Namespaces, reloaded when its content changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::files::{Fingerprint, ReloadState};
 use crate::policy::Defaults;
 use crate::telemetry::metrics::{Metrics, ResultLabel};
 
-/// The manifest of a running server.
+/// The manifest of Namespaces of a running server.
 #[derive(Debug)]
 pub struct NamespacesFile {
     path: PathBuf,
@@ -22,10 +22,10 @@ pub struct NamespacesFile {
 }
 
 impl NamespacesFile {
-    /// Reads the file for the first time.
+    /// Loads the file at startup.
     ///
     /// # Errors
-    /// When it cannot be used: a server starts with all settings or not at all.
+    /// When the file cannot be used: a server starts with all settings or not at all.
     pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let last = ReloadState::loaded(Fingerprint::of([path.as_path()]));
         let namespaces = Namespaces::empty(defaults, None);
@@ -45,7 +45,7 @@ impl NamespacesFile {
         move || is_stale.load(Ordering::Relaxed).then_some("last change failed to load")
     }
 
-    /// Loads the file if it changed. One that cannot be used changes nothing.
+    /// Reloads the file if it changed. If it cannot be used, the previous settings stay in use.
     pub fn reload(&mut self) {
         let seen = Fingerprint::of([self.path.as_path()]);
         if self.last.is_changed(seen) {
@@ -68,8 +68,8 @@ impl NamespacesFile {
         }
     }
 
-    /// Reports a failure once. A large manifest takes long to read: one with a mistake is read again only when
-    /// it changes.
+    /// Reports a failure once. A manifest with a mistake is read again only when it changes, since reading a
+    /// large one takes long.
     fn failed(&mut self, seen: Fingerprint, error: &Error) {
         let content = (!error.is_temporary()).then_some(seen);
         let error = crate::telemetry::chain(error);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_error_that_passes_is_forgotten() {
+    fn a_temporary_read_error_is_retried() {
         let (_directory, mut file) = open(A);
         let namespaces = file.namespaces();
         let next = A.replace("name: a", "name: b");

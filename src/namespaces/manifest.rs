@@ -8,25 +8,25 @@ use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
 
 use super::error::Error;
-use super::store::Source;
+use super::store::UpdateSource;
 use super::{Namespace, Namespaces};
 use crate::files;
 use crate::manifest::{self, Document, MetadataMap, Node, NotString, Object};
-use crate::policy::keys::is_ours;
+use crate::policy::keys::has_own_prefix;
 
-/// The fields of a Namespace that are read.
+/// The part of a Namespace that is read.
 const METADATA: &Pointer = Pointer::from_static("/metadata");
 
-/// Replaces all Namespaces by those of a manifest, once it proves to be usable.
+/// Replaces all Namespaces with those of a manifest, if it is valid.
 ///
 /// # Errors
-/// Each mistake is an [`Error`] of its own.
+/// When the manifest cannot be read or is not valid. The Namespaces stay as they are then.
 pub(super) fn load(path: &Path, namespaces: &Namespaces) -> Result<(), Error> {
     let documents = read(path)?;
     let read = read_all(&path.display().to_string(), &documents)?;
     namespaces.begin_list();
     for namespace in &read {
-        namespaces.apply(namespace, Source::List);
+        namespaces.apply(namespace, UpdateSource::List);
     }
     namespaces.complete_list();
     Ok(())
@@ -47,7 +47,7 @@ fn read(path: &Path) -> Result<Vec<Document>, Error> {
 fn read_all<'a>(file: &str, documents: &'a [Document]) -> Result<Vec<Namespace<'a>>, Error> {
     let (mut seen, mut namespaces) = (HashSet::new(), Vec::new());
     for document in documents {
-        // A list without items is an object of a kind of its own.
+        // `objects` returns an empty list as one object of the list's own kind.
         for object in manifest::objects(document)?.iter().filter(|object| !object.kind().ends_with("List")) {
             let namespace = read_one(object)?;
             let name = object.text("/metadata/name").unwrap_or_default();
@@ -74,7 +74,7 @@ fn read_one<'a>(object: &Object<'a>) -> Result<Namespace<'a>, Error> {
     for map in [MetadataMap::Annotations, MetadataMap::Labels] {
         check_strings(object, map)?;
     }
-    // The parser's own words would quote values.
+    // The parser's message would quote values.
     let unreadable = |_| manifest::Error::NotAnObject {
         path: object.document.file.to_string(),
         line: object.line(METADATA),
@@ -87,11 +87,11 @@ fn read_one<'a>(object: &Object<'a>) -> Result<Namespace<'a>, Error> {
     Ok(namespace)
 }
 
-/// Refuses an entry of ours that is not a string, as the API server would.
+/// Rejects an entry with our prefix that is not a string, as the API server would.
 fn check_strings(object: &Object<'_>, map: MetadataMap) -> Result<(), Error> {
     let pointer = METADATA.with_trailing_token(map.field());
     let entries = object.get(&pointer).and_then(Node::as_map).into_iter().flatten();
-    for (key, node) in entries.filter(|(key, _)| is_ours(key)) {
+    for (key, node) in entries.filter(|(key, _)| has_own_prefix(key)) {
         let Some(kind) = NotString::of(node) else { continue };
         let read = node.to_value().to_string();
         let sentence = kind.sentence(map, key, object.document.text(node), &read);
@@ -103,7 +103,7 @@ fn check_strings(object: &Object<'_>, map: MetadataMap) -> Result<(), Error> {
     Ok(())
 }
 
-/// File and line of something in an object.
+/// File and line of a field of an object.
 fn place(object: &Object<'_>, within: &Pointer) -> String {
     format!("{}:{}", object.document.file, object.line(within))
 }

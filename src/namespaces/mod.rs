@@ -1,4 +1,4 @@
-//! The settings of each Namespace that opted in: in memory, and looked up live where that may be too old.
+//! The settings of each Namespace that opted in: cached, and looked up live where the cache may be outdated.
 
 mod error;
 pub mod file;
@@ -17,14 +17,14 @@ pub use error::Error;
 pub use object::{Namespace, opts_in};
 pub use store::Namespaces;
 
-/// The result of a look-up of a Namespace.
+/// The result of a lookup of a Namespace.
 #[derive(Clone, Debug)]
 pub enum Lookup {
-    /// It does not carry the label, or does not exist.
+    /// The Namespace does not carry the label, or does not exist.
     NotOptedIn,
-    /// It opted in with these settings.
+    /// The Namespace opted in with these settings.
     Settings(Arc<NamespaceSettings>),
-    /// There was no answer; never to be taken for "no settings".
+    /// The settings could not be determined. This must never be treated as "no settings".
     Unavailable,
 }
 
@@ -40,9 +40,9 @@ impl From<&Lookup> for LookupResult {
 
 /// A source of the settings of Namespaces.
 pub trait NamespaceStore: Send + Sync + 'static {
-    /// The result that is in memory; `None` if it has to be fetched.
+    /// Returns the cached result; `None` if it must be fetched.
     fn cached(&self, name: &str) -> Option<Lookup>;
 
-    /// Fetches the result. It may take seconds, and be [`Lookup::Unavailable`].
+    /// Fetches the result. This may take seconds, and return [`Lookup::Unavailable`].
     fn fetch(&self, name: &str) -> impl Future<Output = Lookup> + Send;
 }

@@ -6,7 +6,7 @@ use crate::pod::text::{Text, nullable, object};
 use crate::policy::Entries;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
 
-/// A Namespace as the API server, a review, or a manifest has it. Every other field is skipped unread, so its
+/// A Namespace of the API server, a review, or a manifest. All other fields are skipped, so that their
 /// content cannot make a Namespace unreadable.
 #[derive(Debug, Default, Deserialize)]
 pub struct Namespace<'a> {
@@ -52,10 +52,10 @@ impl Namespace<'_> {
 
     /// The annotations with our prefix or a misspelling of it, in the order of the document.
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.metadata.annotations.ours()
+        self.metadata.annotations.own_annotations()
     }
 
-    /// Whether another version of it has the same settings and opts in likewise.
+    /// Whether another version of the Namespace has the same settings and opt-in.
     pub fn has_settings_of(&self, other: &Self) -> bool {
         self.settings() == other.settings()
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_others_may_hold_anything() {
+    fn other_fields_may_have_any_value() {
         let text = r#"{"kind": 7, "metadata": {"name": "a", "resourceVersion": "7", "uid": [], "uid": {},
             "labels": {"x": 1, "x": 2, "boundtoken.dev/webhook": "enabled"}, "managedFields": [{"f:\ud800": "\udc00"}],
             "annotations": {"kubectl.kubernetes.io/last-applied-configuration": [7], "boundtoken.dev/ttl": "2h"}}}"#;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn our_fields_must_have_their_type() {
+    fn fields_that_are_read_must_have_their_type() {
         for metadata in [
             r#"{"name": 1}"#,
             r#"{"resourceVersion": 7}"#,

@@ -1,10 +1,10 @@
-//! Log lines about single Namespaces: never with a value of theirs.
+//! Log lines about single Namespaces, never with values of their annotations.
 
 use std::collections::BTreeSet;
 
 use crate::policy::NamespaceSettings;
 
-/// Reports the mistakes of a Namespace. The others stay in use: only its own Pods are refused.
+/// Reports the mistakes of a Namespace. Only its own Pods are refused; other Namespaces are not affected.
 pub(super) fn mistakes(namespace: &str, settings: &NamespaceSettings) {
     if settings.violations().is_empty() {
         return;
@@ -21,7 +21,7 @@ pub(super) fn mistakes(namespace: &str, settings: &NamespaceSettings) {
 pub(super) fn unreadable(namespace: &str) {
     tracing::warn!(
         namespace,
-        "this Namespace cannot be read: its Pods get 503 unless a live look-up can read it"
+        "this Namespace cannot be read: its Pods get 503 unless a live lookup can read it"
     );
 }
 
@@ -30,7 +30,7 @@ pub(super) fn nameless() {
     tracing::warn!("an object without a name in the list of Namespaces is skipped");
 }
 
-/// Code and key of each mistake.
+/// Returns the code and the key of each mistake.
 fn codes(settings: &NamespaceSettings) -> String {
     let mistakes = settings.violations().iter();
     let mistakes: BTreeSet<_> =

@@ -8,47 +8,47 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::watched::LiveLookup;
+use super::watched::live::LiveLookup;
 use super::{Lookup, Namespace, NamespaceStore, report};
 use crate::policy::{Defaults, NamespaceSettings};
 
-/// After a change the next one is expected for this long: who labels a Namespace often annotates it next, and
-/// the watch may be late. Longer than a watch is late where all is well.
+/// How long after a change a Namespace is looked up live: annotations often follow the label within seconds,
+/// and the watch may be behind. Longer than the delay of a healthy watch.
 pub(super) const RECENT: Duration = Duration::from_secs(5);
 
 /// The Namespaces that opted in.
 ///
-/// One lock for all: to take and release it costs a reader some 20 ns, a decision 6 µs, and a writer parses
-/// before it takes the lock.
+/// One lock covers all of them. It costs a reader about 20 ns, of the 6 µs that a decision takes, and a
+/// writer parses before it takes the lock.
 #[derive(Debug, Default)]
 pub struct Namespaces {
-    entries: RwLock<Entries>,
+    entries: RwLock<Cache>,
     defaults: Arc<Defaults>,
     live: Option<LiveLookup>,
 }
 
 #[derive(Debug, Default)]
-struct Entries {
-    by_name: HashMap<Arc<str>, Entry>,
-    /// The number of the list that began last.
+struct Cache {
+    by_name: HashMap<Arc<str>, CachedNamespace>,
+    /// The number of the latest list.
     list: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
-    /// None while the Namespace cannot be read.
+struct CachedNamespace {
+    /// `None` while the Namespace cannot be read.
     settings: Option<Arc<NamespaceSettings>>,
-    /// The hash of its annotations: settings that did not change are neither parsed nor reported again.
+    /// The hash of its annotations: unchanged settings are neither parsed nor reported again.
     hash: u64,
     /// When an event changed the settings.
     changed: Option<Instant>,
-    /// The number of the last list that named it, or that was complete when an event did.
+    /// The number of the latest list when a list or an event last contained the Namespace.
     list: u64,
 }
 
-/// Where an object comes from.
+/// The source of an update.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Source {
+pub(super) enum UpdateSource {
     /// An event: the object changed.
     Event,
     /// A list.
@@ -56,7 +56,7 @@ pub(super) enum Source {
 }
 
 impl Namespaces {
-    /// These settings by name. A Namespace that is not among them has not opted in.
+    /// Creates a fixed set from settings by name. Any other Namespace has not opted in.
     pub fn new(settings: HashMap<Arc<str>, Arc<NamespaceSettings>>) -> Self {
         let namespaces = Self::default();
         for (name, settings) in settings {
@@ -65,18 +65,18 @@ impl Namespaces {
         namespaces
     }
 
-    /// An empty set. A Namespace that is not among it has not opted in, or is looked up if that is possible.
+    /// Creates an empty set. A Namespace outside it is looked up with `live`, or has not opted in without it.
     pub(super) fn empty(defaults: Arc<Defaults>, live: Option<LiveLookup>) -> Self {
         Self { entries: RwLock::default(), defaults, live }
     }
 
-    /// How many opted in.
+    /// The number of Namespaces that opted in.
     pub(super) fn len(&self) -> usize {
         self.read().by_name.len()
     }
 
-    /// Takes over a Namespace as it is now.
-    pub(super) fn apply(&self, namespace: &Namespace<'_>, source: Source) {
+    /// Applies the current state of a Namespace.
+    pub(super) fn apply(&self, namespace: &Namespace<'_>, source: UpdateSource) {
         if !namespace.is_opted_in() {
             return self.remove(namespace.name());
         }
@@ -87,11 +87,11 @@ impl Namespaces {
         let settings =
             Arc::new(NamespaceSettings::parse(namespace.name(), namespace.annotations(), &self.defaults));
         report::mistakes(namespace.name(), &settings);
-        let changed = (source == Source::Event).then(Instant::now);
+        let changed = (source == UpdateSource::Event).then(Instant::now);
         self.insert(namespace.name(), Some(settings), hash, changed);
     }
 
-    /// Forgets the settings of a Namespace that cannot be read: they may be the wrong ones by now.
+    /// Forgets the settings of a Namespace that cannot be read, since they may be outdated.
     pub(super) fn forget(&self, name: &str) {
         let before = self.insert(name, None, 0, None);
         if before.is_none_or(|entry| entry.settings.is_some()) {
@@ -99,24 +99,24 @@ impl Namespaces {
         }
     }
 
-    /// Removes a Namespace that is deleted, or no longer carries the label.
+    /// Removes a Namespace that was deleted or no longer carries the label.
     pub(super) fn remove(&self, name: &str) {
         self.write().by_name.remove(name);
     }
 
-    /// Begins a list. Nothing is removed before it is complete.
+    /// Begins a list. It removes nothing before it is complete.
     pub(super) fn begin_list(&self) {
         self.write().list += 1;
     }
 
-    /// Ends a list: a Namespace that it did not name is removed.
+    /// Completes a list: removes the Namespaces that it did not contain.
     pub(super) fn complete_list(&self) {
         let mut entries = self.write();
         let list = entries.list;
         entries.by_name.retain(|_, entry| entry.list == list);
     }
 
-    /// Notes that a Namespace still is as it was. Returns false if it is not.
+    /// Records that a Namespace is unchanged. Returns false if it is not.
     fn touch(&self, name: &str, hash: u64) -> bool {
         let mut entries = self.write();
         let list = entries.list;
@@ -134,9 +134,9 @@ impl Namespaces {
         settings: Option<Arc<NamespaceSettings>>,
         hash: u64,
         changed: Option<Instant>,
-    ) -> Option<Entry> {
+    ) -> Option<CachedNamespace> {
         let mut entries = self.write();
-        let entry = Entry { settings, hash, changed, list: entries.list };
+        let entry = CachedNamespace { settings, hash, changed, list: entries.list };
         match entries.by_name.entry(name.into()) {
             hash_map::Entry::Occupied(mut before) => Some(before.insert(entry)),
             hash_map::Entry::Vacant(vacant) => {
@@ -146,7 +146,7 @@ impl Namespaces {
         }
     }
 
-    /// The settings of a Namespace, and whether they changed a moment ago.
+    /// Returns the settings of a Namespace, and whether they changed within [`RECENT`].
     pub(super) fn find(&self, name: &str) -> Option<(Arc<NamespaceSettings>, bool)> {
         let entries = self.read();
         let entry = entries.by_name.get(name)?;
@@ -154,16 +154,16 @@ impl Namespaces {
         Some((Arc::clone(entry.settings.as_ref()?), is_recent))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Entries> {
+    fn read(&self) -> RwLockReadGuard<'_, Cache> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+    fn write(&self) -> RwLockWriteGuard<'_, Cache> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The hash of what [`NamespaceSettings::parse`] reads beside the name.
+/// Hashes the input of [`NamespaceSettings::parse`] except the name.
 fn hash(namespace: &Namespace<'_>) -> u64 {
     let annotations: Vec<_> = namespace.annotations().collect();
     BuildHasherDefault::<DefaultHasher>::new().hash_one(annotations)
@@ -201,7 +201,7 @@ mod tests {
                 "annotations": {{"boundtoken.dev/ttl": {ttl:?}}}}}}}"#
         );
         let namespace = serde_json::from_str(&text).unwrap();
-        namespaces.apply(&namespace, Source::List);
+        namespaces.apply(&namespace, UpdateSource::List);
     }
 
     fn names(namespaces: &Namespaces) -> String {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_removes_what_it_did_not_name_once_it_is_complete() {
+    fn a_complete_list_removes_namespaces_it_lacks() {
         let namespaces = Namespaces::default();
         for name in ["a", "b"] {
             apply(&namespaces, name, "enabled", "2h");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_did_not_change_are_not_parsed_again() {
+    fn unchanged_settings_are_not_parsed_again() {
         let namespaces = Namespaces::default();
         apply(&namespaces, "a", "enabled", "2h");
         apply(&namespaces, "b", "enabled", "2h");

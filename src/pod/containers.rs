@@ -15,7 +15,7 @@ use super::volume_index::IndexedVolume;
 /// Member of a container.
 const MOUNTS: &str = "volumeMounts";
 
-/// What the patch appends to a container.
+/// The list items that the patch appends to a container.
 #[derive(Debug, Default)]
 struct Additions {
     mounts: Vec<Value>,
@@ -102,13 +102,13 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Whether a mount is of a default token volume.
+    /// Whether a mount refers to a default token volume.
     fn is_default(&self, mount: &VolumeMount<'_>) -> bool {
         self.volumes.mounted(mount).is_some_and(|volume| volume.kind.is_default())
     }
 
-    /// Keeps the default token in a container. If there is a list, automounting is off, so that the patch
-    /// has to mount the token in a container that lacks it.
+    /// Keeps the default token in a container. With a container list, automounting is off, so the patch has
+    /// to mount the token in a container that lacks it.
     fn mount_default_token(&mut self, container: &IndexedContainer<'p>, additions: &mut Additions) {
         let Some(DefaultToken::Replace { containers, env, .. }) = self.plan.map(|plan| &plan.default_token)
         else {

@@ -1,9 +1,9 @@
 //! Applies a plan for tokens to a Pod, as an RFC 6902 patch.
 //!
-//! [`plan`] describes the wanted tokens, [`view`] the fields of a Pod that matter, and
-//! [`PodPatch::new`] compares the two. This module is pure and knows neither annotations nor modes.
-//! A patch follows from the spec alone: applying it to its own result changes nothing, and a container
-//! that another webhook appends later is treated like the others.
+//! [`plan`] describes the wanted tokens, [`view`] the fields of a Pod that matter, and [`PodPatch::new`]
+//! compares the two. This module is pure and does not depend on annotations or modes. A patch follows from
+//! the spec alone: applying it to its own result changes nothing, and a container that another webhook
+//! appends later is treated like the others.
 
 mod api_access;
 mod containers;

@@ -81,7 +81,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// A pointer (RFC 6901) with more tokens appended.
+/// Appends tokens to a pointer (RFC 6901).
 pub(super) fn join<'t>(base: &Pointer, tokens: impl IntoIterator<Item: Into<Token<'t>>>) -> PointerBuf {
     let mut pointer = base.to_buf();
     for token in tokens {

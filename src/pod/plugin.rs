@@ -1,7 +1,7 @@
-//! Simulates the ServiceAccount admission plugin and the API's defaults, as far as they concern tokens.
+//! Simulates the ServiceAccount admission plugin and the API's defaults, for the fields that concern tokens.
 //!
-//! `preview` and the tests thus know the Pod that the API server would send to the webhook. The source is
-//! `plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes.
+//! `preview` and the tests use it to predict the Pod that the API server would send to the webhook. The
+//! source is `plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes.
 
 use serde_json::{Map, Value, json};
 
@@ -169,7 +169,7 @@ fn set_default(object: &mut Map<String, Value>, field: &str, value: Value) {
     }
 }
 
-/// Appends to a list that may be absent or `null`; returns `false` for a field that is no list.
+/// Appends to a list that may be absent or `null`; returns `false` if the field is not a list.
 fn append(object: &mut Map<String, Value>, field: &str, value: Value) -> bool {
     set_default(object, field, Value::Array(Vec::new()));
     let list = object.get_mut(field).and_then(Value::as_array_mut);

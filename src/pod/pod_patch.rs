@@ -19,7 +19,7 @@ const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountT
 /// Most findings that are kept.
 const MAX_FINDINGS: usize = 64;
 
-/// Most names of a container list that are checked only for a warning.
+/// Most names of a container list that are looked up for warnings about unknown containers.
 const MAX_UNKNOWN: usize = 16;
 
 /// The changes that bring a Pod in line with a plan.
@@ -27,11 +27,12 @@ const MAX_UNKNOWN: usize = 16;
 pub struct PodPatch<'p> {
     /// The operations: none if the Pod already follows the plan; `None` if there are too many.
     pub operations: Option<Patch>,
-    /// What the author of the Pod may want to act on.
+    /// Facts that the author of the Pod may want to act on.
     pub findings: Vec<Finding>,
     /// Every service account token in the resulting spec, mounted or not.
     pub projections: Vec<Projection<'p>>,
-    /// The names of volumes that the plan needs but that hold something else. The Pod must then be refused.
+    /// Volume names that the plan needs but that the Pod uses for something else. The Pod must then be
+    /// refused.
     pub taken_volumes: Vec<String>,
 }
 
@@ -47,7 +48,8 @@ pub struct Projection<'p> {
 }
 
 impl<'p> PodPatch<'p> {
-    /// Compares a plan with a Pod. Without a plan the Pod stays as it is, and the patch only lists its tokens.
+    /// Compares a plan with a Pod. Without a plan, the Pod stays unchanged, and the result only lists its
+    /// tokens.
     pub fn new(spec: &'p PodSpec<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
         let mut draft = Draft::new(spec, plan, api);
         draft.disable_automount();
@@ -79,7 +81,7 @@ pub(super) struct Draft<'p> {
     pub(super) selectors: ContainerSelectors<'p>,
     pub(super) patch: PatchBuilder,
     findings: Vec<Finding>,
-    /// The tokens that some container mounts, each once.
+    /// The tokens that some container mounts, without duplicates.
     pub(super) mounted: Vec<Subject>,
     projections: Vec<Projection<'p>>,
 }
@@ -122,9 +124,9 @@ impl<'p> Draft<'p> {
         });
     }
 
-    /// Sets `automountServiceAccountToken: false` if the default token leaves a container.
+    /// Sets `automountServiceAccountToken: false` if the default token is removed from a container.
     fn disable_automount(&mut self) {
-        // Otherwise the ServiceAccount plugin would mount the token again when it runs after us.
+        // Otherwise the ServiceAccount plugin would mount the token again when it runs after the webhook.
         let disable = match self.plan.map(|plan| &plan.default_token) {
             Some(DefaultToken::Remove) => true,
             Some(DefaultToken::Replace { containers, .. }) => {
@@ -145,7 +147,7 @@ impl<'p> Draft<'p> {
         self.volumes.first_default.is_some()
     }
 
-    /// The names of volumes of the plan that hold something else.
+    /// Volume names of the plan that the Pod uses for something else.
     fn taken_volumes(&self) -> Vec<String> {
         let exists =
             |name: &str| self.spec.volumes.iter().flatten().any(|volume| volume.name.as_str() == name);

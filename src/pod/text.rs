@@ -54,9 +54,9 @@ where
 }
 
 /// A `T` from a JSON object. A derived implementation would also accept an array.
-struct Object<T>(T);
+struct FromMap<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromMap<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor<T>(PhantomData<T>);
 
@@ -82,7 +82,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
+    Ok(Option::<FromMap<T>>::deserialize(deserializer)?.map(|FromMap(value)| value))
 }
 
 /// Deserialises an object, and `null` as the default value.
@@ -100,8 +100,8 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let list: Option<Vec<Object<T>>> = Option::deserialize(deserializer)?;
-    Ok(list.map(|list| list.into_iter().map(|Object(value)| value).collect()))
+    let list: Option<Vec<FromMap<T>>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|list| list.into_iter().map(|FromMap(value)| value).collect()))
 }
 
 /// Deserialises a list of objects, and `null` as an empty list.

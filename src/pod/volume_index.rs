@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::token::{DEFAULT_DIRECTORY, DEFAULT_FILE, DEFAULT_PREFIX};
 use super::view::{PodSpec, Volume, VolumeMount};
 
-/// What a volume holds.
+/// The tokens that a volume holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum VolumeKind {
     /// The default token.
@@ -16,7 +16,7 @@ pub(super) enum VolumeKind {
     Legacy,
     /// Anything else.
     Other,
-    /// The tokens of the plan's volume at this index: an earlier patch added it.
+    /// The plan's volume at this index, added by an earlier patch.
     Planned(usize),
 }
 

@@ -7,11 +7,14 @@ use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl,
 
 use super::diagnostics::Code;
 use super::keys::Key;
+use super::origin::Origin;
 use super::settings::Settings;
-use super::violation::{BECOMES_A_YEAR, Field, Origin, Violation, quote};
+use super::value::Value;
+use super::value_error::{BECOMES_A_YEAR, quote};
+use super::violation::{Field, Violation};
 use super::{Defaults, Mode};
 
-/// Directory of the token in mode `add`. It is an API: it never changes.
+/// Directory of the token in mode `add`. It is part of the API and never changes.
 pub(super) const ADD_DIRECTORY: &str = "/var/run/secrets/tokens";
 
 /// File name of the token in mode `add`.
@@ -27,7 +30,7 @@ pub(super) struct Compiled {
     pub(super) plan: Option<Plan>,
     /// The merged settings.
     pub(super) settings: Arc<Settings>,
-    /// Whether the first volume of the plan comes from `path`, and not from `tokens`.
+    /// Whether the first volume of the plan comes from `path` rather than from `tokens`.
     pub(super) has_main_volume: bool,
 }
 
@@ -36,11 +39,11 @@ pub(super) struct Compiled {
 /// # Errors
 /// Every contradiction between settings that are valid on their own.
 pub(super) fn compile(settings: Arc<Settings>, defaults: &Defaults) -> Result<Compiled, Vec<Violation>> {
-    let mode = settings.mode().copied().unwrap_or(defaults.mode);
-    let audience = settings.audience().unwrap_or(&defaults.audience).clone();
-    let max_ttl = settings.max_ttl().copied();
+    let mode = settings.find(Value::mode).copied().unwrap_or(defaults.mode);
+    let audience = settings.find(Value::audience).unwrap_or(&defaults.audience).clone();
+    let max_ttl = settings.find(Value::max_ttl).copied();
     let default_ttl = default_ttl(defaults, max_ttl);
-    let ttl = settings.ttl().copied().unwrap_or(default_ttl);
+    let ttl = settings.find(Value::ttl).copied().unwrap_or(default_ttl);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, violations: Vec::new() };
     if mode.has_token() {
         compiler.check_year_long(&audience, ttl);
@@ -74,7 +77,7 @@ pub(super) fn contradictions(
     violations
 }
 
-/// Name of the volume at an index of the plan. It is an API: it never changes.
+/// Name of the volume at an index of the plan. It is part of the API and never changes.
 fn volume_name(index: usize) -> Arc<str> {
     match index {
         0 => "boundtoken".into(),
@@ -82,7 +85,8 @@ fn volume_name(index: usize) -> Arc<str> {
     }
 }
 
-/// The lifetime without `ttl`. It is never the one that the API server might extend to a year.
+/// The lifetime if `ttl` is not set: the default, lowered to `max_ttl`. It is never the one that the API
+/// server might extend to a year.
 fn default_ttl(defaults: &Defaults, max_ttl: Option<Ttl>) -> Ttl {
     match max_ttl.map_or(defaults.ttl, |max| max.min(defaults.ttl)) {
         Ttl::YEAR_LONG_REQUEST => Ttl::HOUR,
@@ -122,15 +126,15 @@ impl Compiler<'_> {
 
     /// The requested path, unless it is that of the default token.
     fn path(&self) -> Option<&TokenPath> {
-        self.settings.path().filter(|path| !path.is_default())
+        self.settings.find(Value::path).filter(|path| !path.is_default())
     }
 
     fn containers(&self) -> Containers {
-        self.settings.containers().cloned().unwrap_or_default()
+        self.settings.find(Value::containers).cloned().unwrap_or_default()
     }
 
     fn env(&self) -> Option<Arc<str>> {
-        self.settings.env().cloned()
+        self.settings.find(Value::env).cloned()
     }
 
     fn default_token(&self, mode: Mode, audience: &Audience, ttl: Ttl, moves: bool) -> DefaultToken {
@@ -172,7 +176,9 @@ impl Compiler<'_> {
     }
 
     fn further_tokens(&mut self) -> Vec<Wanted> {
-        let (Some(items), Some(setting)) = (self.settings.tokens(), self.settings.get(Key::Tokens)) else {
+        let (Some(items), Some(setting)) =
+            (self.settings.find(Value::tokens), self.settings.get(Key::Tokens))
+        else {
             return Vec::new();
         };
         let origin = &setting.origin;
@@ -193,7 +199,7 @@ impl Compiler<'_> {
                     env: item.env.clone(),
                 },
                 containers: item.containers.clone(),
-                // Clients look for these files beside the default token.
+                // Clients of the API server look for its CA and the namespace beside the token.
                 api_access: *audience == Audience::ApiServer && *item.path.directory == *DEFAULT_DIRECTORY,
                 key: Key::Tokens,
                 origin: origin.clone(),
@@ -226,7 +232,7 @@ impl Compiler<'_> {
                 }),
             }
         }
-        // The plan of a Namespace lives as long as the Namespace.
+        // The plan is kept as long as the Namespace exists, so spare capacity would waste memory.
         volumes.shrink_to_fit();
         volumes
     }

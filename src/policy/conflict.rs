@@ -1,4 +1,4 @@
-//! Tokens that get in each other's way, or in that of the default token.
+//! Checks for conflicts between tokens, and with the default token.
 
 use crate::pod::is_api_access_file;
 use crate::pod::plan::DefaultToken;
@@ -6,9 +6,9 @@ use crate::pod::token::{DEFAULT_DIRECTORY, is_below};
 
 use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
 use super::diagnostics::Code;
-use super::violation::quote;
+use super::value_error::quote;
 
-/// Why two tokens cannot have one variable.
+/// Error text for two tokens with the same environment variable.
 const SAME_ENV: &str = "has the env of another token: give each token a variable of its own";
 
 impl Compiler<'_> {
@@ -29,7 +29,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Refuses a token whose variable is that of the default token.
+    /// Refuses a token with the environment variable of the default token.
     pub(super) fn check_default_env(&mut self, token: &Wanted, default_token: &DefaultToken) {
         let DefaultToken::Replace { env, containers, .. } = default_token else { return };
         if token.token.env.is_some() && token.token.env == *env && !token.containers.is_disjoint(containers) {
@@ -38,7 +38,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Refuses two tokens that cannot both be where they are asked for.
+    /// Refuses two tokens with conflicting paths or environment variables.
     pub(super) fn check_conflict(&mut self, token: &Wanted, other: &Wanted) {
         let (here, there) = (&*token.path.directory, &*other.path.directory);
         let shared = !token.containers.is_disjoint(&other.containers);
@@ -82,7 +82,7 @@ fn quoted(token: &Wanted) -> String {
     quote(&token.path.to_string())
 }
 
-/// Whether one directory is the other or in it: the inner one could not be mounted.
+/// Whether two directories are equal or nested. The inner one of nested directories could not be mounted.
 fn overlap(one: &str, other: &str) -> bool {
     one == other || is_below(one, other) || is_below(other, one)
 }

@@ -33,15 +33,15 @@ pub struct Diagnostic {
     pub name: &'static str,
     /// The consequence.
     pub severity: Severity,
-    /// What is wrong, in a few words.
+    /// A short description of the problem.
     pub title: &'static str,
-    /// What it means.
+    /// The meaning in full sentences.
     pub meaning: &'static str,
-    /// What to do about it.
+    /// How to fix the problem.
     pub remedy: &'static str,
 }
 
-/// Makes the enum and the table of codes from one row each:
+/// Generates the enum and the table of codes from one row per code:
 /// `NAME Severity Code "title" "meaning" "remedy"`.
 macro_rules! codes {
     ($($name:ident $severity:ident $code:ident $title:literal $meaning:literal $remedy:literal)*) => {

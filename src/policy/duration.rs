@@ -1,14 +1,14 @@
-//! Reads lifetimes: whole seconds, or hours, minutes and seconds.
+//! Parses lifetimes: whole seconds, or hours, minutes and seconds.
 
 use crate::pod::token::Ttl;
 
 use super::diagnostics::Code;
-use super::violation::{ValueError, did_you_mean, quote};
+use super::value_error::{ValueError, did_you_mean, quote};
 
-/// Units in the order in which they must come, with their seconds.
+/// Units in the required order, with their lengths in seconds.
 const UNITS: [(char, u64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
 
-/// Reads `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
+/// Parses `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
 pub(super) fn ttl(text: &str) -> Result<Ttl, ValueError> {
     match seconds(text) {
         Some(seconds) => in_range(text, seconds),
@@ -16,7 +16,7 @@ pub(super) fn ttl(text: &str) -> Result<Ttl, ValueError> {
     }
 }
 
-/// The number of seconds; one that is too large for the type is as large as it gets.
+/// The number of seconds, saturating; `None` if the text is not a duration.
 fn seconds(text: &str) -> Option<u64> {
     if let Some(seconds) = whole(text) {
         return Some(seconds);
@@ -49,7 +49,7 @@ fn in_range(text: &str, seconds: u64) -> Result<Ttl, ValueError> {
     })
 }
 
-/// What was probably meant by a lifetime that is too short: minutes or hours instead of seconds.
+/// Suggests a lifetime for one that is too short: minutes or hours instead of seconds.
 fn longer(text: &str, seconds: u64) -> String {
     match (whole(text), seconds) {
         (Some(0) | None, _) => quote("10m"),
@@ -66,7 +66,7 @@ fn unreadable(text: &str) -> String {
     format!("is not a valid duration: {allowed}{}", did_you_mean(guess(text).map(|guess| quote(&guess))))
 }
 
-/// Guesses at spaces, capitals, words, days, weeks, a fraction of zero, another order.
+/// Suggests a valid duration for one with spaces, capitals, unit words, days, weeks or a fraction of zero.
 fn guess(text: &str) -> Option<String> {
     let compact: String = text.trim_start_matches('+').split_whitespace().collect::<String>().to_lowercase();
     let number = compact.trim_end_matches(|character: char| !character.is_ascii_digit());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_text_gets_its_own_sentence() {
+    fn invalid_durations_are_explained() {
         let cases = [
             ("", Code::Duration, "is empty"),
             (
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_guessed_is_accepted() {
+    fn suggested_durations_are_valid() {
         for text in ["60", "2", "0", "5m", "1d", "2 weeks", "15 m", "1H", "3600.0", "+2h", "300"] {
             let sentence = ttl(text).expect_err(text).sentence;
             let guess = sentence.rsplit('"').nth(1).expect("a guess in quotes");

@@ -4,7 +4,8 @@ use super::compile::Compiled;
 use super::evaluate::{in_force, own_settings};
 use super::keys::{self, Key};
 use super::namespace::NamespaceSettings;
-use super::violation::{Origin, Violation};
+use super::origin::Origin;
+use super::violation::Violation;
 
 /// A setting in force.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Effective {
 /// that is set, and the defaults that have an effect in the mode.
 ///
 /// # Errors
-/// Every violation, if a setting is invalid or contradicts another one.
+/// When a setting is invalid or contradicts another one; the error has every violation.
 pub fn effective<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     namespace: &NamespaceSettings,
@@ -40,7 +41,7 @@ pub fn effective<'a>(
     Ok(keys::all().filter_map(|entry| effective(entry.key)).collect())
 }
 
-/// The default of a key that has one for the whole cluster.
+/// The cluster-wide default of a key, if it has one.
 fn default(key: Key, compiled: &Compiled) -> Option<String> {
     match key {
         Key::Mode => Some(compiled.mode.to_string()),

@@ -1,27 +1,27 @@
-//! The labels and annotations of an object, reduced to those that matter.
+//! The labels and annotations of an object, reduced to those that boundtoken reads.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::keys::is_ours;
+use super::keys::has_own_prefix;
 use crate::pod::text::Text;
 
-/// Annotation of Pods that a kubelet made from a file
-/// (`MirrorPodAnnotationKey` in `k8s.io/api/core/v1/annotation_key_constants.go`).
+/// Annotation of mirror Pods, which a kubelet creates for static Pods (`MirrorPodAnnotationKey` in
+/// `k8s.io/api/core/v1/annotation_key_constants.go`).
 const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
-/// Annotations or labels, reduced to those that are ours and the mark of mirror Pods.
+/// Annotations or labels, reduced to the keys of boundtoken and the annotation of mirror Pods.
 #[derive(Clone, Debug, Default)]
 pub struct Entries<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl Entries<'_> {
     /// Whether a key is kept.
     fn keeps(key: &str) -> bool {
-        is_ours(key) || key == MIRROR_POD
+        has_own_prefix(key) || key == MIRROR_POD
     }
 
-    /// Whether the annotation of mirror Pods is among them.
+    /// Whether the annotation of mirror Pods is present.
     pub fn has_mirror(&self) -> bool {
         self.get(MIRROR_POD).is_some()
     }
@@ -31,12 +31,12 @@ impl Entries<'_> {
         self.0.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value.as_str())
     }
 
-    /// The entries that are ours, or meant to be, in the order of the document.
-    pub fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The entries with boundtoken's prefix or a misspelled one, in the order of the document.
+    pub fn own_annotations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).filter(|(key, _)| *key != MIRROR_POD)
     }
 
-    /// A key that occurs twice. Sorted, because whoever creates Pods chooses how many there are.
+    /// A key that occurs twice. Keys are sorted first, because their number is unbounded.
     fn duplicate(&self) -> Option<&str> {
         let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_unstable();

@@ -1,4 +1,4 @@
-//! A Pod under the settings of its Namespace.
+//! Evaluates a Pod under the settings of its Namespace.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,66 +6,18 @@ use std::sync::Arc;
 use json_patch::Patch;
 
 use crate::pod::PodPatch;
-use crate::pod::token::{Audience, Ttl};
 use crate::pod::view::PodSpec;
 
-use super::Mode;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
+use super::evaluation::{Evaluation, Outcome};
 use super::namespace::NamespaceSettings;
-use super::settings::{Context, Settings, ours};
-use super::violation::{Field, Origin, Violation, quote};
-use super::warnings::{Warning, Warnings};
-
-/// The result of evaluating a Pod, or a Namespace itself, and the reasons for it.
-#[derive(Debug)]
-pub struct Evaluation {
-    /// The result.
-    pub outcome: Outcome,
-    /// The changes; empty unless the outcome is [`Outcome::Patched`].
-    pub patch: Patch,
-    /// The reasons to refuse the object; empty unless the outcome is [`Outcome::Refused`].
-    pub violations: Vec<Violation>,
-    /// What its author should fix.
-    pub warnings: Vec<Warning>,
-    /// The mode in force; `None` where the settings are invalid, and for a Namespace.
-    pub mode: Option<Mode>,
-    /// The audience of the configured token, in the modes that have one.
-    pub audience: Option<Audience>,
-    /// The lifetime of the configured token, in the modes that have one.
-    pub ttl: Option<Ttl>,
-    /// The objects that the settings of a Pod come from: `defaults`, `namespace`, `pod` or
-    /// `namespace,pod`; `None` for a Namespace.
-    pub settings_from: Option<&'static str>,
-}
-
-/// The result of a request: a value of the label `outcome` in metrics and audit annotations.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Outcome {
-    /// Allowed with a patch.
-    Patched,
-    /// Refused.
-    Refused,
-    /// Allowed as it is.
-    Unchanged,
-    /// Allowed as it is because of `dry-run`; otherwise it would have been patched.
-    WouldPatch,
-    /// Allowed as it is because of `dry-run`; otherwise it would have been refused.
-    WouldRefuse,
-}
-
-impl Outcome {
-    /// The value of the label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Patched => "patched",
-            Self::Refused => "refused",
-            Self::Unchanged => "unchanged",
-            Self::WouldPatch => "would-patch",
-            Self::WouldRefuse => "would-refuse",
-        }
-    }
-}
+use super::origin::Origin;
+use super::settings::{Settings, own_annotations};
+use super::value_error::quote;
+use super::values::Context;
+use super::violation::{Field, Violation};
+use super::warnings::Warnings;
 
 /// Evaluates a Pod, by its annotations and its spec, under the settings of its Namespace.
 pub fn evaluate<'a>(
@@ -88,7 +40,7 @@ pub fn evaluate<'a>(
                 evaluation.audience = Some(compiled.audience.clone());
                 evaluation.ttl = Some(compiled.ttl);
             }
-            evaluation.violations = broken(&patch, namespace);
+            evaluation.violations = spec_violations(&patch, namespace);
             evaluation.patch = patch.operations.unwrap_or_default();
         }
         Err(violations) => evaluation.violations = violations,
@@ -98,20 +50,6 @@ pub fn evaluate<'a>(
 }
 
 impl Evaluation {
-    /// Without changes, settings or anything to report.
-    pub(super) fn unchanged() -> Self {
-        Self {
-            outcome: Outcome::Unchanged,
-            patch: Patch::default(),
-            violations: Vec::new(),
-            warnings: Vec::new(),
-            mode: None,
-            audience: None,
-            ttl: None,
-            settings_from: None,
-        }
-    }
-
     /// Sets the outcome. A refused Pod gets no patch; under `dry-run` everything becomes a warning.
     fn conclude(&mut self, namespace: &NamespaceSettings, warnings: &mut Warnings) {
         let dry_run = namespace.is_dry_run();
@@ -134,13 +72,13 @@ impl Evaluation {
     }
 }
 
-/// The settings that the Pod carries itself.
+/// Parses the Pod's own settings.
 pub(super) fn own_settings<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     namespace: &NamespaceSettings,
 ) -> Settings {
     let context = Context { origin: &Origin::Pod, api: &namespace.defaults.api_audiences };
-    Settings::parse(ours(annotations), &context)
+    Settings::parse(own_annotations(annotations), &context)
 }
 
 fn settings_from(own: &Settings, namespace: &NamespaceSettings) -> &'static str {
@@ -160,7 +98,7 @@ fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
     warnings
 }
 
-/// The settings in force, or every reason why there are none.
+/// The settings in force, or every violation if there are none.
 pub(super) fn in_force(
     own: Settings,
     namespace: &NamespaceSettings,
@@ -196,8 +134,8 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
     own.keys().map(forbidden).collect()
 }
 
-/// What the resulting spec must not be.
-fn broken(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
+/// The violations in the resulting spec.
+fn spec_violations(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
     let taken = |name: &String| Violation {
         code: Code::VolumeTaken,
         field: Field::Volumes,

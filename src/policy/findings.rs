@@ -1,4 +1,4 @@
-//! What was found in a Pod, in words: which setting it concerns, and what follows.
+//! Turns findings in a Pod into warnings: the setting concerned, and the consequence.
 
 use crate::pod::view::PodSpec;
 use crate::pod::{Finding, Subject};
@@ -8,15 +8,17 @@ use super::compile::Compiled;
 use super::diagnostics::Code;
 use super::keys::Key;
 use super::nearest::nearest;
+use super::origin::Origin;
 use super::settings::Setting;
-use super::violation::{Origin, did_you_mean};
+use super::value::Value;
+use super::value_error::did_you_mean;
 use super::warnings::{Warning, Warnings, about, quoted};
 
-/// Most containers whose names are compared with a mistyped one.
+/// Most containers whose names are compared with a misspelled one.
 const MAX_COMPARED: usize = 100;
 
 impl Warnings {
-    /// What the decision found in the Pod.
+    /// Adds the warnings for the findings in a Pod.
     pub(super) fn findings(&mut self, findings: &[Finding], compiled: &Compiled, spec: &PodSpec<'_>) {
         let words = Words { compiled, spec };
         for warning in findings.iter().filter_map(|finding| words.of(finding)) {
@@ -27,14 +29,14 @@ impl Warnings {
     }
 }
 
-/// The words for a finding in this Pod under these settings.
+/// The context for wording warnings: a Pod and its settings.
 struct Words<'w> {
     compiled: &'w Compiled,
     spec: &'w PodSpec<'w>,
 }
 
 impl Words<'_> {
-    /// The warning; `None` where nobody needs one.
+    /// The warning for a finding; `None` if it is not worth one.
     fn of(&self, finding: &Finding) -> Option<Warning> {
         match finding {
             Finding::AutomountOverruled => self.automount_overruled(),
@@ -65,7 +67,7 @@ impl Words<'_> {
     }
 
     fn mount_taken(&self, container: &str, directory: &str, subject: Subject) -> Warning {
-        let path = if self.compiled.settings.path().is_some() { Key::Path } else { Key::Mode };
+        let path = if self.compiled.settings.find(Value::path).is_some() { Key::Path } else { Key::Mode };
         let (key, container, directory) = (self.key(subject, path), quoted(container), quoted(directory));
         let text =
             format!("{key}: container {container} keeps what it mounts at {directory}, and gets no token");
@@ -78,7 +80,7 @@ impl Words<'_> {
         self.about(Code::EnvTaken, key, text)
     }
 
-    /// A Namespace's defaults need not suit every Pod; a Pod's own settings should.
+    /// Warns only about settings on the Pod itself: defaults of a Namespace need not apply to every Pod.
     fn no_default_token(&self) -> Option<Warning> {
         let of_pod = |setting: &&Setting| setting.origin == Origin::Pod && setting.key != Key::Tokens;
         let key = self.compiled.settings.valid().find(of_pod)?.key;
@@ -90,7 +92,8 @@ impl Words<'_> {
         Some(self.about(Code::NoEffect, key, text))
     }
 
-    /// A Namespace's list need not suit every Pod, but one that leaves a Pod without its token should.
+    /// Warns about an unknown container in a list. A list of the Namespace may name containers that this Pod
+    /// lacks, so it causes a warning only if the token reaches no container.
     fn unknown_container(&self, name: &str, subject: Subject, held: bool) -> Option<Warning> {
         let list = self.list(subject);
         if held && list.map(|list| &list.origin) != Some(&Origin::Pod) {
@@ -104,12 +107,12 @@ impl Words<'_> {
         Some(self.about(Code::UnknownContainer, key, text))
     }
 
-    /// A warning about a key; a key that is set nowhere has its default.
+    /// Builds a warning about a key. The origin is `None` for a default.
     fn about(&self, code: Code, key: Key, text: String) -> Warning {
         about(code, key, self.compiled.settings.get(key).map(|setting| &setting.origin), text)
     }
 
-    /// Whether a subject comes from `tokens`, and not from the keys for one token.
+    /// Whether a subject comes from `tokens` rather than from the keys for a single token.
     fn is_further(&self, subject: Subject) -> bool {
         match subject {
             Subject::DefaultToken => false,

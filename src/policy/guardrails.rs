@@ -6,26 +6,28 @@ use crate::pod::token::{DEFAULT_PREFIX, Ttl, YEAR};
 use super::diagnostics::Code;
 use super::keys::Key;
 use super::namespace::NamespaceSettings;
-use super::violation::{Field, Violation, quote};
+use super::value::Value;
+use super::value_error::quote;
+use super::violation::{Field, Violation};
 
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
 
-/// Why a token may live longer than its volume requests.
+/// Explanation for a token that lives longer than its volume requests.
 const A_YEAR: &str = " (a year, which 3607 s for the API server becomes)";
 
-/// Most violations that are kept: the author of a Pod chooses its number of volumes.
+/// Most violations that are kept, because a Pod may have any number of volumes.
 const MAX_VIOLATIONS: usize = 64;
 
 impl NamespaceSettings {
     /// Whether Pods are refused for settings of their own.
     pub(super) fn denies_overrides(&self) -> bool {
-        self.settings.pod_overrides() == Some(&false)
+        self.settings.find(Value::pod_overrides) == Some(&false)
     }
 
     /// The longest lifetime that tokens may have.
     pub(super) fn max_ttl(&self) -> Option<Ttl> {
-        self.settings.max_ttl().copied()
+        self.settings.find(Value::max_ttl).copied()
     }
 
     /// Checks every service account token of the resulting spec.
@@ -39,7 +41,7 @@ impl NamespaceSettings {
     }
 
     fn check_audience(&self, projection: &Projection<'_>) -> Option<Violation> {
-        let allowed = self.settings.allowed_audiences()?;
+        let allowed = self.settings.find(Value::allowed_audiences)?;
         let api = &self.defaults.api_audiences;
         let audience = projection.audience.filter(|audience| !api.contains(Some(audience)))?;
         if allowed.iter().any(|name| **name == *audience) {
@@ -73,7 +75,7 @@ impl NamespaceSettings {
     }
 }
 
-/// The volume of a token. A generated name would keep events from aggregating.
+/// The volume of a token in messages. A generated name would keep events from aggregating.
 fn source(projection: &Projection<'_>) -> String {
     if projection.volume.starts_with(DEFAULT_PREFIX) {
         "the default token volume".to_owned()

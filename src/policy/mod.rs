@@ -10,15 +10,19 @@ mod duration;
 mod effective;
 mod entries;
 mod evaluate;
+mod evaluation;
 mod findings;
 mod guardrails;
 pub mod keys;
 mod namespace;
 pub mod nearest;
+mod origin;
 pub mod reference;
 pub mod schema;
 mod settings;
 mod tokens;
+mod value;
+mod value_error;
 mod values;
 mod violation;
 mod warnings;
@@ -30,9 +34,12 @@ use keys::Key;
 
 pub use effective::{Effective, effective};
 pub use entries::Entries;
-pub use evaluate::{Evaluation, Outcome, evaluate};
+pub use evaluate::evaluate;
+pub use evaluation::{Evaluation, Outcome};
 pub use namespace::NamespaceSettings;
-pub use violation::{Field, Origin, Violation, quote};
+pub use origin::Origin;
+pub use value_error::quote;
+pub use violation::{Field, Violation};
 pub use warnings::Warning;
 
 /// What happens to a Pod's default token: the value of `boundtoken.dev/mode`.
@@ -75,7 +82,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// The settings of the cluster, which Namespaces and Pods override.
+/// The cluster-wide defaults, which Namespaces and Pods override.
 #[derive(Clone, Debug)]
 pub struct Defaults {
     /// The mode.
@@ -99,7 +106,7 @@ impl Default for Defaults {
     }
 }
 
-/// An invalid default of the cluster.
+/// An invalid cluster-wide default.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{} {sentence} ({code})", quote(value))]
 pub struct InvalidDefault {
@@ -111,17 +118,17 @@ pub struct InvalidDefault {
 }
 
 impl Defaults {
-    /// Parses the defaults of the cluster like annotations of the same names.
+    /// Parses the cluster-wide defaults like annotations of the same names.
     ///
     /// # Errors
-    /// The first invalid value.
+    /// When a value is invalid; the error is about the first one.
     pub fn parse(
         mode: &str,
         audience: &str,
         ttl: &str,
         api_audiences: Vec<String>,
     ) -> Result<Self, InvalidDefault> {
-        let refuse = |key, value: &str, error: violation::ValueError| InvalidDefault {
+        let refuse = |key, value: &str, error: value_error::ValueError| InvalidDefault {
             key,
             value: value.to_owned(),
             sentence: error.sentence,
@@ -143,7 +150,7 @@ impl Defaults {
         Err(refuse(
             Key::Ttl,
             ttl,
-            violation::ValueError::new(diagnostics::Code::YearLong, violation::BECOMES_A_YEAR),
+            value_error::ValueError::new(diagnostics::Code::YearLong, value_error::BECOMES_A_YEAR),
         ))
     }
 }

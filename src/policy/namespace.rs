@@ -8,13 +8,17 @@ use crate::rfc1123::MAX_LABEL;
 use super::Defaults;
 use super::compile::{Compiled, compile, contradictions};
 use super::diagnostics::Code;
-use super::evaluate::{Evaluation, Outcome};
+use super::evaluation::{Evaluation, Outcome};
 use super::keys::Key;
-use super::settings::{Context, Settings, ours};
-use super::violation::{Field, Origin, Violation, quote};
+use super::origin::Origin;
+use super::settings::{Settings, own_annotations};
+use super::value::Value;
+use super::value_error::quote;
+use super::values::Context;
+use super::violation::{Field, Violation};
 use super::warnings::{Warning, Warnings};
 
-/// The settings of the many Namespaces that have none.
+/// The empty settings, shared by the many Namespaces that have none.
 static NO_SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
 
 /// The settings of one Namespace that opts in, valid or not.
@@ -23,7 +27,7 @@ pub struct NamespaceSettings {
     pub(super) origin: Origin,
     pub(super) defaults: Arc<Defaults>,
     pub(super) settings: Arc<Settings>,
-    /// The settings in force for a Pod without settings.
+    /// The settings in force for a Pod without settings of its own.
     pub(super) compiled: Result<Compiled, Vec<Violation>>,
 }
 
@@ -36,7 +40,7 @@ impl NamespaceSettings {
     ) -> Self {
         let origin = Origin::Namespace(shortened(name, MAX_LABEL).0.into());
         let context = Context { origin: &origin, api: &defaults.api_audiences };
-        let mut settings = Settings::parse(ours(annotations), &context);
+        let mut settings = Settings::parse(own_annotations(annotations), &context);
         settings.violations.extend(above_maximum(&settings));
         let settings = if settings.is_empty() { Arc::clone(&NO_SETTINGS) } else { Arc::new(settings) };
         let compiled = if settings.violations.is_empty() {
@@ -55,13 +59,13 @@ impl NamespaceSettings {
 
     /// Whether Pods are allowed unchanged, with warnings in place of changes and refusals.
     pub fn is_dry_run(&self) -> bool {
-        self.settings.dry_run() == Some(&true)
+        self.settings.find(Value::dry_run) == Some(&true)
     }
 
     /// Evaluates the Namespace itself, when it is created or changed.
     ///
-    /// It is refused only if it opts in and `changed` what matters here; otherwise its violations
-    /// are warnings, so that no other change of a Namespace is ever held up.
+    /// It is refused only if it opts in and the request changes its settings (`changed`). Otherwise its
+    /// violations are warnings, so that no other change of a Namespace is blocked.
     pub fn evaluate(&self, opted_in: bool, changed: bool) -> Evaluation {
         let violations = self.violations();
         let mut warnings = self.warnings(opted_in);
@@ -89,10 +93,10 @@ impl NamespaceSettings {
     }
 }
 
-/// The violation of a `ttl` above `max-ttl`, with which every Pod would be refused.
+/// The violation if `ttl` is above `max-ttl`: every Pod would be refused.
 fn above_maximum(settings: &Settings) -> Option<Violation> {
     let setting = settings.get(Key::Ttl)?;
-    let max = settings.max_ttl().filter(|max| settings.ttl() > Some(max))?;
+    let max = settings.find(Value::max_ttl).filter(|max| settings.find(Value::ttl) > Some(max))?;
     let text = format!(
         "{} on {} is above max-ttl {} of the same Namespace: lower one or raise the other",
         quote(&setting.text),

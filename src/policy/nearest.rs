@@ -1,7 +1,7 @@
-//! Finds the known word that a misspelled one most likely means.
+//! Finds the known word that is nearest to a misspelled one.
 
-/// Longest text that is compared, in characters. Known words are shorter, and the author of a Pod chooses
-/// names before anything validates them.
+/// Longest text that is compared, in characters. Known words are shorter, and names in a Pod are unbounded
+/// because nothing has validated them yet.
 const MAX_CHARS: usize = 64;
 
 /// The candidate with the fewest edits (insertions, deletions, substitutions, transpositions), ignoring

@@ -83,7 +83,7 @@ fn capitalised(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A text as a YAML string that no reader takes for anything else.
+/// Formats a text as a YAML string that every parser reads as a string.
 fn yaml_string(text: &str) -> String {
     format!("\"{text}\"")
 }

@@ -1,4 +1,4 @@
-//! Reads `tokens`: a YAML list of further tokens.
+//! Parses `tokens`: a YAML list of further tokens.
 
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
 use super::diagnostics::Code;
 use super::duration;
 use super::nearest::nearest;
-use super::settings::Context;
+use super::origin::Origin;
+use super::value_error::{ValueError, did_you_mean, quote};
 use super::values;
-use super::violation::{Origin, ValueError, did_you_mean, quote};
+use super::values::Context;
 
 /// Most tokens in one list.
 const MAX_TOKENS: usize = 16;
@@ -19,10 +20,10 @@ const MAX_TOKENS: usize = 16;
 /// Longest text on a Namespace, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// Most mistakes that are told one by one.
+/// Most errors that are reported one by one.
 const MAX_ERRORS: usize = 32;
 
-/// Most nodes of the YAML text: what a full list needs, several times over.
+/// Most nodes of the YAML text, several times what a full list needs.
 const MAX_NODES: usize = 4096;
 
 /// Deepest nesting of the YAML text: a list of maps with lists.
@@ -41,7 +42,7 @@ pub(super) struct Item {
     pub(super) env: Option<Arc<str>>,
 }
 
-/// Parses the list. Errors are at most the first [`MAX_ERRORS`], and their number.
+/// Parses the list. Reports at most the first [`MAX_ERRORS`] errors, then the number of the others.
 pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec<ValueError>> {
     if *context.origin != Origin::Pod && text.len() > MAX_BYTES {
         let sentence = format!("has {} bytes: must have at most {MAX_BYTES} on a Namespace", text.len());
@@ -85,7 +86,7 @@ fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
     }
 }
 
-/// Where the text stops being what it should be. The library's own words may repeat all of the text.
+/// The position of a YAML error. The library's own message may quote the whole text.
 fn place(error: &serde_saphyr::Error) -> String {
     error.location().map_or_else(
         || "as a whole".to_owned(),
@@ -93,7 +94,7 @@ fn place(error: &serde_saphyr::Error) -> String {
     )
 }
 
-/// Reads the fields of one item and collects what is wrong.
+/// Parses the fields of one item and collects the errors.
 struct Reader<'m> {
     index: usize,
     map: &'m Map<String, Value>,
@@ -154,8 +155,8 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// The text of a field. YAML may have read an unquoted one as something else than was written, such
-/// as `012` as a number; only whole seconds are beyond doubt. A list of containers may be a list.
+/// The text of a field. YAML may parse an unquoted value as another type (`012` as a number), so only
+/// strings, whole seconds and lists of container names are accepted.
 fn text(name: &str, value: &Value) -> Option<String> {
     match (name, value) {
         (_, Value::String(text)) => Some(text.clone()),
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_of_every_item_is_named() {
+    fn every_error_of_every_item_is_reported() {
         let errors = read("[{path: /t/a, ttl: 5m}, {audience: x, pth: /t/b}, {path: t, containers: {}}]");
         let items: Vec<_> = errors
             .expect_err("five mistakes")
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_a_bad_list_is_bounded() {
+    fn the_number_of_errors_is_bounded() {
         let fields: Vec<_> = (0..100).map(|field| format!("k{field}: 1")).collect();
         let errors = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many mistakes");
         assert_eq!(errors.len(), MAX_ERRORS + 1);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_maps_is_refused() {
+    fn anything_but_a_list_of_maps_is_refused() {
         let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]";
         let deep = "[".repeat(10_000);
         let long = "- {path: /t/x}\n".repeat(17);

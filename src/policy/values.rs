@@ -1,4 +1,4 @@
-//! Reads the values of annotations, each into a type that cannot be wrong.
+//! Parses the values of annotations into types that are valid by construction.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use crate::rfc1123::is_label;
 use super::Mode;
 use super::diagnostics::Code;
 use super::nearest::nearest;
-use super::violation::{ValueError, did_you_mean, quote};
+use super::origin::Origin;
+use super::value_error::{ValueError, did_you_mean, quote};
 
 /// Longest path, in bytes (`PATH_MAX` of Linux).
 pub(super) const MAX_PATH: usize = 4096;
@@ -16,20 +17,28 @@ pub(super) const MAX_PATH: usize = 4096;
 /// Longest segment of a path, in bytes (`NAME_MAX` of Linux).
 const MAX_SEGMENT: usize = 255;
 
-/// Most items of a comma list: far more than containers or audiences that anybody has.
+/// Most items of a comma-separated list, far more than real lists have.
 const MAX_ITEMS: usize = 100;
 
-/// Most further bad items of a list that a message names.
+/// Most invalid items that a message lists after the first one.
 const MAX_NAMED: usize = 8;
 
 /// Longest name of an environment variable that is accepted, in bytes.
 pub(super) const MAX_ENV: usize = 255;
 
-/// The words of `pod-overrides`: whether Pods may have settings.
+/// The values of `pod-overrides`, and whether Pods may then have settings.
 pub(super) const POD_OVERRIDES: [(&str, bool); 2] = [("allow", true), ("deny", false)];
 
-/// The words of `dry-run`.
+/// The values of `dry-run`.
 pub(super) const DRY_RUN: [(&str, bool); 2] = [("true", true), ("false", false)];
+
+/// The input of a value parser, besides the text.
+pub(super) struct Context<'c> {
+    /// The object with the annotation.
+    pub(super) origin: &'c Origin,
+    /// The API server's own audiences.
+    pub(super) api: &'c ApiAudiences,
+}
 
 pub(super) fn mode(text: &str) -> Result<Mode, ValueError> {
     word(text, &Mode::ALL.map(|mode| (mode.as_str(), mode)), Code::Mode)
@@ -56,7 +65,7 @@ fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, Value
     ))
 }
 
-/// Reads an audience; empty, or a name of the API server, is the API server's own.
+/// Parses an audience. An empty text and each name of the API server mean [`Audience::ApiServer`].
 pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, ValueError> {
     check_audience(text, Code::Audience)?;
     Ok(if api.contains(Some(text)) { Audience::ApiServer } else { Audience::Named(text.into()) })
@@ -73,7 +82,7 @@ fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Reads `allowed-audiences`.
+/// Parses `allowed-audiences`.
 pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, ValueError> {
     let audiences: Vec<&str> = items(text).collect();
     if audiences.is_empty() {
@@ -87,7 +96,7 @@ pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, ValueError>
     Ok(audiences.into_iter().map(Box::from).collect())
 }
 
-/// The items of a comma list; a comma too many is no mistake.
+/// The items of a comma-separated list. Empty items are skipped.
 fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
@@ -102,7 +111,7 @@ fn check_count(items: &[&str], code: Code) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Says what is wrong with the first bad item of a list, and which others are bad.
+/// Checks each item of a list. The error describes the first invalid item and lists others.
 fn check_items(
     what: &str,
     items: &[&str],
@@ -118,7 +127,7 @@ fn check_items(
     Err(error.in_item(what, first))
 }
 
-/// Reads the path of a token file.
+/// Parses the path of a token file.
 pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
     let refuse = |sentence: String| Err(ValueError::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
@@ -147,7 +156,7 @@ pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
     }
 }
 
-/// A guess at a path, in quotes, if it would be accepted.
+/// Quotes a suggested path, if it is valid.
 fn accepted_path(guess: &str) -> Option<String> {
     path(guess).is_ok().then(|| quote(guess))
 }
@@ -175,7 +184,7 @@ fn check_segments(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads a comma list of container names.
+/// Parses a comma-separated list of container names.
 pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError> {
     let names: Vec<&str> = items(text).collect();
     if names.is_empty() {
@@ -183,26 +192,26 @@ pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError>
         return Err(ValueError::new(Code::Containers, sentence));
     }
     check_count(&names, Code::Containers)?;
-    check_items("name", &names, |name| (!is_label(name)).then(|| no_label(name)))?;
+    check_items("name", &names, |name| (!is_label(name)).then(|| invalid_container_name(name)))?;
     let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
     names.sort_unstable();
     names.dedup();
     Ok(names.into())
 }
 
-fn no_label(name: &str) -> ValueError {
+fn invalid_container_name(name: &str) -> ValueError {
     let sentence = "is not a valid container name: must be up to 63 lower case letters, digits and \"-\"";
     let guess = nearest_label(name).map(|guess| quote(&guess));
     ValueError::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
 }
 
-/// The label that was probably meant: in lower case, with hyphens.
+/// Suggests a valid label: the text in lower case, with hyphens.
 fn nearest_label(text: &str) -> Option<String> {
     let label = text.to_lowercase().replace(['_', ' ', '.'], "-");
     is_label(&label).then_some(label)
 }
 
-/// Reads the name of an environment variable, as every release of the API accepts it
+/// Parses the name of an environment variable by rules that every release of Kubernetes accepts
 /// (`envVarNameFmt` in `k8s.io/apimachinery/pkg/util/validation/validation.go`).
 pub(super) fn env(text: &str) -> Result<Arc<str>, ValueError> {
     let refuse = |sentence: &str| Err(ValueError::new(Code::Env, sentence));

@@ -1,4 +1,4 @@
-//! Warnings: what somebody should fix, in at most 120 characters each.
+//! Warnings about objects that are allowed, in at most 120 characters each.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,37 +9,40 @@ use crate::printable::shortened;
 use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
-use super::keys::{Key, OPT_IN_LABEL, PREFIX, meant, nearest_key};
+use super::keys::{Key, OPT_IN_LABEL, PREFIX, corrected_key, nearest_key};
+use super::origin::Origin;
 use super::settings::Setting;
-use super::violation::{Origin, Violation, did_you_mean};
+use super::value::Value;
+use super::value_error::did_you_mean;
+use super::violation::Violation;
 
-/// Longest warning, in characters: the API asks for no more (`AdmissionResponse.warnings`).
+/// Longest warning, in characters, as the API recommends (`AdmissionResponse.warnings`).
 const MAX_CHARS: usize = 120;
 
-/// Most warnings in one answer: the API server keeps 4096 characters in all.
+/// Most warnings in one response: the API server keeps 4096 characters in total.
 const MAX_WARNINGS: usize = 16;
 
-/// Longest word that is left out rather than cut, in characters.
+/// Longest word that is dropped rather than cut, in characters.
 const MAX_BROKEN_WORD: usize = 20;
 
-/// Longest piece of a Pod that a warning repeats, in characters.
+/// Longest text from a Pod that a warning quotes, in characters.
 const MAX_QUOTED: usize = 40;
 
-/// Something that the author of an object should fix; the object is allowed all the same.
+/// A problem that the author of an allowed object should fix.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Warning {
     /// The stable code.
     pub code: Code,
-    /// The annotation that it is about, known or not.
+    /// The annotation that the warning is about, known or not.
     pub key: Option<Cow<'static, str>>,
     /// The object that the annotation is set on; `None` for a default.
     pub origin: Option<Origin>,
-    /// The sentence. It starts with the key, if there is one.
+    /// The message. It starts with the key, if there is one.
     pub text: String,
 }
 
 impl Warning {
-    /// The sentence and the code in at most 120 characters, as the API asks for.
+    /// The message and the code in at most 120 characters, as the API recommends.
     pub fn fitted(&self) -> String {
         fitted(self.code, &self.text)
     }
@@ -51,7 +54,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A violation as a warning, for a place where nothing is refused.
+/// A violation as a warning, where it does not lead to a refusal.
 impl From<&Violation> for Warning {
     fn from(violation: &Violation) -> Self {
         Self {
@@ -63,12 +66,12 @@ impl From<&Violation> for Warning {
     }
 }
 
-/// The warnings of one evaluation, each once.
+/// The warnings of one evaluation, without duplicates.
 #[derive(Debug, Default)]
 pub(super) struct Warnings(Vec<Warning>);
 
 impl Warnings {
-    /// Puts a warning before all others, so that no limit takes it away.
+    /// Inserts a warning before all others, so that no limit removes it.
     fn push_first(&mut self, warning: Warning) {
         self.0.retain(|other| *other != warning);
         self.0.truncate(MAX_WARNINGS - 1);
@@ -88,33 +91,33 @@ impl Warnings {
         self.0
     }
 
-    /// Warns about a key with our prefix, or nearly so, that does not exist.
+    /// Warns about an unknown key with boundtoken's prefix or a misspelled one.
     pub(super) fn unknown_key(&mut self, name: &str, origin: &Origin) {
         let text = if name == OPT_IN_LABEL {
             format!("{name} on {origin} is an annotation, but opts in as a label of the Namespace only")
         } else {
             let nearest = || nearest_key(name.strip_prefix(PREFIX)?).map(Key::name);
-            let guess = did_you_mean(meant(name).or_else(nearest));
+            let guess = did_you_mean(corrected_key(name).or_else(nearest));
             format!("{} on {origin} is unknown{guess}", quoted(name))
         };
         let (code, key, origin) = (Code::UnknownKey, Some(name.to_owned().into()), Some(origin.clone()));
         self.push(Warning { code, key, origin, text });
     }
 
-    /// Warns about a key on a Pod that has a meaning on a Namespace only.
+    /// Warns about a key on a Pod that only has an effect on Namespaces.
     pub(super) fn misplaced_key(&mut self, key: Key) {
         let text = format!("{key} has no effect on a Pod: it is read on Namespaces only");
         self.push(about(Code::NamespaceKey, key, Some(&Origin::Pod), text));
     }
 
-    /// Reports the patch that `dry-run` holds back.
+    /// Reports the patch that `dry-run` suppresses.
     pub(super) fn would_patch(&mut self, mode: Mode, operations: usize, origin: &Origin) {
         let text =
             format!("{}: mode {mode} would change the Pod, patch operations: {operations}", Key::DryRun);
         self.push_first(about(Code::DryRun, Key::DryRun, Some(origin), text));
     }
 
-    /// Reports a refusal that `dry-run` holds back.
+    /// Reports a refusal that `dry-run` suppresses.
     pub(super) fn would_refuse(&mut self, violation: &Violation) {
         let text = format!("{}: dry-run would refuse: {}", violation.field, violation.text);
         self.push_first(Warning { text, ..Warning::from(violation) });
@@ -140,9 +143,9 @@ impl Warnings {
         self.default_path(compiled);
     }
 
-    /// In mode `add`, the path of the default token is no path at all: that token stays.
+    /// Warns in mode `add` about the path of the default token: it has no effect, because that token stays.
     fn default_path(&mut self, compiled: &Compiled) {
-        let is_default = compiled.settings.path().is_some_and(TokenPath::is_default);
+        let is_default = compiled.settings.find(Value::path).is_some_and(TokenPath::is_default);
         if let (Mode::Add, true, Some(path)) = (compiled.mode, is_default, compiled.settings.get(Key::Path)) {
             let text = format!("{}: the default token stays there; add mounts at {ADD_DIRECTORY}", Key::Path);
             self.push(about(Code::NoEffect, Key::Path, Some(&path.origin), text));
@@ -150,7 +153,7 @@ impl Warnings {
     }
 }
 
-/// A warning about a key of the table.
+/// Builds a warning about a known key.
 pub(super) fn about(code: Code, key: Key, origin: Option<&Origin>, text: String) -> Warning {
     Warning { code, key: Some(key.name().into()), origin: origin.cloned(), text }
 }
@@ -167,13 +170,13 @@ fn fitted(code: Code, text: &str) -> String {
     format!("{}…{suffix}", whole.trim_end_matches([' ', ',', ';', ':']))
 }
 
-/// A cut text without the word that the cut went through, unless that is a long one.
+/// Drops the last, incomplete word of a cut text, unless it is longer than [`MAX_BROKEN_WORD`].
 fn whole_words(cut: &str) -> &str {
     let words = cut.rsplit_once(' ').filter(|(_, broken)| broken.chars().count() <= MAX_BROKEN_WORD);
     words.map_or(cut, |(whole, _)| whole)
 }
 
-/// A piece of a Pod, short and without characters that a terminal would not print.
+/// Shortens a text from a Pod and escapes unprintable characters.
 fn short(text: &str) -> String {
     match shortened(text, MAX_QUOTED) {
         (shown, true) => shown,

@@ -1,4 +1,4 @@
-//! Takes connections from a listener until told to stop.
+//! Accepts connections from a listener until the server stops accepting.
 
 use std::io;
 use std::net::IpAddr;
@@ -14,14 +14,13 @@ use super::limits::ACCEPT_BACK_OFF;
 
 /// A source of connections, each with the address of its client.
 pub trait Listener: Send + 'static {
-    /// A connection.
+    /// The byte stream of a connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
     /// Waits for the next connection.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, IpAddr)>> + Send;
 
-    /// Closes the listener and returns the connections that were not accepted yet: left alone, the kernel would
-    /// reset them.
+    /// Closes the listener and returns the connections in its backlog: the kernel would reset them.
     fn into_backlog(self) -> Vec<(Self::Stream, IpAddr)>;
 }
 
@@ -30,7 +29,7 @@ impl Listener for TcpListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, IpAddr)> {
         let (stream, client) = Self::accept(self).await?;
-        // Responses are small; a stream that refuses this still works.
+        // Saves latency of small responses; a stream that refuses the option still works.
         let _ = stream.set_nodelay(true);
         Ok((stream, client.ip()))
     }
@@ -48,8 +47,8 @@ impl Listener for TcpListener {
     }
 }
 
-/// Has each connection that may be open served by the task that `serve` spawns, at the end also those of the
-/// backlog.
+/// Accepts connections until `stop` is cancelled, then those in the backlog. `serve` spawns the task of each
+/// admitted connection.
 pub(super) async fn accept_until<L: Listener>(
     stop: CancellationToken,
     mut listener: L,
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn connections_in_the_kernels_backlog_are_handed_out() {
+    async fn closing_a_listener_returns_its_backlog() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut clients = Vec::new();

@@ -13,22 +13,22 @@ use axum::routing::get;
 
 use crate::telemetry::metrics::Metrics;
 
-/// What holds may come with a note.
+/// The function of a check. One that passes may return a note.
 type Check = Box<dyn Fn() -> Result<Option<&'static str>, String> + Send + Sync>;
 
-/// What has to hold before Pods may depend on this replica.
+/// The checks that must pass before Pods may depend on this replica.
 #[derive(Default)]
-pub struct Readiness(Vec<Entry>);
+pub struct Readiness(Vec<ReadinessCheck>);
 
-struct Entry {
+struct ReadinessCheck {
     name: &'static str,
     check: Check,
-    /// Whether `/livez` asks, too.
+    /// Whether `/livez` runs the check, too.
     vital: bool,
 }
 
 impl Readiness {
-    /// Adds a check; its error is shown to whoever asks `/readyz`.
+    /// Adds a check of `/readyz`, whose response contains the error if it fails.
     pub fn with(
         self,
         name: &'static str,
@@ -37,17 +37,17 @@ impl Readiness {
         self.with_check(name, move || check().map(|()| None))
     }
 
-    /// Adds a check for `/livez`, too: once it fails, nothing but a restart helps.
+    /// Adds a check of `/readyz` and `/livez`: its failure must be one that only a restart can fix.
     pub fn with_vital(
         mut self,
         name: &'static str,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push(Entry { name, check: Box::new(move || check().map(|()| None)), vital: true });
+        self.0.push(ReadinessCheck { name, check: Box::new(move || check().map(|()| None)), vital: true });
         self
     }
 
-    /// Adds what holds in any case, with what `/readyz?verbose` has to say about it.
+    /// Adds a check that always passes, with a note for `/readyz?verbose`.
     pub fn with_note(
         self,
         name: &'static str,
@@ -56,32 +56,32 @@ impl Readiness {
         self.with_check(name, move || Ok(note()))
     }
 
-    /// Adds a check whose success may come with a note.
+    /// Adds a check of `/readyz` that may carry a note when it passes.
     pub fn with_check(
         mut self,
         name: &'static str,
         check: impl Fn() -> Result<Option<&'static str>, String> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push(Entry { name, check: Box::new(check), vital: false });
+        self.0.push(ReadinessCheck { name, check: Box::new(check), vital: false });
         self
     }
 
-    /// What `/readyz` asks.
+    /// Runs all checks. Returns whether they passed, and the report of `/readyz`.
     fn ready(&self) -> (bool, String) {
         report("readyz", self.0.iter())
     }
 
-    /// What `/livez` asks.
+    /// Runs the vital checks. Returns whether they passed, and the report of `/livez`.
     fn live(&self) -> (bool, String) {
         report("livez", self.0.iter().filter(|entry| entry.vital))
     }
 }
 
-/// Each check on a line, as the API server's `/readyz?verbose` writes them.
-fn report<'e>(probe: &str, entries: impl Iterator<Item = &'e Entry>) -> (bool, String) {
+/// Runs checks and writes a line for each, in the format of the API server's `/readyz?verbose`.
+fn report<'e>(probe: &str, entries: impl Iterator<Item = &'e ReadinessCheck>) -> (bool, String) {
     let mut passed = true;
     let mut text = String::new();
-    for Entry { name, check, .. } in entries {
+    for ReadinessCheck { name, check, .. } in entries {
         let line = match check() {
             Ok(None) => format!("[+]{name} ok"),
             Ok(Some(note)) => format!("[+]{name} ok ({note})"),
@@ -110,7 +110,7 @@ pub fn routes(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
         .route("/livez", get(livez).with_state(Arc::clone(&readiness)))
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(show_metrics).with_state(metrics))
-        .fallback(async || (StatusCode::NOT_FOUND, "there is /livez, /readyz and /metrics\n"))
+        .fallback(async || (StatusCode::NOT_FOUND, "not found: use /livez, /readyz or /metrics\n"))
 }
 
 async fn livez(State(readiness): State<Arc<Readiness>>) -> Response {
@@ -140,13 +140,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_stands_behind_what_holds() {
+    fn a_passing_check_shows_its_note() {
         let readiness = Readiness::default().with_note("a", || Some("note")).with_note("b", || None);
         assert_eq!(readiness.ready(), (true, "[+]a ok (note)\n[+]b ok\nreadyz check passed\n".to_owned()));
     }
 
     #[test]
-    fn what_a_restart_does_not_help_leaves_the_replica_alive() {
+    fn only_vital_checks_fail_livez() {
         let failing = || Err("away".to_owned());
         let readiness = Readiness::default().with("a", failing).with_vital("b", || Ok(()));
         assert_eq!(

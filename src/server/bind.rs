@@ -1,4 +1,4 @@
-//! Binds the listeners, and says what to do when that fails.
+//! Binds the listeners. Errors name the flag to change.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,43 +11,43 @@ use super::limits::{BACKLOG, SOCKET_BYTES};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Somebody else has the port.
-    #[error("{address} is in use by another process: stop that one, or give {flag} another port")]
+    /// Another process uses the port.
+    #[error("{address} is in use by another process: stop that process, or set {flag} to another port")]
     InUse {
         /// The address.
         address: SocketAddr,
         /// The flag that named it.
         flag: &'static str,
     },
-    /// The system refuses.
-    #[error("failed to listen on {address}: give {flag} another address")]
+    /// The system refuses the address.
+    #[error("failed to listen on {address}: set {flag} to another address")]
     Refused {
         /// The address.
         address: SocketAddr,
         /// The flag that named it.
         flag: &'static str,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
 }
 
-/// Reads an address; one without a host, as in `:8443`, means every address of this machine.
+/// Parses an address. Without a host, as in `:8443`, it means every address of this machine.
 ///
 /// # Errors
-/// A sentence that says what is allowed.
+/// When the text is not an IP address and a port. The error is a sentence for the user.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let every = text.strip_prefix(':').and_then(|port| port.parse().ok());
     let every = every.map(|port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));
     every.or_else(|| text.parse().ok()).ok_or_else(|| {
-        "an IP address and a port are expected, such as 127.0.0.1:8443, [::]:8443 or :8443".to_owned()
+        "must be an IP address and a port, such as 127.0.0.1:8443, [::]:8443 or :8443".to_owned()
     })
 }
 
 /// Binds an address; `[::]` becomes `0.0.0.0` where the system has no IPv6.
 ///
 /// # Errors
-/// When the port is taken or the address is not ours.
+/// When the port is in use, or the system refuses the address.
 pub fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
     let error = match listen(address) {
         Ok(listener) => return Ok(listener),
@@ -59,7 +59,7 @@ pub fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, Bind
     Err(refused(flag, address, error))
 }
 
-/// Listens with small buffers in the kernel, which each connection inherits.
+/// Listens with small kernel buffers, which each connection inherits.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
     socket.set_reuseaddr(true)?;
@@ -76,7 +76,7 @@ fn refused(flag: &'static str, address: SocketAddr, source: io::Error) -> BindEr
     }
 }
 
-/// The same port on every IPv4 address, if it was IPv6 as such that failed.
+/// Returns the same port on every IPv4 address, if the error means that the system has no IPv6.
 fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
     let missing = error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_may_leave_out_the_host_and_nothing_else() {
+    fn only_the_host_of_an_address_is_optional() {
         for (text, expected) in
             [(":8443", "[::]:8443"), ("127.0.0.1:1", "127.0.0.1:1"), ("[::1]:65535", "[::1]:65535")]
         {
@@ -114,13 +114,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_in_use_is_a_sentence() {
+    async fn the_error_of_a_port_in_use_names_its_flag() {
         let taken = bind("--listen", "127.0.0.1:0".parse().unwrap()).unwrap();
         let address = taken.local_addr().unwrap();
         let error = bind("--listen", address).unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("{address} is in use by another process: stop that one, or give --listen another port")
+            format!(
+                "{address} is in use by another process: stop that process, or set --listen to another port"
+            )
         );
     }
 }

@@ -9,7 +9,8 @@ use super::connections::{Memory, Slot};
 use super::limits::{BODY_BYTES, DRAINED_BYTES};
 use super::refusal::Refusal;
 
-/// Reads the body of a request that says it is JSON. The bytes hold their memory as long as they are in use.
+/// Reads the body of a request, whose content type must be JSON. The bytes hold their [`Memory`] as long as
+/// they are in use.
 pub(super) async fn read<B>(request: Request<B>, slot: &Slot) -> Result<Bytes, Refusal>
 where
     B: HttpBody<Data = Bytes> + Unpin,
@@ -26,14 +27,14 @@ where
     received.finish()
 }
 
-/// `application/json`, with or without parameters.
+/// Whether the content type is `application/json`, with or without parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split_once(';').map_or(value, |(essence, _)| essence);
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// The pieces of a body so far; a body of one piece is not copied.
+/// The part of a body received so far. A body of one piece is not copied.
 struct Received {
     first: Bytes,
     whole: BytesMut,
@@ -46,8 +47,8 @@ impl Received {
         Self { first: Bytes::new(), whole: BytesMut::new(), size: 0, memory }
     }
 
-    /// Adds a piece, which counts now that it has arrived: what is announced only may never come. Of a body that
-    /// is too large nothing is kept.
+    /// Adds a piece. Memory is taken for bytes that arrived, not for the announced length, which a client may
+    /// never send. A body that is too large is dropped.
     async fn add(&mut self, piece: Bytes, rest: &impl HttpBody, slot: &Slot) -> Result<(), Refusal> {
         self.size = self.size.saturating_add(piece.len());
         if self.size > DRAINED_BYTES {
@@ -65,7 +66,7 @@ impl Received {
             return Ok(());
         }
         if self.whole.is_empty() {
-            // Growing step by step would take up to twice the size. Room that nothing is written to takes no memory.
+            // Growing step by step takes up to twice the size. Unwritten pages take no memory.
             let announced = rest.size_hint().upper().and_then(|rest| usize::try_from(rest).ok());
             let whole = announced.map_or(BODY_BYTES, |rest| self.size.saturating_add(rest).min(BODY_BYTES));
             self.whole.reserve(whole);

@@ -1,10 +1,10 @@
 //! The webhook server: listener, TLS, HTTP routes, limits, shutdown, admin port.
 //!
-//! It ends in four steps. A first signal makes `/readyz` fail and every answer the last one of
-//! its connection, while serving goes on. After `shutdown_delay`, when no client opens new
-//! connections any more, accepting stops. When the last connection has ended, or at
-//! `shutdown_deadline`, [`Server::run`] returns. A second signal returns at once. During an
-//! uninstall the server waits only for in-flight responses.
+//! A shutdown begins with the first signal: `/readyz` fails, and every response is the last one of
+//! its connection, while the server goes on serving. After `shutdown_delay`, when clients no
+//! longer open connections, it stops accepting. When the last connection has ended, or at
+//! `shutdown_deadline`, [`Server::run`] returns. A second signal makes it return at once. During
+//! an uninstall the server waits only for in-flight responses.
 
 pub mod accept;
 pub mod admin;
@@ -39,39 +39,39 @@ use crate::namespaces::NamespaceStore;
 /// How a server ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum End {
-    /// A second signal came.
+    /// A second signal arrived.
     Aborted,
     /// Connections were still open at the deadline.
     Deadline,
     /// Every connection had ended.
     Drained,
-    /// Nobody will call any more.
-    Unneeded,
+    /// The webhook is being uninstalled, so no more requests come.
+    Uninstalled,
 }
 
-/// What a server serves, and how it ends.
+/// The routes of a server, its limits, and the course of its shutdown.
 #[derive(Debug)]
 pub struct Server<S> {
-    /// Answers behind TLS.
+    /// The handler of the webhook port.
     pub webhook: Arc<Webhook<S>>,
     /// The routes of the admin port.
     pub admin: Router,
-    /// TLS.
+    /// The TLS configuration of the webhook port.
     pub tls: ServerConfig,
-    /// Most connections at a time.
+    /// Most open connections to the webhook port.
     pub max_connections: usize,
-    /// From the first signal to the end of accepting.
+    /// Time from the first signal until accepting stops.
     pub shutdown_delay: Duration,
-    /// From the first signal to the end.
+    /// Time from the first signal until [`Server::run`] returns at the latest.
     pub shutdown_deadline: Duration,
     /// Cancelled at the first signal.
     pub draining: CancellationToken,
-    /// Cancelled during a shutdown when nobody will call any more.
-    pub unneeded: CancellationToken,
+    /// Cancelled during a shutdown if the webhook is being uninstalled, so that no more requests come.
+    pub uninstalled: CancellationToken,
 }
 
 impl<S: NamespaceStore> Server<S> {
-    /// Serves until the signals say otherwise: the first one begins the shutdown, the second one ends it.
+    /// Serves until a shutdown is complete. The first signal begins it, and the second one ends it at once.
     pub async fn run<W: Listener, A: Listener>(self, webhook: W, admin: A, mut signals: Receiver<()>) -> End {
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
@@ -84,19 +84,19 @@ impl<S: NamespaceStore> Server<S> {
         tracing::info!(
             ?delay,
             ?deadline,
-            "shutting down: not ready any more, still serving; a second signal ends at once"
+            "shutting down: /readyz fails, requests are still served; a second signal exits at once"
         );
         tokio::select! {
             end = self.drain(began, stop, accepting, &connections) => end,
-            () = self.last_answers() => End::Unneeded,
+            () = self.uninstall_grace() => End::Uninstalled,
             () = next(&mut signals) => End::Aborted,
         }
     }
 
-    /// The time for the answers under way, once nobody will call any more.
-    async fn last_answers(&self) {
-        self.unneeded.cancelled().await;
-        sleep(limits::LAST_ANSWERS).await;
+    /// Waits for an uninstall, and then for in-flight responses.
+    async fn uninstall_grace(&self) {
+        self.uninstalled.cancelled().await;
+        sleep(limits::UNINSTALL_GRACE).await;
     }
 
     async fn drain(
@@ -108,7 +108,7 @@ impl<S: NamespaceStore> Server<S> {
     ) -> End {
         sleep_until(began + self.shutdown_delay.min(self.shutdown_deadline)).await;
         stop.cancel();
-        // None of the backlog is forgotten; nothing is lost if the loop ended before.
+        // The backlog must be accepted before the tracker is closed. This fails only after a panic.
         let _ = accepting.await;
         connections.close();
         tracing::info!(connections = connections.len(), "accepting no more connections");
@@ -140,7 +140,7 @@ impl<S: NamespaceStore> Server<S> {
         }))
     }
 
-    /// Ends, with its connections, when the guard is dropped: probes must work up to the end.
+    /// Serves the admin port until the guard is dropped, since probes must work until the end of a shutdown.
     fn spawn_admin<L: Listener>(&self, listener: L) -> tokio_util::sync::DropGuard {
         let over = CancellationToken::new();
         let (stop, router, draining) = (over.clone(), self.admin.clone(), self.draining.clone());
@@ -158,7 +158,7 @@ impl<S: NamespaceStore> Server<S> {
     }
 }
 
-/// The next signal; if nobody can send one any more, there is none.
+/// Waits for the next signal, forever if the sender is gone.
 async fn next(signals: &mut Receiver<()>) {
     if signals.recv().await.is_none() {
         std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! The responses that are no AdmissionReview: an HTTP status and a sentence.
+//! Responses without an AdmissionReview: an HTTP status and a sentence.
 
 use axum::body::Bytes;
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
@@ -17,22 +17,22 @@ pub(super) enum Refusal {
     /// The body ended early.
     #[error("the body ended before its announced length")]
     Broken,
-    /// Another content type.
+    /// The content type is not JSON.
     #[error("the content type must be application/json")]
     ContentType,
-    /// Another method than POST.
+    /// The method is not POST.
     #[error("only POST is answered here")]
     Method,
-    /// Too many requests of this client address at the same time.
+    /// Too many requests are in flight: memory or the parser did not become free in time.
     #[error("too many requests are in flight; try again")]
     Busy,
-    /// Another path.
+    /// The path is neither `/mutate` nor `/validate`.
     #[error("not found: use POST /mutate or /validate")]
     NotFound,
-    /// Too many bytes.
+    /// The body is larger than [`BODY_BYTES`].
     #[error("the body is larger than {BODY_BYTES} bytes")]
     TooLarge,
-    /// Too few bytes per second.
+    /// The body did not arrive within [`BODY`].
     #[error("the body did not arrive within {} s", BODY.as_secs())]
     TooSlow,
     /// The settings of the Namespace are unknown.
@@ -41,7 +41,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The reason as a word for the log: a sentence may repeat what the client sent.
+    /// The reason as one word for the log, since the message may repeat input of the client.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::BadReview(_) => "bad-review",
@@ -73,7 +73,8 @@ impl Refusal {
         matches!(self, Self::Busy | Self::Unavailable)
     }
 
-    /// The API server tries again only if the response says when. The rest of an unread body is not waited for.
+    /// Returns the HTTP response. The API server retries only if it has `Retry-After`. The connection is
+    /// closed where the rest of the body is not read.
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(format!("{self}\n")));
         *response.status_mut() = self.status();
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_succeed_later_is_asked_for_again() {
+    fn refusals_say_whether_to_retry_and_close() {
         for (refusal, retries, closes) in [
             (Refusal::Busy, true, true),
             (Refusal::Unavailable, true, false),

@@ -13,25 +13,25 @@ use super::body;
 use super::connections::Slot;
 use super::limits::SMALL_BODY_BYTES;
 use super::refusal::Refusal;
-use crate::admission::{self, Object};
+use crate::admission::{self, ReviewedObject};
 use crate::namespaces::{Lookup, NamespaceStore};
 use crate::policy::{Defaults, Mode, Outcome};
 use crate::printable::shortened;
 use crate::rfc1123::{MAX_LABEL, MAX_SUBDOMAIN};
 use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
 
-/// Answers the API server. Nothing here ever redirects: the API server would follow.
+/// The handler of the webhook port. It never redirects, since the API server would follow.
 #[derive(Debug)]
 pub struct Webhook<S> {
     /// The settings of Namespaces.
     pub namespaces: Arc<S>,
     /// The settings where a Namespace has none.
     pub defaults: Arc<Defaults>,
-    /// Where responses are counted.
+    /// The metrics that count responses.
     pub metrics: Arc<Metrics>,
 }
 
-/// What a path is for.
+/// The webhook of a path.
 #[derive(Clone, Copy, Debug)]
 enum Endpoint {
     Mutate,
@@ -49,18 +49,18 @@ impl Endpoint {
     }
 }
 
-/// A response and how it is counted.
-struct Answered {
+/// A response with its labels in the metrics.
+struct CountedResponse {
     mode: Option<Mode>,
     outcome: Outcome,
     body: Bytes,
 }
 
-/// The result of reading a review of a Pod.
+/// The result of a mutating review.
 enum Mutation {
     Response(admission::Response),
-    /// The Namespace of this name is not known and has to be looked up.
-    Unknown(String),
+    /// The Namespace with this name is not cached and must be looked up.
+    NeedsLookup(String),
 }
 
 impl<S: NamespaceStore> Webhook<S> {
@@ -79,7 +79,7 @@ impl<S: NamespaceStore> Webhook<S> {
         request: Request<B>,
         slot: &Slot,
         started: Instant,
-    ) -> Result<Answered, Refusal>
+    ) -> Result<CountedResponse, Refusal>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -89,20 +89,21 @@ impl<S: NamespaceStore> Webhook<S> {
             Endpoint::Validate => {
                 self.parse(&body, slot, move |webhook, body| webhook.validate(body, started)).await?
             }
-            Endpoint::Mutate => self.mutate_looked_up(&body, slot, started).await?,
+            Endpoint::Mutate => self.mutate_with_lookup(&body, slot, started).await?,
         };
-        // The memory of the body is free before the response needs some.
+        // Frees the memory of the body before the response needs some.
         drop(body);
         let (mode, outcome, body) = (response.mode, response.outcome, response.into_body());
         let mut memory = slot.memory();
         if !slot.grow(&mut memory, body.len()).await {
             return Err(Refusal::Busy);
         }
-        Ok(Answered { mode, outcome, body: memory.hold(body) })
+        Ok(CountedResponse { mode, outcome, body: memory.hold(body) })
     }
 
-    /// Parses the review again after a look-up: meanwhile the object, many times its text, is not in memory.
-    async fn mutate_looked_up(
+    /// Mutates, after a lookup if the Namespace is not cached. The review is parsed again after the lookup,
+    /// so that the parsed object, many times larger than its text, is not in memory meanwhile.
+    async fn mutate_with_lookup(
         self: &Arc<Self>,
         body: &Bytes,
         slot: &Slot,
@@ -111,7 +112,7 @@ impl<S: NamespaceStore> Webhook<S> {
         let cached = self.parse(body, slot, move |webhook, body| webhook.mutate(body, None, started)).await?;
         let namespace = match cached {
             Mutation::Response(response) => return Ok(response),
-            Mutation::Unknown(namespace) => namespace,
+            Mutation::NeedsLookup(namespace) => namespace,
         };
         let lookup = match slot.lookup().await {
             Some(_permit) => self.namespaces.fetch(&namespace).await,
@@ -120,12 +121,12 @@ impl<S: NamespaceStore> Webhook<S> {
         match self.parse(body, slot, move |webhook, body| webhook.mutate(body, Some(lookup), started)).await?
         {
             Mutation::Response(response) => Ok(response),
-            Mutation::Unknown(_) => Err(Refusal::Unavailable),
+            Mutation::NeedsLookup(_) => Err(Refusal::Unavailable),
         }
     }
 
-    /// Runs `work` on a body: at once on a small one, else in the turn of the client's address, on a thread where
-    /// it delays no other request.
+    /// Runs `work` on a body: at once if it is small, else once the client's address has the parser, on a
+    /// thread where it delays no other request.
     async fn parse<T: Send + 'static>(
         self: &Arc<Self>,
         body: &Bytes,
@@ -137,13 +138,13 @@ impl<S: NamespaceStore> Webhook<S> {
         }
         let permit = slot.parser().await.ok_or(Refusal::Busy)?;
         let (webhook, body) = (Arc::clone(self), body.clone());
-        // The thread keeps the permit: it goes on if the client leaves.
+        // The thread holds the permit, since it goes on if the client disconnects.
         let work = move || {
             let result = work(&webhook, &body);
             drop(permit);
             result
         };
-        // Fails after a panic only, which was logged.
+        // Fails only after a panic, which was logged.
         tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Unavailable)?
     }
 
@@ -153,7 +154,7 @@ impl<S: NamespaceStore> Webhook<S> {
         let response = match request.object() {
             None => admission::allow(&request),
             Some(_) => match looked_up.or_else(|| self.namespaces.cached(request.namespace())) {
-                None => return Ok(Mutation::Unknown(request.namespace().to_owned())),
+                None => return Ok(Mutation::NeedsLookup(request.namespace().to_owned())),
                 Some(lookup) => self.decide(&request, &lookup)?,
             },
         };
@@ -182,10 +183,10 @@ impl<S: NamespaceStore> Webhook<S> {
         }
     }
 
-    fn respond(&self, answer: Result<Answered, Refusal>, started: Instant) -> Response<Full<Bytes>> {
+    fn respond(&self, answer: Result<CountedResponse, Refusal>, started: Instant) -> Response<Full<Bytes>> {
         let took = started.elapsed();
         match answer {
-            Ok(Answered { mode, outcome, body }) => {
+            Ok(CountedResponse { mode, outcome, body }) => {
                 self.metrics.record_admission(mode, OutcomeLabel::Outcome(outcome), took);
                 let mut response = Response::new(Full::from(body));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -203,13 +204,17 @@ impl<S: NamespaceStore> Webhook<S> {
     }
 }
 
-/// Names and the decision, never the object. The names come from the request, at any length.
-fn log<O: Object>(request: &admission::Request<'_, O>, response: &admission::Response, duration: Duration) {
+/// Logs names and the decision, never the object. The names come from the request and may have any length.
+fn log<O: ReviewedObject>(
+    request: &admission::Request<'_, O>,
+    response: &admission::Response,
+    duration: Duration,
+) {
     let uid = || shown(request.uid(), MAX_UID);
     let namespace = || shown(request.namespace(), MAX_LABEL);
     let name = || shown(request.name_or_prefix(), MAX_SUBDOMAIN);
     let (mode, outcome) = (mode_name(response.mode), response.outcome.as_str());
-    // Only what is logged is made fit to be shown.
+    // Names are escaped only if the line is logged.
     if response.outcome == Outcome::Refused {
         let codes: Vec<_> = response.codes.iter().map(|code| code.name()).collect();
         let (codes, uid, namespace, name) = (codes.join(" "), uid(), namespace(), name());
@@ -220,10 +225,10 @@ fn log<O: Object>(request: &admission::Request<'_, O>, response: &admission::Res
     }
 }
 
-/// Longest uid in a log line; one of an API server has 36 bytes.
+/// Longest uid in a log line. An API server's has 36 bytes.
 const MAX_UID: usize = 64;
 
-/// A piece of a request without characters that deceive whoever reads the log.
+/// Text of a request for a log line: shortened, and with misleading characters escaped.
 fn shown(text: &str, max: usize) -> String {
     shortened(text, max).0
 }
@@ -233,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_is_short_and_does_not_deceive() {
+    fn logged_names_are_shortened_and_escaped() {
         for (text, expected) in [
             ("", ""),
             ("web-1.example", "web-1.example"),

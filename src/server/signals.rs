@@ -1,14 +1,14 @@
-//! SIGTERM and SIGINT, as messages to the server.
+//! Forwards SIGTERM and SIGINT to the server.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Turns each SIGTERM and SIGINT into a message, from here on.
+/// Returns a channel with a message for each SIGTERM and SIGINT from now on.
 ///
 /// # Errors
-/// When the process cannot handle signals.
+/// When the signal handlers cannot be installed.
 pub fn listen() -> io::Result<mpsc::Receiver<()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (sender, receiver) = mpsc::channel(2);

@@ -1,4 +1,4 @@
-//! The gauge of how long ago the watch of Namespaces was last active.
+//! The gauge of the time since the watch of Namespaces was last active.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

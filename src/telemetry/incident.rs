@@ -13,13 +13,13 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// An incident that is over only when nothing has failed for this long, since failures may be
+    /// Creates an incident that ends only after this time without a failure, since failures may be
     /// intermittent.
     pub fn with_calm(calm: Duration) -> Self {
         Self { calm, ..Self::default() }
     }
 
-    /// Records a failure. Returns whether it is news: the first one, or one with another message.
+    /// Records a failure. Returns whether it is new: the first one, or one with another message.
     pub fn failed(&mut self, message: &str) -> bool {
         self.last_failure = Some(Instant::now());
         let is_news = self.reported.as_deref() != Some(message);

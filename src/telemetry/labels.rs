@@ -77,7 +77,7 @@ pub enum WriteResult {
     Conflict,
     /// The API server refused the write or did not answer.
     Error,
-    /// The write was not tried, because another writer overwrites the object.
+    /// The write was not attempted, because another writer keeps overwriting the object.
     HeldBack,
 }
 

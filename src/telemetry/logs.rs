@@ -41,7 +41,8 @@ pub struct LogArgs {
     log_format: LogFormat,
 }
 
-/// Parses `--log-level`. Without this check, `Targets` takes a misspelled level for a module, and logs nothing.
+/// Parses `--log-level`. Without this check, `Targets` takes a misspelled level for a module, and logs
+/// nothing.
 fn levels(text: &str) -> Result<Targets, String> {
     for item in text.split(',').map(str::trim).filter(|item| !item.contains('=')) {
         if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(item)) {

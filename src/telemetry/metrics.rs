@@ -83,7 +83,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts a response and the time that it took.
+    /// Counts a response and observes the time that it took.
     pub fn record_admission(&self, mode: Option<Mode>, answer: OutcomeLabel, took: Duration) {
         let labels = AdmissionLabels { mode: Word(mode_name(mode)), outcome: Word(answer.as_str()) };
         self.admissions.get_or_create(&labels).inc();
@@ -148,7 +148,7 @@ impl Metrics {
         self.reloads.get_or_create(&attempt.into()).inc();
     }
 
-    /// All metrics in the `OpenMetrics` text format.
+    /// Encodes all metrics in the `OpenMetrics` text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -178,7 +178,8 @@ impl Default for Metrics {
     }
 }
 
-/// Seconds. A decision takes microseconds; after 5 s the API server has given up on the request.
+/// Upper bounds in seconds. A decision takes microseconds; after 5 s the API server has given up on the
+/// request.
 const BUCKETS: [f64; 12] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1, 1.0, 5.0];
 
@@ -193,7 +194,7 @@ impl Metrics {
         registry.register_collector(Box::new(Process));
         registry.register_collector(Box::new(WatchAge(self.watch_age.clone())));
         let registry = registry.sub_registry_with_prefix("boundtoken");
-        registry.register("admissions", "Answers to admission requests", self.admissions.clone());
+        registry.register("admissions", "Responses to admission requests", self.admissions.clone());
         registry.register(
             "admission_duration_seconds",
             "Time from the head of a request to its answer",
@@ -206,7 +207,7 @@ impl Metrics {
             self.connections_opened.clone(),
         );
         registry.register("namespaces", "Namespaces that opted in", self.namespaces.clone());
-        registry.register("namespace_lookups", "Look-ups of a Namespace's settings", self.lookups.clone());
+        registry.register("namespace_lookups", "Lookups of a Namespace's settings", self.lookups.clone());
         registry.register(
             "certificate_expiry_timestamp_seconds",
             "When a certificate expires, as Unix time",
@@ -215,7 +216,11 @@ impl Metrics {
         registry.register("certificate_rotations", "New certificates, served or not", self.rotations.clone());
         registry.register("certificate_writes", "Writes of the Secret and the caBundle", self.writes.clone());
         registry.register("namespaces_reloads", "Changes of --namespaces, usable or not", reloads.clone());
-        registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "Version of the program",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
     }
 }
 

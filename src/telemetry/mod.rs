@@ -9,10 +9,10 @@ mod process;
 
 use std::error::Error;
 
-/// Longest message of an API server in an error, in characters.
+/// Longest message from an API server in an error, in characters.
 const MAX_MESSAGE: usize = 300;
 
-/// An error with its sources, as one line. A source that the error itself names is not repeated.
+/// Formats an error with its sources as one line. A source that the error itself names is not repeated.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     if let Some(kube::Error::Api(status)) = error.downcast_ref() {
         // Its Display repeats the whole response, twice.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::state::{Agreement, SecretState};
 use crate::certificates::{Certificate, Validity};
 
-/// What to do next.
+/// The next action.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
     /// Write the Secret, provided that it is still the observed version.
@@ -17,10 +17,10 @@ pub enum Action {
     Wait(WaitReason),
 }
 
-/// Why there is nothing to do.
+/// The reason to do nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum WaitReason {
-    /// Secret and configuration are as they should be.
+    /// Secret and configuration are in the desired state.
     InSync,
     /// The Secret does not exist, and we have no right to create it.
     NoSecret,
@@ -41,7 +41,7 @@ pub enum WaitReason {
 pub enum SecretChange {
     /// Make the first CA and a serving certificate under it.
     Create {
-        /// Of the CA.
+        /// The validity of the CA.
         ca: Validity,
         /// The serving certificate.
         serving: CertificateRequest,
@@ -61,18 +61,18 @@ pub enum SecretChange {
     Issue(CertificateRequest),
     /// Make the next CA, with a new key. The serving certificate stays.
     Prepare {
-        /// Of the next CA.
+        /// The validity of the next CA.
         next: Validity,
         /// The retired CAs to keep.
         retired: RetiredCas,
     },
     /// Record a tick of agreement.
     Agree(Agreement),
-    /// Make the next CA the CA, and issue a serving certificate under it.
+    /// Promote the next CA, and issue a serving certificate under it.
     Switch {
         /// The serving certificate.
         serving: CertificateRequest,
-        /// The retired CAs to keep, including the CA so far.
+        /// The retired CAs to keep, including the previous CA.
         retired: RetiredCas,
     },
     /// Remove the retired CAs: no valid certificate chains to them any more.
@@ -105,7 +105,7 @@ impl RetiredCas {
 }
 
 impl SecretChange {
-    /// The change in a word, for logs.
+    /// The name of the change in logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",

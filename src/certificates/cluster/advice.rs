@@ -1,9 +1,9 @@
-//! What the log tells operators to do when the controller is blocked.
+//! Advice for operators, logged when the controller is blocked.
 
 use super::action::WaitReason;
 use super::install::Install;
 
-/// What to do about a cause that no replica can remove; `None` if there is nothing to do.
+/// The advice for a cause that no replica can remove; `None` if nothing has to be done.
 pub(super) fn advice(install: &Install, reason: WaitReason) -> Option<String> {
     let Install { namespace, secret, configuration, service, .. } = install;
     match reason {
@@ -28,7 +28,7 @@ pub(super) fn advice(install: &Install, reason: WaitReason) -> Option<String> {
     }
 }
 
-/// What to do about another writer that undoes our changes of the Secret.
+/// The advice for another writer that reverts our changes of the Secret.
 pub(super) fn secret_conflict(install: &Install) -> String {
     let Install { namespace, secret, .. } = install;
     format!(

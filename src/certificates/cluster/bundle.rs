@@ -4,7 +4,7 @@ use super::action::{Action, WaitReason};
 use super::state::{ClusterState, WebhookState, has_key};
 use crate::certificates::Certificate;
 
-/// Most retired CAs that are kept. With as many, a new key has to wait until they are removed.
+/// The maximum number of retired CAs. At that number, a new key has to wait until they are removed.
 pub const MAX_RETIRED: usize = 16;
 
 /// Adds each CA whose key is not there yet, as long as there is room.

@@ -34,8 +34,8 @@ pub struct ConflictBackoff {
 }
 
 impl ConflictBackoff {
-    /// Observes which object the configuration is. A configuration that was deleted and created again is not a
-    /// write conflict, unless that happens repeatedly within [`WINDOW`].
+    /// Observes the identity of the configuration. A configuration that was deleted and created again is not
+    /// a write conflict, unless that happens repeatedly within [`WINDOW`].
     pub fn observe_object(&mut self, uid: &str, now: Duration) {
         match &self.object {
             Some((seen, _)) if seen == uid => return,

@@ -44,7 +44,7 @@ pub struct CertificateController {
     conflict: ConflictBackoff,
     limiter: WriteLimiter,
     backoff: DefaultBackoff,
-    /// No write before this moment, since the last one failed or the limit is reached.
+    /// The earliest time of the next write, after a failed write or at the write limit.
     retry_at: Option<Instant>,
     incidents: Incidents,
     metrics: Arc<Metrics>,
@@ -86,7 +86,7 @@ impl CertificateController {
         Self { clock, ..self }
     }
 
-    /// What the listener serves; handshakes fail until there is a certificate.
+    /// The certificate that the listener serves; handshakes fail until there is one.
     pub fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.replica.serving)
     }

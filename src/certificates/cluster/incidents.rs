@@ -1,4 +1,4 @@
-//! What the controller logs: each cause once when it blocks reconciliation, and the end of all of them.
+//! Logs each cause once when it blocks reconciliation, and the end of all of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub(super) enum Activity {
 pub(super) struct Incidents {
     by_activity: BTreeMap<Activity, Incident>,
     last_failure: Instant,
-    /// How long nothing may fail before the end is logged: a watch that works again is silent until something
-    /// changes, and another writer may write again.
+    /// The time without failures before their end is logged: a watch that works again is silent until
+    /// something changes, and another writer may write again.
     calm: Duration,
 }
 

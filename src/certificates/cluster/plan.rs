@@ -107,7 +107,7 @@ impl Planner<'_> {
         Some(Action::WriteSecret(SecretChange::Keep(retired)))
     }
 
-    /// The retired CAs with that of this certificate, if it is not kept long enough already.
+    /// The retired CAs with the CA of this certificate, unless that CA is already kept for long enough.
     fn retire_issuer(&self, serving: &Certificate) -> Option<RetiredCas> {
         let issuer = serving.issuer.as_ref()?;
         if self.secret.signs(issuer) {
@@ -261,7 +261,7 @@ impl Planner<'_> {
         waiting.or(Some(Action::WriteSecret(SecretChange::Forget)))
     }
 
-    /// The action that leads to so many ticks of agreement; `None` once they are on record.
+    /// The action that leads to this many ticks of agreement; `None` once they are on record.
     fn dwell(&self, ticks: u32) -> Option<Action> {
         let Some(webhooks) = self.state.webhooks.filter(|webhooks| self.agrees(webhooks)) else {
             return Some(Action::Wait(self.wait_reason()));
@@ -294,7 +294,7 @@ impl Planner<'_> {
         CertificateRequest { validity: self.schedule.under(ca, self.now), names: self.state.names.to_vec() }
     }
 
-    /// Whether a certificate may still be valid. A clock that is ahead alone does not let it expire.
+    /// Whether a certificate may still be valid. The clock alone does not decide that, since it may be ahead.
     fn may_be_valid(&self, validity: Validity) -> bool {
         self.secret.earliest(self.clock) < validity.not_after
     }

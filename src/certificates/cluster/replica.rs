@@ -1,4 +1,4 @@
-//! What one replica has observed, and the certificate that it serves.
+//! The observations of one replica, and the certificate that it serves.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::certificates::{Certificate, ServingCertificate, trust};
 use crate::clock;
 use crate::telemetry::metrics::{Metrics, ResultLabel};
 
-/// What has to stay the same for a while before the plan relies on it: the content of the Secret, and the
-/// version of the configuration.
+/// The content of the Secret and the version of the configuration. Both have to stay the same for a while
+/// before the plan relies on them.
 pub(super) type Observation = (Option<SecretState>, Option<String>);
 
 /// The state of one replica.

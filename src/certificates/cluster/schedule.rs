@@ -24,7 +24,7 @@ pub struct Schedule {
 }
 
 impl Default for Schedule {
-    /// A year, a month, an hour, five minutes, a minute.
+    /// In the order of the fields: a year, a month, an hour, five minutes, a minute.
     fn default() -> Self {
         Self {
             ca_life: Life::days(365),

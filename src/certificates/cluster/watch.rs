@@ -19,7 +19,7 @@ const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) const MAX_RETRY_INTERVAL: Duration =
     Duration::from_mins(1).saturating_add(REQUEST_TIMEOUT).saturating_add(Duration::from_secs(5));
 
-/// What is known of one object.
+/// The last observation of one object.
 #[derive(Debug, Default)]
 pub(super) enum Observed {
     /// The object was not observed yet.

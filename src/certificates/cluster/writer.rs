@@ -135,7 +135,7 @@ impl Writer {
         Ok(outcome)
     }
 
-    /// Counts a write, and tells a conflict from other errors.
+    /// Counts a write, and distinguishes a conflict from other errors.
     fn outcome(
         &self,
         object: ObjectLabel,

@@ -42,7 +42,7 @@ pub enum DirectoryError {
 /// The content of the directory after [`Directory::ensure`].
 #[derive(Clone, Debug)]
 pub struct Ensured {
-    /// What was renewed.
+    /// The certificates that were renewed.
     pub renewal: Renewal,
     /// The CA.
     pub ca: Certificate,

@@ -19,7 +19,7 @@ pub struct Found {
     pub serving: Option<Certificate>,
 }
 
-/// What to do.
+/// The certificates to renew.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Renewal {
     /// Make a new CA and a serving certificate under it.
@@ -30,7 +30,7 @@ pub enum Renewal {
     None,
 }
 
-/// Decides. A valid CA is never replaced: clients have a copy of its certificate.
+/// Chooses what to renew. A valid CA is never replaced: clients have a copy of its certificate.
 pub fn plan(found: &Found, names: &[String], now: OffsetDateTime) -> Renewal {
     if !found.ca.as_ref().is_some_and(|ca| ca.is_ca && ca.validity.contains(now)) {
         return Renewal::Ca;

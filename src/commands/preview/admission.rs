@@ -8,8 +8,8 @@ use crate::admission::Pod;
 use crate::pod::plugin::{self, ServiceAccount};
 use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning, evaluate};
 
-/// Ends of the names of volumes that the first and the second run of the plugin add. They never
-/// change; otherwise the output of `-o yaml` would roll out a workload each time.
+/// Name suffixes of the volumes that the first and the second run of the plugin add. They are fixed:
+/// otherwise the output of `-o yaml` would roll out a workload each time.
 const SUFFIXES: [&str; 2] = ["xxxxx", "zzzzz"];
 
 /// A Pod before and after the webhook.
@@ -21,9 +21,9 @@ pub(super) struct Admission {
     pub(super) after: Value,
     /// The RFC 6902 documents that the webhook sends, one per call that changes something.
     pub(super) patches: Vec<Patch>,
-    /// Why the API server refuses the Pod before it calls any webhook.
+    /// The reason for which the API server refuses the Pod before it calls any webhook.
     pub(super) rejection: Option<String>,
-    /// Why the webhook refuses the Pod.
+    /// The violations for which the webhook refuses the Pod.
     pub(super) violations: Vec<Violation>,
     /// The warnings of the webhook.
     pub(super) warnings: Vec<Warning>,
@@ -35,7 +35,7 @@ impl Admission {
         Self { before: pod.clone(), after: pod, patches, rejection: None, violations, warnings }
     }
 
-    /// A Pod that the API server refuses before any plugin or webhook sees it.
+    /// The admission of a Pod that the API server refuses before it calls any plugin or webhook.
     pub(super) fn rejected(pod: Value, reason: String) -> Self {
         Self { rejection: Some(reason), ..Self::new(pod) }
     }
@@ -51,7 +51,7 @@ impl Admission {
     }
 }
 
-/// Why a Pod's admission cannot be predicted.
+/// An error that keeps a Pod's admission from being predicted.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// The webhook would answer HTTP 400.
@@ -88,7 +88,7 @@ fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool,
     if pod.is_mirror() {
         return Ok(false);
     }
-    let evaluation = evaluate(pod.metadata.annotations.ours(), &pod.spec, settings);
+    let evaluation = evaluate(pod.metadata.annotations.own_annotations(), &pod.spec, settings);
     let Evaluation { patch, violations, warnings, .. } = evaluation;
     extend(&mut admission.violations, violations);
     extend(&mut admission.warnings, warnings);
@@ -101,7 +101,7 @@ fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool,
     Ok(true)
 }
 
-/// Adds what the second call reports beside the first.
+/// Adds items without duplicates, because the second call repeats most findings of the first.
 fn extend<T: PartialEq>(known: &mut Vec<T>, new: Vec<T>) {
     for item in new {
         if !known.contains(&item) {

@@ -3,25 +3,27 @@
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_path_to_error::Segment;
 
-use super::report::{Location, Report, Severity};
+use super::report::{Level, Location, Report};
 use super::workload::Workload;
 use crate::manifest::{MetadataMap, Node, NotString, Object};
 use crate::pod::view::PodSpec;
-use crate::policy::keys::{Key, OPT_IN_LABEL, OPT_IN_VALUE, is_ours, is_slip_of_label, meant};
+use crate::policy::keys::{
+    Key, OPT_IN_LABEL, OPT_IN_VALUE, corrected_key, has_own_prefix, is_misspelled_label,
+};
 
-/// Where the metadata of an object is.
+/// The pointer to the metadata of an object.
 pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
 
 const NAMES: [&str; 3] = ["name", "generateName", "namespace"];
 
-/// The two maps of strings in metadata, with the words before a key of theirs in messages.
+/// The two maps of strings in metadata, each with the prefix for its keys in messages.
 const MAPS: [(MetadataMap, &str); 2] = [(MetadataMap::Annotations, ""), (MetadataMap::Labels, "label ")];
 
-/// Why the metadata of an object cannot be used.
+/// An error in the metadata of an object.
 pub(super) enum MetadataError {
-    /// The API server refuses a value that is not a string; with the sentence that says so.
+    /// A value is not a string, so the API server refuses the object; with the message.
     NotString(String),
-    /// It cannot be read at all.
+    /// The metadata cannot be parsed at all.
     Unreadable,
 }
 
@@ -29,20 +31,20 @@ pub(super) enum MetadataError {
 pub(super) fn check_object(object: &Object<'_>, report: &mut Report) -> Result<(), MetadataError> {
     if let Some(pointer) = not_a_map(object.value) {
         let text = format_args!("{} must be a map", field(&pointer));
-        report.add(Severity::Error, Location::of(object, &pointer), text);
+        report.add(Level::Error, Location::of(object, &pointer), text);
         return Err(MetadataError::Unreadable);
     }
     check_strings(object, METADATA, report).map_err(MetadataError::NotString)
 }
 
-/// The first part of an object's metadata that must be a map and is not.
+/// The first part of an object's metadata that must be a map but is not.
 fn not_a_map(object: &Node) -> Option<PointerBuf> {
     let maps = ["/metadata", "/metadata/annotations", "/metadata/labels"].map(Pointer::from_static);
     let is_map = |node: &Node| node.is_null() || node.as_map().is_some();
     maps.into_iter().find(|map| object.at(map).is_some_and(|node| !is_map(node))).map(Pointer::to_owned)
 }
 
-/// Reports names, annotations and labels that are not strings; returns the first sentence.
+/// Reports names, annotations and labels that are not strings; the error is the first message.
 pub(super) fn check_strings(
     object: &Object<'_>,
     metadata: &Pointer,
@@ -51,7 +53,7 @@ pub(super) fn check_strings(
     let names = NAMES.iter().filter_map(|name| name_error(object, &metadata.with_trailing_token(*name)));
     let mut first = Ok(());
     for (node, sentence) in names.chain(map_errors(object, metadata)) {
-        report.add(Severity::Refused, Location::of_node(object, node), &sentence);
+        report.add(Level::Refused, Location::of_node(object, node), &sentence);
         first = first.and(Err(sentence));
     }
     first
@@ -63,7 +65,7 @@ fn name_error<'a>(object: &Object<'a>, name: &Pointer) -> Option<(&'a Node, Stri
     let fix = match kind {
         NotString::List | NotString::Map => "write a name".to_owned(),
         NotString::Boolean | NotString::Number => {
-            // As it is written, unless that is an alias: `1.10` is not 1.1.
+            // As written, unless that is an alias: `1.10` is not 1.1.
             let written = object.document.text(node).filter(|text| !text.starts_with('*'));
             format!("write \"{}\"", written.map_or_else(|| node.to_value().to_string(), str::to_owned))
         }
@@ -81,19 +83,19 @@ fn map_errors<'a>(object: &Object<'a>, metadata: &Pointer) -> impl Iterator<Item
     })
 }
 
-/// Warns about labels that have our prefix, or nearly so, but are not the one that opts in.
+/// Warns about labels that have boundtoken's prefix or a misspelled one, but are not the label that opts in.
 pub(super) fn check_labels(object: &Object<'_>, metadata: &Pointer, report: &mut Report) {
     for (key, node) in entries(object, metadata, "labels") {
-        if key != OPT_IN_LABEL && (is_ours(key) || is_slip_of_label(key)) {
+        if key != OPT_IN_LABEL && (has_own_prefix(key) || is_misspelled_label(key)) {
             let text = format_args!("{key}: a label has no effect; {}", label_fix(key, object));
-            report.add(Severity::Warning, Location::of_node(object, node), text);
+            report.add(Level::Warning, Location::of_node(object, node), text);
         }
     }
 }
 
-/// What a label that has no effect was probably meant to be.
+/// Suggests a fix for a label that has no effect.
 fn label_fix(key: &str, object: &Object<'_>) -> String {
-    let is_setting = Key::from_name(key).is_some() || meant(key).is_some();
+    let is_setting = Key::from_name(key).is_some() || corrected_key(key).is_some();
     if object.is_core("Namespace") && !is_setting {
         format!("the one that opts in is {OPT_IN_LABEL}: {OPT_IN_VALUE}")
     } else {
@@ -101,7 +103,7 @@ fn label_fix(key: &str, object: &Object<'_>) -> String {
     }
 }
 
-/// Warns about settings on the object instead of its Pod template, which therefore reach no Pod.
+/// Warns about settings on the object instead of its Pod template, which therefore never reach a Pod.
 pub(super) fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
     let object = &workload.object;
     let template = workload.annotations();
@@ -111,13 +113,13 @@ pub(super) fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
             if Key::from_name(key).is_some() && annotations.and_then(|set| set.get(key)).is_none() {
                 let (kind, place) = (workload.kind(), field(&template));
                 let text = format_args!("{key}: no effect on a {kind}; move it to {place}");
-                report.add(Severity::Warning, Location::of_node(object, node), text);
+                report.add(Level::Warning, Location::of_node(object, node), text);
             }
         }
     }
 }
 
-/// Notes an object with a Pod template that is not one of Kubernetes' own workloads.
+/// Adds a note about an object with a Pod template that is not a workload of Kubernetes itself.
 pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
     let containers = object.get(Pointer::from_static("/spec/template/spec/containers"));
     if containers.is_some_and(|containers| containers.as_list().is_some()) {
@@ -126,20 +128,20 @@ pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
             object.kind(),
             object.group()
         );
-        report.add(Severity::Note, Location::of(object, Pointer::root()), text);
+        report.add(Level::Note, Location::of(object, Pointer::root()), text);
     }
 }
 
-/// Reports a Pod that the API server cannot read; returns whether plugin and webhook can.
+/// Reports a Pod that the API server cannot decode; returns whether the Pod is well-formed.
 pub(super) fn check_pod(workload: &Workload<'_>, report: &mut Report) -> bool {
     let Some((pointer, fault)) = pod_error(workload) else { return true };
     let pointer = workload.template().concat(&pointer);
     let text = format_args!("{}: {} {fault}", workload.title(), field(&pointer));
-    report.add(Severity::Error, Location::of(&workload.object, &pointer), text);
+    report.add(Level::Error, Location::of(&workload.object, &pointer), text);
     false
 }
 
-/// The first part of a Pod that the API server cannot read, and what it must be.
+/// The first part of a Pod that the API server cannot decode, and the error.
 fn pod_error(workload: &Workload<'_>) -> Option<(PointerBuf, String)> {
     let Some(pod) = workload.object.get(workload.template()) else {
         return Some((PointerBuf::root(), "must be a Pod template".to_owned()));
@@ -163,7 +165,7 @@ fn has_containers(spec: &PodSpec<'_>) -> bool {
     !spec.containers.is_empty() && names.all(|name| !name.is_empty())
 }
 
-/// Where in a Pod a part of its spec is.
+/// The pointer to a part of the spec, relative to the Pod.
 fn pointer(path: &serde_path_to_error::Path) -> PointerBuf {
     let mut pointer = PointerBuf::from_tokens(["spec"]);
     for segment in path {
@@ -186,7 +188,7 @@ pub(super) fn entries<'a>(
     map.into_iter().flatten().map(|(key, node)| (&**key, node))
 }
 
-/// A field as the API server names it: `spec.template.spec`.
+/// The name of a field in messages of the API server, such as `spec.template.spec`.
 fn field(pointer: &Pointer) -> String {
     pointer.as_str().trim_start_matches('/').replace('/', ".")
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::checks::{self, METADATA};
 use super::overrides::Overrides;
-use super::report::{Location, Report, Severity};
+use super::report::{Level, Location, Report};
 use super::workload::Workload;
 use crate::manifest::{Node, Object};
 use crate::namespaces::opts_in;
@@ -16,20 +16,20 @@ use crate::pod::plugin::{ServiceAccount, service_account_name};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 
-/// Namespaces that the webhook configuration excludes whatever their labels are.
+/// Namespaces that the webhook configuration excludes regardless of their labels.
 const EXCLUDED: [&str; 2] = ["boundtoken", "kube-system"];
 
-/// The cluster, as far as the input describes it.
-pub(super) struct Cluster<'a> {
+/// The cluster, to the extent that the input describes it.
+pub(super) struct SimulatedCluster<'a> {
     namespaces: BTreeMap<&'a str, Object<'a>>,
     accounts: BTreeMap<(&'a str, &'a str), ServiceAccount>,
-    /// Settings to try.
+    /// The settings of `--annotate`.
     pub(super) overrides: &'a Overrides<'a>,
     /// The defaults of the cluster.
     pub(super) defaults: &'a Arc<Defaults>,
 }
 
-impl<'a> Cluster<'a> {
+impl<'a> SimulatedCluster<'a> {
     /// Finds each Namespace and each ServiceAccount among the objects.
     pub(super) fn new(
         objects: &[Object<'a>],
@@ -51,12 +51,13 @@ impl<'a> Cluster<'a> {
         self.namespaces.get(name)
     }
 
-    /// The ServiceAccount of a Pod; one that the input lacks has no settings.
+    /// The ServiceAccount of a Pod; one that is not in the input has no settings.
     pub(super) fn account(&self, namespace: &str, pod: &Value) -> ServiceAccount {
         self.accounts.get(&(namespace, service_account_name(pod))).cloned().unwrap_or_default()
     }
 
-    /// The settings of a Workload's Namespace, if it opted in; one that the input lacks counts as such.
+    /// The settings of a workload's Namespace; `None` if it did not opt in. A Namespace that is not in the
+    /// input is assumed to have opted in.
     pub(super) fn settings(&self, workload: &Workload<'_>, report: &mut Report) -> Option<NamespaceSettings> {
         let name = workload.namespace;
         if EXCLUDED.contains(&name) {
@@ -85,15 +86,16 @@ impl<'a> Cluster<'a> {
         };
         let pointer = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
         let text = format_args!("Namespace {name}{fault} its Pods stay as they are");
-        report.add(Severity::Note, Location::of(namespace, &pointer), text);
+        report.add(Level::Note, Location::of(namespace, &pointer), text);
         None
     }
 
-    /// The settings of a Namespace in the input, with those to try.
+    /// The settings of a Namespace in the input, with those of `--annotate`.
     pub(super) fn settings_of(&self, namespace: &Object<'a>) -> NamespaceSettings {
         let overrides = &self.overrides.namespace;
         let is_overridden = |key: &str| overrides.iter().any(|(name, _)| *name == key);
-        // The API server reads `null` as the empty string; other values are reported where they are.
+        // The API server reads `null` as the empty string; other values that are not strings are reported by
+        // the checks.
         let written = checks::entries(namespace, METADATA, "annotations").filter_map(|(key, node)| {
             let value = if node.is_null() { Some("") } else { node.as_str() };
             value.filter(|_| !is_overridden(key)).map(|value| (key, value))
@@ -111,7 +113,7 @@ fn label<'a>(namespace: &Object<'a>) -> Option<&'a Node> {
     namespace.get(Pointer::from_static("/metadata/labels"))?.get(OPT_IN_LABEL)
 }
 
-/// The name of an object, empty without one.
+/// The name of an object; empty if it has none.
 pub(super) fn name<'a>(object: &Object<'a>) -> &'a str {
     object.text("/metadata/name").unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use super::report::{BOLD, Location};
 use crate::manifest::to_yaml;
 use crate::printable::printable;
 
-/// Longest search for the smallest diff of one Pod.
+/// Time limit for finding the smallest diff of one Pod.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The lines that differ, with five lines around them; `title` and `location` name the old side.
@@ -28,8 +28,8 @@ pub(super) fn diff(
     Ok(text)
 }
 
-/// Patience is fast where lines are unique, such as names of containers; where they are not, a larger diff
-/// is better than a late one.
+/// Compares lines with the patience algorithm, which is fast where lines are unique, such as container names.
+/// Elsewhere, a larger diff is better than a late one.
 fn lines<'a>(old: &'a str, new: &'a str) -> TextDiff<'a, 'a, 'a, str> {
     TextDiff::configure().algorithm(Algorithm::Patience).timeout(DIFF_TIMEOUT).diff_lines(old, new)
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
 
-use super::cluster::Cluster;
+use super::cluster::SimulatedCluster;
 use super::pods::{ANNOTATIONS, Preview};
 use super::report::{BOLD, Location};
 use crate::admission::Pod;
@@ -15,7 +15,11 @@ use crate::policy::{Defaults, Effective, Origin, effective};
 use crate::printable::printable;
 
 /// Writes the settings in force for a Pod and where each comes from.
-pub(super) fn explain(preview: &Preview<'_>, cluster: &Cluster<'_>, out: &mut String) -> fmt::Result {
+pub(super) fn explain(
+    preview: &Preview<'_>,
+    cluster: &SimulatedCluster<'_>,
+    out: &mut String,
+) -> fmt::Result {
     let title = format!("{} {}", preview.workload.title(), preview.workload.location());
     writeln!(out, "{BOLD}{}{BOLD:#}", printable(&title))?;
     match in_force(preview) {
@@ -36,7 +40,8 @@ fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, String> {
     if pod.is_mirror() {
         return Err("a mirror Pod stays as it is".to_owned());
     }
-    effective(pod.metadata.annotations.ours(), settings).map_err(|_| "they are refused, see above".to_owned())
+    effective(pod.metadata.annotations.own_annotations(), settings)
+        .map_err(|_| "they are refused, see above".to_owned())
 }
 
 fn write_table(
@@ -53,8 +58,8 @@ fn write_table(
     Ok(())
 }
 
-/// Where a setting comes from: a flag, or a line of a file.
-fn source(setting: &Effective, preview: &Preview<'_>, cluster: &Cluster<'_>) -> String {
+/// The source of a setting: a flag, or a line of a file.
+fn source(setting: &Effective, preview: &Preview<'_>, cluster: &SimulatedCluster<'_>) -> String {
     let key = setting.key.name();
     let mut overrides = cluster.overrides.pod.iter().chain(&cluster.overrides.namespace);
     match &setting.origin {

@@ -1,4 +1,4 @@
-//! `boundtoken preview`: what admission would do to manifests, offline.
+//! `boundtoken preview`: shows what admission would do to manifests, offline.
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read, Write};
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use clap::builder::{BoolishValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 
-use self::cluster::Cluster;
+use self::cluster::SimulatedCluster;
 use self::output::Output;
 use self::overrides::Overrides;
 use self::pods::Admitter;
-use self::report::{Report, Severity};
+use self::report::{Level, Report};
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
 use crate::manifest::{self, Document};
@@ -51,7 +51,7 @@ pub struct Args {
     /// Read subdirectories as well
     #[arg(short = 'R', long, value_parser = BoolishValueParser::new())]
     recursive: bool,
-    /// Namespace of objects that name none
+    /// Namespace for objects without one
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
     /// Try a setting: on each Pod, or on each Namespace if only Namespaces have it; may be repeated;
@@ -68,7 +68,7 @@ pub struct Args {
     defaults: DefaultsArgs,
 }
 
-/// Why the preview failed.
+/// An error of `boundtoken preview`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -83,16 +83,16 @@ pub enum Error {
     Report(#[from] io::Error),
 }
 
-/// Previews manifests: data to standard output, words for people to standard error.
+/// Previews manifests. Data goes to standard output, messages go to standard error.
 ///
 /// # Errors
 /// When manifests cannot be read, or the result cannot be written.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let defaults = args.defaults.clone().resolve(Vec::new())?;
-    // One write for all, since standard output is written line by line otherwise.
+    // Buffered, because standard output is otherwise flushed after each line.
     let mut out = BufWriter::new(anstream::stdout());
     match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {
-        // Whoever reads the output has seen enough, such as `head`.
+        // The reader closed the pipe, as `head` does.
         Err(Error::Output(OutputError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(Exit::Done)
         }
@@ -110,15 +110,15 @@ fn preview(
     let documents = documents(args, stdin)?;
     let objects = documents.iter().map(manifest::objects).collect::<Result<Vec<_>, _>>()?.concat();
     let overrides = Overrides::new(&args.annotate);
-    let cluster = Cluster::new(&objects, &args.namespace, &overrides, defaults);
+    let cluster = SimulatedCluster::new(&objects, &args.namespace, &overrides, defaults);
     let mut report = Report::default();
     let (admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
     let mut output = Output::default();
-    // Document by document, so that one at a time is held as a tree of values.
+    // Document by document, so that only one at a time is in memory as a tree of values.
     let (mut objects, mut workloads) = (objects.iter().peekable(), workloads.iter().peekable());
     for document in &documents {
-        // Half of a manifest is worse than none.
-        let is_wanted = args.output.is_documents() && report.worst() < Some(Severity::Refused);
+        // After a refusal no document is printed: part of a manifest is worse than none.
+        let is_wanted = args.output.is_documents() && report.worst() < Some(Level::Refused);
         let mut rendered = is_wanted.then(|| document.root.to_value());
         while let Some((workload, error)) =
             workloads.next_if(|(workload, _)| ptr::eq(workload.object.document, document))
@@ -129,35 +129,38 @@ fn preview(
             if args.explain {
                 output.explain(&preview, &cluster);
             }
-            match (args.output, &mut rendered) {
-                (Format::Diff, _) => output.add_diff(&preview)?,
-                (Format::Patch, _) => output.add_patches(&preview)?,
-                (_, Some(rendered)) => output::render_pod(rendered, &preview, &overrides.pod),
-                (_, None) => {}
-            }
+            output.add_pod(args.output, &preview, rendered.as_mut(), &overrides.pod)?;
         }
         while let Some(object) = objects.next_if(|object| ptr::eq(object.document, document)) {
             if let Some(rendered) = rendered.as_mut().filter(|_| object.is_core("Namespace")) {
                 output::render_namespace(rendered, object, &overrides.namespace);
             }
         }
-        match rendered {
-            Some(rendered) if args.output == Format::Yaml => output.add_yaml(&rendered)?,
-            Some(rendered) => output.add_json(&rendered)?,
-            None => {}
+        if let Some(rendered) = rendered {
+            output.add_document(args.output, &rendered)?;
         }
     }
+    write(args, &report, &output, out, err)
+}
+
+fn write(
+    args: &Args,
+    report: &Report,
+    output: &Output,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Exit, Error> {
     report.write(err)?;
     output.write_explanations(err)?;
-    if args.output.is_documents() && report.worst() >= Some(Severity::Refused) {
-        output.write_reason(&report, err)?;
+    if args.output.is_documents() && report.worst() >= Some(Level::Refused) {
+        output.write_reason(report, err)?;
     } else {
         output.write(out, err)?;
     }
     if args.output == Format::Diff {
         output.write_summary(err)?;
     }
-    Ok(exit(args.output, &report, output.has_changes()))
+    Ok(exit(args.output, report, output.has_changes()))
 }
 
 fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {
@@ -176,16 +179,16 @@ fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifes
 }
 
 fn exit(format: Format, report: &Report, has_changes: bool) -> Exit {
-    let threshold = if format.is_documents() { Severity::Refused } else { Severity::Warning };
+    let threshold = if format.is_documents() { Level::Refused } else { Level::Warning };
     match report.worst() {
-        Some(Severity::Error) => Exit::Failed,
+        Some(Level::Error) => Exit::Failed,
         Some(severity) if severity >= threshold => Exit::Found,
-        _ if threshold == Severity::Warning && has_changes => Exit::Found,
+        _ if threshold == Level::Warning && has_changes => Exit::Found,
         _ => Exit::Done,
     }
 }
 
-/// Refuses a file without `-f`, as people who know `kubectl apply` may write it, with a hint.
+/// Rejects a file without `-f`, as in `preview pod.yaml`, and suggests the flag.
 #[derive(Clone, Debug)]
 struct PositionalParser;
 

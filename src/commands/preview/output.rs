@@ -1,16 +1,16 @@
-//! The output, rendered Pod by Pod and held back until all findings are known.
+//! The output, rendered Pod by Pod and buffered until all findings are known.
 
 use std::io::{self, Write};
 
 use json_patch::jsonptr::Pointer;
 use serde_json::{Map, Value};
 
-use super::cluster::Cluster;
+use super::cluster::SimulatedCluster;
 use super::diff::diff;
 use super::explain::explain;
 use super::overrides::annotate;
 use super::pods::Preview;
-use super::report::{BOLD, Report, Severity};
+use super::report::{BOLD, Level, Report};
 use crate::manifest::{Object, to_yaml};
 use crate::printable::printable;
 
@@ -35,7 +35,7 @@ impl Format {
     }
 }
 
-/// Why there is no output.
+/// An error in producing the output.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
@@ -50,9 +50,9 @@ pub enum OutputError {
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
-/// A piece of the output: text takes a tenth of the memory of the objects in it.
+/// A piece of the output, kept as text: it takes a tenth of the memory of the objects in it.
 struct Piece {
-    /// What standard error says before it.
+    /// The title that is written to standard error before it.
     title: Option<String>,
     text: String,
 }
@@ -86,13 +86,37 @@ impl Output {
     }
 
     /// Explains the settings of a Pod.
-    pub(super) fn explain(&mut self, preview: &Preview<'_>, cluster: &Cluster<'_>) {
+    pub(super) fn explain(&mut self, preview: &Preview<'_>, cluster: &SimulatedCluster<'_>) {
         // Writing to a String cannot fail.
         let _ = explain(preview, cluster, &mut self.explanations);
     }
 
+    /// Adds a Pod: its diff or patches, or its place in the rendered document.
+    pub(super) fn add_pod(
+        &mut self,
+        format: Format,
+        preview: &Preview<'_>,
+        rendered: Option<&mut Value>,
+        overrides: &[(&str, &str)],
+    ) -> Result<(), OutputError> {
+        match (format, rendered) {
+            (Format::Diff, _) => self.add_diff(preview),
+            (Format::Patch, _) => self.add_patches(preview),
+            (Format::Yaml | Format::Json, Some(document)) => {
+                render_pod(document, preview, overrides);
+                Ok(())
+            }
+            (Format::Yaml | Format::Json, None) => Ok(()),
+        }
+    }
+
+    /// Adds a rendered document.
+    pub(super) fn add_document(&mut self, format: Format, document: &Value) -> Result<(), OutputError> {
+        if format == Format::Yaml { self.add_yaml(document) } else { self.add_json(document) }
+    }
+
     /// Adds the diff of a Pod, if it changes.
-    pub(super) fn add_diff(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
+    fn add_diff(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
         let Preview { workload, admission, .. } = preview;
         if admission.changes() {
             let location = workload.location();
@@ -103,7 +127,7 @@ impl Output {
     }
 
     /// Adds the patches of a Pod, if it changes: one JSON document for each call of the webhook.
-    pub(super) fn add_patches(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
+    fn add_patches(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
         let Preview { workload, admission, .. } = preview;
         if admission.changes() {
             let title = format!("{} {}", workload.title(), workload.location());
@@ -116,14 +140,14 @@ impl Output {
     }
 
     /// Adds a document of YAML.
-    pub(super) fn add_yaml(&mut self, document: &Value) -> Result<(), OutputError> {
+    fn add_yaml(&mut self, document: &Value) -> Result<(), OutputError> {
         let separator = if self.pieces.is_empty() { "" } else { "---\n" };
         self.pieces.push(Piece { title: None, text: format!("{separator}{}", to_yaml(document)?) });
         Ok(())
     }
 
     /// Adds a document of JSON.
-    pub(super) fn add_json(&mut self, document: &Value) -> Result<(), OutputError> {
+    fn add_json(&mut self, document: &Value) -> Result<(), OutputError> {
         self.pieces.push(Piece { title: None, text: serde_json::to_string_pretty(document)? + "\n" });
         Ok(())
     }
@@ -141,7 +165,7 @@ impl Output {
             }
             out.write_all(text.as_bytes())?;
             if title.is_some() {
-                // On a terminal each piece follows its title.
+                // On a terminal, each piece must follow its title.
                 out.flush()?;
             }
         }
@@ -165,7 +189,7 @@ impl Output {
     /// Writes why no documents are printed.
     pub(super) fn write_reason(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
         let reason = match self.refused {
-            0 if report.worst() == Some(Severity::Error) => "an object cannot be previewed".to_owned(),
+            0 if report.worst() == Some(Level::Error) => "an object cannot be previewed".to_owned(),
             0 => "an object would be refused".to_owned(),
             1 => "1 Pod would be refused".to_owned(),
             count => format!("{count} Pods would be refused"),
@@ -174,9 +198,8 @@ impl Output {
     }
 }
 
-/// Replaces the Pod or Pod template of a workload in its document. What does not change stays as it is
-/// written.
-pub(super) fn render_pod(document: &mut Value, preview: &Preview<'_>, overrides: &[(&str, &str)]) {
+/// Replaces the Pod or Pod template of a workload in its document. Unchanged parts stay as written.
+fn render_pod(document: &mut Value, preview: &Preview<'_>, overrides: &[(&str, &str)]) {
     let Preview { workload, admission, settings: _ } = preview;
     if let Some(pod) = part_of(document, &workload.object, workload.template()) {
         annotate(pod, overrides);

@@ -11,7 +11,7 @@ use crate::policy::nearest::nearest;
 #[derive(Clone, Debug)]
 pub struct Annotations(Vec<(Key, String)>);
 
-/// Why a value of `--annotate` is not valid.
+/// An invalid value of `--annotate`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnnotationError {
@@ -40,7 +40,8 @@ pub enum AnnotationError {
 impl FromStr for Annotations {
     type Err = AnnotationError;
 
-    /// Reads one setting per line; a line that does not start like one continues the value before it.
+    /// Parses one setting per line. A line that does not look like the start of a setting continues the
+    /// previous value.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut found: Vec<(Key, String)> = Vec::new();
         for line in text.trim_start().lines() {
@@ -56,7 +57,8 @@ impl FromStr for Annotations {
     }
 }
 
-/// Whether a line starts like `boundtoken.dev/mode=`, right or wrong. No line of `tokens` does, being YAML.
+/// Whether a line looks like the start of a setting, valid or not, such as `boundtoken.dev/mode=`. No line of
+/// a `tokens` value does, since it is YAML.
 fn starts_setting(line: &str) -> bool {
     let is_of_key = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '/' | '-' | '_');
     line.starts_with(char::is_alphanumeric)
@@ -81,7 +83,7 @@ fn unknown(key: &str) -> AnnotationError {
     }
 }
 
-/// Annotations that take the place of those in the input, each key once.
+/// Annotations that replace those in the input; each key occurs once.
 pub(super) struct Overrides<'a> {
     /// On each Namespace: the keys that only Namespaces have.
     pub(super) namespace: Vec<(&'static str, &'a str)>,
@@ -90,7 +92,7 @@ pub(super) struct Overrides<'a> {
 }
 
 impl<'a> Overrides<'a> {
-    /// The settings of the command line; the last one of a key counts.
+    /// Collects the settings of the command line. If a key is repeated, the last value wins.
     pub(super) fn new(annotations: &'a [Annotations]) -> Self {
         let mut overrides = Self { namespace: Vec::new(), pod: Vec::new() };
         for (key, value) in annotations.iter().flat_map(|Annotations(settings)| settings) {

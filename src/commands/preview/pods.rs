@@ -6,14 +6,14 @@ use json_patch::jsonptr::Pointer;
 
 use super::admission::{self, Admission};
 use super::checks::{self, METADATA, MetadataError};
-use super::cluster::{self, Cluster};
-use super::report::{Location, Report, Severity};
+use super::cluster::{self, SimulatedCluster};
+use super::report::{Level, Location, Report};
 use super::workload::Workload;
 use crate::manifest::Object;
 use crate::policy::keys::Key;
 use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning};
 
-/// Where the annotations of a Namespace are.
+/// The pointer to the annotations of a Namespace.
 pub(super) const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
 
 /// A workload and the admission of its Pods.
@@ -26,22 +26,22 @@ pub(super) struct Preview<'p> {
     pub(super) settings: Option<NamespaceSettings>,
 }
 
-/// What was reported about each Namespace; it is not repeated for its Pods.
+/// The evaluation of each Namespace, whose findings are not repeated for its Pods.
 type NamespaceFindings<'a> = BTreeMap<&'a str, Evaluation>;
 
 /// Takes the Pods of the input through admission.
 pub(super) struct Admitter<'a> {
-    cluster: &'a Cluster<'a>,
+    cluster: &'a SimulatedCluster<'a>,
     reported: NamespaceFindings<'a>,
 }
 
 impl<'a> Admitter<'a> {
-    /// Reports about each object but for the Pods of workloads, which are returned in the order of the
-    /// input, with the errors in their metadata.
+    /// Reports findings about each object except the Pods of workloads. Returns the workloads in the order of
+    /// the input, each with the error in its metadata, if any.
     pub(super) fn new(
         objects: &[Object<'a>],
         default_namespace: &'a str,
-        cluster: &'a Cluster<'a>,
+        cluster: &'a SimulatedCluster<'a>,
         report: &mut Report,
     ) -> (Self, Vec<(Workload<'a>, Option<MetadataError>)>) {
         let (mut workloads, mut reported) = (Vec::new(), NamespaceFindings::new());
@@ -58,7 +58,8 @@ impl<'a> Admitter<'a> {
         (Self { cluster, reported }, workloads)
     }
 
-    /// Takes a Pod of a workload through admission; `None` where the report says why that is impossible.
+    /// Takes a Pod of a workload through admission. Returns `None` if that is impossible; the report then
+    /// says why.
     pub(super) fn preview<'w>(
         &self,
         workload: &'w Workload<'a>,
@@ -82,13 +83,13 @@ impl<'a> Admitter<'a> {
             }
             Err(error) => {
                 let location = Location::of(&workload.object, workload.template());
-                report.add(Severity::Error, location, format_args!("{}: {error}", workload.title()));
+                report.add(Level::Error, location, format_args!("{}: {error}", workload.title()));
                 None
             }
         }
     }
 
-    /// Reports what the webhook says about a Pod, but not what it says about its Namespace, too.
+    /// Reports the webhook's findings about a Pod, except those already reported for its Namespace.
     fn report(&self, workload: &Workload<'_>, admission: &Admission, report: &mut Report) {
         let namespace = self.reported.get(workload.namespace);
         let is_new_violation =
@@ -101,7 +102,11 @@ impl<'a> Admitter<'a> {
 }
 
 /// Evaluates a Namespace as the webhook does when it is created.
-fn evaluate_namespace<'a>(object: &Object<'a>, cluster: &Cluster<'a>, report: &mut Report) -> Evaluation {
+fn evaluate_namespace<'a>(
+    object: &Object<'a>,
+    cluster: &SimulatedCluster<'a>,
+    report: &mut Report,
+) -> Evaluation {
     checks::check_labels(object, METADATA, report);
     let evaluation = cluster.settings_of(object).evaluate(cluster::is_opted_in(object), true);
     add(evaluation.violations.iter(), evaluation.warnings.iter(), object, ANNOTATIONS, report);
@@ -123,7 +128,7 @@ fn check_metadata(
     }
 }
 
-/// Adds findings of the webhook, each at the annotation that it is about, if the object has that.
+/// Adds findings of the webhook, each at the line of its annotation if the object has it.
 fn add<'f>(
     violations: impl Iterator<Item = &'f Violation>,
     warnings: impl Iterator<Item = &'f Warning>,
@@ -137,9 +142,9 @@ fn add<'f>(
         Location::of(object, &within)
     };
     for violation in violations {
-        report.add(Severity::Refused, location(violation.field.key().map(Key::name)), violation);
+        report.add(Level::Refused, location(violation.field.key().map(Key::name)), violation);
     }
     for warning in warnings {
-        report.add(Severity::Warning, location(warning.key.as_deref()), warning.fitted());
+        report.add(Level::Warning, location(warning.key.as_deref()), warning.fitted());
     }
 }

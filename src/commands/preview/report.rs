@@ -14,10 +14,10 @@ use crate::printable::printable;
 /// Style of titles.
 pub(super) const BOLD: Style = Style::new().bold();
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) enum Severity {
-    /// Good to know.
+pub(super) enum Level {
+    /// For information only.
     Note,
     /// Should be fixed.
     Warning,
@@ -27,7 +27,7 @@ pub(super) enum Severity {
     Error,
 }
 
-impl Severity {
+impl Level {
     fn style(self) -> Style {
         let color = match self {
             Self::Note => AnsiColor::Cyan,
@@ -38,7 +38,7 @@ impl Severity {
     }
 }
 
-impl fmt::Display for Severity {
+impl fmt::Display for Level {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let style = self.style();
         let word = match self {
@@ -59,7 +59,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// The location of a part of an object, or of its nearest parent that is there.
+    /// The location of a part of an object, or of its nearest existing parent.
     pub(super) fn of(object: &Object<'_>, within: &Pointer) -> Self {
         Self { file: Arc::clone(&object.document.file), line: object.line(within) }
     }
@@ -78,8 +78,8 @@ impl fmt::Display for Location {
 
 /// Something that preview reports about the input.
 #[derive(Debug, Eq, Hash, PartialEq)]
-struct Finding {
-    severity: Severity,
+struct ReportEntry {
+    severity: Level,
     location: Option<Location>,
     text: String,
 }
@@ -87,36 +87,36 @@ struct Finding {
 /// The findings, in the order in which they are printed.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    findings: Vec<Finding>,
-    worst: Option<Severity>,
+    findings: Vec<ReportEntry>,
+    worst: Option<Level>,
 }
 
 impl Report {
     /// Adds a finding.
-    pub(super) fn add(&mut self, severity: Severity, location: Location, text: impl fmt::Display) {
-        self.push(Finding { severity, location: Some(location), text: text.to_string() });
+    pub(super) fn add(&mut self, severity: Level, location: Location, text: impl fmt::Display) {
+        self.push(ReportEntry { severity, location: Some(location), text: text.to_string() });
     }
 
     /// Adds a note without a location.
     pub(super) fn note(&mut self, text: impl fmt::Display) {
-        self.push(Finding { severity: Severity::Note, location: None, text: text.to_string() });
+        self.push(ReportEntry { severity: Level::Note, location: None, text: text.to_string() });
     }
 
-    fn push(&mut self, finding: Finding) {
+    fn push(&mut self, finding: ReportEntry) {
         self.worst = self.worst.max(Some(finding.severity));
         self.findings.push(finding);
     }
 
     /// The most severe finding.
-    pub(super) fn worst(&self) -> Option<Severity> {
+    pub(super) fn worst(&self) -> Option<Level> {
         self.worst
     }
 
-    /// Writes a line for each finding, each once.
+    /// Writes a line for each finding, without duplicates.
     pub(super) fn write(&self, err: &mut dyn Write) -> io::Result<()> {
         let mut written = HashSet::new();
         for finding in self.findings.iter().filter(|finding| written.insert(*finding)) {
-            let Finding { severity, location, text } = finding;
+            let ReportEntry { severity, location, text } = finding;
             if let Some(location) = location {
                 write!(err, "{}: ", printable(&location.to_string()))?;
             }

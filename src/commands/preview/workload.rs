@@ -11,9 +11,9 @@ use crate::manifest::{Node, Object};
 struct Kind {
     group: &'static str,
     name: &'static str,
-    /// Where the Pod template is; the root for a Pod.
+    /// The pointer to the Pod template; the root for a Pod.
     template: &'static str,
-    /// Metadata that people annotate by mistake: it never reaches a Pod.
+    /// Metadata that is often annotated by mistake: its annotations never reach a Pod.
     misplaced: &'static [&'static str],
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Workload<'a> {
 }
 
 impl<'a> Workload<'a> {
-    /// The workload that an object is, if it is one.
+    /// Returns the workload, or `None` if the object creates no Pods.
     pub(super) fn new(object: &Object<'a>, default_namespace: &'a str) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group == object.group())?;
         let namespace = written(object, "/metadata/namespace").unwrap_or(default_namespace);
@@ -72,22 +72,22 @@ impl<'a> Workload<'a> {
         written(&self.object, "/metadata/name").or_else(generated).unwrap_or("unnamed")
     }
 
-    /// Where the annotations of the Pod are in the object.
+    /// The pointer to the annotations of the Pod or its template.
     pub(super) fn annotations(&self) -> PointerBuf {
         self.template().concat(Pointer::from_static("/metadata/annotations"))
     }
 
-    /// Where the Pod or its template is in the object.
+    /// The pointer to the Pod or its template.
     pub(super) fn template(&self) -> &'static Pointer {
         Pointer::from_static(self.kind.template)
     }
 
-    /// Metadata of the object whose annotations never reach a Pod.
+    /// The pointers to metadata of the object whose annotations never reach a Pod.
     pub(super) fn misplaced(&self) -> impl Iterator<Item = &'static Pointer> {
         self.kind.misplaced.iter().map(|pointer| Pointer::from_static(pointer))
     }
 
-    /// The Pod as it is written, with annotations to try.
+    /// The Pod as written, with additional annotations.
     pub(super) fn pod(&self, annotations: &[(&str, &str)]) -> Value {
         let mut pod =
             Map::from_iter([("apiVersion".to_owned(), "v1".into()), ("kind".to_owned(), "Pod".into())]);
@@ -105,7 +105,7 @@ impl<'a> Workload<'a> {
     }
 }
 
-/// A name in an object. One that is not a string, and therefore refused, is shown as it is written.
+/// A name in an object. One that is not a string, which the API server refuses, is shown as written.
 fn written<'a>(object: &Object<'a>, name: &'static str) -> Option<&'a str> {
     let node = object.get(Pointer::from_static(name)).filter(|node| !node.is_null())?;
     match node.as_str() {

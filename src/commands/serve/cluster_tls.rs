@@ -13,20 +13,20 @@ const DAY: u64 = 24 * 60 * 60;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Certificate in the cluster")]
 pub(super) struct ClusterTlsArgs {
-    /// Secret in which all replicas keep their certificates, instead of files
+    /// Secret in which all replicas store their certificates, instead of files
     #[arg(
         long = "tls-secret",
         value_name = "NAME",
         conflicts_with_all = ["namespaces", "cert", "dir"]
     )]
     secret: Option<String>,
-    /// Webhook configuration (mutating) whose caBundle is kept with it
+    /// `MutatingWebhookConfiguration` whose caBundle is kept in sync
     #[arg(long, value_name = "NAME", default_value = "boundtoken", requires = "secret")]
     webhook_configuration: String,
     /// Service through which API servers call
     #[arg(long, value_name = "NAME", default_value = "boundtoken", requires = "secret")]
     service: String,
-    /// Namespace of the Secret and the Service; that of this Pod, or of the kubeconfig's context
+    /// Namespace of the Secret and the Service; defaults to that of this Pod, or of the kubeconfig's context
     #[arg(long, short, value_name = "NAME")]
     namespace: Option<String>,
     #[command(flatten)]

@@ -27,13 +27,13 @@ use crate::telemetry::logs::LogArgs;
 use crate::telemetry::metrics::Metrics;
 
 use shutdown::ShutdownArgs;
-use source::Source;
+use source::NamespaceSource;
 use tls::{ServingTls, TlsArgs};
 
 /// Runs the webhook server
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Manifest of Namespaces, read again when it changes, instead of those of a cluster
+    /// Manifest of Namespaces to use instead of a cluster; reloaded when it changes
     #[arg(
         long,
         value_name = "FILE",
@@ -56,7 +56,7 @@ pub struct Args {
         value_parser = address
     )]
     admin_listen: SocketAddr,
-    /// Maximum number of connections; beyond it, the client address with most loses its longest idle one
+    /// Maximum number of connections; beyond it, the client address with the most loses one
     #[arg(
         long,
         value_name = "COUNT",
@@ -95,8 +95,8 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     logs.start();
     let metrics = Arc::new(Metrics::default());
     let mut tasks = BackgroundTasks::default();
-    let source = Source::open(namespaces, cluster, defaults, &metrics, &mut tasks).await?;
-    let Source { namespaces, defaults, readiness, client } = source;
+    let source = NamespaceSource::open(namespaces, cluster, defaults, &metrics, &mut tasks).await?;
+    let NamespaceSource { namespaces, defaults, readiness, client } = source;
     let own_namespace = tls.namespace(client.as_ref());
     let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut tasks)?;
     let webhook = Arc::new(Webhook { namespaces, defaults, metrics });
@@ -106,9 +106,9 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let admin_listener = bind("--admin-listen", admin_listen)?;
     log_audiences(&webhook.defaults);
     log_addresses(&webhook_listener, &admin_listener)?;
-    let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
+    let (draining, uninstalled) = (CancellationToken::new(), CancellationToken::new());
     if let Some((client, namespace)) = client.zip(own_namespace) {
-        let (delay, ended) = (shutdown.shutdown_delay, unneeded.clone());
+        let (delay, ended) = (shutdown.shutdown_delay, uninstalled.clone());
         tokio::spawn(removal::watch_for_uninstall(client, namespace, delay, draining.clone(), ended));
     }
     let readiness = ready(readiness.with("certificate", check), tasks, draining.clone());
@@ -120,7 +120,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
         shutdown_delay: shutdown.shutdown_delay,
         shutdown_deadline: shutdown.shutdown_deadline,
         draining,
-        unneeded,
+        uninstalled,
     };
     let end = server.run(webhook_listener, admin_listener, signal).await;
     Ok(ended(end))
@@ -154,7 +154,7 @@ fn ended(end: End) -> Exit {
             tracing::warn!("connections were still open at the deadline");
             Exit::Done
         }
-        End::Unneeded => Exit::Done,
+        End::Uninstalled => Exit::Done,
         End::Aborted => {
             tracing::warn!("a second signal ended the shutdown");
             Exit::Failed

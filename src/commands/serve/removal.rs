@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// has just started denies everything until it has loaded its rules.
 const DENIALS: u32 = 3;
 
-/// During a shutdown, cancels `unneeded` when the install in this Namespace is being removed.
+/// During a shutdown, cancels `uninstalled` when the install in this Namespace is being removed.
 ///
 /// An uninstall deletes the Namespace after its Pods, and the webhook configuration after the Namespace.
 /// Waiting for idle connections would keep the API server from creating Pods for that long. Deleted
@@ -29,7 +29,7 @@ pub(super) async fn watch_for_uninstall(
     namespace: String,
     shutdown_delay: Duration,
     draining: CancellationToken,
-    unneeded: CancellationToken,
+    uninstalled: CancellationToken,
 ) {
     draining.cancelled().await;
     let began = Instant::now();
@@ -47,10 +47,10 @@ pub(super) async fn watch_for_uninstall(
         sleep(INTERVAL).await;
     }
     tracing::info!(namespace, "this install is being removed: no more requests will come");
-    unneeded.cancel();
+    uninstalled.cancel();
 }
 
-/// What a request for our own Namespace says about the install.
+/// The state of the install, as seen in the response to a request for our own Namespace.
 enum InstallStatus {
     Removed,
     /// We are not authorized: an uninstall often deletes the rights first.
@@ -82,7 +82,8 @@ mod tests {
 
     const DELAY: Duration = Duration::from_secs(15);
 
-    /// The seconds until an uninstall is detected, of an API server that gives these answers and repeats the last.
+    /// The seconds until an uninstall is detected, with an API server that gives these answers and repeats
+    /// the last one.
     async fn noticed(answers: &[(u16, bool)]) -> Option<u64> {
         let answers = Mutex::new(answers.to_vec());
         let service = tower::service_fn(move |_: Request<Body>| {
@@ -95,12 +96,12 @@ mod tests {
             let response = Response::builder().status(code).body(Body::from(body.to_string().into_bytes()));
             async { response }
         });
-        let (draining, unneeded) = (CancellationToken::new(), CancellationToken::new());
+        let (draining, uninstalled) = (CancellationToken::new(), CancellationToken::new());
         draining.cancel();
         let began = Instant::now();
         let client = Client::new(service, "default");
-        tokio::spawn(watch_for_uninstall(client, "n".to_owned(), DELAY, draining, unneeded.clone()));
-        let noticed = timeout(Duration::from_mins(2), unneeded.cancelled()).await;
+        tokio::spawn(watch_for_uninstall(client, "n".to_owned(), DELAY, draining, uninstalled.clone()));
+        let noticed = timeout(Duration::from_mins(2), uninstalled.cancelled()).await;
         noticed.ok().map(|()| began.elapsed().as_secs())
     }
 

@@ -15,7 +15,7 @@ pub(super) struct ShutdownArgs {
         value_parser = delay
     )]
     pub(super) shutdown_delay: Duration,
-    /// Seconds from SIGTERM to the end, even if connections are open
+    /// Seconds from SIGTERM to the forced exit
     #[arg(
         long,
         value_name = "SECONDS",

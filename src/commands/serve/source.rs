@@ -18,12 +18,12 @@ use crate::server::admin::Readiness;
 use crate::telemetry::metrics::Metrics;
 
 /// Settings of Namespaces, and what belongs to them.
-pub(super) struct Source {
+pub(super) struct NamespaceSource {
     pub(super) namespaces: Arc<Namespaces>,
     pub(super) defaults: Arc<Defaults>,
-    /// Whether they are complete.
+    /// The readiness check: whether the settings are complete.
     pub(super) readiness: Readiness,
-    /// Asks the API server of the cluster that is watched.
+    /// A client of the watched cluster, if there is one.
     pub(super) client: Option<Client>,
 }
 
@@ -32,11 +32,13 @@ pub(super) struct Source {
 #[error("no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE")]
 pub(super) struct NoCluster(#[source] ClusterError);
 
-impl Source {
-    /// Reads the manifest, or watches the cluster if there is none, and keeps looking after it.
+impl NamespaceSource {
+    /// Reads the manifest, or watches the cluster if there is none, and starts the task that keeps the
+    /// settings up to date.
     ///
     /// # Errors
-    /// When the manifest or a default cannot be used, or no cluster is named. One that is away is no error.
+    /// When the manifest or a default cannot be used, or no cluster is configured. An unreachable cluster is
+    /// not an error.
     pub(super) async fn open(
         manifest: Option<PathBuf>,
         cluster: ClusterArgs,

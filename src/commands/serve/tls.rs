@@ -19,7 +19,7 @@ use crate::telemetry::metrics::Metrics;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Certificate")]
 pub(super) struct TlsArgs {
-    /// PEM file of the serving certificate and its chain, read again when it changes
+    /// PEM file of the serving certificate and its chain; reloaded when it changes
     #[arg(
         long = "tls-cert",
         value_name = "FILE",

@@ -1,4 +1,4 @@
-//! What texts become, and what is said about those that become nothing.
+//! Tests of the parser, its line numbers and its errors.
 
 use json_patch::jsonptr::Pointer;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn values(text: &str) -> Vec<Value> {
     parse("f.yaml", text).unwrap().into_iter().map(|document| document.root.to_value()).collect()
 }
 
-/// The line of a part of the object that a document is, or of its nearest parent.
+/// The line of a part of the document's object, or of its nearest existing parent.
 fn line(document: &Document, pointer: &'static str) -> u64 {
     crate::manifest::object::line(document, &document.root, Pointer::from_static(pointer))
 }
@@ -60,7 +60,7 @@ fn json_documents_may_follow_each_other() {
 }
 
 #[test]
-fn json_may_stand_between_yaml_document_markers() {
+fn json_between_yaml_document_markers_is_read() {
     let text = "{\"a\": 1}\n---\n{\"b\": 1}\n---\nc: 1\n---\n";
     let documents = parse("f.json", text).unwrap();
     let values: Vec<_> = documents.iter().map(|document| document.root.to_value()).collect();

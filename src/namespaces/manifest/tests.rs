@@ -1,4 +1,4 @@
-//! What manifests of Namespaces become, and what is said about those that become nothing.
+//! Manifests of Namespaces: the settings that they yield, and the errors of invalid ones.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ fn load_into(namespaces: &Namespaces, text: &str) -> Result<(), String> {
     load(&path, namespaces).map_err(|error| error.to_string().replace(&directory, ""))
 }
 
-/// How many opted in, or what is wrong.
+/// Loads a manifest. Returns how many Namespaces opted in, or the error.
 fn load_text(text: &str) -> Result<usize, String> {
     let namespaces = Namespaces::default();
     load_into(&namespaces, text).map(|()| namespaces.len())
@@ -63,9 +63,9 @@ fn lists_and_json_are_read_as_kubectl_and_the_api_server_write_them() {
     }
 }
 
-/// The reader of whole documents says the same.
+/// The errors are those of [`manifest::objects`].
 #[test]
-fn each_text_that_holds_no_objects_has_a_sentence_with_its_line() {
+fn text_without_objects_is_reported_with_its_line() {
     for (text, expected) in [
         ("a: b: c\n", "f.yaml:1:5: not YAML: mapping values are not allowed in this context"),
         ("a: 1\na: 2\n", "f.yaml:2:1: not YAML: duplicate mapping key `a` is not allowed here"),
@@ -88,7 +88,7 @@ fn each_text_that_holds_no_objects_has_a_sentence_with_its_line() {
 }
 
 #[test]
-fn each_mistake_has_a_sentence_with_its_line() {
+fn each_mistake_is_reported_with_its_line() {
     let twice = format!("{}---\n{}", namespace("a", "enabled"), namespace("a", "enabled"));
     for (text, expected) in [
         ("", "f.yaml: no object in it; expected a Kubernetes manifest"),
@@ -109,7 +109,7 @@ fn each_mistake_has_a_sentence_with_its_line() {
 }
 
 #[test]
-fn what_yaml_takes_for_something_else_is_named_with_its_fix() {
+fn values_that_are_not_strings_are_reported_with_a_fix() {
     for (entry, what, fix) in [
         ("ttl: 3600", "a number", "write \"3600\""),
         ("ttl: 0700", "a number", "write \"0700\""),
@@ -139,7 +139,7 @@ fn null_is_the_empty_string_as_for_the_api_server() {
 }
 
 #[test]
-fn only_changed_settings_are_parsed_again_and_removed_namespaces_go() {
+fn a_reload_parses_only_changes_and_drops_removed_namespaces() {
     let namespaces = Namespaces::default();
     let text = format!("{}---\n{}", namespace("a", "enabled"), namespace("b", "enabled"));
     load_into(&namespaces, &text).unwrap();
@@ -153,13 +153,13 @@ fn only_changed_settings_are_parsed_again_and_removed_namespaces_go() {
 }
 
 #[test]
-fn annotations_of_others_may_be_anything() {
+fn other_annotations_may_have_any_type() {
     let text = namespace("a", "enabled") + "  annotations:\n    other.example/count: 3\n";
     assert_eq!(load_text(&text), Ok(1));
 }
 
 #[test]
-fn texts_that_grow_without_end_are_cut_off() {
+fn alias_expansion_and_nesting_are_limited() {
     let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
     text.extend((1..9).map(|level| {
         let before = format!("*a{},", level - 1).repeat(9);
@@ -179,7 +179,7 @@ fn texts_that_grow_without_end_are_cut_off() {
 }
 
 #[test]
-fn values_of_the_file_never_stand_in_a_message() {
+fn errors_never_quote_values() {
     for metadata in ["{name: [marker]}", "marker", "[marker]", "{name: a, labels: marker}"] {
         let error = load_text(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {metadata}\n"));
         let error = error.unwrap_err();

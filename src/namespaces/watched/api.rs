@@ -15,17 +15,17 @@ use crate::telemetry::chain;
 
 /// Objects on a page of a list.
 ///
-/// A page is in memory as a whole, three times for a moment, and hostile `managedFields` make an object 1.5 MB
-/// large: 20 of them are 90 MB. 10 000 Namespaces are 500 requests, some 2 s.
+/// A page is in memory as a whole, for a moment in three copies, and hostile `managedFields` make an object
+/// 1.5 MB large: 20 of them take 90 MB. 10 000 Namespaces take 500 requests, about 2 s.
 const PAGE: u32 = 20;
 
-/// The API server answers with a page, the head of a watch, or the next object of a list within this time.
-pub(super) const ANSWER: Duration = Duration::from_secs(15);
+/// Deadline for a page, the head of a watch, or the next object of a list.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The API server ends a watch after this time, and the next one begins.
-pub(super) const WATCH: Duration = Duration::from_mins(1);
+/// Length of a watch: the API server ends it after this time, and the next one begins.
+pub(super) const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a watch reports. An object is read later, so that one that cannot be read does not end the watch.
+/// An event of a watch. Its object is parsed later, so that an unreadable one does not end the watch.
 pub(super) type Event = WatchEvent<Box<RawValue>>;
 
 /// Why a request has no usable answer.
@@ -33,7 +33,7 @@ pub(super) type Event = WatchEvent<Box<RawValue>>;
 pub(super) enum ApiError {
     #[error("the API server ended the watch at once")]
     CutShort,
-    #[error("the API server no longer has the version to go on from")]
+    #[error("the API server no longer has the version to resume from")]
     Gone,
     #[error("an object has no name")]
     Nameless,
@@ -43,25 +43,24 @@ pub(super) enum ApiError {
     Refused { code: u16, reason: String, message: String },
     #[error("no answer from the API server within {} s", .0.as_secs())]
     Silent(Duration),
-    #[error("the API server cannot be asked: {0}")]
+    #[error("the API server cannot be reached: {0}")]
     Unreachable(String),
-    #[error("the API server's answer has another shape than expected")]
+    #[error("unexpected response from the API server")]
     Unreadable,
 }
 
 impl ApiError {
-    /// Whether a watch must begin with a new list. One that went on at the same version would meet the same
-    /// event again.
+    /// Whether a new list is needed: a watch from the same version would receive the same event again.
     pub(super) fn needs_list(&self) -> bool {
         matches!(self, Self::Gone | Self::Nameless | Self::Unreadable)
     }
 
-    /// Whether the API server refuses the parameters of a request.
+    /// Whether the API server rejects the parameters of a request.
     pub(super) fn is_invalid(&self) -> bool {
         matches!(self, Self::Refused { code: 400 | 422, .. })
     }
 
-    /// Whether the same request may succeed a moment later. Tokens expire, and new ones are read.
+    /// Whether the same request may succeed a moment later. 401 counts, since expired tokens are replaced.
     pub(super) fn is_temporary(&self) -> bool {
         match self {
             Self::Refused { code, .. } => matches!(code, 401 | 429 | 500..),
@@ -75,7 +74,7 @@ impl ApiError {
     }
 }
 
-/// Longest text of the API server in an error, in characters.
+/// Longest text from the API server in an error, in characters.
 const MAX_MESSAGE: usize = 300;
 
 fn cut(text: &str) -> String {
@@ -86,7 +85,7 @@ impl From<ClientError> for ApiError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Api(status) if status.code == 410 => Self::Gone,
-            // The client takes any JSON object for a status.
+            // kube parses any JSON object as a status.
             ClientError::Api(status) if status.code == 0 => Self::Unreadable,
             ClientError::Api(status) => Self::Refused {
                 code: status.code,
@@ -94,7 +93,7 @@ impl From<ClientError> for ApiError {
                 message: cut(&status.message),
             },
             ClientError::Service(error) => Self::Unreachable(cut(&chain(error.as_ref()))),
-            // Their words quote what they could not read.
+            // Their messages quote the unreadable text.
             ClientError::SerdeError(_) | ClientError::FromUtf8(_) => Self::Unreadable,
             error => Self::Unreachable(cut(&error.to_string())),
         }
@@ -122,32 +121,32 @@ struct PageMeta {
     r#continue: Option<String>,
 }
 
-/// What follows a page.
+/// The continuation of a list after a page.
 pub(super) enum Next {
-    /// Another page, found with this token.
+    /// Another page, with this continue token.
     Page(String),
-    /// Nothing: the list is complete as of this version.
+    /// None: the list is complete as of this version.
     Version(String),
 }
 
-/// The API server, as far as Namespaces are concerned.
+/// Requests about Namespaces to the API server.
 #[derive(Clone)]
 pub(super) struct Api(Client);
 
 impl Api {
     pub(super) fn new(client: Client) -> Self {
-        Self(with_timeout(client, ANSWER))
+        Self(with_timeout(client, RESPONSE_TIMEOUT))
     }
 
-    /// Watches the Namespaces that carry the label for up to [`WATCH`]: from a version on, or, without one,
-    /// after a list of them as events, which ends with a bookmark.
+    /// Watches the Namespaces that carry the label for up to [`WATCH_TIMEOUT`], from a version on. Without one, the
+    /// watch begins with a list as events, which ends with a bookmark.
     pub(super) async fn watch(
         &self,
         version: Option<&str>,
     ) -> Result<impl Stream<Item = Result<Event, ApiError>> + Unpin + use<>, ApiError> {
         let parameters = WatchParams {
             label_selector: Some(selector()),
-            timeout: u32::try_from(WATCH.as_secs()).ok(),
+            timeout: u32::try_from(WATCH_TIMEOUT.as_secs()).ok(),
             bookmarks: true,
             send_initial_events: version.is_none(),
             ..WatchParams::default()
@@ -157,7 +156,7 @@ impl Api {
         Ok(StreamExt::map(events, |event| event.map_err(ApiError::from)).boxed())
     }
 
-    /// Reads a page of a list of those that carry the label: the first one, or that of a token.
+    /// Lists a page of the Namespaces that carry the label: the first one, or that of a continue token.
     pub(super) async fn list(
         &self,
         token: Option<String>,

@@ -1,7 +1,7 @@
-//! The live look-up of a Namespace whose settings the watch may not have reported yet.
+//! The live lookup of a Namespace whose settings the watch may not have reported yet.
 //!
-//! Concurrent look-ups of a Namespace share one answer. It counts only for callers that asked before its
-//! request was sent: the Namespace may have been labelled or annotated since.
+//! Concurrent lookups of a Namespace share one request. Its answer is valid only for callers that asked
+//! before it was sent, since the Namespace may have been labelled or annotated meanwhile.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,22 +16,22 @@ use crate::namespaces::{Lookup, Namespace};
 use crate::policy::{Defaults, NamespaceSettings};
 use crate::rfc1123::is_label;
 
-/// How long a request waits for an answer.
+/// Deadline of a lookup.
 pub(super) const BUDGET: Duration = Duration::from_secs(2);
 
 /// Most requests in flight to the API server; further ones wait in order.
 pub(super) const MAX_REQUESTS: usize = 16;
 
-/// Most look-ups in progress, waiting ones included. Any further one fails.
+/// Most lookups in progress, including waiting ones. Any further one fails.
 pub(super) const MAX_LOOKUPS: usize = 1024;
 
 /// Recovery is reported after this time without a failure, since failures may be intermittent.
 const CALM: Duration = Duration::from_secs(10);
 
-/// The pause after the first failure of a look-up, doubled after each further one.
+/// The pause after the first failure of a lookup, doubled after each further one.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Looks up Namespaces, with one request for all concurrent look-ups of a name.
+/// Looks up Namespaces, with one request for all concurrent lookups of a name.
 pub(in crate::namespaces) struct LiveLookup(Arc<Shared>);
 
 struct Shared {
@@ -39,7 +39,7 @@ struct Shared {
     defaults: Arc<Defaults>,
     running: Mutex<HashMap<Arc<str>, watch::Receiver<Option<Answer>>>>,
     permits: Semaphore,
-    /// When a look-up last failed, until recovery is reported.
+    /// When a lookup last failed; `None` once recovery is reported.
     failed: Mutex<Option<Instant>>,
 }
 
@@ -62,9 +62,9 @@ impl LiveLookup {
         Self(Arc::new(Shared { api, defaults, running, permits: Semaphore::new(MAX_REQUESTS), failed }))
     }
 
-    /// Asks the API server about a Namespace. The answer comes within [`BUDGET`].
+    /// Looks up a Namespace at the API server, within [`BUDGET`].
     pub(in crate::namespaces) async fn look_up(&self, name: &str) -> Lookup {
-        // No Namespace has another name, and it would not be safe in a URL.
+        // No Namespace has any other name, which would also be unsafe in a URL.
         if !is_label(name) {
             return Lookup::NotOptedIn;
         }
@@ -83,7 +83,7 @@ impl LiveLookup {
         }
     }
 
-    /// Joins the look-up of this name in progress, or starts one; `None` if there are too many.
+    /// Joins the lookup of this name in progress, or starts one; `None` if there are too many.
     fn join(&self, name: &str) -> Option<watch::Receiver<Option<Answer>>> {
         let mut running = self.0.running();
         if let Some(receiver) = running.get(name) {
@@ -95,11 +95,11 @@ impl LiveLookup {
         let name: Arc<str> = name.into();
         let (sender, receiver) = watch::channel(None);
         running.insert(Arc::clone(&name), receiver.clone());
-        let entry = Entry { shared: Arc::clone(&self.0), name };
-        // A task of its own: the first caller may go away before the others have their answer.
+        let entry = LookupGuard { shared: Arc::clone(&self.0), name };
+        // A separate task, since the first caller may disconnect while others still wait.
         tokio::spawn(async move {
             let answer = entry.shared.ask(&entry.name).await;
-            // First, so that no caller joins a look-up that is over.
+            // Dropped first, so that no caller joins a completed lookup.
             drop(entry);
             sender.send_replace(Some(answer));
         });
@@ -107,13 +107,13 @@ impl LiveLookup {
     }
 }
 
-/// A look-up in progress, until this is dropped.
-struct Entry {
+/// A lookup in progress, until this is dropped.
+struct LookupGuard {
     shared: Arc<Shared>,
     name: Arc<str>,
 }
 
-impl Drop for Entry {
+impl Drop for LookupGuard {
     fn drop(&mut self) {
         self.shared.running().remove(&self.name);
     }
@@ -149,24 +149,24 @@ impl Shared {
     fn answered(&self) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.take_if(|failed| failed.elapsed() >= CALM).is_some() {
-            tracing::info!("live look-ups of Namespaces succeed again");
+            tracing::info!("live lookups of Namespaces succeed again");
         }
     }
 
     fn unanswered(&self, error: &ApiError) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.replace(Instant::now()).is_none() {
-            tracing::warn!(%error, "a live look-up of a Namespace failed; without cached settings its Pods get 503");
+            tracing::warn!(%error, "a live lookup of a Namespace failed; without cached settings its Pods get 503");
         }
     }
 
-    /// Asks until there is an answer, or no time for one more request.
+    /// Retries until there is an answer, or no time is left for another request.
     async fn get(&self, name: &str, until: Instant) -> Result<Lookup, ApiError> {
         let mut wait = RETRY;
         loop {
             match self.api.get(name).await {
                 Err(error) if error.is_temporary() && Instant::now() + wait < until => {
-                    tracing::debug!(%error, "a live look-up of a Namespace is tried again");
+                    tracing::debug!(%error, "a live lookup of a Namespace is tried again");
                     sleep(wait).await;
                     wait *= 2;
                 }

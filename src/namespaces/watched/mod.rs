@@ -1,7 +1,7 @@
 //! The Namespaces of a cluster: watched, and looked up live where the watch may not have reported them yet.
 
 mod api;
-mod live;
+pub(super) mod live;
 mod watch;
 
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::policy::Defaults;
 use crate::telemetry::metrics::Metrics;
 
 use api::Api;
+use live::LiveLookup;
 
-pub(super) use live::LiveLookup;
 pub use watch::Watch;
 
-/// Returns the Namespaces of a cluster, empty at first, and the watch that fills them while its caller runs it.
+/// Returns the Namespaces of a cluster, empty at first, and the watch that fills them while it runs.
 pub fn watched(client: Client, defaults: &Arc<Defaults>, metrics: Arc<Metrics>) -> (Arc<Namespaces>, Watch) {
     let api = Api::new(client);
     let live = LiveLookup::new(api.clone(), Arc::clone(defaults));

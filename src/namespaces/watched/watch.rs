@@ -1,9 +1,9 @@
-//! The watch: list, follow, and begin again, for as long as the program runs.
+//! The watch of Namespaces: lists them, follows their changes, and resumes for as long as the program runs.
 //!
-//! kube-runtime's `watcher` is not used here: after an event that it cannot decode it goes on at the same version,
-//! and meets the same event; a watch that the API server ends at once it begins again at once; it neither
-//! reports bookmarks, which are the only sign of life of a quiet cluster, nor bounds how long a list or the
-//! beginning of a watch takes; and its streaming lists may be older than what was read before.
+//! kube-runtime's `watcher` is not used. After an event that it cannot decode, it resumes at the same version
+//! and receives the same event. It restarts a watch without a pause, even if the API server ended it at once.
+//! It does not report bookmarks, the only sign of life of a quiet cluster, and does not limit how long a list
+//! or the start of a watch takes. Its streaming lists may be older than what was read before.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,20 +15,20 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::api::{ANSWER, Api, ApiError, Event, Next, WATCH};
-use crate::namespaces::store::Source;
+use super::api::{Api, ApiError, Event, Next, RESPONSE_TIMEOUT, WATCH_TIMEOUT};
+use crate::namespaces::store::UpdateSource;
 use crate::namespaces::{Namespace, Namespaces, report};
 use crate::telemetry::incident::Incident;
 use crate::telemetry::metrics::Metrics;
 
-/// A watch that the API server has not ended by then is dead: the other end is gone.
-pub(super) const LONGEST: Duration = WATCH.saturating_add(Duration::from_secs(5));
+/// Deadline of a watch. If the API server has not ended it by then, the connection is dead.
+pub(super) const LONGEST: Duration = WATCH_TIMEOUT.saturating_add(Duration::from_secs(5));
 
-/// A watch that ends before counts as failed, so that it is not begun again without a pause.
+/// A watch that ends earlier counts as failed, so that the next one begins after a pause.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The next list comes after this time, though nothing failed. A watch from a version that the API server has
-/// not reached, since its etcd was restored, reports nothing and does not fail.
+/// Longest time without a new list, even if nothing fails. A watch from a version that the API server has not
+/// reached, since its etcd was restored, reports nothing and does not fail.
 pub(super) const RELIST: Duration = Duration::from_mins(30);
 
 /// Longest time between two attempts, and so the age of settings after an outage.
@@ -43,8 +43,8 @@ pub struct Watch {
     api: Api,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
-    status: Arc<Status>,
-    /// The version to go on from; `None` if a list is needed.
+    status: Arc<WatchStatus>,
+    /// The version to resume from; `None` if a list is needed.
     version: Option<String>,
     /// When the last list began.
     listed: Option<Instant>,
@@ -52,9 +52,9 @@ pub struct Watch {
     progress: Instant,
     /// Whether lists are read in pages.
     ///
-    /// A list as events is in memory object by object: 10 000 Namespaces are read in 0.3 s, and hostile objects of
-    /// 1.5 MB do not add up. API servers before 1.32, and 1.33, refuse it unless the feature gate `WatchList` is
-    /// set; they list in small pages.
+    /// A list as events is in memory one object at a time: 10 000 Namespaces are read in 0.3 s, and hostile
+    /// objects of 1.5 MB do not add up. API servers before 1.32, and 1.33, reject it unless the feature gate
+    /// `WatchList` is set; their lists are read in small pages.
     in_pages: bool,
 }
 
@@ -64,19 +64,19 @@ impl Watch {
         Self { api, namespaces, metrics, status, version, listed, progress: Instant::now(), in_pages }
     }
 
-    /// What `/readyz` reports about the Namespaces: an error before the first complete list, later a note while
-    /// changes are not seen.
+    /// Returns the readiness check of the Namespaces: it fails before the first complete list, and carries a
+    /// note while changes are not seen.
     pub fn check(&self) -> impl Fn() -> Result<Option<&'static str>, String> + Send + Sync + 'static + use<> {
         let status = Arc::clone(&self.status);
         move || status.check()
     }
 
-    /// Watches without end. After a failure it pauses, longer and longer up to ten seconds.
+    /// Lists and watches forever. The pause after a failure grows up to ten seconds.
     pub async fn run(mut self) {
         self.metrics.record_watch_activity();
         let mut backoff = DefaultBackoff::default();
         loop {
-            // Whatever happened before: no failure may put a list off.
+            // Before each attempt, so that no failure postpones a due list.
             self.version.take_if(|_| self.listed.is_none_or(|listed| listed.elapsed() >= RELIST));
             let Err(error) = self.list_and_watch().await else { continue };
             if self.version.is_none() && !self.in_pages && error.is_invalid() {
@@ -85,12 +85,12 @@ impl Watch {
             }
             self.status.failed(&error);
             if self.version.is_none() {
-                // One that does not know lists as events, or a proxy before it, may leave them without an end.
+                // An API server without lists as events, or a proxy in front of it, may never end one.
                 self.in_pages ^= matches!(error, ApiError::CutShort | ApiError::Silent(_));
             } else if error.needs_list() {
                 self.version = None;
-                // No event of the meantime was seen; but a list is expensive.
-                if self.listed.is_none_or(|listed| listed.elapsed() >= WATCH) {
+                // Events were missed, so list at once, unless the last list is recent: lists are expensive.
+                if self.listed.is_none_or(|listed| listed.elapsed() >= WATCH_TIMEOUT) {
                     continue;
                 }
             }
@@ -98,7 +98,7 @@ impl Watch {
         }
     }
 
-    /// A list, if one is needed, and one watch.
+    /// Lists if a list is needed, then watches once.
     async fn list_and_watch(&mut self) -> Result<(), ApiError> {
         if self.version.is_none() {
             self.listed = Some(Instant::now());
@@ -141,38 +141,38 @@ impl Watch {
     ) -> Result<(), ApiError> {
         loop {
             let is_list = self.version.is_none();
-            let (limit, from) = if is_list { (ANSWER, Instant::now()) } else { (LONGEST, began) };
+            let (limit, from) = if is_list { (RESPONSE_TIMEOUT, Instant::now()) } else { (LONGEST, began) };
             match timeout_at(from + limit, events.next()).await.map_err(|_| ApiError::Silent(limit))? {
                 None => return Ok(()),
                 Some(Err(ApiError::Unreadable)) if is_list => report::nameless(),
-                Some(event) => self.take(event?)?,
+                Some(event) => self.apply(event?)?,
             }
         }
     }
 
-    /// Takes over what happened.
-    fn take(&mut self, event: Event) -> Result<(), ApiError> {
+    /// Applies an event to the store.
+    fn apply(&mut self, event: Event) -> Result<(), ApiError> {
         match event {
             Event::Added(object) | Event::Modified(object) if self.version.is_none() => {
                 listed(&self.namespaces, &object);
                 return Ok(());
             }
-            Event::Added(object) | Event::Modified(object) => match Item::parse(&object) {
-                Item::Namespace(namespace) => {
-                    self.namespaces.apply(&namespace, Source::Event);
-                    self.reached(namespace.version());
+            Event::Added(object) | Event::Modified(object) => match WatchedObject::parse(&object) {
+                WatchedObject::Namespace(namespace) => {
+                    self.namespaces.apply(&namespace, UpdateSource::Event);
+                    self.set_version(namespace.version());
                 }
-                Item::Unreadable(name) => self.namespaces.forget(&name),
-                // It could be any.
-                Item::Nameless => return Err(ApiError::Nameless),
+                WatchedObject::Unreadable(name) => self.namespaces.forget(&name),
+                // It could be any Namespace.
+                WatchedObject::Nameless => return Err(ApiError::Nameless),
             },
-            Event::Deleted(object) => match Item::parse(&object) {
-                Item::Namespace(namespace) => {
+            Event::Deleted(object) => match WatchedObject::parse(&object) {
+                WatchedObject::Namespace(namespace) => {
                     self.namespaces.remove(namespace.name());
-                    self.reached(namespace.version());
+                    self.set_version(namespace.version());
                 }
-                Item::Unreadable(name) => self.namespaces.remove(&name),
-                Item::Nameless => return Err(ApiError::Nameless),
+                WatchedObject::Unreadable(name) => self.namespaces.remove(&name),
+                WatchedObject::Nameless => return Err(ApiError::Nameless),
             },
             Event::Bookmark(bookmark) if self.version.is_none() => {
                 if bookmark.metadata.annotations.contains_key(END_OF_LIST) {
@@ -180,15 +180,15 @@ impl Watch {
                 }
                 return Ok(());
             }
-            Event::Bookmark(bookmark) => self.reached(&bookmark.metadata.resource_version),
+            Event::Bookmark(bookmark) => self.set_version(&bookmark.metadata.resource_version),
             Event::Error(status) => return Err(kube::Error::Api(status).into()),
         }
         self.metrics.set_namespaces(self.namespaces.len());
-        self.progressed();
+        self.record_progress();
         Ok(())
     }
 
-    fn reached(&mut self, version: &str) {
+    fn set_version(&mut self, version: &str) {
         if !version.is_empty() {
             self.version = Some(version.to_owned());
         }
@@ -199,33 +199,33 @@ impl Watch {
         self.version = Some(version);
         self.metrics.set_namespaces(self.namespaces.len());
         self.status.listed(self.namespaces.len());
-        self.progressed();
+        self.record_progress();
     }
 
-    /// Notes that settings are known up to this moment. That a watch was accepted shows nothing: the one before
-    /// was, too.
-    fn progressed(&mut self) {
+    /// Records that settings are current. Accepting a watch does not count, since the API server may accept
+    /// each one and report nothing.
+    fn record_progress(&mut self) {
         self.progress = Instant::now();
         self.metrics.record_watch_activity();
         self.status.recovered();
     }
 }
 
-/// Takes over an object of a list.
+/// Applies an object of a list to the store.
 fn listed(namespaces: &Namespaces, object: &RawValue) {
-    match Item::parse(object) {
-        Item::Namespace(namespace) => namespaces.apply(&namespace, Source::List),
-        Item::Unreadable(name) => namespaces.forget(&name),
-        Item::Nameless => report::nameless(),
+    match WatchedObject::parse(object) {
+        WatchedObject::Namespace(namespace) => namespaces.apply(&namespace, UpdateSource::List),
+        WatchedObject::Unreadable(name) => namespaces.forget(&name),
+        WatchedObject::Nameless => report::nameless(),
     }
 }
 
 /// An object as the API server sent it.
-enum Item<'a> {
+enum WatchedObject<'a> {
     Namespace(Namespace<'a>),
-    /// A Namespace of this name, in which one of our fields has another type than it must have.
+    /// A Namespace with this name, in which a field that is read has the wrong type.
     Unreadable(String),
-    /// Anything else.
+    /// An object without a readable name.
     Nameless,
 }
 
@@ -239,7 +239,7 @@ struct Name {
     name: String,
 }
 
-impl<'a> Item<'a> {
+impl<'a> WatchedObject<'a> {
     fn parse(object: &'a RawValue) -> Self {
         match serde_json::from_str::<Namespace<'_>>(object.get()) {
             Ok(namespace) if namespace.name().is_empty() => Self::Nameless,
@@ -250,15 +250,15 @@ impl<'a> Item<'a> {
     }
 }
 
-/// How the watch is doing: what `/readyz` and the log report.
+/// The state of the watch, as reported by `/readyz` and the log.
 #[derive(Debug, Default)]
-struct Status {
+struct WatchStatus {
     /// Whether any list was complete.
     is_listed: AtomicBool,
     incident: Mutex<Incident>,
 }
 
-impl Status {
+impl WatchStatus {
     fn listed(&self, namespaces: usize) {
         if self.is_listed.swap(true, Ordering::Relaxed) {
             tracing::debug!(namespaces, "listed the Namespaces that opted in again");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The Pod of a captured review, and the same Pod as its author wrote it.
+/// The Pod of a captured review, and the same Pod as submitted by its author.
 fn reviewed(review: &str) -> (Value, Value) {
     let path = format!("{}/tests/reviews/{review}.json", env!("CARGO_MANIFEST_DIR"));
     let review: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -41,7 +41,7 @@ fn suffix(pod: &Value) -> String {
 }
 
 #[test]
-fn pods_become_what_a_real_api_server_stored() {
+fn pods_equal_those_of_a_real_api_server() {
     for (review, automount) in [
         ("pod-asked-for", None),
         ("pod-generate-name", None),
@@ -165,7 +165,7 @@ fn defaults_are_those_of_the_api() {
 }
 
 #[test]
-fn wrong_shapes_are_left_alone() {
+fn fields_of_wrong_types_are_unchanged() {
     for pod in
         [json!(null), json!({}), json!({"spec": 1}), json!({"spec": {"containers": "x", "volumes": 1}})]
     {

@@ -1,4 +1,4 @@
-//! Annotation keys: what is known about each, and what a misspelled one most likely means.
+//! Annotation keys: the definition of each, and suggestions for misspelled ones.
 
 mod table;
 
@@ -10,8 +10,9 @@ pub use table::Key;
 use super::Mode;
 use super::diagnostics::Code;
 use super::nearest::nearest;
-use super::settings::{Context, Value};
-use super::violation::ValueError;
+use super::value::Value;
+use super::value_error::ValueError;
+use super::values::Context;
 
 /// Prefix of every annotation and label of boundtoken.
 pub const PREFIX: &str = "boundtoken.dev/";
@@ -40,14 +41,14 @@ pub enum Form {
         description: &'static str,
         /// Longest value, in characters.
         max_length: Option<usize>,
-        /// A regular expression (ECMA 262) that every accepted value matches, white space around it removed.
+        /// A regular expression (ECMA 262) that every accepted value matches after trimming.
         pattern: &'static str,
     },
     /// One of these words.
     Words(fn() -> Vec<&'static str>),
 }
 
-/// Everything about a key.
+/// The definition of a key.
 #[derive(Debug)]
 pub struct Entry {
     /// The key.
@@ -60,7 +61,7 @@ pub struct Entry {
     pub form: Form,
     /// The default, in words.
     pub default: &'static str,
-    /// What it does.
+    /// The effect of the key.
     pub meaning: &'static str,
     /// A valid value.
     pub example: &'static str,
@@ -68,7 +69,8 @@ pub struct Entry {
     pub(super) modes: &'static [Mode],
     /// The contradictions to which its value may lead.
     pub(super) contradictions: &'static [Code],
-    /// A key that an object cannot have beside this one, and that the two replace in each other's Namespace.
+    /// A key that cannot be combined with this one on the same object. On a Pod, either of them replaces both
+    /// of the Namespace.
     pub(super) excludes: Option<Key>,
     /// Parses a value.
     pub(super) read: fn(&str, &Context<'_>) -> Result<Value, Vec<ValueError>>,
@@ -120,7 +122,7 @@ impl Key {
         self.entry().modes.contains(&mode)
     }
 
-    /// Whether a contradiction may follow from the value of the key.
+    /// Whether the value of the key may lead to a contradiction.
     pub(super) fn leads_to(self, contradiction: Code) -> bool {
         self.entry().contradictions.contains(&contradiction)
     }
@@ -138,13 +140,13 @@ impl fmt::Display for Key {
 }
 
 /// Whether an annotation is a key of boundtoken, known or not, or has a misspelled prefix.
-pub fn is_ours(name: &str) -> bool {
-    name.starts_with(PREFIX) || meant(name).is_some()
+pub fn has_own_prefix(name: &str) -> bool {
+    name.starts_with(PREFIX) || corrected_key(name).is_some()
 }
 
-/// The key whose prefix is misspelled: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
-pub fn meant(name: &str) -> Option<&'static str> {
-    all().map(|entry| entry.name).find(|key| is_slip_of_prefix(name, key))
+/// The known key for a name with a misspelled prefix: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
+pub fn corrected_key(name: &str) -> Option<&'static str> {
+    all().map(|entry| entry.name).find(|key| has_misspelled_prefix(name, key))
 }
 
 /// The known key that is nearest to an unknown one with the right prefix or none.
@@ -154,11 +156,11 @@ pub fn nearest_key(name: &str) -> Option<Key> {
 }
 
 /// Whether a label is [`OPT_IN_LABEL`] with a misspelled prefix.
-pub fn is_slip_of_label(name: &str) -> bool {
-    is_slip_of_prefix(name, OPT_IN_LABEL)
+pub fn is_misspelled_label(name: &str) -> bool {
+    has_misspelled_prefix(name, OPT_IN_LABEL)
 }
 
-fn is_slip_of_prefix(name: &str, key: &str) -> bool {
+fn has_misspelled_prefix(name: &str, key: &str) -> bool {
     let Some((domain, bare)) = name.split_once('/') else { return false };
     key.strip_prefix(PREFIX) == Some(bare)
         && !name.starts_with(PREFIX)
@@ -176,11 +178,11 @@ mod tests {
             ("bountoken.dev/mode", "boundtoken.dev/mode"),
             ("Bound-Token.dev/skip-containers", "boundtoken.dev/skip-containers"),
         ] {
-            assert_eq!(meant(name), Some(expected), "{name}");
-            assert!(is_ours(name), "{name}");
+            assert_eq!(corrected_key(name), Some(expected), "{name}");
+            assert!(has_own_prefix(name), "{name}");
         }
-        assert!(is_slip_of_label("boundtoken.io/webhook") && !is_slip_of_label(OPT_IN_LABEL));
-        assert!(!is_slip_of_label("example.com/webhook") && !is_slip_of_label("boundtoken.io/ttl"));
+        assert!(is_misspelled_label("boundtoken.io/webhook") && !is_misspelled_label(OPT_IN_LABEL));
+        assert!(!is_misspelled_label("example.com/webhook") && !is_misspelled_label("boundtoken.io/ttl"));
         for name in [
             "ttl",
             "boundtoken.io/tll",
@@ -189,10 +191,10 @@ mod tests {
             "token.dev/audience",
             "kubernetes.io/config.mirror",
         ] {
-            assert!(!is_ours(name), "{name}");
+            assert!(!has_own_prefix(name), "{name}");
         }
         for entry in all() {
-            assert!(meant(entry.name).is_none() && is_ours(entry.name), "{}", entry.name);
+            assert!(corrected_key(entry.name).is_none() && has_own_prefix(entry.name), "{}", entry.name);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Entry, Form, Scope};
 use crate::pod::token::{Audience, Containers};
 use crate::policy::diagnostics::Code;
-use crate::policy::settings::Value;
+use crate::policy::value::Value;
 use crate::policy::{Mode, duration, tokens, values};
 
 /// Every mode.
@@ -22,7 +22,7 @@ const LABELS: &str =
 /// Whole seconds, or hours, minutes and seconds.
 const DURATION: &str = "^([0-9]+|[0-9]+h([0-9]+m)?([0-9]+s)?|[0-9]+m([0-9]+s)?|[0-9]+s)$";
 
-/// Makes the enum and the table of keys from one entry each.
+/// Generates the enum and the table of keys from one entry per key.
 macro_rules! keys {
     ($($key:ident $name:literal { $($field:ident: $value:expr,)* })*) => {
         /// An annotation key.
@@ -35,7 +35,7 @@ macro_rules! keys {
             /// Every key, in the order of the table.
             pub(super) const ALL: &[Self] = &[$(Self::$key),*];
 
-            /// Everything about the key.
+            /// The definition of the key.
             pub fn entry(self) -> &'static Entry {
                 match self {
                     $(Self::$key => {

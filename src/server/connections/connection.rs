@@ -17,7 +17,7 @@ use super::super::limits::{BODY, HANDSHAKE, HEAD, RESPONSE, SLOW};
 use super::super::refusal::Refusal;
 use super::share::Share;
 
-/// What a connection waits for. A later one is evicted later.
+/// What a connection waits for. Stages up to [`Stage::Head`] count as idle.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[repr(u8)]
 pub(super) enum Stage {
@@ -29,9 +29,9 @@ pub(super) enum Stage {
     Head,
     /// The rest of a body.
     Body,
-    /// The client, which has yet to take the response.
+    /// The client, to take the response.
     Response,
-    /// Our own response.
+    /// The handler, to produce the response.
     Working,
 }
 
@@ -39,7 +39,7 @@ impl Stage {
     const ALL: [Self; 6] =
         [Self::Handshake, Self::Idle, Self::Head, Self::Body, Self::Response, Self::Working];
 
-    /// Whether no complete head of a request is lost with the connection.
+    /// Whether no request with a complete head is lost with the connection.
     fn is_idle(self) -> bool {
         self <= Self::Head
     }
@@ -48,16 +48,16 @@ impl Stage {
 /// Bits of [`Connection::state`] that hold the stage.
 const STAGE_BITS: u32 = 3;
 
-/// One connection. Each change of stage is one atomic store, and arms no timer: [`super::Connections`] looks
-/// at the deadlines of all connections twice a second.
+/// One connection. Each change of stage is one atomic store, and arms no timer: [`super::Connections`] checks
+/// the deadlines of all connections twice a second.
 #[derive(Debug)]
 pub(in crate::server) struct Connection {
     opened: Instant,
-    /// How long it may be without a request.
+    /// Idle timeout.
     idle: Duration,
-    /// The stage, and above it the microseconds from `opened` to the beginning of the stage.
+    /// The stage in the low bits, and above them the microseconds from `opened` to the start of the stage.
     state: AtomicU64,
-    /// Wakes a body that waits for the client.
+    /// Wakes the task that waits for more of a body.
     body: AtomicWaker,
     task: OnceLock<AbortHandle>,
     pub(super) share: Arc<Share>,
@@ -71,9 +71,9 @@ impl Connection {
         Self { opened: Instant::now(), idle, state, body, task, share, memory }
     }
 
-    /// Names the task that serves this connection, so that it can be evicted.
+    /// Sets the task that serves this connection, so that it can be aborted.
     pub(in crate::server) fn attach(&self, task: AbortHandle) {
-        // There is one task only.
+        // Set once: a connection has one task.
         let _ = self.task.set(task);
     }
 
@@ -93,14 +93,14 @@ impl Connection {
         (stage, self.opened + Duration::from_micros(bits >> STAGE_BITS))
     }
 
-    /// The least is evicted first: idle ones, then those that wait for their client in the middle of a request,
-    /// then those whose client waits for us; among equals the one that has waited longest.
+    /// Sort key of eviction, least first: idle connections, then those that wait for the client within a
+    /// request, then those whose client waits for the server; among equals, the one that has waited longest.
     pub(super) fn eviction_order(&self) -> (bool, bool, Instant) {
         let (stage, since) = self.stage_since();
         (!stage.is_idle(), stage == Stage::Working, since)
     }
 
-    /// Whether the client has had all the time for what it does. What we do ourselves has limits of its own.
+    /// Whether the client has exceeded the deadline of the stage. The server's own work has other limits.
     pub(super) fn is_overdue(&self) -> bool {
         let (stage, since) = self.stage_since();
         let limit = match stage {
@@ -114,7 +114,7 @@ impl Connection {
         since.elapsed() >= limit
     }
 
-    /// Whether the client waits for us.
+    /// Whether the client waits for the server.
     pub(super) fn is_working(&self) -> bool {
         self.stage() == Stage::Working
     }
@@ -125,7 +125,7 @@ impl Connection {
         matches!(stage, Stage::Body | Stage::Response) && since.elapsed() >= SLOW
     }
 
-    /// Ends the connection, or has a body that is late answered with 408.
+    /// Ends an overdue connection. One that waits for a body is woken instead, to respond with 408.
     pub(super) fn expire(&self) {
         match self.stage() {
             Stage::Body => self.body.wake(),
@@ -140,7 +140,7 @@ impl Connection {
         }
     }
 
-    /// The body of the request is complete.
+    /// Records that the body of the request is complete.
     pub(in crate::server) fn begin_work(&self) {
         self.enter(Stage::Working);
     }
@@ -191,7 +191,7 @@ impl Memory {
         Self { connection, bytes: 0 }
     }
 
-    /// Takes more memory, unless too little is left.
+    /// Takes more memory if enough is left. Returns whether it did.
     pub(super) fn try_grow(&mut self, bytes: usize) -> bool {
         let taken = self.connection.share.try_take(bytes);
         if taken {
@@ -201,7 +201,7 @@ impl Memory {
         taken
     }
 
-    /// Bytes that hold this memory as long as any part of them is in use.
+    /// Returns `data` as bytes that hold this memory as long as any part of them is in use.
     pub(in crate::server) fn hold(self, data: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Held { data, _memory: self })
     }

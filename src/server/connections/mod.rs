@@ -1,7 +1,8 @@
-//! The connections of a port, and what each client address uses: who gives way when there is too little.
+//! The connections of a port, what each client address uses, and which connection is evicted first.
 //!
-//! When connections or memory run out, the address that holds most gives way, so that no address can keep out
-//! another one, whatever it sends. An address that already holds most gives way itself.
+//! When connections or memory run out, a connection of the address that holds most is evicted, so that no
+//! address can lock out another, whatever it sends. The address that holds most can evict only connections of
+//! its own.
 
 mod connection;
 mod serve;
@@ -31,19 +32,19 @@ pub struct Connections {
     limit: usize,
     idle: Duration,
     pool: Arc<Pool>,
-    /// Locked when a connection begins or ends and when memory lacks, never for a request as such.
+    /// Locked when a connection begins or ends, at a sweep, and when memory runs out, not per request.
     open: Mutex<Open>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
-    addresses: HashMap<IpAddr, Address>,
+    addresses: HashMap<IpAddr, ClientAddress>,
     full: Incident,
 }
 
 /// The connections of one address.
 #[derive(Debug)]
-struct Address {
+struct ClientAddress {
     share: Arc<Share>,
     connections: Vec<Arc<Connection>>,
 }
@@ -56,7 +57,7 @@ pub struct Slot {
 }
 
 impl Connections {
-    /// No connections yet, and a task that ends those which are overdue.
+    /// Creates an empty set, and starts the task that ends overdue connections.
     pub fn new(port: &'static str, limit: usize, idle: Duration) -> Arc<Self> {
         let (pool, open) = Default::default();
         let connections = Arc::new(Self { port, limit, idle, pool, open });
@@ -64,8 +65,8 @@ impl Connections {
         connections
     }
 
-    /// Opens a connection. If the limit is reached, it evicts one; `None` if the one that has to give way is the new
-    /// one, because its address holds most connections and is being served on all of them.
+    /// Admits a connection, after evicting another one if the limit is reached. Returns `None` if none may be
+    /// evicted, because its address holds most connections and is being served on all of them.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
         let mut open = self.open();
         let network = client_network(address);
@@ -73,7 +74,7 @@ impl Connections {
         if open.len() >= self.limit && !open.evict_for(network) {
             return None;
         }
-        let address = open.addresses.entry(network).or_insert_with(|| Address {
+        let address = open.addresses.entry(network).or_insert_with(|| ClientAddress {
             share: Arc::new(Share::new(Arc::clone(&self.pool))),
             connections: Vec::new(),
         });
@@ -86,7 +87,7 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs that the limit is reached, and that a tenth of the connections are free again.
+    /// Logs when the limit is reached, and when a tenth of the connections are free again.
     fn report(&self, open: &mut Open) {
         let (port, limit) = (self.port, self.limit);
         if open.len() >= limit {
@@ -108,11 +109,11 @@ impl Open {
         self.addresses.values().map(|address| address.connections.len()).sum()
     }
 
-    /// Makes room for a connection of a network. Returns whether there is some.
+    /// Evicts a connection in favour of one of the network `newcomer`. Returns whether one was evicted.
     fn evict_for(&mut self, newcomer: IpAddr) -> bool {
         let own = self.addresses.get(&newcomer).map_or(0, |address| address.connections.len());
         let most = self.addresses.values().map(|address| address.connections.len()).max().unwrap_or(0);
-        let gives_way = |network: &IpAddr, address: &Address| {
+        let gives_way = |network: &IpAddr, address: &ClientAddress| {
             if own < most { address.connections.len() == most } else { *network == newcomer }
         };
         let victim = self
@@ -126,20 +127,20 @@ impl Open {
         victim.is_some_and(|connection| self.evict(&connection))
     }
 
-    /// Frees memory for a connection that wants so much: ends the one that holds most of the address that holds
-    /// most. Where that is the address of the connection itself, only a slow client is ended.
-    fn reclaim_for(&mut self, asker: &Arc<Connection>, bytes: usize) {
-        let wanted = asker.share.memory().saturating_add(bytes);
+    /// Evicts a connection so that `requester` can take `bytes`: of the address that holds most memory, the
+    /// connection that holds most. If that is the address of `requester` itself, only a slow client is evicted.
+    fn reclaim_for(&mut self, requester: &Arc<Connection>, bytes: usize) {
+        let wanted = requester.share.memory().saturating_add(bytes);
         let most = self.addresses.values().max_by_key(|address| address.share.memory());
         let Some(most) = most else { return };
         let is_own = most.share.memory() <= wanted;
-        let share = Arc::clone(if is_own { &asker.share } else { &most.share });
+        let share = Arc::clone(if is_own { &requester.share } else { &most.share });
         let victim = self
             .addresses
             .values()
             .filter(|address| Arc::ptr_eq(&address.share, &share))
             .flat_map(|address| &address.connections)
-            .filter(|connection| connection.memory() > 0 && !Arc::ptr_eq(connection, asker))
+            .filter(|connection| connection.memory() > 0 && !Arc::ptr_eq(connection, requester))
             .filter(|connection| !is_own || connection.is_slow())
             .max_by_key(|connection| connection.memory())
             .cloned();
@@ -154,7 +155,7 @@ impl Open {
         self.remove(connection)
     }
 
-    /// Returns whether the connection was there.
+    /// Removes a connection. Returns whether it was present.
     fn remove(&mut self, connection: &Arc<Connection>) -> bool {
         let before = self.len();
         for address in self.addresses.values_mut() {
@@ -165,7 +166,7 @@ impl Open {
     }
 }
 
-/// Ends the connections that are overdue, as long as the port is open.
+/// Ends overdue connections every [`SWEEP`], as long as the port exists.
 async fn sweep(port: Weak<Connections>) {
     loop {
         sleep(SWEEP).await;
@@ -177,12 +178,12 @@ async fn sweep(port: Weak<Connections>) {
 }
 
 impl Slot {
-    /// No memory yet.
+    /// Returns a holder of memory for this connection, empty at first.
     pub(super) fn memory(&self) -> Memory {
         Memory::new(Arc::clone(&self.connection))
     }
 
-    /// Takes memory. Returns whether it got some within [`MEMORY`].
+    /// Takes memory, evicting connections if needed. Returns whether it succeeded within [`MEMORY`].
     pub(super) async fn grow(&self, memory: &mut Memory, bytes: usize) -> bool {
         let mut until = None;
         while !memory.try_grow(bytes) {
@@ -200,7 +201,7 @@ impl Slot {
         self.connection.share.parser().await
     }
 
-    /// Waits for the right to have a Namespace looked up; `None` if that takes too long.
+    /// Waits for a permit to look up a Namespace; `None` if that takes too long.
     pub(super) async fn lookup(&self) -> Option<SemaphorePermit<'_>> {
         self.connection.share.lookup().await
     }

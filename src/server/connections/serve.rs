@@ -17,7 +17,7 @@ use super::super::limits::{CONNECTION_BYTES, TLS_BYTES};
 use super::connection::{Connection, Stage};
 use super::stream::TrackedStream;
 
-/// Serves a client that speaks TLS.
+/// Serves a connection over TLS.
 pub(in crate::server) async fn serve_tls<S, F, R, B>(
     stream: S,
     acceptor: &TlsAcceptor,
@@ -38,8 +38,8 @@ pub(in crate::server) async fn serve_tls<S, F, R, B>(
     }
 }
 
-/// Serves a client until it leaves or its connection is ended. Once the server drains, every response is the last
-/// one of its connection.
+/// Serves a connection until either side closes it. While the server drains, every response is the last one
+/// of its connection.
 pub(in crate::server) async fn serve<S, F, R, B>(
     stream: S,
     connection: &Connection,
@@ -65,7 +65,7 @@ pub(in crate::server) async fn serve<S, F, R, B>(
             Ok::<_, Infallible>(response)
         }
     };
-    // hyper reads no further request before the client has taken the response, so one response waits at most.
+    // hyper reads no further request before the client has taken the response, so at most one response waits.
     let stream = TokioIo::new(TrackedStream { stream, connection });
     let served = http1::Builder::new()
         .max_buf_size(CONNECTION_BYTES)

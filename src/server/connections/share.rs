@@ -10,11 +10,11 @@ use tokio::time::timeout;
 
 use super::super::limits::{ADDRESS_LOOKUPS, BUFFERED_BYTES, LOOKUP, PARSER};
 
-/// Bits of an IPv6 address that the owner of a network of the usual size cannot choose: a /64.
+/// The network bits of an IPv6 address: the owner of a usual network, a /64, can choose all others.
 const IPV6_NETWORK: u128 = !0 << 64;
 
-/// The address that a share belongs to: an IPv4 address, or the /64 network of an IPv6 address, since one
-/// host can have all addresses of such a network.
+/// Returns the address that a share belongs to: an IPv4 address, or the /64 network of an IPv6 address, since
+/// one host can have all addresses of such a network.
 pub(super) fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
@@ -22,7 +22,7 @@ pub(super) fn client_network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// What all clients of a port share.
+/// The resources that all clients of a port share.
 #[derive(Debug)]
 pub(super) struct Pool {
     /// Bytes of requests and responses in memory.
@@ -37,7 +37,7 @@ impl Default for Pool {
     }
 }
 
-/// What the clients of one address use.
+/// The resources that the clients of one address use.
 #[derive(Debug)]
 pub(super) struct Share {
     pool: Arc<Pool>,
@@ -46,7 +46,7 @@ pub(super) struct Share {
     lookups: Semaphore,
 }
 
-/// The right to parse a large body.
+/// The permits to parse a large body: that of the address, and that of the port.
 pub(in crate::server) type ParserPermit = [OwnedSemaphorePermit; 2];
 
 impl Share {
@@ -60,7 +60,7 @@ impl Share {
         self.memory.load(Relaxed)
     }
 
-    /// Takes memory, unless too little is left.
+    /// Takes memory if enough is left. Returns whether it did.
     pub(super) fn try_take(&self, bytes: usize) -> bool {
         let taken = self.pool.memory.fetch_add(bytes, Relaxed).saturating_add(bytes);
         if taken > BUFFERED_BYTES {
@@ -76,8 +76,8 @@ impl Share {
         self.memory.fetch_sub(bytes, Relaxed);
     }
 
-    /// Waits for the parser. Each address has one body in the queue, so addresses take turns, however many
-    /// bodies one of them sends.
+    /// Waits for the parser; `None` after [`PARSER`]. Each address has at most one body in the queue, so
+    /// addresses take turns, however many bodies one of them sends.
     pub(super) async fn parser(&self) -> Option<ParserPermit> {
         let permits = async {
             let turn = Arc::clone(&self.parser).acquire_owned().await.ok()?;
@@ -86,7 +86,7 @@ impl Share {
         timeout(PARSER, permits).await.ok().flatten()
     }
 
-    /// Waits until the clients of this address may have one more Namespace looked up.
+    /// Waits for one of the [`ADDRESS_LOOKUPS`]; `None` after [`LOOKUP`].
     pub(super) async fn lookup(&self) -> Option<SemaphorePermit<'_>> {
         timeout(LOOKUP, self.lookups.acquire()).await.ok()?.ok()
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_network_is_one_client_and_so_is_an_ipv4_address() {
+    fn an_ipv4_address_or_an_ipv6_network_is_one_client() {
         for (one, other, same) in [
             ("10.0.0.1", "10.0.0.1", true),
             ("10.0.0.1", "10.0.0.2", false),

@@ -1,4 +1,4 @@
-//! The stream of a connection, which reports where a request begins and where a response has been taken.
+//! The stream of a connection, which tracks when a request begins and when the client has taken a response.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::{Connection, Stage};
 
-/// A stream that changes the stage of its connection.
+/// A stream that updates the [`Stage`] of its connection.
 #[derive(Debug)]
 pub(super) struct TrackedStream<'c, S> {
     pub(super) stream: S,

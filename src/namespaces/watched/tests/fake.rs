@@ -1,4 +1,4 @@
-//! An API server in memory that answers as the test says.
+//! A scripted API server in memory.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::super::watched;
 use crate::namespaces::{Lookup, NamespaceStore, Namespaces};
 use crate::telemetry::metrics::Metrics;
 
-/// The watched Namespaces of an API server that the test plays.
+/// The watched Namespaces of a scripted API server.
 pub(super) struct Fake {
     pub(super) namespaces: Arc<Namespaces>,
     pub(super) metrics: Arc<Metrics>,
@@ -25,14 +25,14 @@ pub(super) struct Fake {
     calls: mpsc::UnboundedReceiver<Call>,
 }
 
-/// A question that waits for its answer; dropped, the connection breaks.
+/// A request that waits for its response. Dropping it breaks the connection.
 pub(super) struct Call {
     pub(super) uri: String,
     pub(super) accept: String,
     answer: oneshot::Sender<Response<Chunks>>,
 }
 
-/// The body of an answer, written while it is read.
+/// The body of a response, written while it is read.
 pub(super) struct Chunks(mpsc::UnboundedReceiver<Bytes>);
 
 impl Body for Chunks {
@@ -47,7 +47,7 @@ impl Body for Chunks {
     }
 }
 
-/// An open watch; dropped, it ends.
+/// An open watch, which ends when this is dropped.
 pub(super) struct Events(mpsc::UnboundedSender<Bytes>);
 
 impl Events {
@@ -60,7 +60,7 @@ impl Events {
         settle().await;
     }
 
-    /// Writes a line without waiting for what it does.
+    /// Writes a line without waiting for its effect.
     fn queue(&self, line: &str) {
         // The reader may be gone.
         let _ = self.0.send(format!("{line}\n").into());
@@ -85,7 +85,7 @@ impl Fake {
         Self { namespaces, metrics, check, calls }
     }
 
-    /// A watch that follows a list of these.
+    /// Starts a watch that has listed these Namespaces.
     pub(super) async fn watching(items: &[Value]) -> (Self, Events) {
         let mut fake = Self::start();
         let events = fake.call().await.list(items, "5");
@@ -93,24 +93,24 @@ impl Fake {
         (fake, events)
     }
 
-    /// The next question.
+    /// Waits for the next request.
     pub(super) async fn call(&mut self) -> Call {
         self.calls.recv().await.unwrap()
     }
 
-    /// The questions that nobody has looked at, once nothing goes on without a later moment.
+    /// Returns the pending requests, once every task waits for a later moment.
     pub(super) async fn calls(&mut self) -> Vec<Call> {
         settle().await;
         std::iter::from_fn(|| self.calls.try_recv().ok()).collect()
     }
 
-    /// Looks a Namespace up, beside the test.
+    /// Looks a Namespace up in a task of its own.
     pub(super) fn ask(&self, name: &str) -> tokio::task::JoinHandle<Lookup> {
         let (namespaces, name) = (Arc::clone(&self.namespaces), name.to_owned());
         tokio::spawn(async move { look_up(&namespaces, &name).await })
     }
 
-    /// The settings in memory, in the words of the code; no request is sent.
+    /// Returns the cached settings in their debug format, without a request.
     pub(super) fn known(&self, name: &str) -> Option<String> {
         self.namespaces.find(name).map(|(settings, _)| format!("{settings:?}"))
     }
@@ -133,7 +133,7 @@ impl Call {
 
     fn respond(self, status: u16, body: mpsc::UnboundedReceiver<Bytes>) {
         let response = Response::builder().status(status).body(Chunks(body)).unwrap();
-        // Who asked may be gone.
+        // The caller may be gone.
         let _ = self.answer.send(response);
     }
 
@@ -141,7 +141,7 @@ impl Call {
         self.answer(code, &status(code, reason).to_string());
     }
 
-    /// A list as events, and the watch that follows.
+    /// Responds with a list as events, and returns the watch that follows.
     pub(super) fn list(self, items: &[Value], version: &str) -> Events {
         let events = self.begin_list();
         for item in items {
@@ -151,13 +151,13 @@ impl Call {
         events
     }
 
-    /// A list as events that has no end yet.
+    /// Responds with the beginning of a list as events.
     pub(super) fn begin_list(self) -> Events {
         assert!(self.uri.contains("sendInitialEvents=true"), "{} is no list", self.uri);
         self.watch()
     }
 
-    /// A page of a list, with more behind it if there is a token.
+    /// Responds with a page of a list, and a token if more pages follow.
     pub(super) fn page(self, items: &[Value], token: &str) {
         assert!(self.uri.contains("&limit="), "{} is no page of a list", self.uri);
         let metadata = json!({"resourceVersion": "5", "continue": token});
@@ -192,7 +192,7 @@ pub(super) fn end_of_list(version: &str) -> String {
     json!({"type": "BOOKMARK", "object": {"kind": "x", "apiVersion": "y", "metadata": metadata}}).to_string()
 }
 
-/// A bookmark while nothing happens.
+/// A bookmark of a quiet watch.
 pub(super) fn bookmark(version: &str) -> Value {
     json!({"kind": "x", "apiVersion": "y", "metadata": {"resourceVersion": version}})
 }
@@ -201,12 +201,12 @@ pub(super) fn unlabelled(name: &str) -> Value {
     json!({"metadata": {"name": name, "resourceVersion": "7"}})
 }
 
-/// Lets every task go on until it waits for a later moment.
+/// Lets every task run until it waits for a later moment.
 pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// What is logged on this thread from here on.
+/// Captures the log lines of this thread.
 pub(super) struct Logs(
     Arc<Mutex<Vec<u8>>>,
     #[expect(dead_code, reason = "held")] tracing::subscriber::DefaultGuard,
@@ -241,7 +241,7 @@ impl Logs {
         Self(lines, tracing::subscriber::set_default(subscriber))
     }
 
-    /// The lines with this text.
+    /// Counts the lines with this text.
     pub(super) fn count(&self, text: &str) -> usize {
         let lines = String::from_utf8(lock(&self.0).clone()).unwrap();
         lines.lines().filter(|line| line.contains(text)).count()

@@ -1,4 +1,4 @@
-//! An API server that sends what cannot be read, or nothing at all.
+//! An API server that sends unreadable data, or nothing at all.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use super::fake::{Fake, Logs, bookmark, end_of_list, namespace};
 use crate::namespaces::Lookup;
-use crate::namespaces::watched::api::WATCH;
+use crate::namespaces::watched::api::WATCH_TIMEOUT;
 
 #[tokio::test(start_paused = true)]
 async fn watches_without_events_and_bookmarks_are_reported() {
     let logs = Logs::capture();
     let (mut fake, mut events) = Fake::watching(&[]).await;
     for _ in 0..2 {
-        tokio::time::advance(WATCH).await;
+        tokio::time::advance(WATCH_TIMEOUT).await;
         drop(events);
         events = fake.call().await.watch();
     }
@@ -74,9 +74,9 @@ async fn an_event_that_cannot_be_decoded_means_a_new_list() {
     }
 }
 
-/// What a JSON patch may put into `managedFields`, which the API server sends as it is.
+/// A JSON patch may put any JSON into `managedFields`, which the API server sends unchanged.
 #[tokio::test(start_paused = true)]
-async fn managed_fields_may_hold_anything() {
+async fn managed_fields_may_have_any_value() {
     let line = json!({"type": "MODIFIED", "object": namespace("a", "6", "3h")}).to_string();
     for fields in [r#"{"f:\ud800":{}}"#, r#"[{"f:a":1,"f:a":2},"\udfff"]"#] {
         let (mut fake, events) = Fake::watching(&[namespace("a", "3", "2h")]).await;

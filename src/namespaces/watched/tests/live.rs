@@ -1,4 +1,4 @@
-//! Live look-ups: shared, bounded in time and number, and never a guess.
+//! Live lookups are shared, bounded in time and number, and fail closed.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn a_changed_namespace_is_looked_up_for_five_seconds() {
         assert!(format!("{known:?}").contains(&format!("\"{version}h\"")), "{known:?}");
     }
     tokio::time::advance(RECENT / 2).await;
-    // One that says the same again is no change.
+    // An event with the same settings is no change.
     events.send("MODIFIED", &namespace("a", "9", "7h")).await;
     assert!(matches!(look_up(&fake.namespaces, "a").await, Lookup::Settings(_)));
     assert!(fake.calls().await.is_empty());
@@ -115,12 +115,12 @@ async fn an_unusable_answer_is_unavailable() {
     let lookup = fake.ask("a");
     fake.call().await.status(403, "Forbidden");
     assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
-    assert_eq!(logs.count("a live look-up of a Namespace failed"), 1);
+    assert_eq!(logs.count("a live lookup of a Namespace failed"), 1);
     tokio::time::advance(Duration::from_secs(10)).await;
     let lookup = fake.ask("a");
     fake.call().await.answer(200, &unlabelled("a").to_string());
     assert!(matches!(lookup.await.unwrap(), Lookup::NotOptedIn));
-    assert_eq!(logs.count("live look-ups of Namespaces succeed again"), 1);
+    assert_eq!(logs.count("live lookups of Namespaces succeed again"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +134,7 @@ async fn intermittent_failures_are_logged_once() {
             lookup.await.unwrap();
         }
     }
-    assert_eq!(logs.count("live look-up"), 1);
+    assert_eq!(logs.count("live lookup"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +156,7 @@ async fn temporary_failures_are_retried_within_the_budget() {
     assert!(matches!(lookup.await.unwrap(), Lookup::Unavailable));
     assert_eq!(asked, 5);
     assert_eq!(
-        logs.count("failed; without cached settings its Pods get 503 error=the API server cannot be asked"),
+        logs.count("failed; without cached settings its Pods get 503 error=the API server cannot be reached"),
         1
     );
 }

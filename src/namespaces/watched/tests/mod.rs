@@ -1,4 +1,4 @@
-//! The watched Namespaces of an API server that the test plays, with a paused clock.
+//! The watched Namespaces of a scripted API server, with a paused clock.
 
 mod fake;
 mod hostile;

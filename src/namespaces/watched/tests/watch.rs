@@ -1,4 +1,4 @@
-//! Lists and events in the store, and the store while the API server is away or hostile.
+//! Lists and events in the store, also while the API server is unavailable or hostile.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::fake::{Fake, Logs, bookmark, end_of_list, namespace, settle, status, unlabelled};
 use crate::namespaces::Lookup;
-use crate::namespaces::watched::api::{ANSWER, WATCH};
+use crate::namespaces::watched::api::{RESPONSE_TIMEOUT, WATCH_TIMEOUT};
 use crate::namespaces::watched::watch::{LONGEST, LONGEST_PAUSE, RELIST};
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn an_api_server_that_never_ends_a_list_is_listed_in_pages() {
     let events = fake.call().await.begin_list();
     events.send("ADDED", &namespace("a", "1", "2h")).await;
     fake.call().await.page(&[namespace("a", "1", "2h")], "");
-    assert!(began.elapsed() < ANSWER + LONGEST_PAUSE);
+    assert!(began.elapsed() < RESPONSE_TIMEOUT + LONGEST_PAUSE);
     assert!(fake.call().await.uri.ends_with("&resourceVersion=5"));
     assert_eq!((fake.check)(), Ok(None));
 }
@@ -145,13 +145,13 @@ async fn a_new_list_waits_only_if_the_last_one_was_a_moment_ago() {
     fake.call().await.list(&[], "30");
 }
 
-/// An API server whose etcd was restored reports nothing to a watch from before, and ends it in time.
+/// An API server whose etcd was restored sends no events to an older watch, and ends it as usual.
 #[tokio::test(start_paused = true)]
 async fn a_list_comes_again_though_no_watch_fails() {
     let (mut fake, mut events) = Fake::watching(&[namespace("a", "1000", "2h")]).await;
     let began = Instant::now();
     let call = loop {
-        tokio::time::advance(WATCH).await;
+        tokio::time::advance(WATCH_TIMEOUT).await;
         events.send("BOOKMARK", &bookmark("1000")).await;
         drop(events);
         let call = fake.call().await;
@@ -160,7 +160,7 @@ async fn a_list_comes_again_though_no_watch_fails() {
         }
         events = call.watch();
     };
-    assert!(began.elapsed().abs_diff(RELIST) <= WATCH);
+    assert!(began.elapsed().abs_diff(RELIST) <= WATCH_TIMEOUT);
     call.list(&[namespace("a", "3", "1h")], "4");
     assert!(fake.call().await.uri.ends_with("&resourceVersion=4"));
     assert!(fake.known("a").unwrap().contains("1h"));
