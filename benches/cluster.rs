@@ -1,8 +1,8 @@
 //! The latency that boundtoken adds to the creation of a Pod, compared with policies that do the same.
 //!
-//! A real API server creates Pods as a server-side dry run: without admission of ours, with boundtoken, and
-//! with a `MutatingAdmissionPolicy` that reads no annotations, and one that does. They take turns, so that a
-//! slower minute slows all of them.
+//! A real API server creates Pods as a server-side dry run, in four arms: without a policy, with boundtoken,
+//! with a `MutatingAdmissionPolicy` that reads no annotations, and with one that does. The arms take turns,
+//! so that noise affects all of them alike.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,11 +31,11 @@ use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::TestInstall;
 use run::{load, run};
 
-/// Each arm is a Namespace: its name, and the lifetime that a default token gets there.
+/// The arms: the name of a Namespace, and the lifetime of a default token there in seconds.
 const ARMS: [(&str, u64); 4] = [("without", 3607), ("webhook", 3600), ("policy", 3600), ("annotated", 3600)];
-/// Clients that create Pods at the same time, and how many each creates in a turn.
+/// Concurrent clients, and the Pods that each creates in a turn.
 const CLIENTS: [(usize, usize); 2] = [(1, 100), (16, 20)];
-/// Rounds; every second one goes through the arms backwards.
+/// Number of rounds. Every second one takes the arms in reverse order.
 const ROUNDS: usize = 30;
 
 fn main() -> ExitCode {
@@ -75,7 +75,7 @@ async fn measure(plane: &Arc<ControlPlane>) {
     );
 }
 
-/// Makes the Namespaces and what acts in them.
+/// Creates the Namespaces, the policies and the webhook, and checks that they have the same effect.
 async fn prepare(plane: &Arc<ControlPlane>) -> TestInstall {
     for name in ["without", "policy", "annotated"] {
         let metadata = json!({"name": name, "labels": {"arm": name}});
@@ -110,7 +110,7 @@ async fn prepare(plane: &Arc<ControlPlane>) -> TestInstall {
     install
 }
 
-/// Each volume's sources in a Pod with tokens of many kinds.
+/// Creates a Pod with many kinds of tokens. Returns the sources of each volume after admission.
 async fn sources(plane: &ControlPlane, namespace: &str, annotations: &Value) -> Vec<Value> {
     const API_SERVER: &str = "https://kubernetes.default.svc";
     let token = |path: &str, audience: &str, seconds: u64| json!({"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": seconds}});
@@ -138,7 +138,7 @@ async fn sources(plane: &ControlPlane, namespace: &str, annotations: &Value) -> 
     volumes.iter_mut().map(|volume| volume["projected"]["sources"].take()).collect()
 }
 
-/// Creates Pods in one Namespace; how long each took.
+/// Creates Pods in one Namespace. Returns how long each took.
 async fn turn(
     plane: &Arc<ControlPlane>,
     (namespace, seconds): (&'static str, u64),
@@ -162,7 +162,7 @@ async fn turn(
     tasks.join_all().await.concat()
 }
 
-/// Creates a Pod that is not stored; the lifetime of its default token.
+/// Creates a Pod as a dry run. Returns the lifetime of its default token in seconds.
 async fn create(plane: &ControlPlane, namespace: &str) -> u64 {
     let pod = json!({
         "apiVersion": "v1",
@@ -193,12 +193,12 @@ fn print(clients: usize, times: &mut [Vec<Duration>; ARMS.len()]) {
     }
 }
 
-/// Of sorted times, in milliseconds.
+/// Returns a percentile of sorted times, in milliseconds.
 fn quantile(times: &[Duration], percent: usize) -> f64 {
     times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3
 }
 
-/// The mean of a histogram in milliseconds, over all its labels.
+/// Returns the mean of a histogram in milliseconds, over all its labels.
 fn mean(metrics: &str, name: &str) -> f64 {
     let sum_of = |end: &str| -> f64 {
         let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}_{end}")));

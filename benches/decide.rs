@@ -1,4 +1,4 @@
-//! A decision without a server: from the body of a review to the body of the answer.
+//! A decision without a server: from the body of a review to the body of the response.
 //!
 //! Fails if a decision takes longer than its budget, which is set for a core of about 2 GHz.
 
@@ -57,7 +57,7 @@ fn decide(body: &[u8], settings: &NamespaceSettings) -> Result<Vec<u8>, BadRevie
     Ok(admission::mutate(&Request::parse(&admission::lossy_utf8(body))?, settings).into_body())
 }
 
-/// Whether the best of some runs stays within the budget; the others were disturbed.
+/// Whether the fastest of several runs stays within the budget. Slower runs were disturbed.
 fn is_within(budget: Duration, name: &str, work: impl Fn()) -> bool {
     const ROUNDS: usize = 500;
     const CALLS: u32 = 50;

@@ -29,17 +29,17 @@ use crate::support::program::Serving;
 use crate::support::test_install::{TestInstall, annotations, namespace_of, probe};
 use run::{load, run};
 
-/// Namespaces, and how many of them are written at a time.
+/// Number of Namespaces, and how many of them are written at a time.
 const NAMESPACES: usize = 10_000;
 const AT_A_TIME: usize = 32;
-/// Starts, of which the slowest and the largest count.
+/// Number of starts, of which the slowest and the largest count.
 const STARTS: usize = 3;
-/// Changes of one Namespace among the others.
+/// Number of changes of one Namespace among the others.
 const CHANGES: u64 = 200;
 
 const CHANGED: &str = "settings";
 
-/// At most so long from the start to ready, and so many MB then.
+/// Limits of the time from the start to ready, and of the resident memory then in MB.
 const READY: Duration = Duration::from_secs(1);
 const RESIDENT: f64 = 32.0;
 
@@ -63,7 +63,7 @@ async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Does something with the number of each Namespace.
+/// Runs `act` with the number of each Namespace.
 async fn each<F: Future<Output = ()>>(act: impl Fn(usize) -> F) {
     stream::iter(0..NAMESPACES).for_each_concurrent(AT_A_TIME, act).await;
 }
@@ -76,7 +76,7 @@ async fn make(plane: &ControlPlane, number: usize) {
     plane.api.create(&namespace_of("other", &name(number), &[])).await.unwrap();
 }
 
-/// Settings that no two Namespaces have in common.
+/// Gives a Namespace settings that no other one has.
 async fn set_own(plane: &ControlPlane, number: usize) {
     let own = annotations(&[
         ("audience", &format!("https://vault.team-{number:05}.example.com")),
@@ -92,7 +92,7 @@ async fn annotate(plane: &ControlPlane, namespace: &str, annotations: &Value) {
     plane.api.patch(&path, &json!({"metadata": {"annotations": annotations}})).await.ok().unwrap();
 }
 
-/// Starts the program several times; whether it keeps within its limits each time.
+/// Starts the program several times. Returns whether it stayed within its limits each time.
 async fn starts(plane: &ControlPlane, what: &str) -> bool {
     let mut worst = (Duration::ZERO, [0.0_f64; 2]);
     for _ in 0..STARTS {
@@ -113,12 +113,12 @@ async fn starts(plane: &ControlPlane, what: &str) -> bool {
     ready <= READY && now <= RESIDENT
 }
 
-/// The memory of a process now and at its peak, in MB.
+/// Returns the memory of a process now and at its peak, in MB.
 fn memory(serving: &Serving) -> [f64; 2] {
     ["VmRSS:", "VmHWM:"].map(|name| f64::from(serving.memory(name)) * 1024.0 / 1e6)
 }
 
-/// From each answer to a change of settings to that of the first Pod that has them.
+/// Changes settings. Returns the time from the response to each change to that of the first Pod that has it.
 async fn changes(plane: &ControlPlane) -> Vec<Duration> {
     let mut times = Vec::new();
     for ttl in 10_001..=10_000 + CHANGES {

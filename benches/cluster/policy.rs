@@ -1,9 +1,9 @@
-//! Two `MutatingAdmissionPolicy`: what the label alone does, and the same with the annotations `audience` and
-//! `ttl`. Only legacy Secrets, which a policy could not look up, are left out.
+//! Two `MutatingAdmissionPolicy` objects: one does what the label alone does, and the other also reads the
+//! annotations `audience` and `ttl`. Both leave out legacy Secrets, which a policy cannot look up.
 
 use serde_json::{Value, json};
 
-/// The default token for the API server and for an hour, in place; and no other token that becomes a year.
+/// Gives the default token the API server's audience and one hour. No other token is extended to a year.
 const EXPRESSION: &str = r#"
 object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume.projected.sources),
   volume.projected.sources.transformList(j, source, has(source.serviceAccountToken),
@@ -32,8 +32,7 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
 ).flatten().flatten()
 "#;
 
-/// The default token with the audience and lifetime of the annotations, in place; and no other token that becomes
-/// a year.
+/// Gives the default token the annotations' audience and lifetime. No other token is extended to a year.
 const ANNOTATED: &str = r#"
 object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume.projected.sources),
   volume.projected.sources.transformList(j, source, has(source.serviceAccountToken),
@@ -70,7 +69,7 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
 ).flatten().flatten()
 "#;
 
-/// No audience, and the API server's names, by default.
+/// Audiences that mean the API server: none, and its default names.
 const API_SERVER: &str =
     r#"["", "https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]"#;
 const AUDIENCE: &str = r#"
@@ -82,7 +81,7 @@ object.metadata.?annotations[?"boundtoken.dev/ttl"].orValue(
 const TTL: &str = r#"
 variables.ttlText.matches("^[0-9]+$") ? int(variables.ttlText) : duration(variables.ttlText).getSeconds()"#;
 
-/// Both policies with their bindings, each for the Namespaces whose label `arm` is its name.
+/// Returns both policies with their bindings, each for the Namespaces whose label `arm` is its name.
 pub(crate) fn objects() -> Vec<Value> {
     let api_server = json!({"name": "apiServer", "expression": API_SERVER});
     let annotated = [("audience", AUDIENCE), ("ttlText", TTL_TEXT), ("ttl", TTL)]

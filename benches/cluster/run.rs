@@ -1,4 +1,4 @@
-//! One run on a control plane of its own, which leaves nothing behind.
+//! One run on a control plane of its own, which is removed at the end.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) fn run(measure: impl AsyncFnOnce(&Arc<ControlPlane>) -> ExitCode) -> 
     }
 }
 
-/// Leaves nothing behind, however the measurement ends.
+/// Stops the control plane when dropped, however the measurement ends.
 struct StoppedAtEnd(Arc<ControlPlane>);
 
 impl Drop for StoppedAtEnd {
@@ -33,7 +33,7 @@ impl Drop for StoppedAtEnd {
     }
 }
 
-/// The load of the machine: runnable tasks in the last minute, and processors.
+/// Returns the load of the machine: the load average of the last minute, and the number of processors.
 pub(crate) fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let minute = text.split(' ').next().unwrap_or_default();

@@ -31,12 +31,12 @@ impl Clients {
         Ok(Self { connections, request: request.into() })
     }
 
-    /// Sends one request; returns the body of the response.
+    /// Sends one request. Returns the body of the response.
     pub(super) async fn ask_once(&mut self) -> Result<Vec<u8>> {
         ask(self.connections.first_mut().ok_or("no connection")?, &self.request).await
     }
 
-    /// Sends so many requests, spread evenly over all connections at the same time.
+    /// Sends this many requests, spread evenly over all connections at the same time.
     pub(super) async fn ask(&mut self, requests: u32) -> Result<()> {
         let each = requests / u32::try_from(self.connections.len())?;
         let mut tasks = JoinSet::new();

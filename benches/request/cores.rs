@@ -1,4 +1,4 @@
-//! One core for the servers and another for the client, so that neither takes the caches of the other.
+//! One core for the servers and another for the client, so that they do not compete for its caches.
 
 use std::process::{Child, Command};
 

@@ -1,4 +1,4 @@
-//! The least that any webhook server does: TLS, HTTP, read the body, answer.
+//! The least that any webhook server does: TLS, HTTP, reading the body, responding.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Result;
 
-/// The file with the answer.
+/// The file with the response.
 pub(super) const ANSWER: &str = "answer.json";
 /// The file with the certificate, for the client.
 pub(super) const CERTIFICATE: &str = "floor.crt";
@@ -38,7 +38,7 @@ pub(super) async fn serve(directory: &Path) -> Result<()> {
         tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(stream).await {
                 let connection = hyper::server::conn::http1::Builder::new();
-                // Ends with an error when the client goes.
+                // Ends with an error when the client disconnects.
                 drop(connection.serve_connection(TokioIo::new(stream), service).await);
             }
         });

@@ -1,8 +1,8 @@
-//! A whole request over kept-alive TLS on loopback: the CPU time that the server spends on it, against the
-//! floor, a bare axum handler on rustls that reads the body and answers a fixed document.
+//! The CPU time that the server spends on a whole request over kept-alive TLS on loopback, compared with the
+//! floor: a bare axum handler on rustls that reads the body and responds with a fixed document.
 //!
-//! Both are processes of their own on one core, asked in turns by a client on another core. Their CPU time is
-//! the kernel's. Fails where a ratio is above its goal.
+//! Both are processes of their own on one core, and a client on another core sends them requests in turns.
+//! Their CPU time is the kernel's count. Fails if a ratio is above its goal.
 
 mod client;
 mod cores;
@@ -22,11 +22,11 @@ use server::Server;
 
 /// Reviews, each with its goal: server CPU per request, as a multiple of the floor's.
 const REVIEWS: [(&str, f64); 2] = [("pod-plain", 1.8), ("pod-many", 2.5)];
-/// Connections that ask at the same time. One shows each wake-up of the server; many share them.
+/// Concurrent connections. With one, the server wakes for each request; with many, requests share wake-ups.
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
 /// Requests in a round, over all connections.
 const REQUESTS: u32 = 6400;
-/// Rounds; the median counts.
+/// Number of rounds, of which the median counts.
 const ROUNDS: usize = 11;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -47,15 +47,15 @@ fn main() -> Result<ExitCode> {
     Ok(if within { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Keeps the client polling. The kernel charges a server for waking a client that sleeps, up to a quarter of a request;
-/// the faster server has the busier client, so its requests would cost less for that alone.
+/// Keeps the client polling. The kernel charges a server for waking a client that sleeps, up to a quarter of
+/// a request; the faster server has the busier client, so its requests would cost less for that alone.
 async fn stay_awake() {
     loop {
         tokio::task::yield_now().await;
     }
 }
 
-/// Prints the table; returns whether every ratio is within its goal.
+/// Prints the table. Returns whether every ratio is within its goal.
 async fn compare() -> Result<bool> {
     let cores = Cores::pin()?;
     println!("server CPU per request, median of {ROUNDS} rounds of {REQUESTS} requests (least to most)\n");
@@ -82,7 +82,7 @@ async fn compare() -> Result<bool> {
     Ok(within)
 }
 
-/// Starts our server, and a floor that answers what ours does.
+/// Starts our server, and a floor with the same response.
 async fn start(cores: &Cores, directory: &Path, review: &str) -> Result<(Server, Server)> {
     let body = fs::read(format!("{}/tests/reviews/{review}.json", env!("CARGO_MANIFEST_DIR")))?;
     let ours = Server::webhook(cores, directory, &body)?;
@@ -90,7 +90,7 @@ async fn start(cores: &Cores, directory: &Path, review: &str) -> Result<(Server,
     Ok((ours, Server::floor(cores, directory, &body)?))
 }
 
-/// CPU microseconds per request of both, and the ratio of rounds side by side.
+/// Measures the CPU microseconds per request of both, and the ratio of rounds side by side.
 async fn measure(ours: &Server, floor: &Server, connections: u32) -> Result<[Summary; 3]> {
     let (mut our_clients, mut floor_clients) =
         (ours.connect(connections).await?, floor.connect(connections).await?);
@@ -106,7 +106,7 @@ async fn measure(ours: &Server, floor: &Server, connections: u32) -> Result<[Sum
     Ok(rounds.map(Summary::new))
 }
 
-/// CPU microseconds per request of one round.
+/// Measures the CPU microseconds per request of one round.
 async fn cpu(server: &Server, clients: &mut Clients) -> Result<f64> {
     let before = server.cpu_time()?;
     clients.ask(REQUESTS).await?;

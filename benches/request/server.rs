@@ -42,7 +42,7 @@ impl Server {
         Self::new(child, address, tls.join("ca.crt"), body)
     }
 
-    /// Starts the floor, which answers with [`floor::ANSWER`] of this directory.
+    /// Starts the floor, which responds with [`floor::ANSWER`] in this directory.
     pub(super) fn floor(cores: &Cores, directory: &Path, body: &[u8]) -> Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         command.arg("--floor").arg(directory).stdout(Stdio::piped());
@@ -53,7 +53,7 @@ impl Server {
 
     fn new(child: Child, address: Option<String>, roots: PathBuf, body: &[u8]) -> Result<Self> {
         let request = request(body);
-        // Made first, so that the child ends if anything fails from here on.
+        // Created first, so that the child ends if anything fails from here on.
         let server = Self { child, address: address.unwrap_or_default(), roots, request };
         if server.address.is_empty() { Err("the server logged no address".into()) } else { Ok(server) }
     }
@@ -63,7 +63,7 @@ impl Server {
         Clients::connect(&self.address, &self.roots, &self.request, connections).await
     }
 
-    /// CPU time of all threads so far: the kernel's count, in nanoseconds.
+    /// Returns the CPU time of all threads so far: the kernel's count, in nanoseconds.
     pub(super) fn cpu_time(&self) -> Result<Duration> {
         let mut total = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
@@ -74,7 +74,7 @@ impl Server {
     }
 }
 
-/// The address after `listen=` in a log; the rest of the log is read and dropped.
+/// Returns the address after `listen=` in a log. The rest of the log is read and dropped.
 fn address_in_log(log: impl Read + Send + 'static) -> Option<String> {
     let mut lines = BufReader::new(log).lines().map_while(std::result::Result::ok);
     let address = lines.by_ref().find_map(|line| {

@@ -1,4 +1,4 @@
-//! The proxy delays, holds back and refuses as other tests rely on.
+//! The proxy delays, holds back and refuses, as other tests expect.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::support::control_plane::{Api, ControlPlane, eventually};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
-/// A change has taken effect while its answer is held back.
+/// A change takes effect while its response is held back.
 pub(crate) async fn an_effect_before_its_answer(plane: Arc<ControlPlane>) {
     let (proxy, client) = proxied(&plane).await;
     let mut effects = proxy.effects();
@@ -33,7 +33,7 @@ pub(crate) async fn an_effect_before_its_answer(plane: Arc<ControlPlane>) {
     assert_eq!(proxy.count(|method, path| method == "POST" && path == NAMESPACES), 1);
 }
 
-/// An event comes late, and none before an earlier one.
+/// Events are late, and stay in order.
 pub(crate) async fn late_events_in_order(plane: Arc<ControlPlane>) {
     const LATE: Duration = Duration::from_secs(1);
     let (proxy, client) = proxied(&plane).await;
@@ -54,13 +54,13 @@ pub(crate) async fn late_events_in_order(plane: Arc<ControlPlane>) {
     }
 }
 
-/// New connections are refused, open ones end, and later both work again.
+/// New connections are refused and open ones end; later both work again.
 pub(crate) async fn refused_for_a_time(plane: Arc<ControlPlane>) {
     let (mut proxy, client) = proxied(&plane).await;
     let (api, path) = (Api::new(client), format!("{NAMESPACES}/default"));
     api.get(&path).await.unwrap();
     proxy.refuse().await;
-    // The first call may still meet the end of a connection that was kept.
+    // The first call may still fail on a connection that was kept alive.
     eventually("a refused connection", async || {
         let error = api.get(&path).await.unwrap_err();
         if error.contains("Connect") { Ok(()) } else { Err(error) }
@@ -70,7 +70,7 @@ pub(crate) async fn refused_for_a_time(plane: Arc<ControlPlane>) {
     api.get(&path).await.unwrap();
 }
 
-/// A proxy, and a client of the administrator that goes by way of it.
+/// A proxy, and a client of the administrator that uses it.
 async fn proxied(plane: &ControlPlane) -> (ApiProxy, Client) {
     let proxy = ApiProxy::start(&plane.kubeconfig()).await;
     let kubeconfig = Kubeconfig::read_from(proxy.kubeconfig_for(&plane.kubeconfig())).unwrap();

@@ -1,4 +1,4 @@
-//! The API server's audit log says which settings a Pod got, and from where.
+//! The API server's audit log contains the settings of each Pod, and their origins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::pods::pod;
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{Settings, TestInstall};
 
-/// A Namespace, a Pod in it, and what the audit log says of its creation.
+/// A Namespace, a Pod in it, and the expected annotations of its creation in the audit log.
 struct Case {
     name: &'static str,
     namespace: Settings<'static>,
@@ -74,7 +74,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Every annotation, and no other.
+/// The audit log contains every annotation, and no other.
 pub(crate) async fn annotations(plane: Arc<ControlPlane>) {
     let namespaces: Vec<_> = CASES.iter().map(|case| (case.name, case.namespace)).collect();
     let install = TestInstall::start(&plane, "audited", &namespaces).await;
@@ -84,10 +84,10 @@ pub(crate) async fn annotations(plane: Arc<ControlPlane>) {
     }
 }
 
-/// The effects of a Namespace in a dry run.
+/// Settings of a Namespace in a dry run.
 const DRY: Settings<'_> = &[("dry-run", "true"), ("mode", "disable"), ("pod-overrides", "deny")];
 
-/// Leaves every Pod as the API server would store it anyway.
+/// Stores every Pod as the API server would without the webhook.
 const OFF: Settings<'_> = &[("mode", "off")];
 
 const TOLD_OF_PATCH: &str =
@@ -96,7 +96,7 @@ const TOLD_OF_PATCH: &str =
 const TOLD_OF_REFUSAL: &str = "boundtoken.dev/ttl: dry-run would refuse: is set on the Pod, but Namespace dry-refuse \
      sets pod-overrides: deny (BT030)";
 
-/// Nothing is patched nor refused; warnings and the audit log say what would have been.
+/// Nothing is patched or refused. Warnings and the audit log contain what would have happened.
 pub(crate) async fn dry_run(plane: Arc<ControlPlane>) {
     let namespaces = [("dry-patch", DRY), ("dry-refuse", DRY), ("dry-none", OFF)];
     let install = TestInstall::start(&plane, "audited-dry-run", &namespaces).await;
@@ -117,7 +117,7 @@ pub(crate) async fn dry_run(plane: Arc<ControlPlane>) {
     }
 }
 
-/// The spec of a stored Pod, without the suffix that the ServiceAccount plugin makes up.
+/// The spec of a stored Pod, without the suffix that the ServiceAccount plugin generates.
 async fn stored(install: &TestInstall, namespace: &str) -> Value {
     let path = format!("/api/v1/namespaces/{namespace}/pods/web");
     let spec = install.plane.api.get(&path).await.unwrap()["spec"].take();
@@ -126,7 +126,7 @@ async fn stored(install: &TestInstall, namespace: &str) -> Value {
     serde_json::from_str(&spec.to_string().replace(name, "kube-api-access")).unwrap()
 }
 
-/// Waits for the creation of the Pod `web`.
+/// Waits for the creation of the Pod `web`, and compares its annotations in the audit log.
 async fn assert_logged(install: &TestInstall, namespace: &str, code: u16, expected: Settings<'_>) {
     let event = eventually(&format!("an audit event in {namespace}"), async || {
         let events = install.plane.audit_events(namespace);

@@ -1,4 +1,4 @@
-//! Pods that are special: by their ServiceAccount, their own volumes, or how they came to be.
+//! Unusual Pods: by their ServiceAccount, their own volumes, or the way they are created.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::support::test_install::{Settings, TestInstall};
 
 const AN_HOUR: &[&str] = &["DEFAULT/token - 3600"];
 
-/// `automountServiceAccountToken` of the ServiceAccount and of the Pod: the Pod's counts.
+/// `automountServiceAccountToken` of the ServiceAccount and of the Pod: the Pod's takes precedence.
 pub(crate) async fn automount_of_the_service_account(plane: Arc<ControlPlane>) {
     let install =
         TestInstall::start(&plane, "quiet", &[("quiet", &[]), ("quiet-disable", &[("mode", "disable")])])
@@ -44,7 +44,7 @@ pub(crate) async fn automount_of_the_service_account(plane: Arc<ControlPlane>) {
     assert!(answer.warnings[0].contains("boundtoken.dev/mode"), "{answer:?}");
 }
 
-/// A token Secret that the API server filled, mounted as clusters before 1.21 did.
+/// A token Secret that the API server filled, mounted as in clusters before 1.21.
 pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
     let cases: [(&str, Settings<'_>, &[&str]); 3] = [
         ("legacy-replace", &[("audience", "vault")], &["DEFAULT/token vault 3600"]),
@@ -80,7 +80,7 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
     }
 }
 
-/// A projected token with an audience of its own is kept; one for a year is not.
+/// A projected token with another audience is kept; one that lives a year is not.
 pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "own", &[("own", &[("mode", "disable")])]).await;
     let mut pod = pod("own", "vault", &[]);
@@ -96,7 +96,7 @@ pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
     assert_eq!(held(&stored), all_hold(&expected.each_ref().map(String::as_str)));
 }
 
-/// The copy of a static Pod, which the ServiceAccount plugin refuses to see with a token.
+/// The mirror Pod of a static Pod, which the ServiceAccount plugin rejects if it has a token.
 pub(crate) async fn a_mirror_pod(plane: Arc<ControlPlane>) {
     let install =
         TestInstall::start(&plane, "mirror", &[("mirror", &[("mode", "add"), ("audience", "vault")])]).await;
@@ -121,7 +121,7 @@ pub(crate) async fn a_mirror_pod(plane: Arc<ControlPlane>) {
     }
 }
 
-/// `kubectl debug` adds a container that has nothing, and changes nothing else.
+/// `kubectl debug` adds a container without tokens, and changes nothing else.
 pub(crate) async fn an_ephemeral_container(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "debugged", &[("debugged", &[])]).await;
     let before = install.create(&pod("debugged", "bare", &[])).await.unwrap();
@@ -136,7 +136,7 @@ pub(crate) async fn an_ephemeral_container(plane: Arc<ControlPlane>) {
     }
 }
 
-/// A server-side dry run says what would be stored, and stores nothing.
+/// A server-side dry run returns the Pod that would be stored, and stores nothing.
 pub(crate) async fn a_dry_run(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "dry", &[("dry", &[])]).await;
     let answer = install.dry_run(&pod("dry", "bare", &[])).await;
@@ -144,7 +144,7 @@ pub(crate) async fn a_dry_run(plane: Arc<ControlPlane>) {
     assert!(plane.api.list("/api/v1/namespaces/dry/pods").await.is_empty());
 }
 
-/// A Pod made from what `kubectl get -o yaml` says, before and after its Namespace opted in.
+/// A Pod recreated from the output of `kubectl get -o yaml`, before and after its Namespace opted in.
 pub(crate) async fn a_pod_made_again_from_its_yaml(plane: Arc<ControlPlane>) {
     let install =
         TestInstall::start(&plane, "again", &[("again", &[]), ("again-disable", &[("mode", "disable")])])

@@ -1,4 +1,4 @@
-//! The blocks of docs/operate/emergency.md, typed unchanged, most of them while the webhook is down.
+//! The blocks of docs/operate/emergency.md, run unchanged, most of them while the webhook is down.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::pages::{block, file};
 use crate::support::test_install::SHOP;
 
-/// Each line lets Pods through or shuts them out, and says so; all of it without the webhook.
+/// Each block admits or rejects Pods, as the probe shows, even while the webhook is down.
 pub(crate) async fn the_card_works_while_the_webhook_is_down(plane: Arc<ControlPlane>) {
     let shop = Shop::open(&plane, &[]).await;
     until(&shop.terminal, "3600").await;
@@ -37,7 +37,7 @@ pub(crate) async fn the_card_works_while_the_webhook_is_down(plane: Arc<ControlP
     until(&shop.terminal, "3600").await;
 }
 
-/// One Pod is admitted while the webhook is down, and the Namespace is protected again.
+/// One Pod is admitted while the webhook is down, and the Namespace stays protected afterwards.
 pub(crate) async fn one_pod_while_the_webhook_is_down(plane: Arc<ControlPlane>) {
     let shop = Shop::open(&plane, &[]).await;
     shop.terminal.write("pod.yaml", &pod(SHOP, "urgent", &[]).to_string());
@@ -53,7 +53,7 @@ pub(crate) async fn one_pod_while_the_webhook_is_down(plane: Arc<ControlPlane>) 
     until(&shop.terminal, "3600").await;
 }
 
-/// The Pods of a pause are listed and restarted.
+/// The Pods that were created during a pause are listed and restarted.
 pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<ControlPlane>) {
     let Shop { install, terminal, .. } = &Shop::open(&plane, &[]).await;
     terminal.type_in(&block("pause-one"));
@@ -74,10 +74,10 @@ pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<Cont
     .await;
 }
 
-/// The error of the API server about a webhook that it cannot reach.
+/// The error of the API server about an unreachable webhook.
 const REFUSED: &str = "failed calling webhook";
 
-/// Until the card's probe says this.
+/// Waits until the probe of the page prints this.
 async fn until(terminal: &Terminal, expected: &str) {
     let probe = block("probe");
     eventually(&format!("{expected:?} from the probe"), async || {

@@ -1,4 +1,4 @@
-//! The token that the API server issues for what a stored Pod asks for.
+//! The tokens that the API server issues for stored Pods.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const A_YEAR: i64 = 31_536_000;
 /// The audience of the API server in these tests.
 const API_SERVER: &str = "https://kubernetes.default.svc.cluster.local";
 
-/// `ca.crt` and `namespace` stay beside the token, in a volume of the same name.
+/// `ca.crt` and `namespace` stay beside the token, and the volume keeps its name.
 pub(crate) async fn replace_keeps_the_rest_of_the_volume(plane: Arc<ControlPlane>) {
     let install =
         TestInstall::start(&plane, "kept", &[("kept", &[("audience", "vault"), ("ttl", "20m")])]).await;
@@ -35,13 +35,13 @@ pub(crate) async fn replace_keeps_the_rest_of_the_volume(plane: Arc<ControlPlane
     assert_eq!(volumes.len(), 1);
 }
 
-/// `exp - iat` is the lifetime that was asked for, except that 3607 is a year.
+/// The lifetime `exp - iat` is as requested, except that a request of 3607 s yields a year.
 pub(crate) async fn tokens_live_as_long_as_asked_for(plane: Arc<ControlPlane>) {
     let cases: [(&str, Settings<'_>, i64, &str); 5] = [
         ("issued-by-default", &[], 3600, API_SERVER),
         ("issued-for-long", &[("ttl", "3h")], 10_800, API_SERVER),
         ("issued-for-vault", &[("audience", "vault"), ("ttl", "10m")], 600, "vault"),
-        // Only for the API server's own audience are 3607 seconds a year.
+        // A request of 3607 s yields a year only for the API server's own audience.
         ("issued-for-3607", &[("audience", "vault"), ("ttl", "3607")], 3607, "vault"),
         ("issued-as-before", &[("mode", "off")], A_YEAR, API_SERVER),
     ];
@@ -55,7 +55,7 @@ pub(crate) async fn tokens_live_as_long_as_asked_for(plane: Arc<ControlPlane>) {
     }
 }
 
-/// Asks for the token as the kubelet does (`pkg/volume/projected/projected.go`); its claims.
+/// Requests the token as the kubelet does (`pkg/volume/projected/projected.go`), and returns its claims.
 async fn issue(install: &TestInstall, pod: &Value) -> Value {
     let volumes = token_volumes(pod);
     let sources = volumes.values().next().unwrap();

@@ -1,4 +1,4 @@
-//! Two thousand Pods at once, in twenty Namespaces with settings of their own.
+//! Two thousand concurrent Pods, in twenty Namespaces with different settings.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,18 +15,19 @@ const REPLICAS: usize = 60;
 const PARALLELISM: usize = 40;
 const WEBHOOK: &str = "load.boundtoken.dev";
 
-/// A Namespace, what its Pods hold, and what one of its Deployments must not ask for.
+/// A Namespace, the tokens of its Pods, and a setting for which one of its Deployments is refused.
 struct Case {
     name: String,
     settings: Vec<(&'static str, String)>,
     held: BTreeSet<String>,
     refused: (&'static str, &'static str),
-    /// The message of the Deployment about its Pods.
+    /// A part of the message of that Deployment.
     words: &'static str,
 }
 
 impl Case {
-    /// The modes take turns, and so do mistakes (422) and guardrails (403); no two Namespaces have the same settings.
+    /// Cycles through the modes, and through violations (422) and guardrails (403). Each Namespace has
+    /// settings of its own.
     fn new(number: u64) -> Self {
         let (ttl, audience) = (format!("{}", 600 + 60 * number), format!("audience-{number}"));
         let path = format!("/run/tokens/{number}");
@@ -56,7 +57,7 @@ impl Case {
     }
 }
 
-/// Every single Pod holds what its own Namespace says, none was lost, and a refused one never came.
+/// Every Pod has the settings of its own Namespace, none is missing, and no refused Pod is stored.
 pub(crate) async fn two_thousand_pods(plane: Arc<ControlPlane>) {
     let cases: Vec<Case> = (0..NAMESPACES).map(Case::new).collect();
     let settings: Vec<_> = cases.iter().map(Case::settings).collect();
@@ -101,7 +102,7 @@ fn owners(case: &Case) -> [Value; 3] {
     [deployment, job, refused]
 }
 
-/// Until the Deployment says that its Pods are refused.
+/// Waits until the Deployment reports that its Pods are refused.
 async fn wait_until_refused(plane: &ControlPlane, case: &Case) {
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/refused", case.name);
     eventually("a refused Deployment", async || {
@@ -114,14 +115,14 @@ async fn wait_until_refused(plane: &ControlPlane, case: &Case) {
     .await;
 }
 
-/// The API server counts Pods that were admitted and refused, but no call that failed.
+/// Asserts with the metrics of the API server that Pods were admitted and refused, but no call failed.
 async fn assert_no_call_failed(plane: &ControlPlane) {
     let metrics = plane.api.text("/metrics").await;
     let ours = |metric: &str| -> Vec<&str> {
         let lines = metrics.lines().filter(|line| line.starts_with(metric));
         lines.filter(|line| line.contains(&format!("name=\"{WEBHOOK}\""))).collect()
     };
-    // A refusal counts under the code that we gave it, a call without an answer under another one.
+    // A refusal is counted with the code of our response, a failed call with another one.
     let requests = ours("apiserver_admission_webhook_request_total{");
     let answers: BTreeSet<_> =
         requests.iter().map(|line| (label(line, "code"), label(line, "rejected"))).collect();
@@ -129,7 +130,7 @@ async fn assert_no_call_failed(plane: &ControlPlane) {
     let rejections = ours("apiserver_admission_webhook_rejection_count{");
     assert!(!rejections.is_empty(), "the refused Pods are counted");
     assert!(rejections.iter().all(|line| label(line, "error_type") == "no_error"), "{rejections:#?}");
-    // Would only rise under `failurePolicy: Ignore`: that the shipped policy is another shows here.
+    // Counts only under `failurePolicy: Ignore`, so it proves that the shipped policy is another one.
     assert_eq!(ours("apiserver_admission_webhook_fail_open_count"), [""; 0]);
 }
 

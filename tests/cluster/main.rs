@@ -1,7 +1,7 @@
-//! Tests against a real API server: what it stored, refused, warned of and wrote into its audit log.
+//! Tests against a real API server: the Pods that it stores, its refusals, its warnings and its audit log.
 //!
-//! `cargo test --test cluster` starts the control plane once, runs every test beside the others, and
-//! stops it. Each test has its own Namespaces and its own webhook ([`install`]).
+//! `cargo test --test cluster` starts the control plane once, runs all tests concurrently, and stops it. Each
+//! test has its own Namespaces and its own webhook ([`support::test_install`]).
 
 #![allow(
     clippy::unwrap_used,
@@ -116,7 +116,7 @@ tests![
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // They wait for the API server more than they compute.
+    // The tests wait for the API server more than they compute.
     arguments.test_threads.get_or_insert(8);
     if let Some(code) = without_start(&arguments, &[NAMES]) {
         return code;

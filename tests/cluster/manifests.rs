@@ -1,4 +1,4 @@
-//! The shipped manifests, as an API server and its Pod Security take them.
+//! The shipped manifests, checked by an API server and its Pod Security admission.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use tokio::sync::MutexGuard;
 use crate::shop::alone;
 use crate::support::control_plane::{ControlPlane, eventually};
 
-/// Those that need no other product.
+/// The kustomizations that need no other product.
 const KUSTOMIZATIONS: [&str; 3] = ["manifests", "manifests/hostnetwork", "manifests/static-tls"];
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// `install.yaml` is what the base renders to.
+/// `install.yaml` is the rendered base.
 pub(crate) async fn install_is_rendered_from_the_base(plane: Arc<ControlPlane>) {
     let rendered = kubectl(&plane, &["kustomize", &format!("{ROOT}/manifests")]);
     let shipped = std::fs::read_to_string(format!("{ROOT}/manifests/install.yaml")).unwrap();
@@ -23,7 +23,7 @@ pub(crate) async fn install_is_rendered_from_the_base(plane: Arc<ControlPlane>) 
     );
 }
 
-/// No unknown field, no missing one, and nothing that Pod Security would refuse.
+/// The manifests have no unknown field and lack none, and Pod Security rejects nothing.
 pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
     let _alone = install_namespace(&plane).await;
     for kustomization in KUSTOMIZATIONS {
@@ -35,12 +35,12 @@ pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
         let warns = stderr.contains("would violate PodSecurity");
         assert_eq!(warns, kustomization == "manifests/hostnetwork", "{kustomization}: {stderr}");
     }
-    // It adds kinds that this API server does not know to the same objects.
+    // This overlay adds kinds that the API server does not know to the same objects, so it is only rendered.
     let rendered = kubectl(&plane, &["kustomize", &format!("{ROOT}/manifests/cert-manager")]);
     assert!(rendered.contains("cert-manager.io/inject-ca-from: boundtoken/boundtoken"), "{rendered}");
 }
 
-/// The ServiceAccount may do what the manifests grant, and nothing else.
+/// The ServiceAccount has exactly the rights that the manifests grant.
 pub(crate) async fn rights_of_the_service_account(plane: Arc<ControlPlane>) {
     let _alone = install_namespace(&plane).await;
     for file in ["service-account.yaml", "rbac.yaml"] {
@@ -81,10 +81,10 @@ pub(crate) async fn rights_of_the_service_account(plane: Arc<ControlPlane>) {
     }
 }
 
-/// `NAMESPACE/GROUP/RESOURCE/NAME`, the Secret of the certificates.
+/// The Secret of the certificates, as `NAMESPACE/GROUP/RESOURCE/NAME`.
 const OWN_SECRET: &str = "boundtoken//secrets/boundtoken-certificates";
 
-/// Whether boundtoken may do something to `NAMESPACE/GROUP/RESOURCE/NAME/SUBRESOURCE`.
+/// Whether boundtoken is authorized for a verb on `NAMESPACE/GROUP/RESOURCE/NAME/SUBRESOURCE`.
 async fn may(plane: &ControlPlane, verb: &str, object: &str) -> bool {
     let mut parts = object.split('/').chain(std::iter::repeat(""));
     let [namespace, group, resource, name, subresource] = std::array::from_fn(|_| parts.next());
@@ -104,7 +104,8 @@ async fn may(plane: &ControlPlane, verb: &str, object: &str) -> bool {
     answer["status"]["allowed"].as_bool().unwrap()
 }
 
-/// The Namespace of the install, for one test at a time: kubectl asks what is there, and then acts.
+/// Locks the Namespace of the install for one test at a time, since kubectl reads the objects before it
+/// applies them.
 async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     let alone = alone(plane).await;
     let labels = json!({"pod-security.kubernetes.io/warn": "restricted"});
@@ -114,7 +115,7 @@ async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     alone
 }
 
-/// The output of kubectl on success.
+/// The output of kubectl, which must succeed.
 fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
     let output = plane.kubectl(arguments, "");
     assert!(output.status.success(), "{output:?}");

@@ -9,9 +9,9 @@ use crate::pods::{self, OWNERS, all_hold, generated, held, owner, pod};
 use crate::support::control_plane::ControlPlane;
 use crate::support::test_install::{Settings, TestInstall};
 
-/// The settings, and the tokens that every container of every Pod holds under them.
+/// The settings, and the resulting tokens of every container of every Pod.
 struct Case {
-    /// The Namespace's name.
+    /// The name of the Namespace.
     name: &'static str,
     namespace: Settings<'static>,
     pod: Settings<'static>,
@@ -59,7 +59,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Pods of their own and of every owner, in every mode.
+/// Pods without an owner and of every kind of owner, in every mode.
 pub(crate) async fn every_mode_for_every_owner(plane: Arc<ControlPlane>) {
     let namespaces: Vec<_> = CASES.iter().map(|case| (case.name, case.namespace)).collect();
     let install = TestInstall::start(&plane, "modes", &namespaces).await;
@@ -85,12 +85,12 @@ fn assert_case(case: &Case, app: &str, pod: &Value) {
     let place = format!("{app} in {}", case.name);
     assert_eq!(held(pod), all_hold(case.held), "{place}");
     assert_eq!(pod["spec"]["automountServiceAccountToken"].as_bool(), case.automount, "{place}");
-    // Nothing is left that a container could be made to mount later.
+    // No volume is left that a container could mount later.
     let held: BTreeSet<String> = held(pod).into_values().flatten().collect();
     assert_eq!(pods::token_volumes(pod).len(), held.len(), "{place}: a volume that nobody mounts");
 }
 
-/// With a list, only the named containers of any kind hold the token.
+/// With a list, only the named containers get the token, whatever their kind.
 pub(crate) async fn lists_of_containers(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "lists", &[("lists", &[("containers", "app,proxy")])]).await;
     let token: BTreeSet<String> = all_hold(&["DEFAULT/token - 3600"]).remove("app").unwrap();

@@ -1,4 +1,4 @@
-//! New keys on request, and the old one distrusted at once.
+//! New keys on request, and the old one distrusted immediately.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::pages::block;
 use crate::support::program::Serving;
 
-/// Both pages that ask for one are taken up; what a replica no longer serves under is distrusted when asked to.
+/// The commands of both pages request a new key, and the old CA is distrusted on request once it is out of
+/// use.
 pub(crate) async fn as_the_pages_ask_for_them(plane: Arc<ControlPlane>) {
     let _alone = alone(&plane).await;
     let install = Install::new(&plane, "boundtoken", None).await;
@@ -40,7 +41,7 @@ pub(crate) async fn as_the_pages_ask_for_them(plane: Arc<ControlPlane>) {
     ready(&replica).await.unwrap();
 }
 
-/// Until the replica has come to serve so many certificates.
+/// Waits until the replica has switched certificates this many times.
 async fn wait_until_in_use(replica: &Serving, count: u64) {
     let line = format!("boundtoken_certificate_rotations_total{{result=\"success\"}} {count}\n");
     eventually(&line, async || {
@@ -50,7 +51,7 @@ async fn wait_until_in_use(replica: &Serving, count: u64) {
     .await;
 }
 
-/// The authorities that API servers trust.
+/// The CAs that API servers trust.
 async fn trusted(plane: &ControlPlane, install: &Install) -> Vec<String> {
     let configuration = plane.api.get(&install.configuration()).await.unwrap();
     let bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap();

@@ -26,7 +26,7 @@ use tokio_rustls::server::TlsStream;
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{configuration, probe};
 
-/// A webhook that runs as long as this value lives.
+/// A webhook that runs until it is dropped.
 pub(crate) struct OtherWebhook {
     serving: JoinHandle<()>,
 }
@@ -64,7 +64,7 @@ impl OtherWebhook {
         let selector = json!({"kubernetes.io/metadata.name": namespace});
         let webhook = format!("{name}.example.com");
         let mut configuration = configuration(name, &webhook, &selector, &url, authority.as_bytes());
-        // The API's default, so that a webhook says once what it says.
+        // The API's default, so that the API server calls this webhook once per Pod.
         configuration["webhooks"][0]["reinvocationPolicy"] = "Never".into();
         plane.api.create(&configuration).await.unwrap();
         Self { serving }
@@ -77,7 +77,7 @@ impl Drop for OtherWebhook {
     }
 }
 
-/// The product's own webhook, over one connection as far as it knows.
+/// The routes of the product's own webhook.
 pub(crate) fn router<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
     let slot = Connections::new("webhook", 1, IDLE).admit(Ipv4Addr::LOCALHOST.into()).unwrap();
     let (webhook, slot) = (Arc::new(webhook), Arc::new(slot));
@@ -91,7 +91,7 @@ pub(crate) fn router<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
     })
 }
 
-/// The review that carries a patch, which may be empty.
+/// A review with a response that carries a patch, which may be empty.
 fn patched(request: &Value, patch: &Value) -> Value {
     let mut response = json!({"uid": request["uid"], "allowed": true});
     if patch != &json!([]) {
@@ -101,14 +101,14 @@ fn patched(request: &Value, patch: &Value) -> Value {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
 }
 
-/// Connections after their handshake.
+/// A listener that completes TLS handshakes.
 struct TlsListener {
     tcp: TcpListener,
     acceptor: TlsAcceptor,
 }
 
 impl TlsListener {
-    /// Listens on a free port with a certificate for `localhost`, which is its own authority.
+    /// Listens on a free port with a self-signed certificate for `localhost`.
     async fn bind() -> (Self, String) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

@@ -1,4 +1,4 @@
-//! A webhook that cannot answer, or is away.
+//! A webhook that has no settings yet, or is down.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::pods::{all_hold, held, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::TestInstall;
 
-/// Does not know the Namespace at first.
+/// A store that does not know the Namespace at first.
 #[derive(Clone, Default)]
 struct Late(Arc<AtomicUsize>);
 
@@ -23,7 +23,7 @@ impl NamespaceStore for Late {
     }
 
     async fn fetch(&self, name: &str) -> Lookup {
-        // The probe's call counts as well: it is the first.
+        // The call of the probe, which comes first, counts as well.
         match self.0.fetch_add(1, Ordering::SeqCst) {
             0 | 2 | 3 => Lookup::Unavailable,
             _ => Lookup::Settings(Arc::new(NamespaceSettings::parse(name, [], &Arc::default()))),
@@ -31,7 +31,7 @@ impl NamespaceStore for Late {
     }
 }
 
-/// 503 with `Retry-After` is asked again, and the create succeeds.
+/// A call answered with 503 and `Retry-After` is retried, and the create succeeds.
 pub(crate) async fn unavailable_settings_are_retried(plane: Arc<ControlPlane>) {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "late"}});
     plane.api.create(&namespace).await.unwrap();
@@ -48,11 +48,12 @@ pub(crate) async fn unavailable_settings_are_retried(plane: Arc<ControlPlane>) {
     late.0.store(2, Ordering::SeqCst);
     let stored = plane.api.create(&pod("late", "bare", &[])).await.unwrap();
     assert_eq!(held(&stored), all_hold(&["DEFAULT/token - 3600"]));
-    // From two: two answers without settings, and one with.
+    // The count starts at two: two responses without settings, and one with them.
     assert_eq!(late.0.load(Ordering::SeqCst), 5);
 }
 
-/// Without a webhook, Pods of labelled Namespaces are refused, others are not; once it is back, all goes on.
+/// Without a webhook, Pods of labelled Namespaces are refused, others are not. Once it is back, all Pods are
+/// admitted.
 pub(crate) async fn a_webhook_that_is_down(plane: Arc<ControlPlane>) {
     let install = TestInstall::start_as("away.boundtoken.dev", &plane, "away", &[("away", &[])]).await;
     let apart = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apart"}});
@@ -65,7 +66,7 @@ pub(crate) async fn a_webhook_that_is_down(plane: Arc<ControlPlane>) {
             eventually("a refused connection", async || {
                 let refusal = plane.api.create(&pod("away", "meanwhile", &[])).await.unwrap_err();
                 assert!(refusal.contains("failed calling webhook \"away.boundtoken.dev\""), "{refusal}");
-                // The first call may still meet the end of a connection that was kept.
+                // The first call may still fail on a connection that was kept alive.
                 refusal.contains("connect: connection refused").then_some(())
             })
             .await;

@@ -1,4 +1,4 @@
-//! Where the refusal of a Deployment's Pods shows: one event, one condition.
+//! The refusal of a Deployment's Pods is reported in one event and one condition.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::texts::kubectl;
 
 const NAMESPACE: &str = "refused-replicas";
 
-/// As many refusals as one event has to gather.
+/// The number of refusals that one event has to aggregate.
 const REPLICAS: u64 = 10;
 
-/// The Deployment is created, its Pods are not, and one line lists every mistake.
+/// The Deployment is created, its Pods are not, and one line lists every violation.
 pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "refused-replicas", &[(NAMESPACE, &[])]).await;
     let settings = [("mode", "replce"), ("ttl", "5m"), ("audiance", "vault")];
@@ -35,7 +35,7 @@ pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
         let words: Vec<&str> = printed.stdout.split_whitespace().collect();
         assert_eq!(words.join(" ").matches(message).count(), 1, "{printed}");
     }
-    // It prints no messages of conditions, but says that there is one.
+    // `kubectl describe` prints no messages of conditions, only their type, status and reason.
     let described = kubectl(&plane, &format!("describe deployment web --namespace={NAMESPACE}"), "");
     let line = described.stdout.lines().find(|line| line.contains("ReplicaFailure")).unwrap();
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["ReplicaFailure", "True", "FailedCreate"]);
@@ -47,7 +47,7 @@ async fn gathered_event(install: &TestInstall) -> Value {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=reason=FailedCreate");
     let mut tries = 0;
     eventually("an event for ten refusals", async || {
-        // Its controller waits longer and longer, but not if the object changes.
+        // The controller backs off exponentially, unless the object changes.
         tries += 1;
         touch_replica_set(install, tries).await;
         let mut events = install.plane.api.list(&path).await;
@@ -83,7 +83,7 @@ async fn condition(install: &TestInstall, plural: &str) -> Value {
     .await
 }
 
-/// One line that says each thing once.
+/// Asserts that a message is one line without repetitions.
 fn sentence(message: &Value) -> &str {
     let message = message.as_str().unwrap();
     assert_eq!(message.lines().count(), 1, "{message}");

@@ -1,4 +1,4 @@
-//! The blocks of pages that need no running Pod.
+//! Runs the blocks of pages that need no running Pod.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::pages::{block, file};
 use crate::support::test_install::SHOP;
 
-/// How `preview` ends where something would change or be refused.
+/// The exit code of `preview` if an object would change or be refused.
 const FOUND: Option<i32> = Some(1);
 
-/// README: the program is found, sees the settings of the Namespace, and writes what `kubectl` applies.
+/// README: the program is on the `PATH`, uses the settings of the Namespace, and its output can be applied.
 pub(crate) async fn the_previews_of_the_readme(plane: Arc<ControlPlane>) {
     let Shop { install, terminal, .. } = &Shop::open(&plane, &[("ttl", "2h")]).await;
     let found = terminal.type_in(&(block("path") + "command -v boundtoken"));
@@ -29,7 +29,7 @@ pub(crate) async fn the_previews_of_the_readme(plane: Arc<ControlPlane>) {
     }
 }
 
-/// namespaces.md: a dry run changes nothing, and the restart after it bounds the tokens that were listed.
+/// namespaces.md: a dry run changes nothing, and the restart after it bounds the listed tokens.
 pub(crate) async fn a_namespace_is_rolled_out(plane: Arc<ControlPlane>) {
     let Shop { install, terminal, .. } = &Shop::open(&plane, &[]).await;
     terminal.type_in("kubectl label namespace shop boundtoken.dev/webhook-");
@@ -53,7 +53,7 @@ pub(crate) async fn a_namespace_is_rolled_out(plane: Arc<ControlPlane>) {
 const SENTENCE: &str = "boundtoken.dev/max-ttl: a token of 7200 s in the default token volume is not allowed: \
                         Namespace shop allows 3600 s (1h) (BT032)\n";
 
-/// how-it-works.md, troubleshooting.md: `preview` foretells what events and a condition say.
+/// how-it-works.md, troubleshooting.md: `preview` predicts the messages of events and of a condition.
 pub(crate) async fn where_a_refusal_shows(plane: Arc<ControlPlane>) {
     let terminal = &Shop::open(&plane, &[("max-ttl", "1h")]).await.terminal;
     let settings = [("ttl", "2h")];

@@ -1,4 +1,4 @@
-//! The control of `disable`: a webhook that takes one of its two steps leaves a token in the Pod.
+//! Control of `disable`: a webhook that takes only one of its two steps leaves a token in the Pod.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::support::test_install::TestInstall;
 
 const A_YEAR: &[&str] = &["DEFAULT/token - 3607"];
 
-/// The API server adds the volume again that was only removed.
+/// The API server adds the volume again if it is only removed.
 pub(crate) async fn removal_alone_leaves_the_token(plane: Arc<ControlPlane>) {
     let stored = stored_after(&plane, "removal-alone", removal).await;
     assert_eq!(held(&stored), all_hold(A_YEAR));
@@ -26,7 +26,7 @@ pub(crate) async fn the_field_alone_leaves_the_token(plane: Arc<ControlPlane>) {
     assert_eq!(stored["spec"]["automountServiceAccountToken"], false);
 }
 
-/// A Pod as it is stored where a webhook takes this one step, which the API server applied.
+/// The stored Pod after a webhook that takes this one step.
 async fn stored_after(plane: &ControlPlane, name: &str, step: fn(&Value) -> Value) -> Value {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     plane.api.create(&namespace).await.unwrap();
@@ -37,7 +37,7 @@ async fn stored_after(plane: &ControlPlane, name: &str, step: fn(&Value) -> Valu
     stored
 }
 
-/// Both steps, which is what `disable` does, leave none.
+/// Both steps together, as in `disable`, leave no token.
 pub(crate) async fn removal_and_field_leave_no_token(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "both-steps", &[("both-steps", &[("mode", "disable")])]).await;
     let stored = install.create(&pod("both-steps", "bare", &[])).await.unwrap();
@@ -46,7 +46,7 @@ pub(crate) async fn removal_and_field_leave_no_token(plane: Arc<ControlPlane>) {
     assert_eq!(list(&stored["spec"]["volumes"]).count(), 0, "{stored}");
 }
 
-/// Removes the plugin's volume and every mount of it, once.
+/// Removes the plugin's volume and every mount of it, if they exist.
 fn removal(pod: &Value) -> Value {
     let is_ours = |object: &Value| object["name"].as_str().unwrap().starts_with("kube-api-access-");
     let mut operations = Vec::new();
@@ -67,7 +67,7 @@ fn removal(pod: &Value) -> Value {
     Value::from(operations)
 }
 
-/// Says that no token is to be mounted, where one is already.
+/// Sets `automountServiceAccountToken: false`, although a token is already mounted.
 fn field(_: &Value) -> Value {
     json!([{"op": "add", "path": "/spec/automountServiceAccountToken", "value": false}])
 }

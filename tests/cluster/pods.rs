@@ -1,4 +1,4 @@
-//! Pods and their owners for the tests, and what a stored Pod holds.
+//! Pods and their owners for the tests, and readers of stored Pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub(crate) fn spec() -> Value {
     })
 }
 
-/// A Pod of its own.
+/// A Pod without an owner.
 pub(crate) fn pod(namespace: &str, name: &str, settings: Settings<'_>) -> Value {
     json!({
         "apiVersion": "v1",
@@ -35,7 +35,7 @@ pub(crate) fn pod(namespace: &str, name: &str, settings: Settings<'_>) -> Value 
     })
 }
 
-/// A Pod whose name the API server completes.
+/// A Pod with a `generateName`.
 pub(crate) fn generated(namespace: &str, name: &str, settings: Settings<'_>) -> Value {
     let mut pod = pod(namespace, name, settings);
     let metadata = pod["metadata"].as_object_mut().unwrap();
@@ -44,10 +44,10 @@ pub(crate) fn generated(namespace: &str, name: &str, settings: Settings<'_>) -> 
     pod
 }
 
-/// The kinds that make Pods.
+/// The kinds that create Pods.
 pub(crate) const OWNERS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"];
 
-/// An owner with a template of these settings; its Pods carry the label `app`.
+/// An owner whose template has these settings; its Pods carry the label `app`.
 pub(crate) fn owner(kind: &str, namespace: &str, name: &str, settings: Settings<'_>) -> Value {
     owner_of(kind, namespace, name, &annotations(settings), &spec())
 }

@@ -1,4 +1,4 @@
-//! `preview` on a manifest says what the API server stores, refuses and warns of.
+//! `preview` predicts the Pods that the API server stores, its refusals and its warnings.
 
 mod cases;
 mod generated;
@@ -19,21 +19,21 @@ use self::cases::{Case, namespace_of, template};
 use self::prediction::{Prediction, is_ours, is_pod_refused};
 use self::spec::comparable;
 
-/// Every manifest of the tests.
+/// Every manifest in the test data.
 pub(crate) async fn manifests(plane: Arc<ControlPlane>) {
     let cases = cases::manifests("predict-manifests");
     let tally = check(&plane, "predict-manifests", &cases).await;
     assert!(tally.stored >= 8 && tally.denied >= 3 && tally.beside() == 0, "{tally:?}");
 }
 
-/// Every captured Pod, as it was captured and before the plugin, under the settings of the golden tests.
+/// Every captured Pod, as captured and before the plugin, under the settings of the golden tests.
 pub(crate) async fn reviews(plane: Arc<ControlPlane>) {
     let cases = cases::reviews("predict-reviews");
     let tally = check(&plane, "predict-reviews", &cases).await;
     assert!(tally.stored >= 150 && tally.denied == 8 && tally.beside() == 0, "{tally:?}");
 }
 
-/// Pods of many shapes, as other projects test them and beyond.
+/// Pods of many shapes.
 pub(crate) async fn pods_of_many_shapes(plane: Arc<ControlPlane>) {
     let cases = shapes::cases("predict-shapes");
     let tally = check(&plane, "predict-shapes", &cases).await;
@@ -50,23 +50,23 @@ pub(crate) async fn generated_pods(plane: Arc<ControlPlane>) {
 /// The number of Pods by outcome.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Stored as predicted.
+    /// Pods stored as predicted.
     stored: usize,
-    /// Stored, in a Namespace of whose Pods nothing is printed.
+    /// Pods stored, though `preview` prints none because their Namespace would be refused.
     allowed: usize,
     denied: usize,
-    /// Refused by the API server with and without the webhook.
+    /// Pods that the API server refuses with and without the webhook.
     invalid: usize,
 }
 
 impl Tally {
-    /// Those of which nothing was compared.
+    /// The number of Pods that were not compared.
     fn beside(&self) -> usize {
         self.allowed + self.invalid
     }
 }
 
-/// Compares every case, each in its own Namespace or one that it shares.
+/// Compares every case, in a Namespace of its own or one that it shares.
 async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
     let install = start(plane, name, cases).await;
     let mut tally = Tally::default();
@@ -85,7 +85,7 @@ async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
     tally
 }
 
-/// Makes the Namespaces, each with a twin that did not opt in, and the service accounts of both.
+/// Creates the Namespaces, each with a twin that has not opted in, and the service accounts of both.
 async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> TestInstall {
     let mut known = BTreeSet::from(["kube-system".to_owned()]);
     let mut namespaces =
@@ -98,7 +98,7 @@ async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> TestIns
     let install = TestInstall::of("pods.boundtoken.dev", plane, name, namespaces).await;
     for namespace in &known {
         let twin = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": twin(namespace)}});
-        // More than one test may look at kube-system.
+        // Another test may have created the twin of kube-system.
         let _ = install.create(&twin).await;
         plane.wait_for_service_account(&self::twin(namespace)).await;
     }
@@ -115,7 +115,7 @@ async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> TestIns
     install
 }
 
-/// A Namespace as the API server takes it: one with values that are no strings it refuses, as `preview` does.
+/// A Namespace that the API server accepts: like `preview`, it refuses annotations that are not strings.
 async fn acceptable(plane: &ControlPlane, install: &str, namespace: &Value) -> Value {
     let mut namespace = namespace.clone();
     namespace["metadata"]["labels"]["install"] = install.into();
@@ -134,7 +134,7 @@ enum Outcome {
     Invalid,
 }
 
-/// The prediction for one workload, and what the API server did.
+/// Compares the prediction for one workload with the behaviour of the API server.
 async fn compare(install: &TestInstall, case: &Case) -> Result<Outcome, String> {
     let prediction = Prediction::of(&case.objects());
     let pod = case.pod();
@@ -154,7 +154,7 @@ async fn compare(install: &TestInstall, case: &Case) -> Result<Outcome, String> 
         return is_known.then_some(Outcome::Denied).ok_or_else(|| format!("{} {reason}", answer.code));
     }
     if !of_namespace.refusals.is_empty() {
-        // No Pods are printed beside a Namespace that would be refused; this one was made before the webhook.
+        // `preview` prints no Pods for a Namespace that it refuses. This one was created before the webhook.
         let is_refused = is_pod_refused(&case.objects());
         return if is_refused { Err("stored, not refused".to_owned()) } else { Ok(Outcome::Allowed) };
     }
@@ -171,7 +171,8 @@ async fn compare(install: &TestInstall, case: &Case) -> Result<Outcome, String> 
     Ok(Outcome::Stored)
 }
 
-/// The API server refuses, without a word of ours: it would without the webhook, or `preview` says so, too.
+/// The API server refused without a message of ours: it also does so without the webhook, or `preview`
+/// refuses too.
 async fn agree_on_refusal(
     install: &TestInstall,
     pod: &Value,
@@ -196,11 +197,11 @@ async fn expected(install: &TestInstall, case: &Case, prediction: &Prediction) -
     let predicted = prediction.pod(case).ok_or("no prediction")?;
     let namespace = written["metadata"]["namespace"].as_str().unwrap();
     if predicted["spec"] == written["spec"] {
-        // Nothing of ours: what another Namespace makes of it.
+        // The webhook changes nothing here, so the Pod is compared with its twin.
         let plain = post(install, &moved(&written, &twin(namespace)), "&dryRun=All").await;
         return plain.ok();
     }
-    // Defaults, but neither the plugin nor the webhook.
+    // A `PodTemplate` gets the defaults, but neither the plugin nor the webhook handles it.
     let template = json!({
         "apiVersion": "v1",
         "kind": "PodTemplate",
@@ -233,7 +234,7 @@ fn ours(answer: &ApiResponse) -> BTreeSet<String> {
     answer.warnings.iter().filter(|text| is_ours(text)).cloned().collect()
 }
 
-/// Each cause of a refusal, as `preview` writes it.
+/// The causes of a refusal, in the format of `preview`.
 fn causes(answer: &ApiResponse) -> BTreeSet<String> {
     let causes = answer.body["details"]["causes"].as_array().into_iter().flatten();
     causes
@@ -245,7 +246,7 @@ fn causes(answer: &ApiResponse) -> BTreeSet<String> {
         .collect()
 }
 
-/// The same texts; `preview` may say more of the Namespace than the webhook says of a Pod.
+/// Compares texts. `preview` may report more about the Namespace than the webhook does for a Pod.
 fn same(
     what: &str,
     predicted: &BTreeSet<String>,
@@ -260,7 +261,7 @@ fn same(
     Err(format!("{what} that nobody predicted: {missing:#?}, that never came: {invented:#?}"))
 }
 
-/// The Namespace beside this one that did not opt in.
+/// The name of the twin of a Namespace, which has not opted in.
 fn twin(namespace: &str) -> String {
     format!("{namespace}-plain")
 }

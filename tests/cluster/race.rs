@@ -1,4 +1,4 @@
-//! Pods created right after their Namespaces, while the watch is late.
+//! Pods created right after their Namespaces, while the watch lags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{TestInstall, namespace_of};
 use crate::watched::annotate;
 
-/// Namespaces that are created and used at once.
+/// The number of Namespaces that are created and used at once.
 const NAMESPACES: usize = 1_000;
 
-/// How many of them at a time.
+/// The number of Namespaces that are processed concurrently.
 const AT_A_TIME: usize = 16;
 
-/// Pods made after an annotation that came after the label, and the time between them.
+/// The number of Pods created after an annotation that is set after the label, and the time between them.
 const LATER: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long after a change that the watch reported a Namespace is looked up, and the limit of that lookup.
+/// The time after an observed change in which a Namespace is looked up, and the limit of that lookup.
 const RECENT: Duration = Duration::from_secs(5);
 const BUDGET: Duration = Duration::from_secs(2);
 
@@ -40,8 +40,8 @@ const LABEL_ALONE: u64 = 3600;
 /// The lifetime that the ServiceAccount plugin requests, in seconds.
 const UNTOUCHED: u64 = 3607;
 
-/// A stored Pod, what its containers hold, and the lifetimes that are right: the one of its Namespace, and the one
-/// before it where boundtoken need not know of the change yet.
+/// A stored Pod, the tokens of its containers, and the allowed lifetimes: that of its Namespace, and the
+/// previous one where boundtoken cannot be expected to know of the change yet.
 struct Stored {
     namespace: String,
     pod: String,
@@ -57,13 +57,14 @@ impl Stored {
         self.held == all_hold(&[&format!("DEFAULT/token - {seconds}")])
     }
 
-    /// Every Pod gets what its own Namespace says, if the API server called for it, and else nothing.
+    /// Whether the Pod has the settings of its Namespace, if the API server called the webhook for it, and
+    /// else none.
     fn is_right(&self, called: &BTreeSet<String>) -> bool {
         let lifetimes = if called.contains(&self.pod) { &*self.lifetimes } else { &[UNTOUCHED] };
         lifetimes.iter().any(|seconds| self.has(*seconds))
     }
 
-    /// Allows the lifetime of before where a busy machine was too slow for the lookup, or for the test itself.
+    /// Allows the previous lifetime if a busy machine was too slow for the lookup, or for the test itself.
     fn allowing_for_delays(mut self, reported: Option<Instant>) -> Self {
         if self.took >= BUDGET || reported.is_some_and(|reported| reported.elapsed() >= RECENT) {
             self.lifetimes.push(LABEL_ALONE);
@@ -74,13 +75,13 @@ impl Stored {
     }
 }
 
-/// Every Pod that the API server asks about gets the settings of its Namespace, however late the watch is.
+/// Every Pod for which the webhook is called gets the settings of its Namespace, however late the watch is.
 pub(crate) async fn a_pod_right_after_its_namespace(plane: Arc<ControlPlane>) {
     let proxy = ApiProxy::start(&plane.kubeconfig()).await;
     let kubeconfig = proxy.kubeconfig_for(&plane.kubeconfig());
     let _install = TestInstall::by_way_of(kubeconfig, &plane, "race", &[("race-probe", &[])]).await;
     let pieces = AtomicU64::new(0);
-    // From nothing to three seconds, in no order.
+    // Delays between zero and three seconds, in no order.
     proxy.delay_watches(move || Duration::from_millis(pieces.fetch_add(997, Ordering::Relaxed) % 3_000));
 
     let mut log = plane.follow_audit_log("\"race-");
@@ -97,12 +98,12 @@ pub(crate) async fn a_pod_right_after_its_namespace(plane: Arc<ControlPlane>) {
         let pods = all.iter().filter(|stored| stored.namespace == name_of(number));
         assert!(pods.clone().any(|stored| called.contains(&stored.pod)), "{}", name_of(number));
     }
-    // The watch alone would have been too late.
+    // So many live lookups show that the watch alone would have been too late.
     let live = proxy.count(|_, path| path.starts_with("/api/v1/namespaces/race-"));
     assert!(live > NAMESPACES / 2, "{live} live lookups for {NAMESPACES} Namespaces");
 }
 
-/// The test above would find a webhook that lets Pods of unknown Namespaces pass.
+/// The test above detects a webhook that admits Pods of unknown Namespaces unchanged.
 pub(crate) async fn a_miss_treated_as_no_settings_is_caught(plane: Arc<ControlPlane>) {
     let namespaces: Arc<Namespaces> = Arc::default();
     let webhook = Webhook { namespaces, defaults: Arc::default(), metrics: Arc::default() };
@@ -124,8 +125,9 @@ fn name_of(number: usize) -> String {
     format!("race-{number}")
 }
 
-/// Makes a Namespace, with label and annotation at once, or afterwards, together or one by one, and Pods in
-/// it until one of them is changed, or until the annotation has been in force for a while.
+/// Creates a Namespace with label and annotation at once, or adds them later, together or one after the
+/// other. Creates Pods in it until one of them is changed, or until the annotation has been in force for a
+/// while.
 async fn first_pods(plane: &ControlPlane, proxy: &ApiProxy, number: usize) -> Vec<Stored> {
     let (name, ttl) = (name_of(number), 10_000 + number as u64);
     let opted_in = namespace_of("race", &name, &[("ttl", &ttl.to_string())]);
@@ -154,9 +156,9 @@ async fn first_pods(plane: &ControlPlane, proxy: &ApiProxy, number: usize) -> Ve
     until_changed(plane, &name, ttl).await
 }
 
-/// Makes Pods until one of them is changed.
+/// Creates Pods until one of them is changed.
 async fn until_changed(plane: &ControlPlane, name: &str, ttl: u64) -> Vec<Stored> {
-    // The API server itself may not have heard of the label at first.
+    // At first the API server itself may not have observed the label.
     let mut all = Vec::new();
     eventually("a Pod that is changed", async || {
         let stored = store(plane, name, all.len(), ttl).await;
@@ -168,7 +170,7 @@ async fn until_changed(plane: &ControlPlane, name: &str, ttl: u64) -> Vec<Stored
     all
 }
 
-/// No Pod can be created without it, and the controller that makes it takes its time.
+/// Creates the ServiceAccount that every Pod needs, since the controller that does so is slow.
 async fn make_service_account(plane: &ControlPlane, namespace: &str) {
     let metadata = json!({"name": "default", "namespace": namespace});
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
@@ -179,7 +181,8 @@ async fn make_service_account(plane: &ControlPlane, namespace: &str) {
 
 async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -> Stored {
     let name = format!("{namespace}-{number}");
-    // A busy machine may answer too late: then no Pod is stored, and the creation is repeated.
+    // On a busy machine the webhook may exceed its deadline: then no Pod is stored, and the creation is
+    // repeated.
     let mut asked = Instant::now();
     let stored: Value = eventually("a Pod that is stored", async || {
         asked = Instant::now();
@@ -195,7 +198,7 @@ async fn store(plane: &ControlPlane, namespace: &str, number: usize, ttl: u64) -
     Stored { namespace: namespace.to_owned(), pod: name, held, lifetimes, took, needed_lookup: false }
 }
 
-/// The Pods for which the API server called a webhook of ours, as its audit log says.
+/// The Pods for which the API server called one of our webhooks, from its audit log.
 async fn called(log: &mut Follower, stored: &[Stored]) -> BTreeSet<String> {
     eventually("every Pod in the audit log", async || {
         let logged: BTreeSet<_> = stored_pods(log).map(pod_of).collect();

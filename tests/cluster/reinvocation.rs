@@ -1,4 +1,4 @@
-//! The API server's second run, beside other webhooks that change the Pod.
+//! Reinvocation by the API server, beside other webhooks that change the Pod.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::pods::{CONTAINERS, DEFAULT, held, list, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{Settings, TestInstall};
 
-/// The tokens of every container under a mode, also of one that another webhook added.
+/// The tokens of every container in a mode, also of one that another webhook adds.
 const MODES: [(&str, Settings<'_>, &[&str]); 3] = [
     ("replace", &[("audience", "vault")], &["DEFAULT/token vault 3600"]),
     ("disable", &[("mode", "disable")], &[]),
@@ -21,28 +21,29 @@ const MODES: [(&str, Settings<'_>, &[&str]); 3] = [
     ),
 ];
 
-/// A container that comes after us gets what the others have.
+/// A container that is added after our call gets the same tokens as the others.
 pub(crate) async fn a_container_appended_after_us(plane: Arc<ControlPlane>) {
-    // With `add`, the mount in the new container can only come from a second call.
+    // In mode `add`, the mount in the new container can only come from a second call.
     beside(plane, "z-container", container, &["injected"], &["add"]).await;
 }
 
-/// A container that came before us is one of the Pod's.
+/// A container that is added before our call is treated like the others.
 pub(crate) async fn a_container_appended_before_us(plane: Arc<ControlPlane>) {
     beside(plane, "a-container", container, &["injected"], &[]).await;
 }
 
-/// A volume that comes after us moves none of ours.
+/// A volume that is added after our call moves none of ours.
 pub(crate) async fn a_volume_appended_after_us(plane: Arc<ControlPlane>) {
     beside(plane, "z-volume", volume, &[], &[]).await;
 }
 
-/// A volume that came before us is not taken for a token.
+/// A volume that is added before our call is not mistaken for a token volume.
 pub(crate) async fn a_volume_appended_before_us(plane: Arc<ControlPlane>) {
     beside(plane, "a-volume", volume, &[], &[]).await;
 }
 
-/// Creates a Pod in each mode beside the other webhook; `changing`: modes where our second call has work to do.
+/// Creates a Pod in each mode beside the other webhook; `changing` are the modes in which our second call
+/// patches the Pod.
 async fn beside(
     plane: Arc<ControlPlane>,
     name: &str,
@@ -74,7 +75,7 @@ async fn beside(
     }
 }
 
-/// Of each call of a webhook for the stored Pod `bare`, whether it changed something.
+/// For each call of a webhook for the stored Pod `bare`, whether it changed the Pod.
 pub(crate) async fn calls(plane: &ControlPlane, namespace: &str, webhook: &str) -> Vec<bool> {
     let event = eventually("the creation of the Pod in the audit log", async || {
         let events = plane.audit_events(namespace);
@@ -83,13 +84,13 @@ pub(crate) async fn calls(plane: &ControlPlane, namespace: &str, webhook: &str) 
     })
     .await;
     let annotations = event["annotations"].as_object().unwrap();
-    // Their order is that of the names: round_0_index_1, round_1_index_0 …
+    // The names sort in the order of the calls: round_0_index_1, round_1_index_0 …
     let rounds = annotations.iter().filter(|(key, _)| key.starts_with("mutation.webhook.admission.k8s.io/"));
     let calls = rounds.map(|(_, call)| serde_json::from_str::<Value>(call.as_str().unwrap()).unwrap());
     calls.filter(|call| call["webhook"] == webhook).map(|call| call["mutated"].as_bool().unwrap()).collect()
 }
 
-/// Appends a container and the volume that it works on, once.
+/// Appends a container and a volume for it, unless they exist.
 fn container(pod: &Value) -> Value {
     let mut patch = volume(pod);
     if patch != json!([]) {
@@ -104,7 +105,7 @@ fn container(pod: &Value) -> Value {
     patch
 }
 
-/// Appends a volume, once.
+/// Appends a volume, unless it exists.
 fn volume(pod: &Value) -> Value {
     if list(&pod["spec"]["volumes"]).any(|volume| volume["name"] == "scratch") {
         return json!([]);

@@ -1,7 +1,8 @@
-//! That boundtoken's ServiceAccount has the rights it needs, and needs each that it has.
+//! boundtoken's ServiceAccount has all of the rights that it needs, and no others.
 //!
-//! Each replica belongs to an install of its own and runs as its ServiceAccount. Lists as events need the right to
-//! watch only, so these replicas list in pages, as they do where the API server refuses lists as events.
+//! Each replica belongs to an install of its own and runs as its ServiceAccount. Streaming lists need only
+//! the right to watch, so these replicas list in pages, as they do where the API server refuses streaming
+//! lists.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,17 +23,17 @@ use crate::support::shipped;
 /// A free port on loopback.
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// How often a replica is refused before it is judged.
+/// The number of refusals of a replica before its state is checked.
 const REFUSALS: usize = 3;
 
-/// A verb of a rule, and what the rule is about.
+/// A verb and a resource of a rule.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Right {
     verb: String,
     resource: String,
 }
 
-/// With all rights a replica does its work, uses each of them, and no request is refused.
+/// With all rights a replica works and uses each of them, and no request is refused.
 pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
     let mut install = Install::new(&plane, "rights-all", None).await;
     let replica = install.start().await;
@@ -48,8 +49,8 @@ pub(crate) async fn all_are_enough(plane: Arc<ControlPlane>) {
     assert_eq!(install.asked(|code| matches!(code, 401 | 403)), []);
 }
 
-/// Without any one of them a replica is refused exactly that, logs it, and does not become ready. Without the right to
-/// watch Namespaces it does, with a note.
+/// Without any one right, exactly the requests that need it are refused, and the replica logs that and does
+/// not become ready. Without the right to watch Namespaces it becomes ready, with a note.
 pub(crate) async fn each_is_needed(plane: Arc<ControlPlane>) {
     let all: BTreeSet<Right> = rules(&shipped::of("").collect::<Vec<_>>()).iter().flat_map(rights).collect();
     assert_eq!(all.len(), 10, "{all:?}");
@@ -59,7 +60,7 @@ pub(crate) async fn each_is_needed(plane: Arc<ControlPlane>) {
 async fn without(plane: &Arc<ControlPlane>, number: usize, right: Right) {
     let mut install = Install::new(plane, &format!("rights-{number}"), Some(&right)).await;
     let replica = install.start().await;
-    // With all rights it would have been ready before it asks for the same so often.
+    // With all rights it would become ready before it repeats a request this often.
     eventually(&format!("refusals of {right:?}"), async || {
         let refused = install.asked(|code| code == 403);
         if refused.len() >= REFUSALS { Ok(()) } else { Err(refused) }
@@ -79,13 +80,13 @@ async fn without(plane: &Arc<ControlPlane>, number: usize, right: Right) {
     assert!(lines.iter().any(|line| line.contains(&words)), "{words}: {lines:#?}");
 }
 
-/// Whether a replica is ready, or why not.
+/// The output of a successful readiness check, or the reason why it failed.
 pub(crate) async fn ready(replica: &Serving) -> Result<String, String> {
     let answer = replica.admin().await.get("/readyz?verbose").await;
     if answer.status == 200 { Ok(answer.body) } else { Err(answer.body) }
 }
 
-/// The rules of all roles, each with the Namespace in which it holds.
+/// The rules of all roles, each with the Namespace in which it applies.
 fn rules(objects: &[Value]) -> Vec<Value> {
     let rules = objects.iter().flat_map(|object| {
         list(&object["rules"]).map(|rule| {
@@ -106,12 +107,12 @@ fn user(install: &str) -> String {
     format!("system:serviceaccount:{install}:boundtoken")
 }
 
-/// The objects of the manifests, renamed, and perhaps without one of the rights.
+/// An install with the renamed objects of the manifests, and possibly without one of the rights.
 pub(crate) struct Install {
     plane: Arc<ControlPlane>,
     name: String,
     rules: Vec<Value>,
-    /// The requests of its ServiceAccount.
+    /// The audit log of its ServiceAccount.
     log: Follower,
     proxy: Option<ApiProxy>,
 }
@@ -129,7 +130,7 @@ impl Install {
         let log = plane.follow_audit_log(&user(name));
         let (plane, name, rules) = (Arc::clone(plane), name.to_owned(), rules(&objects));
         let install = Self { plane, name, rules, log, proxy: None };
-        // The API server itself learns of rights a moment later.
+        // The API server itself observes rights a moment later.
         for rule in &install.rules {
             for right in rights(rule) {
                 let what = format!("{right:?} in {}", install.name);
@@ -155,7 +156,7 @@ impl Install {
         self.plane.api.create(&review).await.unwrap()["status"]["allowed"].as_bool().unwrap()
     }
 
-    /// Starts a replica as the ServiceAccount, in front of which lists as events are refused.
+    /// Starts a replica as the ServiceAccount, behind a proxy that refuses streaming lists.
     async fn start(&mut self) -> Serving {
         let directory = self.plane.subdirectory();
         let kubeconfig = self.plane.kubeconfig_of_boundtoken(&self.name, &directory).await;
@@ -166,7 +167,7 @@ impl Install {
         self.serve(&directory, &kubeconfig, &[])
     }
 
-    /// Starts a replica as the ServiceAccount, with more arguments.
+    /// Starts a replica as the ServiceAccount, with further arguments.
     pub(crate) async fn start_with(&self, more: &[&str]) -> Serving {
         let directory = self.plane.subdirectory();
         let kubeconfig = self.plane.kubeconfig_of_boundtoken(&self.name, &directory).await;
@@ -204,7 +205,7 @@ impl Install {
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
     }
 
-    /// The requests of the replica that got this status code, from the audit log.
+    /// The requests of the replica with a matching status code, from the audit log.
     fn asked(&mut self, is_meant: impl Fn(u64) -> bool) -> Vec<Right> {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let user = user(&self.name);

@@ -1,4 +1,4 @@
-//! The Namespace `shop` of the pages, and a terminal beside it, in which their blocks are typed.
+//! The Namespace `shop` of the pages, and a terminal in which their blocks are run.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -10,30 +10,30 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::support::control_plane::{ControlPlane, eventually};
 use crate::support::test_install::{SHOP, Settings, TestInstall};
 
-/// The Namespace, with a webhook for it.
+/// The Namespace and a webhook for it.
 pub(crate) struct Shop {
     pub(crate) install: TestInstall,
     pub(crate) terminal: Terminal,
-    /// Until the webhook is gone.
+    /// Held until the webhook has stopped.
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Shop {
-    /// Creates it again, with the label and these settings.
+    /// Recreates the Namespace, with the label and these settings.
     pub(crate) async fn open(plane: &Arc<ControlPlane>, settings: Settings<'_>) -> Self {
         let alone = alone(plane).await;
         let install = TestInstall::start(plane, SHOP, &[(SHOP, settings)]).await;
         Self { install, terminal: Terminal::of(plane), _alone: alone }
     }
 
-    /// Stops the webhook meanwhile.
+    /// Stops the webhook while `meanwhile` runs.
     pub(crate) async fn without_webhook(self, meanwhile: impl AsyncFnOnce(&Terminal)) -> Self {
         let install = self.install.without_webhook(async || meanwhile(&self.terminal).await).await;
         Self { install, ..self }
     }
 }
 
-/// The objects whose names are those of the pages or of an install.
+/// The objects that are named as in the pages or as in an install.
 const NAMED: [&str; 5] = [
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/boundtoken",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/boundtoken",
@@ -42,7 +42,7 @@ const NAMED: [&str; 5] = [
     "/api/v1/namespaces/shop",
 ];
 
-/// Lets one test at a time use these names, after the objects of the last test are gone.
+/// Gives one test at a time the use of these names, after the objects of the previous test are deleted.
 pub(crate) async fn alone(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::const_new(());
     let alone = ALONE.lock().await;
@@ -76,19 +76,19 @@ impl Terminal {
         &self.directory
     }
 
-    /// Leaves a file there.
+    /// Writes a file into the working directory.
     pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.directory.join(name), text).unwrap();
     }
 
-    /// Types commands, all of which must succeed; what they print on stdout.
+    /// Runs commands, all of which must succeed, and returns their stdout.
     pub(crate) fn type_in(&self, script: &str) -> String {
         let output = self.try_in(script);
         assert!(output.status.success(), "{script}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Types commands until one fails.
+    /// Runs commands until one fails.
     pub(crate) fn try_in(&self, script: &str) -> Output {
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", script]).current_dir(&self.directory).env("PATH", &self.path);

@@ -1,4 +1,4 @@
-//! The signs of a year-long token that is used after 3607 seconds, before its Namespace is labelled.
+//! The signs that a year-long token is used after 3607 seconds, before its Namespace is labelled.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::support::pages::block;
 
 const NAMESPACE: &str = "stale";
 
-/// It is accepted, counted, and noted in the audit log.
+/// Such a token is accepted, counted, and recorded in the audit log.
 pub(crate) async fn a_token_that_is_used_too_long(plane: Arc<ControlPlane>) {
     let terminal = Terminal::of(&plane);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
@@ -38,9 +38,9 @@ pub(crate) async fn a_token_that_is_used_too_long(plane: Arc<ControlPlane>) {
     assert_eq!(event["user"]["extra"]["authentication.kubernetes.io/pod-name"], json!(["old"]));
 }
 
-/// The token of a Pod, as the plugin asks for it.
+/// Requests the token of a Pod as the kubelet does for the volume of the plugin.
 async fn issue(plane: &ControlPlane) -> String {
-    // The second time it is there.
+    // The second call finds the Pod in place.
     let _ = plane.api.create(&pod(NAMESPACE, "old", &[])).await;
     let pod = plane.api.get("/api/v1/namespaces/stale/pods/old").await.unwrap();
     let uid = &pod["metadata"]["uid"];
@@ -52,7 +52,7 @@ async fn issue(plane: &ControlPlane) -> String {
     answer.ok().unwrap()["status"]["token"].as_str().unwrap().to_owned()
 }
 
-/// The same token, as if it had been issued two hours ago.
+/// The same token with times two hours earlier.
 fn aged(plane: &ControlPlane, token: &str) -> String {
     let [head, payload, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
     let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
@@ -66,9 +66,9 @@ fn aged(plane: &ControlPlane, token: &str) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bare(&signature)))
 }
 
-/// The two numbers of a signature in DER, as tokens have them: 32 bytes each (RFC 7518, section 3.4).
+/// The two numbers of a DER signature in the form of JWTs: 32 bytes each (RFC 7518, section 3.4).
 fn bare(der: &[u8]) -> Vec<u8> {
-    // A sequence of two integers; each begins with its type and its length, and none is long.
+    // DER has a sequence of two integers, each after its tag and length; both lengths fit one byte.
     let first = usize::from(der[3]);
     let numbers = [&der[4..4 + first], &der[4 + first + 2..]];
     let padded = numbers.map(|number| {

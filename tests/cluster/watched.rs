@@ -1,4 +1,4 @@
-//! The Namespaces of a real API server, as a running `boundtoken serve` learns of them.
+//! The Namespaces of a real API server, as `boundtoken serve` observes them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use crate::support::eventually::eventually_within;
 use crate::support::program::Serving;
 use crate::support::test_install::{TestInstall, namespace_of, probe};
 
-/// Namespaces of a long list.
+/// The number of Namespaces in a long list.
 const MANY: u64 = 520;
 
-/// How many Namespaces a replica knows.
+/// The metric of the number of Namespaces that a replica knows.
 const KNOWN: &str = "boundtoken_namespaces ";
 
-/// Changes of one Namespace, and who creates Pods in it meanwhile.
+/// The number of changes of one Namespace, and of clients that create Pods in it meanwhile.
 const CHANGES: u64 = 100;
 const OBSERVERS: usize = 2;
 
-/// A long list is read to its end.
+/// A list of several pages is read to its end.
 pub(crate) async fn a_long_list(plane: Arc<ControlPlane>) {
     let ttl = |number: u64| format!("{}", 600 + number);
     let mut creates = JoinSet::new();
@@ -36,11 +36,11 @@ pub(crate) async fn a_long_list(plane: Arc<ControlPlane>) {
     eventually("every Namespace", async || {
         let metrics = install.serving.metrics().await;
         let known = value(&metrics, KNOWN);
-        // Those of other tests count as well.
+        // Namespaces of other tests count as well.
         if known >= MANY { Ok(()) } else { Err(known) }
     })
     .await;
-    // The API server lists them by name.
+    // The API server lists Namespaces by name.
     for number in (0..MANY).step_by(40).chain([499, 500, 501, MANY - 1]) {
         let name = format!("paged-{number:03}");
         plane.wait_for_service_account(&name).await;
@@ -77,14 +77,14 @@ pub(crate) async fn a_namespace_that_changes(plane: Arc<ControlPlane>) {
         plane.api.get(&format!("/api/v1/namespaces/{name}")).await.err()
     })
     .await;
-    // The settings of an earlier Namespace of this name are gone.
+    // The settings of the deleted Namespace of this name no longer apply.
     let again = namespace_of(name, name, &[("mode", "disable")]);
     install.create(&again).await.unwrap();
     plane.wait_for_service_account(name).await;
     until_held(&install, name, &[]).await;
 }
 
-/// Once a Pod got newer settings, no later Pod of that client gets older ones.
+/// Once a Pod got newer settings, no later Pod of the same client gets older ones.
 pub(crate) async fn settings_that_change_all_the_time(plane: Arc<ControlPlane>) {
     let name = "restless";
     let install = TestInstall::start(&plane, name, &[(name, &[("ttl", "10000")])]).await;
@@ -106,7 +106,8 @@ pub(crate) async fn settings_that_change_all_the_time(plane: Arc<ControlPlane>) 
     observers.join_all().await;
 }
 
-/// Creates Pods one after the other, none with older settings than the one before, until one has the last.
+/// Creates Pods one after the other until one has the last settings. None may have older settings than its
+/// predecessor.
 async fn observe_until(plane: Arc<ControlPlane>, namespace: &'static str, last: u64) {
     let mut before = 0;
     while before != last {
@@ -123,7 +124,7 @@ async fn lifetime(plane: &ControlPlane, namespace: &str) -> u64 {
     sources[0]["serviceAccountToken"]["expirationSeconds"].as_u64().unwrap()
 }
 
-/// A mistake on a Namespace keeps its Pods out until it is corrected.
+/// An invalid Namespace rejects its Pods until it is corrected.
 pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     let name = "mistaken";
     let install = TestInstall::start(&plane, name, &[("mistaken-probe", &[]), (name, &[])]).await;
@@ -172,13 +173,13 @@ pub(crate) async fn a_poisoned_namespace(plane: Arc<ControlPlane>) {
     }
 }
 
-/// Merges something into the metadata of a Namespace.
+/// Sends a merge patch for the metadata of a Namespace.
 pub(crate) async fn annotate(plane: &ControlPlane, name: &str, metadata: &Value) {
     let path = format!("/api/v1/namespaces/{name}");
     plane.api.patch(&path, &json!({"metadata": metadata})).await.ok().unwrap();
 }
 
-/// Until a Pod would hold this, in each of its containers.
+/// Waits until each container of a Pod would get these tokens.
 async fn until_held(install: &TestInstall, namespace: &str, files: &[&str]) {
     let expected = all_hold(files);
     eventually(&format!("{files:?} in {namespace}"), async || {
@@ -188,7 +189,7 @@ async fn until_held(install: &TestInstall, namespace: &str, files: &[&str]) {
     .await;
 }
 
-/// A number of the metrics.
+/// The value of a metric.
 fn value(metrics: &str, start: &str) -> u64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(start));
     line.unwrap_or_else(|| panic!("no {start}in\n{metrics}")).parse().unwrap()

@@ -10,7 +10,7 @@ use crate::traffic::Traffic;
 
 const SECRET: &str = "/api/v1/namespaces/boundtoken/secrets/boundtoken-certificates";
 
-/// The manifests, as they are, and as one file.
+/// Applies the kustomization again, and the same objects as one file.
 pub(crate) async fn again(cluster: Arc<Cluster>) {
     install(&cluster).await;
     for manifests in ["-k manifests", "-f manifests/install.yaml"] {
@@ -18,7 +18,7 @@ pub(crate) async fn again(cluster: Arc<Cluster>) {
     }
 }
 
-/// With a new key and a new authority, and no Pod refused on the way there.
+/// Applies the manifests after a new key and a new CA. No Pod is refused during the rotation.
 pub(crate) async fn after_a_rotation(cluster: Arc<Cluster>) {
     let overlay = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/impatient");
     cluster.shell(&format!("cp -r {overlay} ."));
@@ -34,7 +34,7 @@ pub(crate) async fn after_a_rotation(cluster: Arc<Cluster>) {
     .await;
     assert_ne!(self::bundle(&cluster).await, bundle);
     assert_unchanged(&cluster, "-k impatient");
-    // It ends with 1 and what it would change, if anything.
+    // kubectl exits with 1 and prints a diff if anything would change.
     assert_eq!(cluster.kubectl(&["diff", "-k", "impatient"]), "");
     let creates = traffic.end().await;
     let refused: Vec<_> = creates.iter().filter_map(|create| create.outcome.as_ref().err()).collect();
@@ -42,15 +42,15 @@ pub(crate) async fn after_a_rotation(cluster: Arc<Cluster>) {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// Applies manifests that are applied: kubectl says so, and every object stays as it is.
+/// Applies manifests that are already applied: kubectl reports no change, and every object stays as it is.
 pub(crate) fn assert_unchanged(cluster: &Cluster, manifests: &str) {
     let objects = format!("kubectl get {manifests} -o yaml");
     let before = cluster.shell(&objects);
     let printed = cluster.shell(&format!("kubectl apply {manifests}"));
     let named = cluster.shell(&format!("kubectl get {manifests} -o name"));
     assert_eq!(printed.lines().count(), named.lines().count(), "{printed}{named}");
-    // The API says of this selector that it is replaced, not merged; such a field kubectl sends each time, and then
-    // it says "configured". That nothing changes by it is what the last line shows.
+    // The API replaces this selector rather than merging it. kubectl sends such a field each time, and then
+    // reports "configured". The last line proves that nothing changes.
     let budget = "poddisruptionbudget.policy/boundtoken configured";
     let changed: Vec<_> =
         printed.lines().filter(|line| !line.ends_with(" unchanged") && *line != budget).collect();

@@ -1,4 +1,4 @@
-//! The cluster of the tests: on a node of its own, or the one that `KUBECONFIG` names.
+//! The cluster of the tests: a node that they start, or the existing cluster of `KUBECONFIG`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
@@ -14,15 +14,15 @@ use crate::support::control_plane::Api;
 /// The prefix of the tests' Namespaces in an existing cluster.
 const PREFIX: &str = "boundtoken-e2e-";
 
-/// A cluster, and the way to it.
+/// A cluster and the access to it.
 pub(crate) struct Cluster {
     pub(crate) api: Api,
-    /// Has the manifests where a clone of the repository has them.
+    /// The working directory, with the manifests at the same path as in a clone of the repository.
     workplace: TempDir,
     kubeconfig: PathBuf,
-    /// Where shells look for programs.
+    /// The `PATH` of shells.
     path: String,
-    /// Debian, or what else has `sh`, `cat` and `sleep`.
+    /// The image of Pods: Debian, or any image with `sh`, `cat` and `sleep`.
     pub(crate) pod_image: String,
     node: Option<Node>,
 }
@@ -72,12 +72,12 @@ impl Cluster {
         Self { api, workplace, kubeconfig, path, pod_image, node }
     }
 
-    /// The node, if it is one of its own.
+    /// The node, if the tests started one.
     pub(crate) fn own_node(&self) -> Option<&Node> {
         self.node.as_ref()
     }
 
-    /// The node of a test that runs nowhere else.
+    /// The node; for tests that run only with one.
     pub(crate) fn node(&self) -> &Node {
         self.own_node().unwrap()
     }
@@ -87,7 +87,7 @@ impl Cluster {
         self.workplace.path()
     }
 
-    /// The API for a client with nothing but this token.
+    /// A client of the API that authenticates with this token alone.
     pub(crate) async fn api_by(&self, token: &str) -> Api {
         let mut config = config(&self.kubeconfig).await;
         config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
@@ -99,7 +99,7 @@ impl Cluster {
         format!("{}{name}", if self.node.is_some() { "" } else { PREFIX })
     }
 
-    /// A program run by a user with `kubectl` and `boundtoken`, in a clone of the repository.
+    /// A command as a user with `kubectl` and `boundtoken` runs it, in a clone of the repository.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.workplace()).env("PATH", &self.path).env("KUBECONFIG", &self.kubeconfig);
@@ -107,7 +107,7 @@ impl Cluster {
         command
     }
 
-    /// Runs a command line of kubectl.
+    /// Runs kubectl.
     pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Output {
         self.command("kubectl").args(arguments).output().unwrap()
     }
@@ -127,13 +127,13 @@ impl Cluster {
         run(self.command("sh").args(["-c", script]))
     }
 
-    /// Takes everything down.
+    /// Stops the node, or cleans up the existing cluster.
     pub(crate) async fn stop(&self) {
         match &self.node {
             Some(node) => node.stop().await,
             None => self.leave().await,
         }
-        // Nothing is dropped when the tests are interrupted.
+        // An interrupted run drops nothing.
         let _ = std::fs::remove_dir_all(self.workplace());
     }
 
@@ -148,7 +148,7 @@ impl Cluster {
         }
     }
 
-    /// Makes a Namespace of the tests; with settings, one that opted in. Its full name.
+    /// Creates a Namespace, which opts in if there are settings, and returns its full name.
     pub(crate) async fn namespace(&self, name: &str, settings: Option<&[(&str, &str)]>) -> String {
         let name = self.name(name);
         let labels = settings.map(|_| json!({"boundtoken.dev/webhook": "enabled"}));
@@ -163,7 +163,7 @@ impl Cluster {
     }
 }
 
-/// The manifests as they are shipped.
+/// Copies the manifests as they are shipped.
 pub(crate) fn copy_manifests(workplace: &Path) {
     let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests");
     run(Command::new("cp").args(["-r", manifests]).arg(workplace));
@@ -174,12 +174,12 @@ async fn config(kubeconfig: &Path) -> Config {
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }
 
-/// Annotations of ours.
+/// Our annotations, from keys without prefix.
 pub(crate) fn annotations(settings: &[(&str, &str)]) -> Value {
     settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
 }
 
-/// The search path, with `boundtoken` first.
+/// A `PATH` with `boundtoken` first.
 fn path() -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_boundtoken")).parent().unwrap();
     format!("{}:{}", program.display(), std::env::var("PATH").unwrap())

@@ -1,4 +1,4 @@
-//! The tests against a cluster that is there already, which for once is that of the node.
+//! Runs the tests against an existing cluster, which in this case is that of the node.
 
 use std::process::Output;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::install::{CLUSTER_ROLE, CONFIGURATION, NAMESPACE, install};
 use crate::support::control_plane::eventually;
 
-/// The program runs once more, with no more than a kubeconfig, and names what it leaves out.
+/// With only a kubeconfig, the program runs and lists the tests that it skips.
 pub(crate) async fn by_its_kubeconfig(cluster: Arc<Cluster>) {
     cluster.shell("kubectl delete --ignore-not-found -k manifests");
     eventually("no install", async || cluster.api.gone(NAMESPACE).await).await;
@@ -19,7 +19,7 @@ pub(crate) async fn by_its_kubeconfig(cluster: Arc<Cluster>) {
     cluster.api.gone(NAMESPACE).await.expect("it leaves nothing behind");
 }
 
-/// Where anything is left of boundtoken, the program takes nothing of it away.
+/// If any object of boundtoken exists, the program refuses to run and deletes nothing.
 pub(crate) async fn not_where_boundtoken_is(cluster: Arc<Cluster>) {
     install(&cluster).await;
     assert_refuses(&cluster, NAMESPACE).await;
@@ -28,7 +28,7 @@ pub(crate) async fn not_where_boundtoken_is(cluster: Arc<Cluster>) {
     assert_refuses(&cluster, CLUSTER_ROLE).await;
 }
 
-/// It names what is there, which stays.
+/// Asserts that the program names the object that exists, and keeps it.
 async fn assert_refuses(cluster: &Cluster, path: &str) {
     let before = cluster.api.get(path).await.unwrap();
     let output = run_again(cluster);
@@ -38,7 +38,7 @@ async fn assert_refuses(cluster: &Cluster, path: &str) {
     assert_eq!(cluster.api.get(path).await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
 }
 
-/// The tests once more in this cluster, as an existing one.
+/// Runs the tests again with this cluster as an existing one.
 fn run_again(cluster: &Cluster) -> Output {
     let mut again = cluster.command(std::env::current_exe().unwrap().to_str().unwrap());
     again.env("E2E_CLUSTER", "existing").env("POD_IMAGE", &cluster.pod_image);

@@ -1,4 +1,4 @@
-//! boundtoken as a user installs it, and how it is seen to be there.
+//! Installs boundtoken as a user does, and checks that it runs.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,26 +9,26 @@ use crate::cluster::Cluster;
 use crate::node::run;
 use crate::support::control_plane::eventually;
 
-/// The image of the manifests, as containerd calls it.
+/// The image of the manifests, by its full name in containerd.
 const IMAGE: &str = "docker.io/library/boundtoken:0.1.0";
 
-/// Most bytes of the image.
+/// The maximum size of the image, in bytes.
 const LIMIT: u64 = 12_000_000;
 
-/// Where the API has the Namespace.
+/// The API path of the Namespace.
 pub(crate) const NAMESPACE: &str = "/api/v1/namespaces/boundtoken";
 
-/// Where the API has the rights that go beyond the Namespace.
+/// The API path of the cluster-wide rights.
 pub(crate) const CLUSTER_ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/boundtoken";
 
-/// Where the API has the Deployment.
+/// The API path of the Deployment.
 pub(crate) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/boundtoken/deployments/boundtoken";
 
-/// Where the API has the webhook configuration.
+/// The API path of the webhook configuration.
 pub(crate) const CONFIGURATION: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/boundtoken";
 
-/// Gives the node the image that `make image` built.
+/// Imports the image that `make image` built into the node.
 pub(crate) fn import_image(cluster: &Cluster) {
     let archive = cluster.node().subdirectory().join("boundtoken.tar");
     let target = format!("docker-archive:{}:{IMAGE}", archive.display());
@@ -39,7 +39,7 @@ pub(crate) fn import_image(cluster: &Cluster) {
     cluster.node().containerd.import(&archive);
 }
 
-/// Names another image where the manifests name theirs.
+/// Replaces the image in the manifests.
 pub(crate) fn name_image(workplace: &Path, image: &str) {
     let (name, tag) = image.rsplit_once(':').unwrap();
     replace(
@@ -61,13 +61,13 @@ fn replace(file: &Path, words: &[(&str, &str)]) {
     std::fs::write(file, text).unwrap();
 }
 
-/// The default install, with both replicas ready.
+/// Installs with the defaults, and waits until both replicas are ready.
 pub(crate) async fn install(cluster: &Cluster) {
     cluster.kubectl(&["apply", "-k", "manifests"]);
     wait_until_ready(cluster, 2).await;
 }
 
-/// Until so many replicas are ready, none of an older kind is left, and the API server calls just these.
+/// Waits until this many replicas are ready, no older ones are left, and the API server calls exactly these.
 pub(crate) async fn wait_until_ready(cluster: &Cluster, replicas: usize) {
     eventually("ready replicas", async || {
         let Ok(deployment) = cluster.api.get(DEPLOYMENT).await else { return Err(Value::Null) };
@@ -83,7 +83,7 @@ pub(crate) async fn wait_until_ready(cluster: &Cluster, replicas: usize) {
     .await;
 }
 
-/// How many replicas the API server may call.
+/// The number of ready endpoints, which the API server may call.
 pub(crate) async fn called(cluster: &Cluster) -> usize {
     let slices = "/apis/discovery.k8s.io/v1/namespaces/boundtoken/endpointslices";
     let slices = cluster.api.list(slices).await;
@@ -91,7 +91,7 @@ pub(crate) async fn called(cluster: &Cluster) -> usize {
     endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count()
 }
 
-/// The Pods of boundtoken that are not about to end.
+/// The Pods of boundtoken that are not terminating.
 pub(crate) async fn replicas(cluster: &Cluster) -> Vec<Value> {
     let selector = "labelSelector=app.kubernetes.io/name=boundtoken";
     let mut pods = cluster.api.list(&format!("/api/v1/namespaces/boundtoken/pods?{selector}")).await;

@@ -1,4 +1,5 @@
-//! boundtoken on a real node: installed with `kubectl apply`, its Pods beside others, their tokens read.
+//! boundtoken on a real node: it is installed with `kubectl apply`, and tests read the tokens of running
+//! Pods.
 
 #![allow(
     clippy::unwrap_used,
@@ -61,12 +62,12 @@ tests![
     OF_THE_NODE, of_the_node(Cluster):
     uninstall::on_the_network_of_the_host,
     uninstall::on_the_network_of_the_host_by_namespace,
-    // One after the other, they install once.
+    // These run in this order, so that they install boundtoken once.
     pages::the_install_of_the_readme,
     pages::the_looks_of_troubleshooting,
     pages::upgrade_and_uninstall,
     memory::of_an_idle_replica,
-    // While a kubelet starts, no Pod of its node is ready, boundtoken's included.
+    // While a kubelet starts, no Pod on its node is ready, including those of boundtoken.
     tokens::clients_of_the_api_server_work_on,
     outage::an_api_server_away_for_a_minute,
     outage::all_replicas_killed,
@@ -75,7 +76,7 @@ tests![
     existing::by_its_kubeconfig,
 ];
 
-// It judges what all the others caused.
+// Checks the requests of all other tests, so it runs last.
 tests![OF_ALL, of_all(Cluster): rights::are_the_least];
 
 fn main() -> ExitCode {
@@ -94,7 +95,7 @@ fn main() -> ExitCode {
     conclusion.map_or(ExitCode::FAILURE, |conclusion| conclusion.exit_code())
 }
 
-/// Interrupted meanwhile, it leaves nothing behind.
+/// Starts the cluster, and cleans up if interrupted during the start.
 async fn start() -> Result<Cluster, ExitCode> {
     tokio::select! {
         biased;
@@ -115,7 +116,7 @@ fn stop_on_signal(runtime: &Runtime, cluster: &Arc<Cluster>) {
     });
 }
 
-/// Runs the tests of tokens beside each other, and one by one those that change the install or the node.
+/// Runs the tests of tokens concurrently, and then, one by one, those that change the install or the node.
 fn run(runtime: &Runtime, arguments: &Arguments, cluster: &Arc<Cluster>) -> Conclusion {
     runtime.block_on(install::install(cluster));
     let threads = |count| Arguments { test_threads: Some(count), ..arguments.clone() };

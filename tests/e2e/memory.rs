@@ -1,4 +1,4 @@
-//! The memory of replicas on the node, and the time until they are ready.
+//! The memory of replicas on the node, and the time until they become ready.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::install::{install, replicas};
 use crate::node::processes;
 
-/// The memory request of a replica, which the scheduler counts on.
+/// The memory request of a replica, which the scheduler relies on.
 const REQUESTED: u64 = 32 << 20;
 
 /// An idle replica stays below what it requests.

@@ -1,21 +1,22 @@
-//! Namespaces that did not opt in: failures of boundtoken must not slow their Pods down.
+//! Namespaces that have not opted in: failures of boundtoken must not slow down their Pods.
 
 use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::traffic::creations;
 
-/// How many Pods are created in each.
+/// The number of Pods that are created in each Namespace.
 const COUNT: usize = 30;
 
-/// The shortest time of a creation whose call of boundtoken times out (`timeoutSeconds`).
+/// The shortest time of a creation during which a call of boundtoken times out (`timeoutSeconds`).
 const IN_VAIN: Duration = Duration::from_secs(5);
 
-/// Such Namespaces, each with the median time of a creation there.
+/// Namespaces that have not opted in, each with the median time of a creation in it.
 pub(crate) struct Others(Vec<(String, Duration)>);
 
 impl Others {
-    /// Creates Pods in one without the label, in kube-system and in boundtoken's own, while boundtoken is well.
+    /// Creates Pods in a Namespace without the label, in kube-system and in boundtoken's, while boundtoken is
+    /// healthy.
     pub(crate) async fn measure(cluster: &Cluster, unlabelled: &str) -> Self {
         let mut others = Vec::new();
         for namespace in [&cluster.namespace(unlabelled, None).await, "kube-system", "boundtoken"] {
@@ -25,14 +26,15 @@ impl Others {
         Self(others)
     }
 
-    /// They take as long as before.
+    /// Asserts that creations take as long as before.
     pub(crate) async fn assert_undisturbed(&self, cluster: &Cluster) {
         for (namespace, usual) in &self.0 {
             let (median, longest) = creations(&cluster.api, namespace, COUNT).await;
             println!(
                 "{COUNT} Pods in {namespace}: median {median:.1?}, before {usual:.1?}; longest {longest:.1?}"
             );
-            // The machine may have other things to do; a webhook that is asked costs more than that.
+            // The limit has a margin for a busy machine. A call of an unreachable webhook takes longer than
+            // that.
             assert!(
                 median <= *usual * 3 + Duration::from_millis(50),
                 "{namespace}: {median:?}, not {usual:?}"

@@ -1,4 +1,4 @@
-//! A cluster without boundtoken, and boundtoken without the API server.
+//! Outages: a cluster without boundtoken, and boundtoken without the API server.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ use crate::others::Others;
 use crate::support::control_plane::eventually;
 use crate::traffic::create;
 
-/// How long the API server is away.
+/// The length of the outage of the API server.
 const AWAY: Duration = Duration::from_mins(1);
 
-/// Twice the longest pause between two attempts to watch: the second time is for a machine with much to do.
+/// Twice the longest pause between two attempts to watch, to leave a margin for a busy machine.
 const SEEN: Duration = Duration::from_secs(20);
 
-/// Replicas live on, answer from what they know, and learn what they missed.
+/// Replicas stay up, answer from their caches, and catch up afterwards.
 pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
     install(&cluster).await;
     // The Namespace of the captured review.
@@ -77,7 +77,7 @@ pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
     }
 }
 
-/// Killed replicas come back by themselves.
+/// Killed replicas recover by themselves.
 pub(crate) async fn all_replicas_killed(cluster: Arc<Cluster>) {
     install(&cluster).await;
     let namespace = cluster.namespace("killed", Some(&[])).await;
@@ -94,7 +94,7 @@ pub(crate) async fn all_replicas_killed(cluster: Arc<Cluster>) {
     println!("all replicas killed: a labelled Pod after {:.1?}", killed.elapsed());
 }
 
-/// Until the containers of the same Pods were started more often than before.
+/// Waits until the containers of the same Pods have restarted more often than before.
 async fn wait_until_started_again(cluster: &Cluster, before: &[Value]) {
     let starts = |pods: &[Value]| -> BTreeMap<String, u64> {
         let start = |pod: &Value| {
@@ -111,7 +111,7 @@ async fn wait_until_started_again(cluster: &Cluster, before: &[Value]) {
     .await;
 }
 
-/// Replicas that hang are no longer called after seconds, and started again by the kubelet.
+/// Replicas that hang are removed from the endpoints within seconds, and restarted by the kubelet.
 pub(crate) async fn all_replicas_hang(cluster: Arc<Cluster>) {
     install(&cluster).await;
     let labelled = cluster.namespace("hanging-set", Some(&[])).await;
@@ -137,8 +137,8 @@ pub(crate) async fn all_replicas_hang(cluster: Arc<Cluster>) {
     assert!(recovered < limit);
 }
 
-/// Twice the time after which the kubelet starts a container again that hangs, by its settings: the second time is
-/// for the start, and for a machine with much to do.
+/// Twice the time after which the kubelet, by its settings, restarts a container that hangs, to leave a
+/// margin for the start and for a busy machine.
 async fn limit_of_a_restart(cluster: &Cluster) -> Duration {
     let deployment = cluster.api.get(DEPLOYMENT).await.unwrap();
     let probe = &deployment["spec"]["template"]["spec"]["containers"][0]["livenessProbe"];
@@ -147,7 +147,8 @@ async fn limit_of_a_restart(cluster: &Cluster) -> Duration {
     Duration::from_secs(failures + field("terminationGracePeriodSeconds")) * 2
 }
 
-/// Without replicas, labelled Namespaces are closed with a clear error, and others are not slowed down.
+/// Without replicas, Pods in labelled Namespaces are rejected with a clear error, and others are not slowed
+/// down.
 pub(crate) async fn scaled_to_zero(cluster: Arc<Cluster>) {
     install(&cluster).await;
     let labelled = cluster.namespace("scaled-set", Some(&[])).await;
@@ -166,7 +167,7 @@ pub(crate) async fn scaled_to_zero(cluster: Arc<Cluster>) {
     println!("scaled up again: a labelled Pod after {:.1?}", scaled.elapsed());
 }
 
-/// Sends a captured review to a replica; whether its patch sets these seconds.
+/// Sends a captured review to a replica, and returns whether the patch sets this lifetime.
 fn patches_to(pod: &Value, authority: &std::path::Path, seconds: u64) -> bool {
     const REVIEW: &str = concat!("@", env!("CARGO_MANIFEST_DIR"), "/tests/reviews/pod-plain.json");
     let host = "boundtoken.boundtoken.svc";
@@ -200,7 +201,7 @@ fn address(pod: &Value) -> &str {
     pod["status"]["podIP"].as_str().unwrap()
 }
 
-/// A file with the `caBundle`.
+/// Writes the `caBundle` to a file.
 async fn authority(cluster: &Cluster) -> PathBuf {
     let configuration = cluster.api.get(CONFIGURATION).await.unwrap();
     let bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The blocks of pages about a Namespace `shop`, typed where its Pods run.
+//! Runs the blocks of pages about a Namespace `shop` whose Pods run.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::tokens::{A_YEAR, assert_a_label_matters};
 use crate::traffic::{Traffic, create};
 use crate::uninstall::assert_leaves;
 
-/// README: from zero to the first bounded token, in a Namespace with a Deployment.
+/// README: from the install to the first bounded token, in a Namespace with a Deployment.
 pub(crate) async fn the_install_of_the_readme(cluster: Arc<Cluster>) {
     open_shop(&cluster).await;
     assert_eq!(cluster.shell(&block("first-probe")), "3607\n");
@@ -26,7 +26,7 @@ pub(crate) async fn the_install_of_the_readme(cluster: Arc<Cluster>) {
     assert_eq!(lifetime(&token_of_web(&cluster).await), 3600);
 }
 
-/// troubleshooting.md: each replica with its log and what it says of itself, and what a Pod gets.
+/// troubleshooting.md: each replica with its log and its readiness checks, and the token that a Pod gets.
 pub(crate) async fn the_looks_of_troubleshooting(cluster: Arc<Cluster>) {
     open_labelled_shop(&cluster).await;
     let names = replicas(&cluster).await.into_iter().map(|pod| pod["metadata"]["name"].clone());
@@ -50,7 +50,7 @@ pub(crate) async fn the_looks_of_troubleshooting(cluster: Arc<Cluster>) {
     assert!(seen.contains(" expirationSeconds: 3600\n"), "{seen}");
 }
 
-/// upgrade-and-uninstall.md: to another version, to other certificates, and out.
+/// upgrade-and-uninstall.md: another version, other certificates, and the uninstall.
 pub(crate) async fn upgrade_and_uninstall(cluster: Arc<Cluster>) {
     open_labelled_shop(&cluster).await;
     upgrade(&cluster).await;
@@ -66,7 +66,7 @@ pub(crate) async fn upgrade_and_uninstall(cluster: Arc<Cluster>) {
     copy_manifests(cluster.workplace());
 }
 
-/// The difference is shown first, and then there.
+/// The diff is printed, and then applied.
 async fn upgrade(cluster: &Cluster) {
     let [old, new] = ["boundtoken:0.1.0", "boundtoken:0.2.0"];
     cluster.node().containerd.tag(old, new);
@@ -80,11 +80,11 @@ async fn upgrade(cluster: &Cluster) {
     }
 }
 
-/// No Pod is refused meanwhile, and no client needs another CA.
+/// No Pod is refused during the change, and clients keep their CA.
 async fn move_to_own_certificates(cluster: &Cluster) {
     let before = bundle(cluster).await;
     let traffic = Traffic::start(&cluster.api, "shop");
-    // Another page may have made it.
+    // The blocks of another page may have created it.
     cluster.shell("rm -rf tls");
     cluster.shell(&block("move-to-own-certificates"));
     let creates = traffic.end().await;
@@ -97,7 +97,7 @@ async fn move_to_own_certificates(cluster: &Cluster) {
     }
 }
 
-/// An object without an owner that an uninstall left behind refuses Pods until it is deleted.
+/// A configuration without an owner, left by an uninstall, rejects Pods until it is deleted.
 async fn remove_what_calls_nobody(cluster: &Cluster) {
     cluster.shell("kubectl apply -f manifests/base/webhook.yaml");
     eventually("a refusal", async || {
@@ -109,14 +109,14 @@ async fn remove_what_calls_nobody(cluster: &Cluster) {
     eventually("a Pod", async || create(&cluster.api, "shop").await.outcome).await;
 }
 
-/// They are listed, and gone.
+/// The labelled Namespaces are listed, and the labels removed.
 fn remove_labels(cluster: &Cluster) {
     let seen = cluster.shell(&block("labels"));
     assert!(seen.contains("\nshop ") && seen.contains("\nnamespace/shop unlabeled\n"), "{seen}");
     assert_eq!(cluster.shell("kubectl get namespaces -l boundtoken.dev/webhook -o name"), "");
 }
 
-/// A Deployment keeps the output of `preview` without boundtoken.
+/// The output of `preview` is written into a Deployment, which keeps its tokens without boundtoken.
 async fn write_into_manifests(cluster: &Cluster) {
     let labels = json!({"boundtoken.dev/webhook": "enabled"});
     let annotations = annotations(&[("mode", "add"), ("audience", "vault")]);
@@ -135,14 +135,14 @@ async fn assert_keeps_its_tokens(cluster: &Cluster) {
     assert_eq!(claims(&token("/var/run/secrets/tokens/token"))["aud"], json!(["vault"]));
 }
 
-/// The Namespace with a Deployment, and its label after boundtoken is there.
+/// Installs boundtoken, creates the Namespace with a Deployment, and then labels the Namespace.
 async fn open_labelled_shop(cluster: &Cluster) {
     install(cluster).await;
     open_shop(cluster).await;
     cluster.shell("kubectl label namespace shop boundtoken.dev/webhook=enabled");
 }
 
-/// The Namespace with a Deployment, which may be there.
+/// Creates the Namespace with a Deployment, unless they exist.
 async fn open_shop(cluster: &Cluster) {
     cluster.shell("kubectl get namespace shop || kubectl create namespace shop");
     cluster.api.wait_for_service_account("shop").await;
@@ -160,7 +160,7 @@ async fn token_of_web(cluster: &Cluster) -> String {
     pods::token(cluster, &running_web(cluster).await, &format!("{DEFAULT}/token"))
 }
 
-/// The one Pod of the Deployment that is not about to end.
+/// The Pod of the Deployment that is not terminating.
 async fn running_web(cluster: &Cluster) -> Value {
     eventually("a Pod of web", async || {
         let mut pods = cluster.api.list("/api/v1/namespaces/shop/pods?labelSelector=app=web").await;

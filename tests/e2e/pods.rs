@@ -1,4 +1,4 @@
-//! Pods that run, and what is in their files.
+//! Running Pods and the files in them.
 
 use std::process::Output;
 
@@ -12,7 +12,7 @@ use crate::support::control_plane::eventually;
 /// Where the ServiceAccount plugin mounts the default token.
 pub(crate) const DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// A Pod that waits, with one container `app`.
+/// A Pod that sleeps, with one container `app`.
 pub(crate) fn pod(cluster: &Cluster, namespace: &str, name: &str, settings: &[(&str, &str)]) -> Value {
     json!({
         "apiVersion": "v1",
@@ -83,7 +83,7 @@ pub(crate) fn lifetime(token: &str) -> i64 {
     claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
 }
 
-/// The `TokenReview` of a token for an audience.
+/// The result of a `TokenReview` of a token for an audience.
 pub(crate) async fn review(cluster: &Cluster, token: &str, audience: &str) -> Value {
     let review = json!({
         "apiVersion": "authentication.k8s.io/v1",

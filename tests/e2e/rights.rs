@@ -1,4 +1,4 @@
-//! The rights that the manifests grant, beside what boundtoken asked for in all that happened before.
+//! Compares the rights that the manifests grant with all requests of boundtoken in the earlier tests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ const USER: &str = "system:serviceaccount:boundtoken:boundtoken";
 /// A verb and a resource.
 type Right = (String, String);
 
-/// Each right was used, and none was missed.
+/// Every right was used, and none was missing.
 ///
-/// Who uninstalls takes the rights from replicas that still run, and an API server that starts does not know the
-/// rights yet; so refusals count only while they are granted and known.
+/// An uninstall deletes the rights of replicas that still run, and an API server that starts does not know
+/// the rights yet. So a refusal counts only while the right is granted and the API server is ready.
 pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
     let (mut used, mut missed, mut away) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for event in cluster.node().requests() {
@@ -37,7 +37,7 @@ pub(crate) async fn are_the_least(cluster: Arc<Cluster>) {
     assert_eq!(granted(), used);
 }
 
-/// The kinds of objects that grant something to boundtoken, and the API server that knows them.
+/// The kinds of objects that grant rights to boundtoken, and [`LEAVING`].
 fn granting(resource: &str) -> [&'static str; 3] {
     if resource == "secrets" {
         ["roles", "rolebindings", LEAVING]
@@ -46,7 +46,7 @@ fn granting(resource: &str) -> [&'static str; 3] {
     }
 }
 
-/// Keeps [`LEAVING`] while the API server is away or does not know everything.
+/// Inserts [`LEAVING`] when the API server is killed, and removes it when it is ready again.
 fn note_restart(event: &Value, away: &mut BTreeSet<String>) {
     if event["requestURI"] == LEAVING {
         away.insert(LEAVING.to_owned());
@@ -63,7 +63,7 @@ fn is_refusal(event: &Value) -> bool {
     event["responseStatus"]["code"] == 403
 }
 
-/// Keeps those kinds of which ours is deleted at this point of the log.
+/// Inserts the kind of an object of ours when it is deleted, and removes it when it is created again.
 fn note_removal(event: &Value, away: &mut BTreeSet<String>) {
     let object = &event["objectRef"];
     let is_ours = object["name"] == "boundtoken" || object["namespace"] == "boundtoken";
@@ -78,7 +78,7 @@ fn note_removal(event: &Value, away: &mut BTreeSet<String>) {
     };
 }
 
-/// The rules of the shipped roles.
+/// The rules of the shipped roles, as pairs.
 fn granted() -> BTreeSet<Right> {
     let text = include_str!("../../manifests/base/rbac.yaml");
     let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());

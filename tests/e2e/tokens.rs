@@ -13,12 +13,12 @@ use crate::support::eventually::{eventually, eventually_within};
 /// 365 days.
 pub(crate) const A_YEAR: i64 = 31_536_000;
 
-/// The label is the difference between a year and an hour.
+/// With the label a token lives an hour, without it a year.
 pub(crate) async fn a_label_makes_an_hour_of_a_year(cluster: Arc<Cluster>) {
     assert_a_label_matters(&cluster, "label").await;
 }
 
-/// Two new Pods, one of them in a Namespace with the label.
+/// Creates two Pods, one of them in a Namespace with the label, and compares their tokens.
 pub(crate) async fn assert_a_label_matters(cluster: &Cluster, name: &str) {
     let labelled = cluster.namespace(&format!("{name}-set"), Some(&[])).await;
     let unlabelled = cluster.namespace(&format!("{name}-not-set"), None).await;
@@ -32,15 +32,15 @@ pub(crate) async fn assert_a_label_matters(cluster: &Cluster, name: &str) {
     assert!(if cluster.own_node().is_some() { long == A_YEAR } else { long > 3600 }, "{long}");
 }
 
-/// The default token of a Pod, once it runs.
+/// The default token of a Pod, once the Pod runs.
 async fn started_token(cluster: &Cluster, pod: &Value) -> String {
     start(cluster, pod).await;
     token(cluster, pod, &format!("{DEFAULT}/token"))
 }
 
-/// The official Python client and curl, unchanged, before and after a kubelet made a new token.
+/// The official Python client and curl work unchanged before and after the kubelet refreshes the token.
 ///
-/// A kubelet that starts does so at once; `BOUNDTOKEN_SOAK` waits until one does it in its own time.
+/// A kubelet refreshes tokens when it starts. With `BOUNDTOKEN_SOAK` the test waits for a regular refresh.
 pub(crate) async fn clients_of_the_api_server_work_on(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("clients", Some(&[("ttl", "10m")])).await;
     let binding = json!({
@@ -60,10 +60,10 @@ pub(crate) async fn clients_of_the_api_server_work_on(cluster: Arc<Cluster>) {
     if !soak {
         cluster.node().restart("kubelet");
     }
-    // At 80 % of the lifetime, and then the files once a minute or so.
+    // A refresh is due at 80 % of the lifetime; files are updated about once a minute.
     let patience = Duration::from_mins(if soak { 12 } else { 3 });
     let second = eventually_within(patience, "a new token", async || {
-        // There is no way into the Pod while its kubelet starts.
+        // `exec` fails while the kubelet starts.
         let output = exec(&cluster, &pod, &["cat", &file]);
         let token = String::from_utf8(output.stdout).unwrap();
         (output.status.success() && token != first).then_some(token)
@@ -73,7 +73,7 @@ pub(crate) async fn clients_of_the_api_server_work_on(cluster: Arc<Cluster>) {
     assert_lists_pods(&cluster, &pod);
 }
 
-/// With Python and with curl.
+/// Lists Pods with Python and with curl.
 fn assert_lists_pods(cluster: &Cluster, pod: &Value) {
     let program = "
 import sys
@@ -91,7 +91,7 @@ print(*[pod.metadata.name for pod in client.CoreV1Api().list_namespaced_pod(sys.
     assert_eq!(list["items"][0]["metadata"]["name"], "client");
 }
 
-/// The Pod of the Kubernetes documentation, written by hand and made by annotations.
+/// The Pod of the Kubernetes documentation, once written by hand and once made by annotations.
 pub(crate) async fn a_token_for_vault(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("vault", Some(&[])).await;
     let mut by_hand = pod(&cluster, &namespace, "by-hand", &[]);
@@ -115,18 +115,18 @@ pub(crate) async fn a_token_for_vault(cluster: Arc<Cluster>) {
         let api_server = claims(&default)["aud"][0].clone();
         assert_ne!(review(&cluster, &token, api_server.as_str().unwrap()).await["authenticated"], true);
         assert_eq!(lifetime(&default), 3600);
-        // The API server accepts the one token, and not the other.
+        // The API server accepts the default token, but not the one for Vault.
         assert_eq!(answer_to(&cluster, &default).await, 200);
         assert_eq!(answer_to(&cluster, &token).await, 401);
     }
 }
 
-/// The status of what everybody may ask whom the API server knows.
+/// The status of a request that every authenticated user may make.
 async fn answer_to(cluster: &Cluster, token: &str) -> u16 {
     cluster.api_by(token).await.send(Method::GET, "/api", None).await.unwrap().code
 }
 
-/// No token file where the ServiceAccount, the Pod or the mode says so.
+/// There is no token file where the ServiceAccount, the Pod or the mode disables it.
 pub(crate) async fn no_token(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("none", Some(&[])).await;
     let account = json!({
@@ -141,12 +141,12 @@ pub(crate) async fn no_token(cluster: Arc<Cluster>) {
     for pod in [of_quiet, silent, pod(&cluster, &namespace, "by-mode", &[("mode", "disable")])] {
         assert_eq!(found_in_each_container(&cluster, pod.clone()).await, ["none"; 3], "{pod}");
     }
-    // The question can be answered otherwise.
+    // A Pod without settings has a token file, so the checks above can fail.
     let plain = pod(&cluster, &namespace, "plain", &[]);
     assert_eq!(found_in_each_container(&cluster, plain).await, ["some"; 3]);
 }
 
-/// Whether there are files of a token in an init container, a sidecar and `app`, as each of them says.
+/// Whether an init container, a sidecar and `app` find a token file, as each of them prints it.
 async fn found_in_each_container(cluster: &Cluster, mut pod: Value) -> [String; 3] {
     let look = format!("if test -e {DEFAULT}; then printf some; else printf none; fi");
     let image = &cluster.pod_image;
@@ -161,7 +161,7 @@ async fn found_in_each_container(cluster: &Cluster, mut pod: Value) -> [String; 
     [before.as_str().unwrap().to_owned(), found("beside"), found("app")]
 }
 
-/// A Secret that never expires, mounted as clusters before 1.21 did, becomes a token of an hour.
+/// A Secret that never expires, mounted as in clusters before 1.21, is replaced by a token of an hour.
 pub(crate) async fn a_legacy_secret(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("legacy", Some(&[])).await;
     let secret = json!({
@@ -183,7 +183,7 @@ pub(crate) async fn a_legacy_secret(cluster: Arc<Cluster>) {
     assert!(read(&cluster, &pod, &["cat", &format!("{DEFAULT}/ca.crt")]).contains("BEGIN CERTIFICATE"));
 }
 
-/// A token ends with its Pod.
+/// A token becomes invalid when its Pod is deleted.
 pub(crate) async fn a_deleted_pod_takes_its_token_along(cluster: Arc<Cluster>) {
     let namespace = cluster.namespace("deleted", Some(&[("audience", "vault")])).await;
     let pod = pod(&cluster, &namespace, "short", &[]);

@@ -1,4 +1,4 @@
-//! Pods created one after another, to see when that works and how long it takes.
+//! Creates Pods one after another, and records whether and how fast that succeeds.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::control_plane::Api;
 /// The pause between two creations.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One answer to the creation of a Pod.
+/// The result of one creation.
 pub(crate) struct Create {
     pub(crate) asked: Instant,
     pub(crate) took: Duration,
@@ -38,7 +38,7 @@ pub(crate) async fn create(api: &Api, namespace: &str) -> Create {
     Create { asked, took: asked.elapsed(), outcome }
 }
 
-/// How long so many creations take in a Namespace, all of which must succeed: the median, and the longest.
+/// Creates this many Pods in a Namespace, all of which must succeed; returns the median and the longest time.
 pub(crate) async fn creations(api: &Api, namespace: &str, count: usize) -> (Duration, Duration) {
     let mut times = Vec::new();
     for _ in 0..count {
@@ -52,14 +52,14 @@ pub(crate) async fn creations(api: &Api, namespace: &str, count: usize) -> (Dura
     (times[count / 2], times[count - 1])
 }
 
-/// Creations that go on until they are ended.
+/// Continuous creation of Pods until it is stopped.
 pub(crate) struct Traffic {
     end: CancellationToken,
     creates: JoinHandle<Vec<Create>>,
 }
 
 impl Traffic {
-    /// Begins in a Namespace.
+    /// Starts in a Namespace.
     pub(crate) fn start(api: &Api, namespace: &str) -> Self {
         let (end, api, namespace) = (CancellationToken::new(), api.clone(), namespace.to_owned());
         let ended = end.clone();
@@ -74,7 +74,7 @@ impl Traffic {
         Self { end, creates }
     }
 
-    /// Ends it; every answer, oldest first.
+    /// Stops, and returns every result, oldest first.
     pub(crate) async fn end(self) -> Vec<Create> {
         self.end.cancel();
         self.creates.await.unwrap()

@@ -1,4 +1,4 @@
-//! Each way to install and to uninstall: nothing of boundtoken may block Pods afterwards.
+//! Installs and uninstalls in each supported way. Afterwards nothing of boundtoken may block Pods.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -18,23 +18,24 @@ use crate::support::pages::block;
 use crate::tokens::assert_a_label_matters;
 use crate::traffic::{Create, Traffic, create};
 
-/// The longest time for which Pods may be refused where the webhook was asked for.
+/// The maximum time during which an uninstall may refuse labelled Pods.
 const SECONDS: Duration = Duration::from_secs(30);
 
-/// The short way out.
+/// The shortest uninstall.
 const BY_NAMESPACE: &str = "kubectl delete namespace boundtoken";
 
-/// The remaining cluster-wide objects, none of which calls a webhook (docs/operate/upgrade-and-uninstall.md).
+/// The cluster-wide objects that remain, none of which calls a webhook
+/// (docs/operate/upgrade-and-uninstall.md).
 const LEFT_BY_NAMESPACE: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
-/// `kubectl apply -k manifests`, and the same out.
+/// `kubectl apply -k manifests`, and `kubectl delete -k manifests`.
 pub(crate) async fn by_kustomization(cluster: Arc<Cluster>) {
     install::install(&cluster).await;
     assert_a_label_matters(&cluster, "kustomization").await;
     assert_leaves_nothing(&cluster, "kustomization", "kubectl delete -k manifests").await;
 }
 
-/// One file, in and out.
+/// Installs and uninstalls with one file.
 pub(crate) async fn by_file(cluster: Arc<Cluster>) {
     cluster.shell("kubectl apply -f manifests/install.yaml");
     wait_until_ready(&cluster, 2).await;
@@ -42,14 +43,14 @@ pub(crate) async fn by_file(cluster: Arc<Cluster>) {
     assert_leaves_nothing(&cluster, "file", "kubectl delete -f manifests/install.yaml").await;
 }
 
-/// Only the Namespace is deleted; the webhook configuration, which is in none, goes with it.
+/// Only the Namespace is deleted. The webhook configuration, which is cluster-wide, is deleted with it.
 pub(crate) async fn by_namespace(cluster: Arc<Cluster>) {
     install::install(&cluster).await;
     assert_a_label_matters(&cluster, "namespace").await;
     assert_leaves(&cluster, "namespace", BY_NAMESPACE, &LEFT_BY_NAMESPACE).await;
 }
 
-/// The overlay for API servers that reach no Pods. Of two replicas, one node has room for one.
+/// The overlay for API servers that cannot reach Pods. One node has room for one of the two replicas.
 pub(crate) async fn on_the_network_of_the_host(cluster: Arc<Cluster>) {
     cluster.shell("kubectl apply -k manifests/hostnetwork");
     wait_until_ready(&cluster, 1).await;
@@ -59,7 +60,7 @@ pub(crate) async fn on_the_network_of_the_host(cluster: Arc<Cluster>) {
     assert_leaves_nothing(&cluster, "host", "kubectl delete -k manifests/hostnetwork").await;
 }
 
-/// The admin port needs no authentication.
+/// The admin port listens on loopback only, since it needs no authentication.
 async fn assert_only_on_loopback(cluster: &Cluster, port: u16) {
     let replicas = install::replicas(cluster).await;
     let node = replicas.iter().find_map(|pod| pod["status"]["podIP"].as_str()).unwrap();
@@ -68,7 +69,7 @@ async fn assert_only_on_loopback(cluster: &Cluster, port: u16) {
     assert_eq!(refusal.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// The same, and only the Namespace is deleted.
+/// As above, but only the Namespace is deleted.
 pub(crate) async fn on_the_network_of_the_host_by_namespace(cluster: Arc<Cluster>) {
     cluster.shell("kubectl apply -k manifests/hostnetwork");
     wait_until_ready(&cluster, 1).await;
@@ -76,7 +77,7 @@ pub(crate) async fn on_the_network_of_the_host_by_namespace(cluster: Arc<Cluster
     assert_leaves(&cluster, "host-namespace", BY_NAMESPACE, &LEFT_BY_NAMESPACE).await;
 }
 
-/// The overlay for certificates of one's own, step by step as its page says.
+/// The overlay for certificates of your own, step by step as its page describes.
 pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
     cluster.shell(&block("own-certificates"));
     wait_until_ready(&cluster, 2).await;
@@ -86,7 +87,7 @@ pub(crate) async fn with_certificates_of_ones_own(cluster: Arc<Cluster>) {
     assert_leaves_nothing(&cluster, "static", &block("own-certificates-undone")).await;
 }
 
-/// A certificate that is due is replaced in the Secret, under the same CA; others are kept.
+/// A certificate that is due is replaced in the Secret, under the same CA. Others are kept.
 async fn renew(cluster: &Cluster) {
     let files = || {
         let tls = cluster.workplace().join("tls");
@@ -108,9 +109,10 @@ async fn assert_leaves_nothing(cluster: &Cluster, name: &str, uninstall: &str) {
     assert_leaves(cluster, name, uninstall, &[]).await;
 }
 
-/// Uninstalls while Pods are created with and without the label; of the manifests, only such kinds are left.
+/// Uninstalls while Pods are created with and without the label. Only these kinds of objects of the manifests
+/// remain.
 ///
-/// How many Pods were refused that have the label.
+/// Returns the number of labelled Pods that were refused.
 pub(crate) async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str, kinds: &[&str]) -> usize {
     let [labelled, unlabelled] = ["set", "not-set"].map(|label| cluster.name(&format!("{name}-{label}")));
     let [with, without] = [&labelled, &unlabelled].map(|namespace| Traffic::start(&cluster.api, namespace));
@@ -143,7 +145,7 @@ pub(crate) async fn assert_leaves(cluster: &Cluster, name: &str, uninstall: &str
     refused(&with)
 }
 
-/// The kinds of the manifests; the overlays add none.
+/// The objects of the manifests; the overlays add no kinds.
 fn objects(cluster: &Cluster) -> Vec<Value> {
     let text = std::fs::read_to_string(cluster.workplace().join("manifests/install.yaml")).unwrap();
     text.split("\n---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect()

@@ -1,4 +1,5 @@
-//! The manifests are applied again: nothing changes. They replace what is there: it is put right.
+//! The manifests are applied again, and nothing changes; or they replace the objects, which are then
+//! repaired.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(crate) async fn again_by_the_api_server(faults: Arc<Faults>) {
     again(&faults, "applied-again-server-side", &["--server-side"]).await;
 }
 
-/// Twice, since the first time kubectl or the API server notes what was applied.
+/// Applies them twice, since the first time kubectl or the API server records what was applied.
 async fn again(faults: &Faults, name: &str, more: &[&str]) {
     let scene = Scene::new(faults, name, &[]).await;
     let before = contents(&scene.installed).await;
@@ -33,7 +34,7 @@ async fn again(faults: &Faults, name: &str, more: &[&str]) {
     faults.report(row.noted(scene.writes.to_string()));
 }
 
-/// The webhooks and their generation, the owners, and what the Secret holds.
+/// The webhooks and their generation, the owners, and the data of the Secret.
 async fn contents(installed: &Installed) -> [Value; 4] {
     let (mut secret, mut configuration) = (installed.secret().await, installed.configuration().await);
     let metadata = &mut configuration["metadata"];
@@ -42,7 +43,7 @@ async fn contents(installed: &Installed) -> [Value; 4] {
     [configuration["webhooks"].take(), generation, owners, secret["data"].take()]
 }
 
-/// The replacing objects lack the `caBundle`, the owner and every certificate.
+/// The new objects lack the `caBundle`, the owner and every certificate.
 pub(crate) async fn replaced(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "replaced", &[]).await;
     let [webhooks, _, owners, data] = contents(&scene.installed).await;
@@ -52,7 +53,7 @@ pub(crate) async fn replaced(faults: Arc<Faults>) {
         })
         .await;
     let [webhooks_now, _, owners_now, data_now] = contents(&scene.installed).await;
-    // Not assert_eq, which would print keys.
+    // Not `assert_eq!`, which would print private keys.
     assert!((webhooks_now, owners_now, data_now) == (webhooks, owners, data));
     assert_eq!((scene.writes.secret(), scene.writes.configuration()), (1, 1));
     faults.report(row);

@@ -1,7 +1,7 @@
-//! The `caBundle`, or the whole webhook configuration, is damaged: it is put right within seconds.
+//! The `caBundle`, or the whole webhook configuration, is damaged and repaired within seconds.
 //!
-//! From the damage until API servers have heard of the repair they cannot trust anybody, so creates fail; how
-//! long that lasts is measured.
+//! From the damage until API servers observe the repair they trust no certificate, so creates fail. The tests
+//! measure for how long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,13 +51,13 @@ pub(crate) async fn overwritten_repeatedly(faults: Arc<Faults>) {
     let (outage, took) = Outage::during(&scene.creator, async {
         let _ = tokio::time::timeout(fight, keep_writing(&scene.installed)).await;
         let fought = scene.writes.configuration();
-        // Three at once, and one every ten seconds.
+        // Three writes at once, and then one every ten seconds.
         let most = 4 + usize::try_from(fight.as_secs() / 10).unwrap();
         assert!((1..=most).contains(&fought), "{}", scene.writes);
         repair("a bundle that is left alone", async || scene.settled().await).await
     })
     .await;
-    // Ten seconds, and what a busy machine takes.
+    // Ten seconds, with a margin for a busy machine.
     assert!(took < Duration::from_secs(20), "{took:?}");
     let ready = async || scene.replicas.iter().all(Replica::is_ready).then_some(());
     eventually("two ready replicas", ready).await;
@@ -85,7 +85,7 @@ async fn keep_writing(installed: &Installed) {
     }
 }
 
-/// The configuration is deleted, so that no webhook is called, and applied again from the manifest.
+/// The configuration is deleted, so that no webhook is called, and then applied again from the manifest.
 pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "configuration-deleted", &[]).await;
     let (installed, creator) = (&scene.installed, &scene.creator);
@@ -99,7 +99,7 @@ pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
         })
         .await;
     }
-    // Replicas stay ready without calls, and the probes see it.
+    // Replicas stay ready without calls, as the probes show.
     sleep(Duration::from_secs(3)).await;
     assert!(scene.replicas.iter().all(Replica::is_ready));
     let row = scene

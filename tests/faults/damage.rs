@@ -1,4 +1,4 @@
-//! The Secret is damaged: no create fails, and it is repaired within seconds.
+//! The Secret is damaged and repaired within seconds. No create fails.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::scene::{Scene, repair};
 use crate::support::control_plane::eventually;
 use crate::trust::{held, published, verified_by};
 
-/// Nothing is in it any more.
+/// The Secret is emptied.
 pub(crate) async fn emptied(faults: Arc<Faults>) {
     repaired(&faults, "secret-emptied", |_| json!(null)).await;
 }
 
-/// Each of its texts ends in the middle.
+/// Each value is cut in half.
 pub(crate) async fn truncated(faults: Arc<Faults>) {
     let cut = |text: &Value| {
         let text = STANDARD.decode(text.as_str().unwrap()).unwrap();
@@ -33,19 +33,19 @@ pub(crate) async fn truncated(faults: Arc<Faults>) {
     .await;
 }
 
-/// The certificate is that of another key.
+/// The certificate belongs to another key.
 pub(crate) async fn mismatched(faults: Arc<Faults>) {
     repaired(&faults, "secret-mismatched", |_| json!({"tls.crt": encoded(&foreign("other").1.certificate)}))
         .await;
 }
 
-/// The key of the authority is that of another one.
+/// The key of the CA belongs to another CA.
 pub(crate) async fn mismatched_authority(faults: Arc<Faults>) {
     let name = "secret-key-of-another-ca";
     repaired(&faults, name, |_| json!({"ca.key": encoded(&foreign("other").0.key)})).await;
 }
 
-/// The authority is that of another program.
+/// The CA was made by another program.
 pub(crate) async fn foreign_authority(faults: Arc<Faults>) {
     in_use_stays(&faults, "secret-foreign-ca", |_| {
         let (authority, _) = foreign("other");
@@ -54,7 +54,7 @@ pub(crate) async fn foreign_authority(faults: Arc<Faults>) {
     .await;
 }
 
-/// Everything in it is of another program.
+/// All certificates were made by another program.
 pub(crate) async fn all_foreign(faults: Arc<Faults>) {
     in_use_stays(&faults, "secret-all-foreign", |name| {
         let (authority, serving) = foreign(name);
@@ -66,7 +66,7 @@ pub(crate) async fn all_foreign(faults: Arc<Faults>) {
     .await;
 }
 
-/// The Secret goes away for a while, and comes back as the manifest has it.
+/// The Secret is deleted, and later created again from the manifest.
 pub(crate) async fn deleted(faults: Arc<Faults>) {
     let scene = Scene::new(&faults, "secret-deleted", &[]).await;
     let (installed, path) = (&scene.installed, scene.installed.secret_path());
@@ -98,7 +98,7 @@ pub(crate) async fn deleted(faults: Arc<Faults>) {
     faults.report(scene.repaired(row, took, ""));
 }
 
-/// Damage after which all is as it was: one authority, and nothing to wait for.
+/// Damage after which the previous state is restored: one CA, and nothing pending.
 async fn repaired(faults: &Faults, name: &str, damage: impl FnOnce(&Value) -> Value) {
     let scene = Scene::new(faults, name, &[]).await;
     let authority = published(&scene.installed).await;
@@ -118,7 +118,8 @@ async fn repaired(faults: &Faults, name: &str, damage: impl FnOnce(&Value) -> Va
     faults.report(scene.repaired(row, took, ""));
 }
 
-/// Damage that brings another authority: what is served stays trusted, and the other one is served in time.
+/// Damage that brings another CA: the served certificate stays trusted until one under the other CA is
+/// served.
 async fn in_use_stays(faults: &Faults, name: &str, damage: impl FnOnce(&str) -> Value) {
     let scene = Scene::new(faults, name, &["--tick=2", "--dwell=4"]).await;
     let (first, installed) = (published(&scene.installed).await, &scene.installed);
@@ -149,7 +150,7 @@ async fn in_use_stays(faults: &Faults, name: &str, damage: impl FnOnce(&str) -> 
     faults.report(scene.repaired(row, took, ""));
 }
 
-/// An authority of another program, and a serving certificate under it.
+/// A CA of another program, and a serving certificate under it.
 pub(crate) fn foreign(name: &str) -> (Pem, Pem) {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(rcgen::DnType::CommonName, "another program");

@@ -1,4 +1,4 @@
-//! A proxy of etcd that can hold back what etcd sends, so that an API server sees changes late.
+//! A proxy of etcd that can hold back its responses, so that an API server observes changes late.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};

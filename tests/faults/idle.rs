@@ -1,7 +1,7 @@
-//! Restarts while the connections of an API server are idle: it uses them again up to 90 seconds later.
+//! Restarts while the connections of an API server are idle. It reuses them for up to 90 seconds.
 //!
-//! Since 1.37 an API server chooses a replica for each call, and leaves one alone that is not ready. Those
-//! before it keep to their connections, and so does the API server of these tests that chooses as they do.
+//! Since Kubernetes 1.37 an API server chooses a replica for each call, and skips replicas that are not
+//! ready. Older ones stay on their connections, as does the API server that these tests use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::rolling::{assert_drained, two};
 use crate::table::Measuring;
 use crate::traffic::Creator;
 
-/// How many Pods come at once.
+/// The number of Pods that are created at once.
 const BURST: usize = 40;
 
-/// Far longer than the first call of a burst takes, even on a busy machine.
+/// A limit far longer than the first call of a burst takes, even on a busy machine.
 const LONG: Duration = Duration::from_mins(3);
 
-/// Every gap between two bursts, and how long before the second one replicas get their signal, in seconds.
+/// Every gap between two bursts, and how long before the second burst replicas get SIGTERM, in seconds.
 pub(crate) async fn kept_connections(faults: Arc<Faults>) {
     for gaps in faults.size.gaps.chunks(10) {
         join_all(gaps.iter().map(|(gap, before)| gap_of(&faults, *gap, *before))).await;
     }
 }
 
-/// A burst, silence, the end of both replicas, silence, a burst.
+/// A burst, an idle time, the end of both replicas, an idle time, a burst.
 async fn gap_of(faults: &Faults, gap: u64, before: u64) {
     let name = format!("idle-{gap}-ended-{before}-before");
     let installed = Installed::new(&faults.plane, &name).await;
@@ -44,7 +44,8 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
     creator.burst(BURST).await;
     let row = measuring.finish(&creator).await;
     row.assert_none_failed();
-    // At 90 seconds the API server itself leaves a connection, and the burst may have to wait for its turn.
+    // After 90 seconds the API server itself closes a connection, and the burst may have to wait before it
+    // starts.
     if gap <= 75 {
         assert!(admissions(&new).await < BURST as u64, "no idle connection was used: {row}");
     }
@@ -54,10 +55,10 @@ async fn gap_of(faults: &Faults, gap: u64, before: u64) {
     faults.report(row);
 }
 
-/// The program ends at once, while calls are on their way.
+/// The program exits immediately, while calls are in flight.
 ///
-/// It must be then: an API server notices when an idle connection ends, and opens a new one. So it is tried until
-/// the signal meets a call.
+/// Idle connections do not show this: an API server notices when one is closed, and opens a new one. So the
+/// test repeats until the signal arrives during a call.
 pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     let name = "idle-control";
     let installed = Installed::new(&faults.plane, name).await;
@@ -81,16 +82,16 @@ pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     faults.report(row);
 }
 
-/// Ends replicas as soon as one of them has answered once more: others are still to be answered.
+/// Ends replicas as soon as one of them has answered one more call: others are still in flight.
 async fn end_at_next_call(replicas: &[Replica]) {
     let before = admissions(replicas).await;
-    // Without a pause between two looks: the moment is short.
+    // This polls without a pause, since the moment is short.
     let called = async { while admissions(replicas).await == before {} };
     timeout(LONG, called).await.unwrap_or_else(|_| panic!("no call within {LONG:?}: still {before} reviews"));
     replicas.iter().for_each(Replica::terminate);
 }
 
-/// How many reviews they have answered together.
+/// The number of reviews that the replicas have answered together.
 async fn admissions(replicas: &[Replica]) -> u64 {
     join_all(replicas.iter().map(Replica::admissions)).await.iter().sum()
 }

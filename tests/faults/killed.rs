@@ -1,9 +1,9 @@
-//! A replica is killed after each write of the plan, before it hears that its write took effect.
+//! A replica is killed after each write of the plan, before it receives the response to that write.
 //!
-//! Every write of every kind of change gets a run of its own: two replicas, of which whoever makes that
-//! write is killed and started again, while the other one serves on. What a kill costs by itself, calls of a
-//! replica that is gone before API servers hear of it, is no matter of certificates: Pods are not created
-//! from the kill until it is out of the endpoints.
+//! Every write of every kind of change gets a run of its own with two replicas. The replica that makes the
+//! write is killed and started again, while the other one keeps serving. API servers call a killed replica
+//! until they observe that it is gone. Those failures do not concern certificates, so no Pods are created
+//! from the kill until the replica is removed from the endpoints.
 
 use std::path::PathBuf;
 use std::slice::from_ref;
@@ -33,15 +33,15 @@ use crate::written::is_of_secret;
 /// A change of certificates.
 struct Change {
     name: &'static str,
-    /// Arguments of `boundtoken serve`: lives that end while the test watches.
+    /// Arguments of `boundtoken serve`, such as lives that end during the test.
     lives: &'static [&'static str],
     /// Whether no replica has run before.
     is_first: bool,
     /// The annotation that requests it.
     asked: Option<&'static str>,
-    /// The keys of the Secret that are others in the end.
+    /// The keys of the Secret whose values are replaced by the change.
     renewed: &'static [&'static str],
-    /// How many runs begin together.
+    /// The number of concurrent runs.
     at_once: usize,
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn at_a_new_key(faults: Arc<Faults>) {
     after_each_write(&faults, &KEY).await;
 }
 
-/// One run for each write, until there is none of that number.
+/// Runs the change once per write, until it has no further write.
 async fn after_each_write(faults: &Arc<Faults>, change: &'static Change) {
     let mut runs = Vec::new();
     loop {
@@ -147,12 +147,12 @@ impl Run {
         Self { change, number, installed, routes }
     }
 
-    /// The object written before the kill; `None` if there is no write of this number.
+    /// Returns the object written before the kill; `None` if there is no write of this number.
     async fn end(&self, faults: &Faults) -> Option<(&'static str, Row)> {
         if self.change.is_first { self.first_start(faults).await } else { self.rotation(faults).await }
     }
 
-    /// No replica is ready before the kill; Pods are created as soon as one is.
+    /// Creates Pods as soon as a replica is ready. None is ready before the kill.
     async fn first_start(&self, faults: &Faults) -> Option<(&'static str, Row)> {
         let effects = self.effects();
         let mut replicas = self.two().await;
@@ -171,7 +171,7 @@ impl Run {
         Some((written, row))
     }
 
-    /// Pods are created from the beginning.
+    /// Creates Pods from the start.
     async fn rotation(&self, faults: &Faults) -> Option<(&'static str, Row)> {
         let (name, apis, rate) = (&self.installed.name, faults.apis(), faults.size.damage.rate);
         let mut replicas = self.two().await;
@@ -202,7 +202,7 @@ impl Run {
         Some((written, row))
     }
 
-    /// Two replicas that may not be ready yet.
+    /// Starts two replicas, which may not be ready yet.
     async fn two(&self) -> Vec<Replica> {
         let (one, other) = tokio::join!(self.start(0), self.start(1));
         vec![one, other]
@@ -223,7 +223,7 @@ impl Run {
         self.routes.each_ref().map(|route| route.proxy.effects())
     }
 
-    /// The write of our number from now on, and which replica made it, unless all is over before.
+    /// The write with the number of this run, and the replica that made it; `None` if `over` completes first.
     async fn nth(
         &self,
         [mut one, mut other]: [UnboundedReceiver<Effect>; 2],
@@ -248,7 +248,7 @@ impl Run {
         }
     }
 
-    /// Until what was to change has changed, and nothing is left to do.
+    /// Waits until the change is complete, and replicas, Secret and configuration are in sync.
     async fn rotated(&self, first: &Value, replicas: &[Replica]) {
         eventually("what was to change", async || {
             let secret = self.installed.secret().await;
@@ -263,7 +263,8 @@ impl Run {
         eventually("replicas at rest", async || settled(&self.installed, replicas).await).await;
     }
 
-    /// Until no API server calls the replica that is gone. Meanwhile calls of it are refused, and nothing else fails.
+    /// Waits until no API server calls the killed replica. Until then calls of it are refused, and nothing
+    /// else may fail.
     async fn forgotten(&self, creator: &Creator) {
         let slices = format!(
             "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices?\
@@ -291,7 +292,7 @@ impl Run {
     }
 }
 
-/// A kill while the API server's answer is held back; what was written.
+/// Kills a replica while the API server's response is held back, and returns the object that was written.
 async fn kill(mut replica: Replica, effect: Effect) -> &'static str {
     replica.kill();
     let written = if is_of_secret(&effect) { "Secret" } else { "configuration" };
@@ -300,12 +301,12 @@ async fn kill(mut replica: Replica, effect: Effect) -> &'static str {
     written
 }
 
-/// The port is closed, or its process was killed.
+/// Whether the port was closed, or its process was killed.
 fn is_refused(error: &str) -> bool {
     ["connection refused", "connection reset", "EOF"].iter().any(|end| error.contains(end))
 }
 
-/// A naive writer swaps the certificate first, and is killed before it publishes its authority.
+/// A naive writer swaps the certificate first, and is killed before it publishes its CA.
 pub(crate) async fn control_certificate_before_bundle(faults: Arc<Faults>) {
     let name = "killed-control";
     let installed = Installed::new(&faults.plane, name).await;

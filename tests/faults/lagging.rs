@@ -1,4 +1,4 @@
-//! A second API server that learns of a new `caBundle` half a minute after the first one.
+//! A second API server that observes a new `caBundle` half a minute after the first one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::traffic::{Creator, Traffic};
 
 const LAG: Duration = Duration::from_secs(30);
 
-/// Calls at once when every connection is a new one.
+/// The number of concurrent calls in a burst when every connection is new.
 const MANY: usize = 40;
 
 /// An install, with its traffic through both API servers.
@@ -31,7 +31,7 @@ struct Case<'a> {
     before: (Value, Value),
 }
 
-/// The key changes by force in two installs: one waits for longer than the lag, the other one for less.
+/// A new key is forced in two installs: one with a dwell time above the lag, the other with one below.
 pub(crate) async fn new_key(faults: Arc<Faults>) {
     for number in 0..faults.size.lags {
         new_key_during_lag(&faults, number).await;
@@ -95,12 +95,12 @@ impl<'a> Case<'a> {
         self.measuring.finish(&self.creator).await
     }
 
-    /// The configuration in the cache of an API server, from which it takes what it does.
+    /// The configuration in the cache of an API server, which decides what it trusts.
     async fn seen_by(&self, api: &Api) -> Value {
         api.get(&format!("{}?resourceVersion=0", self.installed.configuration_path())).await.unwrap()
     }
 
-    /// Waits for a `caBundle` that compares so to the one before.
+    /// Waits until a comparison of the current `caBundle` with the previous one succeeds.
     async fn wait_until_seen_by(&self, api: &Api, compares: impl Fn(&Value, &Value) -> bool) {
         let bundle = |configuration: &Value| configuration["webhooks"][0]["clientConfig"]["caBundle"].clone();
         eventually("an API server that sees the caBundle", async || {

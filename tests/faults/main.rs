@@ -1,7 +1,7 @@
-//! Creates of Pods while boundtoken's replicas come, go and change their certificates: none may fail.
+//! Creates Pods while boundtoken's replicas come, go and change their certificates. No create may fail.
 //!
-//! `make test-faults` runs it, `make soak` at full size. Each scenario has a control: the same with a defence
-//! switched off, where creates must fail, since a scenario that cannot fail shows nothing.
+//! `make test-faults` runs these tests, `make soak` at full size. Each scenario has a control with one
+//! defence switched off, in which creates must fail: a scenario that cannot fail proves nothing.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,13 +49,13 @@ use table::Row;
 /// The state that all scenarios share.
 pub(crate) struct Faults {
     pub(crate) plane: Arc<ControlPlane>,
-    /// An API server as those before 1.37: it chooses a replica per connection, not per call.
+    /// An API server that behaves as before 1.37: it chooses a replica per connection, not per call.
     pub(crate) other: Api,
-    /// The way of webhook configurations from etcd to the other API server.
+    /// The proxy through which the other API server reads webhook configurations from etcd.
     pub(crate) etcd_proxy: EtcdProxy,
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
-    /// For installs whose certificates are damaged: where there are too many at once, calls time out.
+    /// Limits the installs with damaged certificates: with too many at once, calls time out.
     room: Semaphore,
 }
 
@@ -75,7 +75,7 @@ impl Faults {
         Ok(Self { plane, other, etcd_proxy, size, rows: Mutex::default(), room })
     }
 
-    /// Waits for its turn, which ends when this is dropped.
+    /// Waits for a permit, which is released when dropped.
     pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
         self.room.acquire().await.unwrap()
     }
@@ -85,7 +85,7 @@ impl Faults {
         [&self.plane.api, &self.other]
     }
 
-    /// Keeps a row for the table.
+    /// Adds a row to the table.
     pub(crate) fn report(&self, row: Row) {
         self.rows.lock().unwrap().push(row);
     }
@@ -135,7 +135,7 @@ tests![ALONE, alone(Faults): lagging::new_key];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // They wait more than they compute.
+    // The tests wait more than they compute.
     arguments.test_threads.get_or_insert(16);
     if let Some(code) = without_start(&arguments, &[TOGETHER, ALONE]) {
         return code;
@@ -155,7 +155,7 @@ fn main() -> ExitCode {
 fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let faults = Arc::new(faults);
     let together = libtest_mimic::run(arguments, together(runtime, &faults));
-    // It holds back what the other API server hears, which the others wait for.
+    // These run alone: they hold back events from the other API server, and other tests wait for such events.
     let alone = libtest_mimic::run(arguments, alone(runtime, &faults));
     faults.print();
     faults.plane.stop();

@@ -1,4 +1,4 @@
-//! Twenty replicas that meet an empty Secret at the same moment make one authority.
+//! Twenty replicas that observe an empty Secret at the same moment make one CA.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::written::Writes;
 
 const REPLICAS: usize = 20;
 
-/// Twenty processes are started on the empty Secret.
+/// Twenty processes start with an empty Secret.
 pub(crate) async fn started_at_once(faults: Arc<Faults>) {
     for herd in 0..faults.size.damage.herds {
         let _turn = faults.turn().await;
@@ -27,7 +27,7 @@ pub(crate) async fn started_at_once(faults: Arc<Faults>) {
     }
 }
 
-/// Twenty run already, and hear of the empty Secret in the same moment.
+/// Twenty running replicas observe the empty Secret at the same moment.
 pub(crate) async fn notified_at_once(faults: Arc<Faults>) {
     for herd in 0..faults.size.damage.herds {
         let _turn = faults.turn().await;
@@ -61,7 +61,8 @@ async fn start(installed: &Arc<Installed>, writes: &Writes) -> Vec<Replica> {
     join_all(starts).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// One authority, one write of each object, and all replicas serve what the bundle verifies.
+/// Asserts one CA and one write of each object, and that all replicas serve a certificate that the bundle
+/// verifies.
 async fn one_authority(
     faults: &Faults,
     name: &str,

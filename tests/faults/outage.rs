@@ -15,13 +15,13 @@ use crate::traffic::Creator;
 pub(crate) struct Outage {
     tried: usize,
     failed: usize,
-    /// Of the first failure and the last.
+    /// The times of the first and the last failure.
     span: Option<(Instant, Instant)>,
     last: String,
 }
 
 impl Outage {
-    /// Tries as long as `meanwhile` takes.
+    /// Creates Pods by dry run until `meanwhile` completes.
     pub(crate) async fn during<T>(creator: &Creator, meanwhile: impl Future<Output = T>) -> (Self, T) {
         let end = CancellationToken::new();
         let trying: Vec<_> = creator
@@ -35,7 +35,7 @@ impl Outage {
         (outages.fold(Self::default(), Self::and), done)
     }
 
-    /// From the first failure to the last.
+    /// The time from the first to the last failure.
     pub(crate) fn lasted(&self) -> Duration {
         self.span.map_or(Duration::ZERO, |(first, last)| last - first)
     }

@@ -1,4 +1,4 @@
-//! Rolling restarts under traffic, with endpoints that follow late.
+//! Rolling restarts under traffic, with endpoints that lag.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,11 @@ pub(crate) async fn restarts_with_endpoints_after_five_seconds(faults: Arc<Fault
     restarts(&faults, 5).await;
 }
 
-/// Replicas that may be ending at the same time: each takes up to a minute and a half.
+/// The maximum number of replicas that terminate at the same time: each takes up to a minute and a half.
 const MOST_ENDING: usize = 40;
 
-/// One replica after the other is replaced as the Deployment's strategy says: `maxUnavailable: 0`, `maxSurge: 1`.
+/// Replaces one replica after the other, as the Deployment's strategy does: `maxUnavailable: 0`,
+/// `maxSurge: 1`.
 async fn restarts(faults: &Faults, lag: u64) {
     let name = format!("restarts-lag-{lag}");
     let mut installed = Installed::new(&faults.plane, &name).await;
@@ -53,7 +54,7 @@ async fn restarts(faults: &Faults, lag: u64) {
     faults.report(row);
 }
 
-/// The program ends at once, while API servers take it for ready.
+/// The program exits immediately, while API servers consider it ready.
 pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     let name = "restarts-control";
     let mut installed = Installed::new(&faults.plane, name).await;
@@ -70,13 +71,13 @@ pub(crate) async fn control_without_a_shutdown(faults: Arc<Faults>) {
     drop(other);
 }
 
-/// Two replicas, both ready.
+/// Starts two replicas and waits until both are ready.
 pub(crate) async fn two(installed: &Installed, more: &[&str]) -> [Replica; 2] {
     let (one, other) = tokio::join!(installed.replica(more), installed.replica(more));
     [one.ready().await, other.ready().await]
 }
 
-/// It ended because no connection was left, not because of its deadline.
+/// Asserts that a replica exited because no connection was left, not because of its deadline.
 pub(crate) fn assert_drained(ended: &Ended) {
     let drained = ended.lines.iter().any(|line| line.contains("every connection has ended"));
     assert!(ended.code == Some(0) && drained, "{ended:#?}");

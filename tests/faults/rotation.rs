@@ -1,4 +1,4 @@
-//! Certificates that change under traffic: the serving certificate, its authority, the authority's key.
+//! Certificates that change under traffic: the serving certificate, its CA, the key of the CA.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,16 +17,17 @@ use crate::support::program::run;
 use crate::table::Measuring;
 use crate::traffic::Creator;
 
-/// Certificates that live for seconds; the rules are the same.
+/// Certificates that live for seconds; the rules stay the same.
 const RENEWED: [&str; 4] = ["--serving-life=30", "--authority-life=90", "--dwell=5", "--tick=1"];
 
-/// A change of the key takes seconds. A replica writes the Secret ten times a minute at most, which has to do.
+/// A change of the key that takes seconds. The limit of ten writes of the Secret per minute still suffices.
 const FORCED: [&str; 4] = ["--serving-life=180", "--authority-life=600", "--dwell=5", "--tick=2"];
 
-/// More calls at once than two API servers keep connections, one of them 25 to all replicas together.
+/// More concurrent calls than idle connections that two API servers keep; one of them keeps 25 for all
+/// replicas.
 const MANY: usize = 80;
 
-/// The versions of the Secret so far.
+/// The versions of the certificates observed so far.
 #[derive(Debug, Default)]
 struct Seen {
     serving: BTreeSet<String>,
@@ -44,7 +45,7 @@ impl Seen {
         }
     }
 
-    /// How often the serving certificate and the authority were replaced.
+    /// The number of replaced serving certificates and of replaced CA certificates.
     fn rotations(&self) -> [usize; 2] {
         [&self.serving, &self.authorities].map(|seen| seen.len() - 1)
     }
@@ -55,7 +56,7 @@ impl Seen {
     }
 }
 
-/// Serving certificate and authority are renewed when they are due.
+/// Serving certificate and CA are renewed when they are due.
 pub(crate) async fn renewals(faults: Arc<Faults>) {
     let installs = 0..faults.size.rotating;
     join_all(installs.map(|number| renewals_of(&faults, number))).await;
@@ -81,7 +82,7 @@ async fn renewals_of(faults: &Faults, number: usize) {
     .await;
 }
 
-/// A new key is forced, again as soon as it signs.
+/// A new key is forced, and again as soon as it signs.
 pub(crate) async fn new_keys(faults: Arc<Faults>) {
     rotate(&faults, "new-keys", &FORCED, async |installed, creator| {
         for _ in 0..faults.size.keys {
@@ -94,7 +95,8 @@ pub(crate) async fn new_keys(faults: Arc<Faults>) {
     .await;
 }
 
-/// Ever more calls at once, until API servers need new connections, over which they see what is served now.
+/// Increases the number of concurrent calls until API servers need new connections, which use the current
+/// certificate.
 async fn shake_hands(installed: &Installed, creator: &Creator) {
     let before = installed.connections().await;
     for doubled in 0..4 {
@@ -105,14 +107,14 @@ async fn shake_hands(installed: &Installed, creator: &Creator) {
     }
 }
 
-/// Asks for a new key, as docs/operate/certificates.md says.
+/// Requests a new key as docs/operate/certificates.md describes.
 pub(crate) async fn force_new_key(installed: &Installed) {
     installed
         .change_secret(&json!({"metadata": {"annotations": {"boundtoken.dev/new-key": "please"}}}))
         .await;
 }
 
-/// Until a certificate under another key is in the Secret.
+/// Waits until the Secret contains a certificate under another key.
 pub(crate) async fn wait_for_new_key(installed: &Installed, before: &Value) {
     eventually("a new key that signs", async || {
         let data = &installed.secret().await["data"];
@@ -121,7 +123,7 @@ pub(crate) async fn wait_for_new_key(installed: &Installed, before: &Value) {
     .await;
 }
 
-/// Traffic to two replicas while their certificates change.
+/// Creates Pods while the certificates of two replicas change.
 async fn rotate(faults: &Faults, name: &str, lives: &[&str], change: impl AsyncFnOnce(&Installed, &Creator)) {
     let installed = Installed::new(&faults.plane, name).await;
     let _replicas = two(&installed, lives).await;
@@ -135,7 +137,7 @@ async fn rotate(faults: &Faults, name: &str, lives: &[&str], change: impl AsyncF
     faults.report(row);
 }
 
-/// Without an order: the certificate is replaced in its file, and the `caBundle` some time later.
+/// Control without an ordering: the certificate file is replaced, and the `caBundle` some time later.
 pub(crate) async fn control_without_an_order(faults: Arc<Faults>) {
     let name = "rotation-control";
     let installed = Installed::new(&faults.plane, name).await;
@@ -175,14 +177,14 @@ async fn two_with(installed: &Installed, arguments: &[&str]) -> [Replica; 2] {
     [one.ready().await, other.ready().await]
 }
 
-/// An authority and a serving certificate in a directory.
+/// Makes a CA and a serving certificate in a directory.
 fn make_certificates(directory: &Path, name: &str) {
     let directory = directory.to_str().unwrap();
     let output = run(&["certs", "--tls-dir", directory, "--tls-dns", &format!("boundtoken.{name}.svc")]);
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Writes the authority of a directory into the `caBundle`.
+/// Writes the CA of a directory into the `caBundle`.
 async fn publish(installed: &Installed, directory: &Path) {
     let bundle = STANDARD.encode(std::fs::read(directory.join("ca.crt")).unwrap());
     let mut webhooks = installed.configuration().await["webhooks"].take();

@@ -1,4 +1,4 @@
-//! Two replicas that are ready and at rest, what they write, and Pods that are created meanwhile.
+//! Two replicas that are ready and in sync, their writes, and Pods that are created meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::traffic::Creator;
 use crate::trust::{settled, trusted};
 use crate::written::Writes;
 
-/// How soon damage is repaired.
+/// The limit for the repair of damage.
 const SOON: Duration = Duration::from_secs(10);
 
-/// An install of its own.
+/// An install that belongs to one scenario.
 pub(crate) struct Scene<'a> {
     pub(crate) installed: Installed,
     pub(crate) writes: Writes,
@@ -29,7 +29,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// `more` are arguments of `boundtoken serve`.
+    /// Starts the install; `more` are arguments of `boundtoken serve`.
     pub(crate) async fn new(faults: &'a Faults, name: &str, more: &'a [&'a str]) -> Self {
         let turn = faults.turn().await;
         let installed = Installed::new(&faults.plane, name).await;
@@ -43,28 +43,28 @@ impl<'a> Scene<'a> {
         Self { installed, writes, replicas, creator, faults, _turn: turn, more }
     }
 
-    /// One more replica, which may not get ready.
+    /// Starts another replica, which may not become ready.
     pub(crate) async fn start(&self) -> Replica {
         self.installed.replica_by(&self.writes.kubeconfig, self.more).await
     }
 
-    /// Whether there is nothing left to do.
+    /// Checks that replicas, Secret and configuration are in sync.
     pub(crate) async fn settled(&self) -> Result<(), String> {
         settled(&self.installed, &self.replicas).await
     }
 
-    /// Whether API servers trust what is served.
+    /// Checks that API servers trust the served certificates.
     pub(crate) async fn trusted(&self) -> Result<(), String> {
         trusted(&self.installed, &self.replicas).await
     }
 
-    /// Pods are created while something happens and for a while after it: no create fails.
+    /// Creates Pods while `happens` runs and for some time after it. No create may fail.
     pub(crate) async fn under_traffic<T>(&self, happens: impl Future<Output = T>) -> (Row, T) {
         let (apis, size) = (self.faults.apis(), self.faults.size.damage);
         let measuring = Measuring::start(&self.installed.name, &self.installed, &apis).await;
         let traffic = self.creator.start(size.rate);
         let happened = happens.await;
-        // API servers keep their connections to those that are there; to this one they need new ones.
+        // API servers keep their connections to the other replicas, but need new ones to this one.
         let connections = self.installed.connections().await;
         let third = self.start().await.ready().await;
         sleep(size.after).await;
@@ -77,12 +77,13 @@ impl<'a> Scene<'a> {
         (row, happened)
     }
 
-    /// How long creates fail after damage that no replica can prevent, and that none fails after the repair.
+    /// Measures how long creates fail after damage that no replica can prevent. None may fail after the
+    /// repair.
     pub(crate) async fn through_outage(&self, damage: impl Future<Output = ()>) -> Row {
         let (outage, took) = Outage::during(&self.creator, async {
             damage.await;
             let took = repair("a bundle that verifies", async || self.trusted().await).await;
-            // Long enough to see that it is over.
+            // Long enough to show that the failures have ended.
             sleep(SOON * 3 / 2).await;
             took
         })
@@ -92,7 +93,7 @@ impl<'a> Scene<'a> {
         self.repaired(row, took, &format!("before that: {outage}, "))
     }
 
-    /// The row of damage that was repaired soon.
+    /// The row of damage that was repaired within [`SOON`].
     pub(crate) fn repaired(&self, row: Row, took: Duration, before: &str) -> Row {
         let row = row.noted(format!("{before}repaired after {:.2} s; {}", took.as_secs_f64(), self.writes));
         assert!(took < SOON, "{row}");
@@ -100,7 +101,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// How long it takes until something is as it should be.
+/// The time until a check succeeds.
 pub(crate) async fn repair(what: &str, ask: impl AsyncFnMut() -> Result<(), String>) -> Duration {
     let began = Instant::now();
     eventually(what, ask).await;

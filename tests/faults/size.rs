@@ -1,43 +1,44 @@
-//! How much is done: as much as continuous integration has time for, or all of it.
+//! The size of the test run: short for continuous integration, or a soak test.
 
 use std::time::Duration;
 
 use crate::traffic::Rate;
 
-/// How much is done.
+/// The size of a test run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) rate: Rate,
-    /// Rolling restarts, of two replicas each.
+    /// The number of rolling restarts of two replicas.
     pub(crate) restarts: usize,
-    /// Seconds between two bursts, and how long before the second one replicas get their signal.
+    /// Seconds between two bursts, and how many before the second burst replicas get SIGTERM.
     pub(crate) gaps: &'static [(u64, u64)],
-    /// Installs whose certificates are renewed beside each other, and how often in each at least.
+    /// The number of installs whose certificates are renewed concurrently; below, the least number of
+    /// renewals in each.
     pub(crate) rotating: usize,
     pub(crate) serving_certificates: usize,
     pub(crate) authorities: usize,
-    /// Keys that are forced.
+    /// The number of forced new keys.
     pub(crate) keys: usize,
-    /// How often an API server lags behind.
+    /// The number of tests with a lagging API server.
     pub(crate) lags: usize,
     pub(crate) damage: Damage,
 }
 
-/// How much is done about damaged certificates, of which many run beside each other.
+/// The size of the tests of damaged certificates, many of which run concurrently.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Damage {
-    /// How many installs are there at once.
+    /// The maximum number of concurrent installs.
     pub(crate) room: usize,
     pub(crate) rate: Rate,
-    /// How long Pods are created after the damage.
+    /// The time for which Pods are created after the damage.
     pub(crate) after: Duration,
-    /// How long another writer overwrites the `caBundle`.
+    /// The time for which another writer overwrites the `caBundle`.
     pub(crate) fight: Duration,
-    /// How often twenty replicas start at once.
+    /// The number of simultaneous starts of twenty replicas.
     pub(crate) herds: usize,
 }
 
-/// Six minutes.
+/// Takes six minutes.
 const SHORT: Size = Size {
     rate: Rate { pause: Duration::from_millis(400), burst_pause: Duration::from_secs(10), burst: 40 },
     restarts: 5,
@@ -56,7 +57,7 @@ const SHORT: Size = Size {
     },
 };
 
-/// `BOUNDTOKEN_SOAK=1`: three hours.
+/// Takes three hours, with `BOUNDTOKEN_SOAK=1`.
 const SOAK: Size = Size {
     rate: Rate { pause: Duration::from_millis(100), burst_pause: Duration::from_secs(10), burst: 80 },
     restarts: 200,
@@ -82,7 +83,7 @@ impl Size {
     }
 }
 
-/// From 30 to 89 seconds, each with another moment for the end.
+/// Gaps from 30 to 89 seconds, each with another time of the signal.
 const ALL_GAPS: [(u64, u64); 60] = {
     let mut gaps = [(0, 0); 60];
     let mut next = 0;

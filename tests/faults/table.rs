@@ -8,7 +8,7 @@ use crate::installed::Installed;
 use crate::support::control_plane::Api;
 use crate::traffic::{Creator, Tally};
 
-/// A scenario that is being measured.
+/// A measurement in progress.
 pub(crate) struct Measuring<'a> {
     scenario: String,
     installed: &'a Installed,
@@ -18,14 +18,14 @@ pub(crate) struct Measuring<'a> {
 }
 
 impl<'a> Measuring<'a> {
-    /// From here on, when each API server has called the webhook.
+    /// Starts after each API server has called the webhook.
     pub(crate) async fn start(scenario: &str, installed: &'a Installed, apis: &[&'a Api]) -> Self {
         let before = Calls::so_far(installed, apis).await;
         let (scenario, apis) = (scenario.to_owned(), apis.to_vec());
         Self { scenario, installed, apis, began: Instant::now(), before }
     }
 
-    /// The row of this measurement: the changes since its start.
+    /// Returns the row of this measurement: the changes since its start.
     pub(crate) async fn finish(self, creator: &Creator) -> Row {
         let took = self.began.elapsed();
         let now = Calls::so_far(self.installed, &self.apis).await;
@@ -40,10 +40,10 @@ impl<'a> Measuring<'a> {
 
 /// Calls of the webhook.
 struct Calls {
-    /// As the API servers count them.
+    /// The number that the API servers count.
     all: u64,
     failed: u64,
-    /// Connections that the replicas accepted.
+    /// The number of connections that the replicas accepted.
     connections: u64,
 }
 
@@ -64,7 +64,7 @@ impl Calls {
     }
 }
 
-/// One scenario.
+/// The result of one scenario.
 pub(crate) struct Row {
     scenario: String,
     tally: Tally,
@@ -74,7 +74,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The same scenario several times.
+    /// The sum of several runs of one scenario.
     pub(crate) fn sum(scenario: &str, rows: impl IntoIterator<Item = Self>) -> Self {
         let mut sum = Self {
             scenario: scenario.to_owned(),
@@ -95,35 +95,36 @@ impl Row {
         sum
     }
 
-    /// Further measurements.
+    /// Adds a note, such as another measurement.
     pub(crate) fn noted(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
 
-    /// Calls over a connection that an earlier one had used.
+    /// The number of calls over a connection that an earlier call had used.
     pub(crate) fn kept_alive(&self) -> u64 {
         self.calls.all.saturating_sub(self.calls.connections)
     }
 
-    /// Connections that were opened.
+    /// The number of connections that were opened.
     pub(crate) fn fresh(&self) -> u64 {
         self.calls.connections
     }
 
-    /// Every Pod was created and holds what it should, by connections of both kinds.
+    /// Asserts that every Pod was created with its bounded token, over new and over reused connections.
     pub(crate) fn assert_zero(&self) {
         self.assert_none_failed();
         assert!(self.fresh() > 0 && self.kept_alive() > 0, "{self}");
     }
 
-    /// Every Pod was created and holds what it should.
+    /// Asserts that every Pod was created with its bounded token.
     pub(crate) fn assert_none_failed(&self) {
         let failures = self.failures();
         assert!(failures.is_empty() && self.calls.failed == 0, "{self}\n{failures:#?}");
         assert!(self.tally.creates > 0, "{self}");
     }
 
-    /// A defence is switched off: without failures of this kind the scenario itself would be blind.
+    /// Asserts failures of this kind in a scenario with a defence switched off, which proves that they are
+    /// detected.
     pub(crate) fn assert_failures(&self, kind: &str) {
         let failures = self.failures();
         let is_kind = |failure: &&str| failure.contains(kind);
@@ -140,12 +141,12 @@ impl Row {
     }
 }
 
-/// The values of metrics.
+/// The sum of the values of metrics.
 fn sum<'l>(lines: impl Iterator<Item = &'l str>) -> u64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
-/// The heading of the columns.
+/// The column headings.
 pub(crate) const HEADING: &str = "scenario                             creates  failed  failed calls  \
                                   new connections  kept-alive calls  seconds  slowest create  besides";
 

@@ -1,4 +1,4 @@
-//! Pods that are really created, one after the other and many at once, each checked for its bounded token.
+//! Creates real Pods, one by one and in bursts, and checks each for its bounded token.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,28 +18,28 @@ use crate::support::control_plane::{Api, eventually};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) creates: usize,
-    /// The error of the API server, or the fault of the Pod.
+    /// Errors of the API server, and Pods whose token is not bounded.
     pub(crate) failures: Vec<String>,
     pub(crate) worst: Duration,
 }
 
-/// How many Pods are created.
+/// The rate at which Pods are created.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    /// Time between two that come one after the other.
+    /// The time between two single Pods.
     pub(crate) pause: Duration,
-    /// Time between two bursts.
+    /// The time between two bursts.
     pub(crate) burst_pause: Duration,
-    /// How many come at once. An API server keeps 25 idle connections to a host, so that more than these
-    /// need new ones, each time.
+    /// The number of Pods in a burst. An API server keeps 25 idle connections per host, so each further one
+    /// is new, in every burst.
     pub(crate) burst: usize,
 }
 
-/// Scenarios that run beside each other burst one after the other: what is to be seen is not how many Pods a
-/// machine can create at once.
+/// Concurrent scenarios take turns with their bursts: the measurement is not how many Pods a machine can
+/// create at once.
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// Who creates Pods in one Namespace, through one API server after the other.
+/// Creates Pods in one Namespace, through each API server in turn.
 #[derive(Clone)]
 pub(crate) struct Creator {
     apis: Arc<[Api]>,
@@ -49,7 +49,7 @@ pub(crate) struct Creator {
 }
 
 impl Creator {
-    /// Makes a Namespace that opted in, and waits until each API server calls the install for it.
+    /// Creates a Namespace that has opted in, and waits until each API server calls the install for it.
     pub(crate) async fn new(installed: &Installed, apis: &[&Api]) -> Self {
         let namespace = format!("{}-pods", installed.name);
         installed.opt_in(&namespace).await;
@@ -67,13 +67,13 @@ impl Creator {
         &self.apis
     }
 
-    /// Has one API server create a Pod without storing it.
+    /// Creates a Pod by dry run through one API server.
     pub(crate) async fn dry_run(&self, api: &Api) -> Result<(), String> {
         let path = format!("{}?dryRun=All", self.pods);
         is_bounded(&answer(api, Method::POST, &path, Some(&pod())).await?)
     }
 
-    /// Creates one Pod, and deletes it.
+    /// Creates one Pod and deletes it.
     async fn create(&self) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let api = &self.apis[next % self.apis.len()];
@@ -96,13 +96,13 @@ impl Creator {
         answer(api, Method::DELETE, &path, None).await.map(drop)
     }
 
-    /// Creates so many Pods at the same time, when no other burst is under way.
+    /// Creates this many Pods concurrently, when no other burst is in progress.
     pub(crate) async fn burst(&self, count: usize) {
         let _turn = TURN.acquire().await.unwrap();
         self.at_once(count).await;
     }
 
-    /// Creates so many Pods at the same time.
+    /// Creates this many Pods concurrently.
     pub(crate) async fn at_once(&self, count: usize) {
         let creates: JoinSet<()> = (0..count)
             .map(|_| {
@@ -120,7 +120,7 @@ impl Creator {
         Traffic { running, stop }
     }
 
-    /// Resets the counts.
+    /// Resets the results.
     pub(crate) fn forget(&self) {
         *self.tally.lock().unwrap() = Tally::default();
     }
@@ -130,14 +130,14 @@ impl Creator {
     }
 }
 
-/// Pods that are being created.
+/// Running creations of Pods.
 pub(crate) struct Traffic {
     running: JoinHandle<()>,
     stop: CancellationToken,
 }
 
 impl Traffic {
-    /// Lets what has begun come to its end.
+    /// Stops, and waits for the creations in flight.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.running.await.unwrap();
@@ -163,7 +163,7 @@ async fn run(creator: Creator, rate: Rate, stop: CancellationToken) {
     creates.join_all().await;
 }
 
-/// The object of an answer, or why there is none.
+/// The object in a response, or the error.
 async fn answer(api: &Api, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
     api.send(method, path, body).await?.ok()
 }
@@ -177,7 +177,7 @@ fn pod() -> Value {
     })
 }
 
-/// Whether the one token of a Pod lives an hour.
+/// Checks that the Pod has one token, which lives an hour.
 fn is_bounded(pod: &Value) -> Result<(), String> {
     let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
     let sources = volumes.flat_map(|volume| volume["projected"]["sources"].as_array().into_iter().flatten());

@@ -1,4 +1,5 @@
-//! Whether what replicas serve is what API servers trust, and whether nothing is left to do.
+//! Checks that API servers trust the served certificates, and that replicas, Secret and configuration are in
+//! sync.
 
 use std::sync::Arc;
 
@@ -16,12 +17,12 @@ use crate::installed::{Installed, Replica};
 
 type Certificates = Vec<CertificateDer<'static>>;
 
-/// Every replica serves what the published bundle verifies.
+/// Checks that the published bundle verifies the certificate of every replica.
 pub(crate) async fn trusted(installed: &Installed, replicas: &[Replica]) -> Result<(), String> {
     verified_by(&published(installed).await, installed, replicas).await
 }
 
-/// Every replica serves what these authorities verify.
+/// Checks that these CAs verify the certificate of every replica.
 pub(crate) async fn verified_by(
     authorities: &[CertificateDer<'static>],
     installed: &Installed,
@@ -33,7 +34,7 @@ pub(crate) async fn verified_by(
     Ok(())
 }
 
-/// Moreover, that is what the Secret holds, and the authority in it is the only one that anybody knows.
+/// Checks also that every replica serves the certificate of the Secret, whose CA is the only one in use.
 pub(crate) async fn settled(installed: &Installed, replicas: &[Replica]) -> Result<(), String> {
     let (secret, bundle) = (installed.secret().await, published(installed).await);
     let authority = held(&secret, "ca.crt");
@@ -55,7 +56,7 @@ pub(crate) async fn settled(installed: &Installed, replicas: &[Replica]) -> Resu
     Ok(())
 }
 
-/// The authorities that API servers trust.
+/// The CAs that API servers trust.
 pub(crate) async fn published(installed: &Installed) -> Certificates {
     let configuration = installed.configuration().await;
     certificates(&configuration["webhooks"][0]["clientConfig"]["caBundle"])
@@ -66,7 +67,7 @@ pub(crate) fn held(secret: &Value, key: &str) -> Certificates {
     certificates(&secret["data"][key])
 }
 
-/// Whether a key of the Secret is that of the certificate beside it.
+/// Checks that a key of the Secret belongs to the certificate beside it.
 fn key_fits(secret: &Value, name: &str) -> Result<(), String> {
     let key = PrivateKeyDer::from_pem_slice(&bytes(&secret["data"][format!("{name}.key")]));
     let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -75,7 +76,7 @@ fn key_fits(secret: &Value, name: &str) -> Result<(), String> {
     pair.map(drop).map_err(|error| format!("{name}: {error}"))
 }
 
-/// None if there are none, or if one is damaged.
+/// Parses certificates; the result is empty if one is damaged.
 fn certificates(text: &Value) -> Certificates {
     CertificateDer::pem_slice_iter(&bytes(text)).collect::<Result<_, _>>().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! How often boundtoken's replicas write, as a proxy before the API server sees it.
+//! Counts the writes of boundtoken's replicas in a proxy of the API server.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,15 +10,15 @@ use http::Method;
 use crate::installed::Installed;
 use crate::support::api_proxy::{ApiProxy, Effect};
 
-/// The way of all replicas of an install to the API server.
+/// The proxy between all replicas of an install and the API server.
 pub(crate) struct Writes {
-    /// With it a replica takes this way.
+    /// A kubeconfig that uses the proxy.
     pub(crate) kubeconfig: PathBuf,
     counts: Arc<Counts>,
     proxy: ApiProxy,
 }
 
-/// Writes that took effect.
+/// Successful writes.
 #[derive(Default)]
 struct Counts {
     secret: AtomicUsize,
@@ -40,22 +40,22 @@ impl Writes {
         Self { kubeconfig: proxy.kubeconfig_for(&kubeconfig), counts, proxy }
     }
 
-    /// Of the Secret.
+    /// The number of writes of the Secret.
     pub(crate) fn secret(&self) -> usize {
         self.counts.secret.load(Ordering::Relaxed)
     }
 
-    /// Of the webhook configuration.
+    /// The number of writes of the webhook configuration.
     pub(crate) fn configuration(&self) -> usize {
         self.counts.configuration.load(Ordering::Relaxed)
     }
 
-    /// How often a replica tried, also those that came too late.
+    /// The number of attempted writes, including those that failed with a conflict.
     pub(crate) fn tries(&self) -> usize {
         self.proxy.count(|method, _| method == Method::PATCH)
     }
 
-    /// From here on.
+    /// Resets the counts of successful writes.
     pub(crate) fn reset(&self) {
         self.counts.secret.store(0, Ordering::Relaxed);
         self.counts.configuration.store(0, Ordering::Relaxed);
@@ -69,7 +69,7 @@ impl fmt::Display for Writes {
     }
 }
 
-/// Whether it is the Secret that was written.
+/// Whether the Secret was written.
 pub(crate) fn is_of_secret(effect: &Effect) -> bool {
     effect.path.contains("/secrets/")
 }

@@ -1,5 +1,6 @@
-//! Rules of the house that no lint knows: one subject per file, and times that cannot be misread.
+//! Rules of the code that no lint knows: one subject per file, one type per name, and times that cannot be misread.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn each_source(check: impl Fn(&str, &str)) {
+fn each_source(mut check: impl FnMut(&str, &str)) {
     let mut found = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
     assert!(found.len() > 50, "only {} files", found.len());
@@ -37,6 +38,27 @@ fn each_file_says_its_subject_first_and_stays_short() {
         assert!(text.starts_with("//! "), "{path} does not begin with its subject");
         assert!(lines_of_code(text) <= MAX_LINES, "{path} has more than {MAX_LINES} lines of code");
     });
+}
+
+/// A reader who meets `Entry` need not ask which one. Every module has its `Error`, every command its `Args`.
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut defined: HashMap<String, String> = HashMap::new();
+    each_source(|path, text| {
+        let items = text.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| {
+            let item =
+                line.trim_start_matches("pub").trim_start_matches("(super)").trim_start_matches("(crate)");
+            let (kind, rest) = item.trim_start().split_once(' ')?;
+            let name = rest.split(|character: char| !character.is_alphanumeric()).next()?;
+            matches!(kind, "struct" | "enum" | "trait" | "type").then(|| name.to_owned())
+        });
+        for name in items.filter(|name| !matches!(name.as_str(), "Args" | "Error")) {
+            if let Some(other) = defined.insert(name.clone(), path.to_owned()) {
+                panic!("{name} is defined in {path} and in {other}");
+            }
+        }
+    });
+    assert!(defined.len() > 200, "only {} types found", defined.len());
 }
 
 /// A constant `EXPIRY_HOURS` that counts minutes compiles; a `Duration` cannot be misread.

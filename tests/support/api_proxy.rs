@@ -45,7 +45,7 @@ pub(crate) struct ApiProxy {
     address: SocketAddr,
     forwarder: Arc<Forwarder>,
     serving: JoinHandle<()>,
-    /// Keeps the port while the proxy does not listen.
+    /// Reserves the port while the proxy does not listen.
     _reserved: Option<TcpSocket>,
 }
 
@@ -128,7 +128,7 @@ async fn listen(address: SocketAddr) -> TcpListener {
     TcpListener::bind(address).await.unwrap()
 }
 
-/// Serves until it is dropped, and every connection with it.
+/// Serves until this future is dropped, and every connection with it.
 async fn serve(listener: TcpListener, forwarder: Arc<Forwarder>) {
     let mut connections = JoinSet::new();
     loop {
@@ -238,7 +238,8 @@ impl Forwarder {
         }))
     }
 
-    /// Records the events that a chunk completes. Each is a line; an unfinished one is kept for the next chunk.
+    /// Records the events that a chunk completes. Each event is a line; an incomplete line is kept for the
+    /// next chunk.
     fn note(&self, unfinished: &mut Vec<u8>, piece: &[u8]) {
         unfinished.extend(piece);
         while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {

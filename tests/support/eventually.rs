@@ -1,9 +1,9 @@
-//! Waiting for what another process does in its own time.
+//! Polls until a condition is met by another process.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// The result of an attempt: the wanted value, or a description of the present state.
+/// The result of an attempt: the wanted value, or a description of the current state.
 pub(crate) trait Asked {
     type Wanted;
     type Instead: Debug;
@@ -29,12 +29,12 @@ impl<T, E: Debug> Asked for Result<T, E> {
     }
 }
 
-/// Asks again and again, for as long as anything may take on a busy machine.
+/// Polls up to a limit that is generous even for a busy machine.
 pub(crate) async fn eventually<A: Asked>(what: &str, mut ask: impl AsyncFnMut() -> A) -> A::Wanted {
     eventually_within(Duration::from_mins(3), what, &mut ask).await
 }
 
-/// The same, with another patience.
+/// Like [`eventually`], with another limit.
 pub(crate) async fn eventually_within<A: Asked>(
     patience: Duration,
     what: &str,

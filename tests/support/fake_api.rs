@@ -1,5 +1,5 @@
-//! An API server in memory: one Namespace, one Secret, one webhook configuration, with versions,
-//! watches and patches as the real one has them. No port, no thread; its time is that of the runtime.
+//! An in-memory API server: one Namespace, one Secret and one webhook configuration, with versions, watches
+//! and patches like those of a real one. It has no port and no thread, and uses the clock of the runtime.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -33,7 +33,7 @@ struct State {
     objects: BTreeMap<Kind, Value>,
     /// Version, kind, type of the event, object.
     events: Vec<(u64, Kind, &'static str, Value)>,
-    /// Status codes of the next writes that do not arrive.
+    /// Status codes of the next writes, which fail.
     failures: VecDeque<u16>,
     writes: Vec<(Instant, Kind)>,
     conflicts: usize,
@@ -84,7 +84,7 @@ impl FakeApi {
         );
     }
 
-    /// Lets time pass for the wall clock alone, as if every machine had been suspended.
+    /// Advances the wall clock alone, as if every machine had been suspended.
     pub fn skip(&self, time: time::Duration) {
         self.skipped.fetch_add(time.whole_seconds(), Ordering::SeqCst);
     }
@@ -104,13 +104,13 @@ impl FakeApi {
         self.state.lock().unwrap().objects.get(&kind).cloned()
     }
 
-    /// All that an object has ever been.
+    /// All versions of an object.
     pub fn versions(&self, kind: Kind) -> Vec<Value> {
         let state = self.state.lock().unwrap();
         state.events.iter().filter(|(_, of, ..)| *of == kind).map(|(.., object)| object.clone()).collect()
     }
 
-    /// Writes by replicas that were carried out.
+    /// The times of successful writes by replicas.
     pub fn writes(&self, kind: Kind) -> Vec<Instant> {
         let state = self.state.lock().unwrap();
         state.writes.iter().filter(|(_, of)| *of == kind).map(|(at, _)| *at).collect()
@@ -157,7 +157,7 @@ impl FakeApi {
         self.changed.send_replace(version);
     }
 
-    /// A client. After `writes` writes it never hears of the API server again.
+    /// A client. After `writes` writes it gets no more responses.
     pub fn client(self: &Arc<Self>, writes: usize) -> kube::Client {
         let (api, left) = (Arc::clone(self), Arc::new(AtomicUsize::new(writes)));
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
@@ -190,7 +190,7 @@ impl FakeApi {
         }
         let collection = path.ends_with("/secrets") || path.ends_with("/mutatingwebhookconfigurations");
         if collection {
-            // The rights are bound to names: nothing else may be listed or watched.
+            // The rights are limited by name: nothing else may be listed or watched.
             let name = if kind == Kind::Secret { SECRET } else { CONFIGURATION };
             assert!(query.contains(&format!("fieldSelector=metadata.name%3D{name}")), "{query}");
             return if query.contains("watch=true") { self.watch(kind, query) } else { self.list(kind) };

@@ -1,4 +1,4 @@
-//! Generated Pods and settings, odd ones above all.
+//! Generates Pods and settings, with emphasis on unusual ones.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::pods::DEFAULT_DIRECTORY;
 
-/// Name of every generated Pod: no text for people may hold it.
+/// The name of every generated Pod. No message may contain it.
 pub const POD_NAME: &str = "zq-pod-5d9c7b6f44-pqx8n";
 
 /// Annotations, keys without prefix.
@@ -59,7 +59,7 @@ fn any_token() -> impl Strategy<Value = Value> {
         .prop_map(|(audience, seconds, path)| token(&audience, &seconds, path))
 }
 
-/// Kinds of volumes; the index keeps names apart.
+/// A volume of one of several kinds; the index makes its name unique.
 fn volume(index: usize, kind: u8, tokens: &[Value]) -> Value {
     let plain = format!("vol-{index}");
     let generated = format!("kube-api-access-g{index:04}");
@@ -146,7 +146,7 @@ fn env() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A container: `None` as its list of mounts is `null`.
+/// A container, and its mounts: `None` for a list that is `null`.
 fn container() -> impl Strategy<Value = (Option<Vec<(usize, Value)>>, Value)> {
     (option::weighted(0.9, vec(mount(), 0..5)), env())
 }
@@ -243,7 +243,7 @@ fn setting(
     option::weighted(chance, select(values).prop_map(move |value| (key, value)))
 }
 
-/// Settings for either object; a few of them mistaken.
+/// Settings for a Namespace or a Pod; a few are invalid.
 pub fn settings() -> impl Strategy<Value = Settings> {
     let tokens = [
         "[{audience: vault, path: /var/run/secrets/vault/token, env: VAULT}]",

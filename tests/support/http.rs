@@ -1,4 +1,4 @@
-//! A client of HTTP/1.1 over TLS that sees every byte.
+//! An HTTP/1.1 client over TLS that exposes every byte.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// A client that trusts the authority in a directory.
+/// A client configuration that trusts the CA in a directory.
 pub(crate) fn client_config(
     directory: &Path,
     versions: &[&'static SupportedProtocolVersion],
@@ -29,7 +29,7 @@ pub(crate) fn client_config(
     config
 }
 
-/// Shakes hands as a client of `localhost`.
+/// Performs the TLS handshake as a client of `localhost`.
 pub(crate) async fn handshake<S>(stream: S, config: ClientConfig) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -37,10 +37,10 @@ where
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
-/// A client of HTTP/1.1 that sees every byte.
+/// An HTTP/1.1 client that exposes every byte.
 pub(crate) struct HttpClient<S>(pub(crate) S);
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
@@ -49,7 +49,7 @@ pub(crate) struct HttpResponse {
 }
 
 impl HttpResponse {
-    /// Whether the answer is the last one of its connection.
+    /// Whether the response is the last one on its connection.
     pub(crate) fn closes(&self) -> bool {
         self.head.to_lowercase().contains("\r\nconnection: close\r\n")
     }
@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpClient<S> {
         self.0.flush().await.unwrap();
     }
 
-    /// Reads an answer; `None` when the connection ends instead.
+    /// Reads a response; `None` if the connection ends instead.
     pub(crate) async fn response(&mut self) -> Option<HttpResponse> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

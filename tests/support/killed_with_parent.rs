@@ -14,7 +14,7 @@ pub(crate) fn killed_with_parent(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Starts a command on a thread that lives as long as this process.
+/// Starts a command from a thread that lives as long as this process.
 pub(crate) fn start(command: Command) -> Child {
     static STARTER: OnceLock<mpsc::Sender<(Command, mpsc::Sender<Child>)>> = OnceLock::new();
     let starter = STARTER.get_or_init(|| {

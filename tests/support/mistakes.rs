@@ -1,6 +1,6 @@
-//! Values that no key takes, with the words that people should read.
+//! Values that no key accepts, with a part of the message for each.
 
-/// Key, value, code, a piece of the sentence.
+/// Key, value, code, a part of the message.
 pub type Row = (&'static str, &'static str, &'static str, &'static str);
 
 /// Keys that a Namespace and a Pod may have.

@@ -1,4 +1,4 @@
-//! The fenced blocks of the pages.
+//! Fenced blocks of the documentation pages.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 pub(crate) struct Block {
     /// `file:line` of the opening fence.
     pub(crate) place: String,
-    /// The words behind the fence.
+    /// The words after the opening fence.
     info: Vec<String>,
     pub(crate) text: String,
 }
@@ -26,7 +26,7 @@ impl Block {
     }
 }
 
-/// The block `sh cluster=NAME`, which a test types unchanged.
+/// The block `sh cluster=NAME`, which a test runs unchanged.
 pub(crate) fn block(name: &str) -> String {
     the_one("cluster", name)
 }
@@ -43,7 +43,7 @@ fn the_one(key: &str, name: &str) -> String {
     block.text.clone()
 }
 
-/// README.md, docs/ and what else speaks to users.
+/// README.md, docs/ and every other page for users.
 pub(crate) fn pages() -> Vec<PathBuf> {
     let mut pages = pages_below(&Path::new(ROOT).join("docs"));
     pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|page| Path::new(ROOT).join(page)));

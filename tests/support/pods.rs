@@ -1,4 +1,4 @@
-//! Settings, the webhook's decisions on Pods, and readers of what it made of them.
+//! Settings and Pods, the webhook's decisions on them, and readers of the results.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub fn pod_of_spec(spec: &Value) -> Value {
     after_plugin(json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "web"}, "spec": spec}))
 }
 
-/// A Pod whose one container mounts `volume` at `path`; the plugin saw it.
+/// A Pod whose one container mounts `volume` at `path`, after the plugin.
 pub fn pod_with_volume(volume: &Value, path: &str) -> Value {
     let mount = json!({"name": volume["name"], "mountPath": path});
     pod_of_spec(&json!({"volumes": [volume], "containers": [{"name": "app", "volumeMounts": [mount]}]}))
@@ -74,7 +74,7 @@ pub fn default_mount() -> Value {
     json!({"name": DEFAULT_VOLUME, "readOnly": true, "mountPath": DEFAULT_DIRECTORY})
 }
 
-/// A Pod after the API's defaults and the plugin's first run, under a service account that says nothing.
+/// A Pod after the API's defaults and the plugin's first run, with a ServiceAccount that sets nothing.
 pub fn after_plugin(pod: Value) -> Value {
     after_plugin_of(pod, &ServiceAccount::default(), SUFFIXES[0])
 }
@@ -145,7 +145,7 @@ pub fn operations(response: &Value) -> Vec<Value> {
     operations
 }
 
-/// Applies operations as RFC 6902 says, which is stricter than what the API server does.
+/// Applies operations strictly by RFC 6902; the API server is more lenient.
 pub fn apply(document: &Value, operations: &[Value]) -> Value {
     let patch: Patch = serde_json::from_value(Value::Array(operations.to_vec())).expect("a patch");
     let mut document = document.clone();
@@ -153,7 +153,7 @@ pub fn apply(document: &Value, operations: &[Value]) -> Value {
     document
 }
 
-/// The whole chain: the webhook, then `later`, then plugin and webhook once more.
+/// The whole admission chain: the webhook, then `later`, then the plugin and the webhook again.
 pub fn chain(pod: &Value, namespace: &NamespaceSettings, later: impl Fn(&mut Value)) -> Admission {
     let mut between = decide(pod, namespace).pod;
     later(&mut between);
@@ -170,7 +170,7 @@ pub fn assert_settled(pod: &Value, namespace: &NamespaceSettings, account: &Serv
     assert_eq!(third.operations, Vec::<Value>::new(), "the third run changes the Pod");
 }
 
-/// A Pod as the API server keeps it, without what only the plugin fills in.
+/// A Pod as the API server stores it, without the fields that only the plugin sets.
 pub fn as_stored(pod: &Value) -> Value {
     let mut pod = pod.clone();
     plugin::round_trip(&mut pod);
@@ -182,7 +182,7 @@ pub fn as_stored(pod: &Value) -> Value {
     pod
 }
 
-/// The lists of containers that can be there when a Pod is created.
+/// The lists of containers that a Pod can have when it is created.
 pub const LISTS: [&str; 2] = ["initContainers", "containers"];
 
 pub fn containers(pod: &Value) -> Vec<&Value> {
@@ -235,7 +235,7 @@ pub fn is_for_api(token: &Value) -> bool {
     )
 }
 
-/// Whether the API server would make a year of this source.
+/// Whether the API server would issue a token of a year for this source.
 pub fn is_year_long(token: &Value) -> bool {
     token["expirationSeconds"] == 3607 && is_for_api(token)
 }

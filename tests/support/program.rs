@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use super::http::{HttpClient, client_config, handshake};
 use super::killed_with_parent::{self, killed_with_parent};
 
-/// The program, without an environment of its own.
+/// A command for the program, with an empty environment.
 pub(crate) fn boundtoken(arguments: &[&str]) -> Command {
     with_arguments(Command::new(env!("CARGO_BIN_EXE_boundtoken")), arguments)
 }
@@ -25,12 +25,12 @@ fn with_arguments(mut command: Command, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the program to its end.
+/// Runs the program until it exits.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     output(&mut boundtoken(arguments))
 }
 
-/// Runs a program that must end by itself.
+/// Runs a command that must exit by itself.
 pub(crate) fn output(command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let pid = Pid::from_child(&child);
@@ -45,7 +45,7 @@ pub(crate) fn output(command: &mut Command) -> Output {
         .unwrap()
 }
 
-/// Far longer than anything takes, even on a busy machine.
+/// A limit far longer than any step takes, even on a busy machine.
 const LONG: Duration = Duration::from_mins(1);
 
 /// A free port on loopback.
@@ -78,7 +78,7 @@ impl Serving {
         Self::start_in_cluster_at(ANYWHERE, directory, kubeconfig, more)
     }
 
-    /// The same at an address that is known before.
+    /// Like [`Self::start_in_cluster`], at a given address.
     pub(crate) fn start_in_cluster_at(
         listen: SocketAddr,
         directory: &Path,
@@ -89,7 +89,7 @@ impl Serving {
         Self::start_with(listen, directory, kubeconfig, &[&[tls_dir.as_str()], more].concat())
     }
 
-    /// The same with the certificate that the arguments name.
+    /// Like [`Self::start_in_cluster_at`], with the certificate that the arguments select.
     pub(crate) fn start_with(
         listen: SocketAddr,
         directory: &Path,
@@ -103,7 +103,7 @@ impl Serving {
         Self::spawn(command, directory)
     }
 
-    /// Waits for the line with the addresses.
+    /// Starts the process, and waits for the log line with its addresses.
     fn spawn(mut command: Command, directory: &Path) -> Self {
         command.stderr(Stdio::piped());
         let mut child = killed_with_parent::start(command);
@@ -138,7 +138,7 @@ impl Serving {
         HttpClient(handshake(stream, config).await.unwrap())
     }
 
-    /// The most memory that the process ever held, in bytes.
+    /// The peak memory of the process, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
         usize::try_from(self.memory("VmHWM:")).unwrap() * 1024
     }
@@ -150,7 +150,7 @@ impl Serving {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// The number of the process.
+    /// The process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -159,7 +159,7 @@ impl Serving {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for the end; the exit code and every line on stderr.
+    /// Waits for the exit, and returns the exit code and every line on stderr.
     pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>) {
         let code = self.child.wait().unwrap().code();
         let mut lines = std::mem::take(&mut self.first);
@@ -169,7 +169,7 @@ impl Serving {
 }
 
 impl Serving {
-    /// Ends it without a chance to finish anything.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

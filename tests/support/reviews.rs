@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// The `uid` of every review that is made here.
+/// The `uid` of every review that is built here.
 pub(crate) const UID: &str = "ffdc3593-51e0-4dfe-ab0e-2be3842e7529";
 
 /// An AdmissionReview that a real API server sent.
@@ -49,7 +49,7 @@ pub(crate) fn web(annotations: &Value) -> String {
         "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
         "readOnly": true,
     });
-    // No log line may repeat it.
+    // No log line may contain this value.
     let secret = json!({"name": "PASSWORD", "value": "s3cret-marker"});
     let pod = json!({
         "apiVersion": "v1",
@@ -64,5 +64,5 @@ pub(crate) fn web(annotations: &Value) -> String {
     review(&pod).to_string()
 }
 
-/// A manifest in which the Namespace `web` opts in.
+/// A manifest in which the Namespace `web` has opted in.
 pub(crate) const NAMESPACES: &str = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: web\n  labels:\n    boundtoken.dev/webhook: enabled\n";

@@ -11,13 +11,13 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
-/// The head of a response that ends with its connection.
+/// The head of a response that ends when its connection closes.
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
 
 /// The object of the bookmark that ends a list of Namespaces.
 pub(crate) const END_OF_LIST: &str = r#"{"kind":"Namespace","apiVersion":"v1","metadata":{"resourceVersion":"5","annotations":{"k8s.io/initial-events-end":"true"}}}"#;
 
-/// Hands each connection to `respond`, with the head of its first request.
+/// Passes each connection to `respond`, with the head of its first request.
 pub(crate) async fn start<F>(respond: impl Fn(String, TcpStream) -> F + Send + Sync + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send,
@@ -40,12 +40,12 @@ where
     address
 }
 
-/// An event of a watch.
+/// A watch event.
 pub(crate) fn event(kind: &str, object: impl AsRef<[u8]>) -> Vec<u8> {
     [format!(r#"{{"type":"{kind}","object":"#).as_bytes(), object.as_ref(), b"}\n"].concat()
 }
 
-/// Writes a kubeconfig for this API server, with a token in a file; the token is for an audience of its own.
+/// Writes a kubeconfig for this API server, with a token in a file; the token has another audience.
 pub(crate) fn kubeconfig(directory: &Path, address: SocketAddr) -> PathBuf {
     let (path, token) = (directory.join("kubeconfig"), directory.join("token"));
     let claims = BASE64_URL_SAFE_NO_PAD.encode(r#"{"aud":["https://issuer.example"]}"#);

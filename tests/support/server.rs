@@ -1,4 +1,4 @@
-//! A whole server over connections in memory, so that its clock can be paused.
+//! A complete server over in-memory connections, so that its clock can be paused.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::http::{HttpClient, client_config, handshake};
 
-/// A listener whose connections, and failures, come from a test.
+/// A listener whose connections and errors a test injects.
 pub(crate) struct Injected(mpsc::UnboundedReceiver<Accepted>);
 
 /// A connection and the address of its client.
 type Accepted = io::Result<(DuplexStream, IpAddr)>;
 
-/// The address of clients that do not say another one.
+/// The address of clients unless a test chooses another one.
 pub(crate) const API_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
 impl Listener for Injected {
@@ -45,19 +45,19 @@ impl Listener for Injected {
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct TestServer {
     pub(crate) webhook: mpsc::UnboundedSender<Accepted>,
     pub(crate) admin: mpsc::UnboundedSender<Accepted>,
     pub(crate) signals: mpsc::Sender<()>,
-    pub(crate) unneeded: CancellationToken,
+    pub(crate) uninstalled: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) certificate: Arc<ServingCertificate>,
     pub(crate) end: JoinHandle<End>,
     pub(crate) directory: tempfile::TempDir,
 }
 
-/// Knows no Namespace that opted in.
+/// Namespaces of which none has opted in.
 pub(crate) fn no_namespaces() -> Arc<boundtoken::namespaces::Namespaces> {
     Arc::default()
 }
@@ -70,7 +70,7 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
     let certificate = Arc::new(ServingCertificate::new(ensured.serving));
     let metrics: Arc<Metrics> = Arc::default();
     let draining = CancellationToken::new();
-    let (drains, unneeded) = (draining.clone(), CancellationToken::new());
+    let (drains, uninstalled) = (draining.clone(), CancellationToken::new());
     let readiness = Readiness::default().with("namespaces", || Ok(())).with("shutdown", move || {
         if drains.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
     });
@@ -82,13 +82,13 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
         shutdown_delay: Duration::from_secs(15),
         shutdown_deadline: Duration::from_secs(110),
         draining,
-        unneeded: unneeded.clone(),
+        uninstalled: uninstalled.clone(),
     };
     let (webhook, webhook_listener) = mpsc::unbounded_channel();
     let (admin, admin_listener) = mpsc::unbounded_channel();
     let (signals, receiver) = mpsc::channel(2);
     let end = tokio::spawn(server.run(Injected(webhook_listener), Injected(admin_listener), receiver));
-    TestServer { webhook, admin, signals, unneeded, metrics, certificate, end, directory }
+    TestServer { webhook, admin, signals, uninstalled, metrics, certificate, end, directory }
 }
 
 impl TestServer {

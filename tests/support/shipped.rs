@@ -1,4 +1,4 @@
-//! The objects of `manifests/base`, renamed so that several installs do not meet.
+//! The objects of `manifests/base`, renamed so that several installs can coexist.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const SHIPPED: [&str; 6] = [
     include_str!("../../manifests/base/webhook.yaml"),
 ];
 
-/// The label that ties Namespaces to an install.
+/// The label with which an install selects Namespaces.
 const INSTALL: &str = "install";
 
 /// The objects of an install, in the order in which they can be created.
@@ -20,7 +20,7 @@ pub(crate) fn of(name: &str) -> impl Iterator<Item = Value> {
     documents.map(move |document| renamed(serde_saphyr::from_str(document).unwrap(), name))
 }
 
-/// Cluster-wide objects get the name of the install, the others its Namespace.
+/// Renames an object: a cluster-wide one to the name of the install, others get its Namespace.
 fn renamed(mut object: Value, name: &str) -> Value {
     match object["kind"].as_str().unwrap() {
         "Namespace" => object["metadata"]["name"] = name.into(),
@@ -57,7 +57,7 @@ pub(crate) fn webhook(name: &str) -> String {
     format!("{name}.pods.boundtoken.dev")
 }
 
-/// A Namespace that opted in to an install.
+/// A Namespace that has opted in to an install.
 pub(crate) fn opted_in(name: &str, namespace: &str) -> Value {
     let labels = json!({"boundtoken.dev/webhook": "enabled", INSTALL: name});
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})

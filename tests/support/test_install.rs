@@ -1,4 +1,4 @@
-//! The part of a cluster that one test has for itself: its Namespaces, its webhook, its configuration.
+//! The part of a cluster that belongs to one test: its Namespaces, its webhook and its webhook configuration.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::support::program::Serving;
 /// Annotations as pairs, keys without our prefix.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 
-/// The Namespace of the pages, and the name of its install, whose webhook configuration is called as it is shipped.
+/// The Namespace in the pages, and the name of its install, whose webhook configuration is used as shipped.
 pub(crate) const SHOP: &str = "shop";
 
 /// A running `boundtoken serve`, called for the Namespaces of one test.
@@ -22,14 +22,14 @@ pub(crate) struct TestInstall {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) serving: Serving,
     directory: PathBuf,
-    /// How the webhook reaches the API server.
+    /// The kubeconfig with which the webhook reaches the API server.
     kubeconfig: PathBuf,
-    /// Keeps the port of the webhook from everybody else, also while it is away.
+    /// Reserves the port of the webhook, also while the webhook is down.
     _reserved: Option<TcpSocket>,
 }
 
 impl TestInstall {
-    /// Makes the Namespaces, starts the webhook and waits until the API server calls it.
+    /// Creates the Namespaces, starts the webhook and waits until the API server calls it.
     pub(crate) async fn start(
         plane: &Arc<ControlPlane>,
         name: &str,
@@ -38,7 +38,8 @@ impl TestInstall {
         Self::start_as("pods.boundtoken.dev", plane, name, namespaces).await
     }
 
-    /// With a webhook of another name, for what the API server counts by name.
+    /// Like [`Self::start`], with a name for the webhook, since the metrics of the API server are labelled
+    /// with it.
     pub(crate) async fn start_as(
         webhook: &str,
         plane: &Arc<ControlPlane>,
@@ -48,7 +49,7 @@ impl TestInstall {
         Self::of(webhook, plane, name, namespaces_of(name, namespaces)).await
     }
 
-    /// With a webhook that reaches the API server by another way.
+    /// Like [`Self::start`], with a kubeconfig for the webhook, such as that of a proxy.
     pub(crate) async fn by_way_of(
         kubeconfig: PathBuf,
         plane: &Arc<ControlPlane>,
@@ -58,7 +59,7 @@ impl TestInstall {
         Self::reached("pods.boundtoken.dev", plane, kubeconfig, name, namespaces_of(name, namespaces)).await
     }
 
-    /// The same with whole Namespaces, the first of which has the webhook called.
+    /// Like [`Self::start`], with whole Namespaces, the first of which is used to wait for the webhook.
     pub(crate) async fn of(
         webhook: &str,
         plane: &Arc<ControlPlane>,
@@ -112,7 +113,7 @@ impl TestInstall {
         self.plane.api.create(&configuration).await.unwrap();
     }
 
-    /// Has the webhook judge every Namespace that carries the label of this test from now on.
+    /// Registers the webhook for creations and updates of the Namespaces with the label of this test.
     pub(crate) async fn judge_namespaces(&self, name: &str) {
         let authority = std::fs::read(self.directory.join("ca.crt")).unwrap();
         let url = format!("https://localhost:{}/validate", self.serving.listen.port());
@@ -128,7 +129,7 @@ impl TestInstall {
         self.plane.api.create(&configuration).await.unwrap();
     }
 
-    /// A Service has ready endpoints only.
+    /// Waits for readiness, since a Service has only ready endpoints.
     async fn wait_until_ready(&self) {
         eventually("a ready webhook", async || {
             let answer = self.serving.admin().await.get("/readyz?verbose").await;
@@ -137,7 +138,7 @@ impl TestInstall {
         .await;
     }
 
-    /// The API server hears of a configuration a moment later.
+    /// Waits for the first call, since the API server observes a configuration a moment later.
     async fn wait_until_called(&self, namespace: &str) {
         eventually("a call of the webhook", async || {
             probe(&self.plane, namespace).await;
@@ -153,12 +154,12 @@ impl TestInstall {
         counts.filter_map(|line| line.split_once("} ")?.1.parse::<u64>().ok()).sum()
     }
 
-    /// Creates an object of a Namespace.
+    /// Creates an object in its Namespace.
     pub(crate) async fn create(&self, object: &Value) -> Result<Value, String> {
         self.plane.api.create(object).await
     }
 
-    /// A `CronJob` that believes it missed a run makes up for it now.
+    /// Makes a `CronJob` run now: it believes that it missed a run, and catches up.
     pub(crate) async fn run_now(&self, namespace: &str, name: &str) {
         let path = format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}/status");
         let change = json!({"status": {"lastScheduleTime": "2020-01-01T00:00:00Z"}});
@@ -171,7 +172,7 @@ impl TestInstall {
         self.plane.api.post(&path, object).await
     }
 
-    /// The Pods with a label `app`, once there are so many.
+    /// The Pods with a label `app`, once there are this many.
     pub(crate) async fn pods_of(&self, namespace: &str, app: &str, count: usize) -> Vec<Value> {
         let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app={app}");
         eventually(&format!("{count} Pods of {app} in {namespace}"), async || {
@@ -182,7 +183,7 @@ impl TestInstall {
     }
 }
 
-/// Asks for a Pod that is not stored.
+/// Creates a Pod by a dry run, which stores nothing.
 pub(crate) async fn probe(plane: &ControlPlane, namespace: &str) -> ApiResponse {
     let pod = json!({
         "apiVersion": "v1",
@@ -215,12 +216,12 @@ pub(crate) fn namespace_of(install: &str, name: &str, settings: Settings<'_>) ->
     })
 }
 
-/// Annotations of ours.
+/// Our annotations, from keys without prefix.
 pub(crate) fn annotations(settings: Settings<'_>) -> Value {
     settings.iter().map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(*value))).collect()
 }
 
-/// The shipped configuration, but reached at a URL, and for the Namespaces of a test.
+/// The shipped configuration, but with a URL instead of the Service, and for the Namespaces of one test.
 pub(crate) fn configuration(
     name: &str,
     webhook: &str,

@@ -1,10 +1,11 @@
-//! Tests by name, each with what all of them share.
+//! Tests by name, each with a clone of a value that all of them share.
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Names tests, and defines what makes a `Trial` of each; all get a clone of the shared value.
+/// Lists tests by name, and defines a function that makes a `Trial` of each; all get a clone of the shared
+/// value.
 macro_rules! tests {
     ($names:ident, $trials:ident($shared:ty): $($module:ident :: $test:ident),* $(,)?) => {
         const $names: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($test))),*];
@@ -25,7 +26,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// The end of a run that needs nothing to be started: a list of the tests, or none of them is chosen.
+/// Ends a run that needs no cluster: the tests are only listed, or none of them is chosen.
 pub(crate) fn without_start(arguments: &Arguments, names: &[&[&str]]) -> Option<ExitCode> {
     let names = names.concat();
     if !arguments.list && names.iter().any(|name| is_chosen(arguments, name)) {

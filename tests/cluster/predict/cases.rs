@@ -1,4 +1,4 @@
-//! Workloads with the Namespace and the service accounts that count for them.
+//! Workloads with their Namespace and service accounts.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::pods::list;
 use crate::support::reviews::captured_pod;
 use crate::support::test_install::Settings;
 
-/// A workload and what surrounds it.
+/// A workload with its Namespace and service accounts.
 pub(super) struct Case {
     pub(super) namespace: Value,
     pub(super) accounts: Vec<Value>,
@@ -88,7 +88,7 @@ fn cases_in(install: &str, file: &Path) -> Vec<Case> {
     let text = std::fs::read_to_string(file).unwrap();
     let documents = manifest::parse(stem, &text).unwrap();
     let objects = documents.iter().flat_map(|document| manifest::objects(document).unwrap());
-    // Other kinds of the same names are none of this cluster's.
+    // Volcano has kinds with the names of built-in ones, which this API server does not know.
     let objects = objects.filter(|object| !object.group().contains("volcano"));
     let objects: Vec<Value> =
         objects.map(|object| complete(&format!("{install}-{stem}"), &object.value.to_value())).collect();
@@ -96,7 +96,7 @@ fn cases_in(install: &str, file: &Path) -> Vec<Case> {
     workloads.map(|workload| surround(&objects, workload)).collect()
 }
 
-/// Finds Namespace and service accounts of a workload; what is missing says nothing.
+/// Finds the Namespace and the service accounts of a workload; missing ones are created without settings.
 fn surround(objects: &[Value], workload: &Value) -> Case {
     let name = workload["metadata"]["namespace"].as_str().unwrap();
     let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
@@ -122,7 +122,7 @@ pub(super) fn account(namespace: &str, name: &str, fields: Value) -> Value {
     account
 }
 
-/// An object of a manifest, in a Namespace of its own and with what `preview` can do without.
+/// An object of a manifest, in a Namespace of its own, and with the fields that only the API server requires.
 fn complete(prefix: &str, object: &Value) -> Value {
     let mut object = object.clone();
     let rename = |name: Option<&str>| match name.unwrap_or("default") {
@@ -149,7 +149,7 @@ fn complete(prefix: &str, object: &Value) -> Value {
     object
 }
 
-/// Lets an owner find its Pods.
+/// Adds the selector with which an owner finds its Pods.
 fn select(kind: &str, owner: &mut Value) {
     let labels = json!({"app": owner["metadata"]["name"]});
     let template = template_of(kind).unwrap();
@@ -192,7 +192,7 @@ const GOLDEN: [(&str, Settings<'_>); 11] = [
     ("guardrails", &[("max-ttl", "1h"), ("allowed-audiences", "sts"), ("pod-overrides", "deny")]),
 ];
 
-/// Captured creations.
+/// The captured creations.
 const REVIEWS: [&str; 10] = [
     "pod-plain",
     "pod-many",
@@ -235,7 +235,7 @@ fn review(namespace: &Value, index: usize, mut pod: Value) -> Case {
     Case { namespace: namespace.clone(), accounts, workload: pod }
 }
 
-/// A captured Pod without what the plugin had put into it.
+/// A captured Pod without the changes of the plugin.
 fn before_plugin(mut pod: Value) -> Value {
     let spec = &mut pod["spec"];
     let is_of_plugin = |entry: &Value| entry["name"].as_str().unwrap().starts_with("kube-api-access-");

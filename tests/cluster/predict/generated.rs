@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::cases::{Case, account, labelled};
 use crate::support::generate::{self, Settings};
 
-/// The next value; the same ones in each run.
+/// The next value; the sequence is the same in each run.
 fn next<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
     strategy.new_tree(runner).unwrap().current()
 }
 
-/// Namespaces with so many Pods each.
+/// This many Namespaces, with this many Pods each.
 pub(super) fn cases(install: &str, namespaces: usize, pods: usize) -> Vec<Case> {
     let mut runner = TestRunner::deterministic();
     (0..namespaces)
@@ -51,7 +51,8 @@ fn eager() -> Value {
     json!({"automountServiceAccountToken": true, "imagePullSecrets": [{"name": "registry"}]})
 }
 
-/// A generated Pod that an API server takes: it wants each path once in a container, and labels of text.
+/// Makes a generated Pod valid for an API server: mount paths are unique in a container, and labels are
+/// strings.
 fn acceptable(mut pod: Value, settings: &Settings) -> Value {
     let annotations: Value = settings
         .iter()

@@ -7,18 +7,18 @@ use serde_json::Value;
 use super::cases::{Case, template};
 use crate::support::program;
 
-/// Its output.
+/// The output of `boundtoken preview`.
 pub(super) struct Prediction {
-    /// The objects on standard output; none when one is refused.
+    /// The objects on stdout; none if one is refused.
     documents: Vec<Value>,
     pub(super) refusals: BTreeSet<String>,
-    /// Those of the webhook; hints of `preview` itself are left out.
+    /// The warnings of the webhook, without the hints of `preview` itself.
     pub(super) warnings: BTreeSet<String>,
     errors: usize,
 }
 
 impl Prediction {
-    /// Previews these objects.
+    /// Runs `preview` for these objects.
     pub(super) fn of(objects: &[&Value]) -> Self {
         let (stdout, words) = preview("json", objects);
         let of = |severity: &str| -> BTreeSet<String> {
@@ -34,24 +34,24 @@ impl Prediction {
         }
     }
 
-    /// Whether nothing would be created.
+    /// Whether any object would be refused.
     pub(super) fn is_refused(&self) -> bool {
         !self.refusals.is_empty() || self.errors > 0
     }
 
-    /// The Pod, or the template of Pods, that would result.
+    /// The predicted Pod, or Pod template.
     pub(super) fn pod(&self, case: &Case) -> Option<&Value> {
         self.documents.last()?.pointer(template(&case.workload))
     }
 }
 
-/// Whether the Pod itself is refused, whatever is said of its Namespace.
+/// Whether the Pod itself would be refused, independently of its Namespace.
 pub(super) fn is_pod_refused(objects: &[&Value]) -> bool {
     let (_, words) = preview("diff", objects);
     words.lines().last().unwrap().contains("would be refused")
 }
 
-/// Standard output and standard error of the program on these objects.
+/// Runs `preview` on these objects, and returns its stdout and stderr.
 fn preview(form: &str, objects: &[&Value]) -> (String, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("objects.json");
@@ -62,7 +62,7 @@ fn preview(form: &str, objects: &[&Value]) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
-/// Whether a text comes from the webhook: it ends with its code.
+/// Whether a text comes from the webhook: such texts end with a code.
 pub(super) fn is_ours(text: &str) -> bool {
     text.contains("BT0")
 }

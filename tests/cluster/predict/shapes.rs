@@ -1,4 +1,4 @@
-//! Pods of many shapes, under settings of each kind.
+//! Pods of many shapes, under several settings.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::cases::{Case, account, labelled};
 use crate::pods::DEFAULT;
 use crate::support::test_install::{Settings, annotations};
 
-/// Settings of a Namespace.
+/// The settings of Namespaces.
 const NAMESPACES: [(&str, Settings<'_>); 9] = [
     ("label-alone", &[]),
     ("add", &[("mode", "add"), ("audience", "sts.amazonaws.com"), ("ttl", "24h"), ("env", "TOKEN_FILE")]),
@@ -19,7 +19,7 @@ const NAMESPACES: [(&str, Settings<'_>); 9] = [
     ("dry-run", &[("dry-run", "true"), ("mode", "disable")]),
 ];
 
-/// Settings of a Pod.
+/// The settings of Pods.
 const PODS: [Settings<'_>; 4] = [
     &[("ttl", "4000")],
     &[("ttl", "100"), ("mode", "replase")],
@@ -27,7 +27,8 @@ const PODS: [Settings<'_>; 4] = [
     &[("containers", "mesh"), ("env", "TOKEN_FILE"), ("audience", "vault")],
 ];
 
-/// Every spec under the settings of each Namespace; settings of a Pod on one with every kind of container.
+/// Every spec under the settings of each Namespace, and a Pod with every kind of container under each Pod's
+/// settings.
 pub(super) fn cases(install: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for (namespace, settings) in NAMESPACES {
@@ -77,49 +78,49 @@ fn specs() -> Vec<Value> {
     ]}});
     vec![
         json!({"containers": [app()]}),
-        // d1.2
+        // A volume that no container mounts.
         json!({"volumes": [{"name": "my-volume", "emptyDir": {}}], "containers": [app()]}),
-        // d1.3 and d1.4
+        // A volume with the name `boundtoken`, mounted at another path.
         json!({
             "volumes": [{"name": "boundtoken", "hostPath": {"path": "/x"}}],
             "containers": [{"name": "app", "image": "busybox",
                 "volumeMounts": [{"name": "boundtoken", "mountPath": "/some/other/path"}]}],
         }),
-        // d1.8
+        // Environment variables of the author.
         json!({"containers": [
             {"name": "app", "image": "busybox", "env": [{"name": "TOKEN_FILE", "value": "/mine"}]},
             {"name": "sidecar", "image": "busybox", "env": [{"name": "X", "value": "1"}]},
         ]}),
-        // d1.9 and d2.20
+        // Every kind of container.
         every_kind(),
-        // d1.10 and d1.11
+        // A security context and a probe.
         json!({"containers": [{"name": "app", "image": "busybox",
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
             "readinessProbe": {"grpc": {"port": 8080, "service": ""}}}]}),
-        // d4.30, d4.31 and d5.39
+        // `automountServiceAccountToken` on the Pod, on the ServiceAccount, or on both.
         json!({"automountServiceAccountToken": true, "containers": [app()]}),
         json!({"automountServiceAccountToken": false, "containers": [app()]}),
         json!({"serviceAccountName": "silent", "containers": [app()]}),
         json!({"serviceAccount": "silent", "automountServiceAccountToken": true, "containers": [app()]}),
-        // d4.32
+        // A volume of the plugin, although the Pod disables the token.
         json!({"automountServiceAccountToken": false,
             "volumes": [{"name": "kube-api-access-2138h", "projected": {"sources": sources}}],
             "containers": [at_default("kube-api-access-2138h")]}),
-        // d6.40
+        // A volume that one of two containers mounts.
         json!({"volumes": [{"name": "vault-secret", "emptyDir": {}}], "containers": [
             {"name": "one", "image": "busybox", "volumeMounts": [{"name": "vault-secret", "mountPath": "/bar"}]},
             {"name": "two", "image": "busybox"},
         ]}),
-        // A volume of the plugin's prefix that is none of its own.
+        // A volume with the plugin's prefix that the plugin did not create.
         json!({"volumes": [{"name": "kube-api-access-mine", "emptyDir": {}}], "containers": [app()]}),
-        // Tokens of the legacy kind, and other Secrets in their place.
+        // A legacy token Secret, and another Secret in its place.
         json!({"volumes": [{"name": "default-token-x7k2p", "secret": {"secretName": "default-token-x7k2p"}}],
             "containers": [at_default("default-token-x7k2p"), {"name": "late", "image": "busybox"}]}),
         json!({"volumes": [{"name": "other", "secret": {"secretName": "other"}}], "containers": [at_default("other")]}),
-        // Tokens of the author's own.
+        // Projected tokens of the author.
         json!({"volumes": [year], "containers": [{"name": "app", "image": "busybox",
             "volumeMounts": [{"name": "mine", "mountPath": "/mine", "subPath": "t"}]}]}),
-        // The default path, but not to the letter.
+        // The default path, written with a trailing slash.
         json!({"volumes": [{"name": "none", "emptyDir": {}}], "containers": [{"name": "app", "image": "busybox",
             "volumeMounts": [{"name": "none", "mountPath": format!("{DEFAULT}/")}]}]}),
     ]

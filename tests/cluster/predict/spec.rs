@@ -1,13 +1,13 @@
-//! Pods without what others than plugin and webhook put into them.
+//! Normalizes Pods: removes the fields that other components than the plugin and the webhook set.
 
 use serde_json::{Value, json};
 
 use crate::pods::list;
 
-/// Fields that a template lacks: the plugin Priority sets them.
+/// Fields that a template lacks, since the Priority plugin sets them.
 const OF_PLUGINS: [&str; 2] = ["priority", "preemptionPolicy"];
 
-/// Fields that the controller of a kind sets.
+/// The fields that the controller of a kind sets.
 fn of_controller(kind: &str) -> &'static [&'static str] {
     match kind {
         "StatefulSet" => &["hostname", "subdomain"],
@@ -16,7 +16,7 @@ fn of_controller(kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// Labels that controllers give their Pods.
+/// Labels that controllers add to their Pods.
 const LABELS: [&str; 9] = [
     "apps.kubernetes.io/pod-index",
     "batch.kubernetes.io/controller-uid",
@@ -29,10 +29,10 @@ const LABELS: [&str; 9] = [
     "statefulset.kubernetes.io/pod-name",
 ];
 
-/// Letters that the API server puts into names.
+/// The letters of suffixes that the API server generates.
 const LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
 
-/// Labels, annotations and the rest of the spec, with the same end of each name of a default token volume.
+/// Labels, annotations and the rest of the spec, with one suffix for the names of all default token volumes.
 pub(super) fn comparable(kind: &str, metadata: &Value, spec: &Value) -> Value {
     let mut labels = metadata["labels"].clone();
     if let Some(labels) = labels.as_object_mut().filter(|_| kind != "Pod") {
@@ -43,12 +43,12 @@ pub(super) fn comparable(kind: &str, metadata: &Value, spec: &Value) -> Value {
     json!({"labels": or_none(&labels), "annotations": or_none(annotations), "spec": spec})
 }
 
-/// An empty map is none.
+/// Replaces an empty map by `null`.
 fn or_none(map: &Value) -> &Value {
     if map.as_object().is_some_and(serde_json::Map::is_empty) { &Value::Null } else { map }
 }
 
-/// A spec with the defaults of Pods that templates lack, and without what others set.
+/// Adds the defaults of Pods that templates lack, and removes the fields that other components set.
 fn completed(kind: &str, spec: &Value) -> Value {
     let mut spec = spec.clone();
     let fields = spec.as_object_mut().unwrap();
@@ -68,7 +68,7 @@ fn completed(kind: &str, spec: &Value) -> Value {
     spec
 }
 
-/// The two of the plugin `DefaultTolerationSeconds`.
+/// Whether this is one of the two tolerations of the plugin `DefaultTolerationSeconds`.
 fn is_of_plugin(toleration: &Value) -> bool {
     ["not-ready", "unreachable"].iter().any(|state| {
         let key = format!("node.kubernetes.io/{state}");

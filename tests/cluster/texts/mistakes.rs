@@ -1,10 +1,10 @@
-//! Every mistake, on the Pod and on the Namespace.
+//! Every violation, on the Pod and on the Namespace.
 
 use serde_json::{Value, json};
 
 use super::{Case, on_namespace, on_pod};
 
-/// Mistakes in a Pod.
+/// Violations on a Pod.
 pub(super) const ON_PODS: &[Case] = &[
     on_pod("bt001-pod", "BT001", &[("mode", "replce")]),
     on_pod("bt001-pod-empty", "BT001", &[("mode", "")]),
@@ -26,7 +26,7 @@ pub(super) const ON_PODS: &[Case] = &[
     in_spec("bt017-mounts", "BT017", &[("mode", "disable")], ten_thousand_mounts),
 ];
 
-/// Mistakes in a Namespace, reported for a Pod in it.
+/// Violations on a Namespace, reported for a Pod in it.
 pub(super) const ON_NAMESPACES: &[Case] = &[
     on_namespace("bt001-namespace", "BT001", &[("mode", "replce")]),
     on_namespace("bt002-namespace", "BT002", &[("audience", "vault\nsts")]),
@@ -47,7 +47,7 @@ pub(super) const ON_NAMESPACES: &[Case] = &[
     on_namespace("bt015-namespace", "BT015", &[("ttl", "2h"), ("max-ttl", "1h")]),
 ];
 
-/// A list that lacks its end, and is too long to be repeated.
+/// A list without its end, which is too long to be repeated in a message.
 const UNCLOSED: &str = "[{audience: vault, ttl: 2h, path: /var/run/secrets/tokens/vault, env: VAULT_TOKEN";
 
 const BELOW_DEFAULT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/vault";
@@ -65,7 +65,7 @@ fn volume_of_our_name(spec: &mut Value) {
     spec["volumes"] = json!([{"name": "boundtoken", "emptyDir": {}}]);
 }
 
-/// Mode `disable` has to remove each of them.
+/// Adds ten thousand mounts, each of which mode `disable` has to remove.
 fn ten_thousand_mounts(spec: &mut Value) {
     let token = json!({"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}});
     spec["volumes"] = json!([{"name": "kube-api-access-x7k2b", "projected": {"sources": [token]}}]);

@@ -23,14 +23,14 @@ pub(crate) use self::several::{
     warnings_as_errors,
 };
 
-/// A Pod in a Namespace of its own, and the code that its author reads.
+/// A Pod in a Namespace of its own, and the expected code.
 struct Case {
-    /// The Namespace's name.
+    /// The name of the Namespace.
     name: &'static str,
     code: &'static str,
     namespace: Settings<'static>,
     pod: Settings<'static>,
-    /// The special part of the Pod's spec.
+    /// Changes the Pod's spec as this case requires.
     change: fn(&mut Value),
 }
 
@@ -56,7 +56,7 @@ const fn on_both(
 /// Codes that no API server can be made to print, each with the reason.
 const UNREACHABLE: [(&str, &str); 0] = [];
 
-/// Every code of the table has a case, and so a reviewed text.
+/// Every code has a case, and so a reviewed text.
 pub(crate) async fn every_code_has_a_text(_: Arc<ControlPlane>) {
     let cases = [mistakes::ON_PODS, mistakes::ON_NAMESPACES, findings::GUARDRAILS, findings::WARNINGS];
     let told: Vec<&str> =
@@ -67,7 +67,7 @@ pub(crate) async fn every_code_has_a_text(_: Arc<ControlPlane>) {
     }
 }
 
-/// Mistakes in the annotations and the spec of a Pod.
+/// Violations in the annotations and the spec of a Pod.
 pub(crate) async fn mistakes_on_pods(plane: Arc<ControlPlane>) {
     insta::assert_snapshot!(
         "mistakes_on_pods",
@@ -75,7 +75,7 @@ pub(crate) async fn mistakes_on_pods(plane: Arc<ControlPlane>) {
     );
 }
 
-/// The same on the Namespace, and those that only a Namespace can have.
+/// The same violations on the Namespace, and those that only a Namespace can have.
 pub(crate) async fn mistakes_on_namespaces(plane: Arc<ControlPlane>) {
     let text = of_cases(&plane, "mistakes-on-namespaces", mistakes::ON_NAMESPACES).await;
     insta::assert_snapshot!("mistakes_on_namespaces", text);
@@ -91,7 +91,7 @@ pub(crate) async fn warnings(plane: Arc<ControlPlane>) {
     insta::assert_snapshot!("warnings", of_cases(&plane, "warnings", findings::WARNINGS).await);
 }
 
-/// Creates the Pod of each case and writes down what the terminal shows.
+/// Creates the Pod of each case, and records the output of `kubectl`.
 async fn of_cases(plane: &Arc<ControlPlane>, install: &str, cases: &[Case]) -> String {
     let namespaces: Vec<_> = cases.iter().map(|case| (case.name, case.namespace)).collect();
     let install = TestInstall::start(plane, install, &namespaces).await;
@@ -115,7 +115,7 @@ impl Case {
         pod
     }
 
-    /// The settings that the text is about.
+    /// The settings of this case, as a heading.
     fn heading(&self) -> String {
         let mut heading = format!("## {}\n", self.name);
         for (object, settings) in [("Namespace", self.namespace), ("Pod", self.pod)] {

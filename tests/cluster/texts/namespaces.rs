@@ -1,4 +1,4 @@
-//! The messages to an author who creates or changes a Namespace.
+//! The messages for a client that creates or changes a Namespace.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::support::test_install::{Settings, TestInstall, namespace_of};
 /// The code that occurs on Namespaces only.
 pub(super) const CODE: &str = "BT061";
 
-/// The label `install` of the Namespaces here.
+/// The label `install` of these Namespaces.
 const INSTALL: &str = "judged";
 
-/// Settings that cannot hold.
+/// Invalid settings.
 const MISTAKEN: Settings<'_> = &[("mode", "replce"), ("ttl", "2h"), ("max-ttl", "1h")];
 
-/// Mistakes are refused where the Namespace opts in; the rest is a warning.
+/// A Namespace with violations is refused if it opts in; otherwise the response has warnings.
 pub(crate) async fn namespaces_are_judged(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, INSTALL, &[("judged", &[])]).await;
     install.judge_namespaces(INSTALL).await;

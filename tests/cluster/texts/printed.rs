@@ -1,11 +1,11 @@
-//! The output of `kubectl`, and properties of every message of ours in it.
+//! The output of `kubectl`, and checks of every message of ours in it.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::support::control_plane::ControlPlane;
 
-/// The longest warning that the API asks for, in characters.
+/// The maximum length of a warning that the API recommends, in characters.
 const LONGEST_WARNING: usize = 120;
 
 /// The output of a command.
@@ -39,7 +39,7 @@ impl fmt::Display for Printed {
 }
 
 impl Printed {
-    /// Panics where a person would be puzzled.
+    /// Asserts that every message is readable and that none is repeated.
     pub(crate) fn assert_readable(&self) {
         assert!(!self.stderr.chars().any(|character| character.is_control() && character != '\n'), "{self}");
         let mut seen = BTreeSet::new();
@@ -58,14 +58,14 @@ impl Printed {
         }
     }
 
-    /// The codes in the order of the texts.
+    /// The codes in the order of the messages.
     pub(crate) fn codes(&self) -> Vec<&str> {
         let after = self.stderr.split("(BT").skip(1);
         after.filter_map(|rest| rest.split_once(')')).map(|(number, _)| number).collect()
     }
 }
 
-/// The texts of ours in a line: what follows the words of `kubectl` and of the API server.
+/// Our messages in a line, without the text that `kubectl` and the API server add.
 fn sentences(line: &str) -> impl Iterator<Item = &str> {
     let introductions = [" denied the request: ", " is invalid: ", "Warning: ", "* "];
     let rest = introductions.into_iter().find_map(|words| Some(line.split_once(words)?.1));
@@ -73,7 +73,7 @@ fn sentences(line: &str) -> impl Iterator<Item = &str> {
     rest.unwrap_or(line).split(" | ").filter(move |_| !heads_a_list)
 }
 
-/// It names the field, the object and the problem, and is understood on its own.
+/// Asserts that a message contains the field, the object and the problem.
 fn assert_stands_alone(sentence: &str, line: &str) {
     let place = sentence.split(": ").next().unwrap();
     let key = place.trim_start_matches("metadata.annotations[").trim_end_matches(']');

@@ -1,4 +1,4 @@
-//! Several mistakes and warnings at once, and the options of `kubectl` that change what is printed.
+//! Several violations and warnings at once, and the options of `kubectl` that change its output.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::pods::{generated, pod};
 use crate::support::control_plane::ControlPlane;
 use crate::support::test_install::{Settings, TestInstall};
 
-/// Two mistakes, one of which is a guess away.
+/// Two violations, one of which has a suggestion.
 const TWO: Settings<'_> = &[("mode", "replce"), ("ttl", "5m")];
 
-/// Two mistakes beside an unknown key.
+/// Two violations and an unknown key.
 const BESIDE_A_WARNING: Settings<'_> = &[("mode", "replce"), ("ttl", "5m"), ("audiance", "vault")];
 
-/// A bullet for each mistake, from both objects; a line for those that are forbidden.
+/// The output has a bullet for each violation of both objects, and a line for those that are forbidden.
 pub(crate) async fn several_at_once(plane: Arc<ControlPlane>) {
     let guarded = [("allowed-audiences", "sts"), ("max-ttl", "1h")];
     let namespaces: [(&str, Settings<'_>); 3] = [
@@ -42,7 +42,7 @@ pub(crate) async fn several_at_once(plane: Arc<ControlPlane>) {
     assert_snapshot!("several_guardrails_beside_a_warning", forbidden.to_string());
 }
 
-/// More mistakes than anybody reads at once.
+/// More violations than are listed.
 pub(crate) async fn more_than_are_listed(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "many-mistakes", &[("many-mistakes", &[])]).await;
     let items = vec!["{path: t, ttl: 5m}"; 16].join(", ");
@@ -52,7 +52,7 @@ pub(crate) async fn more_than_are_listed(plane: Arc<ControlPlane>) {
     assert_snapshot!("more_than_are_listed", printed.to_string());
 }
 
-/// A manifest of several Pods: each message names its Pod.
+/// A manifest of several Pods: each message contains the name of its Pod.
 pub(crate) async fn several_pods(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "several-pods", &[("several-pods", &[])]).await;
     let pods = [("good", &[][..]), ("first", TWO), ("second", &[("path", "token")])]
@@ -77,7 +77,7 @@ pub(crate) async fn dry_run_of_the_namespace(plane: Arc<ControlPlane>) {
     }
 }
 
-/// The webhook has no side effects, so a dry run of the server prints the same.
+/// The webhook has no side effects, so a server-side dry run prints the same.
 pub(crate) async fn dry_run_of_the_server(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "server-dry-run", &[("server-dry-run", &[])]).await;
     for (name, settings) in [("refused", TWO), ("warned", &[("tll", "1h")][..])] {
@@ -92,7 +92,7 @@ pub(crate) async fn dry_run_of_the_server(plane: Arc<ControlPlane>) {
     }
 }
 
-/// A warning is a reason to fail where people ask for that, and only there.
+/// A warning is a failure only with the option that requests it.
 pub(crate) async fn warnings_as_errors(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "warnings-as-errors", &[("warnings-as-errors", &[])]).await;
     let run = |name: &str, settings| {

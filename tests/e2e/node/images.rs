@@ -1,4 +1,4 @@
-//! The images of the tests, made on this machine: no registry is asked.
+//! Builds the images of the tests on this machine, without a registry.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +8,10 @@ use serde_json::json;
 use super::run;
 use super::runtime::{Containerd, PAUSE};
 
-/// Debian with what Pods of the tests run.
+/// Debian with the programs that Pods of the tests run.
 pub(crate) const DEBIAN: &str = "localhost/debian:test";
 
-/// The container that holds a Pod's network open.
+/// The container that holds a Pod's network namespace.
 const PAUSE_SOURCE: &str = r"
 #include <signal.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ static void end(int signal) { _exit(0); }
 int main() { signal(SIGTERM, end); for (;;) pause(); }
 ";
 
-/// Makes the images that the node and the tests need, and gives them to containerd.
+/// Builds the images for the node and the tests, and imports them into containerd.
 pub(super) fn make(containerd: &Containerd, directory: &Path) {
     containerd.import(&archive(directory, PAUSE, &pause(directory), &["/pause"]));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/debian.sh");
@@ -27,7 +27,7 @@ pub(super) fn make(containerd: &Containerd, directory: &Path) {
     containerd.import(&archive(directory, DEBIAN, Path::new(layer.trim_end()), &[]));
 }
 
-/// A layer with one static program.
+/// Builds a layer with one static program.
 fn pause(directory: &Path) -> PathBuf {
     std::fs::write(directory.join("pause.c"), PAUSE_SOURCE).unwrap();
     run(Command::new("cc").args(["-O2", "-static", "-o", "pause", "pause.c"]).current_dir(directory));
@@ -35,7 +35,7 @@ fn pause(directory: &Path) -> PathBuf {
     directory.join("pause.tar")
 }
 
-/// An image of one layer, as `docker save` writes it.
+/// An image of one layer, in the format of `docker save`.
 ///
 /// <https://github.com/moby/moby/blob/master/image/spec/v1.2.md#combined-image-json--filesystem-changeset-format>
 fn archive(directory: &Path, name: &str, layer: &Path, entrypoint: &[&str]) -> PathBuf {

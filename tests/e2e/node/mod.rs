@@ -1,7 +1,7 @@
-//! A node of its own: kubelet, containerd and scheduler beside a control plane on this machine.
+//! A node for the tests: kubelet, containerd and scheduler beside a control plane on this machine.
 //!
-//! Needs root, and Debian's containerd, runc, containernetworking-plugins, iptables and buildah. Pods reach the
-//! API server at its Service address, which the machine gets as an address of `lo`; no kube-proxy is needed.
+//! It needs root, and Debian's containerd, runc, containernetworking-plugins, iptables and buildah. Pods
+//! reach the API server at its Service address, which is added to `lo`, so no kube-proxy is needed.
 
 pub(crate) mod images;
 mod network;
@@ -52,17 +52,17 @@ impl Node {
         Ok(node)
     }
 
-    /// Where kubectl is.
+    /// The directory of the programs, such as kubectl.
     pub(crate) fn programs(&self) -> &Path {
         &self.programs
     }
 
-    /// The administrator's.
+    /// The kubeconfig of the administrator.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.plane.kubeconfig()
     }
 
-    /// A directory that goes with the node.
+    /// Creates a directory that is removed with the node.
     pub(crate) fn subdirectory(&self) -> PathBuf {
         self.plane.subdirectory()
     }
@@ -72,26 +72,26 @@ impl Node {
         self.plane.requests()
     }
 
-    /// Kills a process and starts it once more.
+    /// Kills a process and starts it again.
     pub(crate) fn restart(&self, name: &str) {
         self.plane.restart(name);
     }
 
-    /// Kills the API server, which writes [`LEAVING`] into its audit log before.
+    /// Kills the API server, after a request for [`LEAVING`], which appears in its audit log.
     ///
-    /// It starts once more when the guard is dropped.
+    /// The API server starts again when the guard is dropped.
     pub(crate) async fn without_api_server(&self) -> impl Drop {
         self.plane.api.get(LEAVING).await.unwrap();
         self.plane.kill(API_SERVER);
         Away(self)
     }
 
-    /// Until the API server knows everything again, which it says in [`READY`].
+    /// Waits until the API server has filled its caches: see [`READY`].
     pub(crate) async fn wait_until_api_server_ready(&self) {
         eventually("a ready API server", async || self.plane.api.get(READY).await).await;
     }
 
-    /// The node says that it can run Pods.
+    /// Waits until the node can run Pods.
     async fn wait_until_ready(&self) {
         eventually("a ready node", async || {
             let node = self.plane.api.get("/api/v1/nodes/node").await.ok()?;
@@ -102,9 +102,9 @@ impl Node {
         .await;
     }
 
-    /// Removes every Pod, stops every process, takes back what the machine got.
+    /// Removes every Pod, stops every process, and restores the machine.
     pub(crate) async fn stop(&self) {
-        // No controller creates new ones.
+        // So that no controller creates new Pods.
         self.plane.kill("kube-controller-manager");
         if tokio::time::timeout(PATIENCE, self.remove_pods()).await.is_err() {
             eprintln!("Pods were left on the node after {PATIENCE:?}");
@@ -114,7 +114,7 @@ impl Node {
         self.network.tear_down();
     }
 
-    /// Until the kubelet took down what it had.
+    /// Deletes all Pods, and waits until the kubelet has removed them.
     async fn remove_pods(&self) {
         while let Ok(pods) = self.plane.api.get("/api/v1/pods?fieldSelector=spec.nodeName=node").await {
             let mut left = list(&pods["items"]).peekable();
@@ -126,13 +126,13 @@ impl Node {
                 let path = format!("/api/v1/namespaces/{}/pods/{}", name("namespace"), name("name"));
                 self.plane.api.delete(&format!("{path}?gracePeriodSeconds=1")).await;
             }
-            // Those that take their time to leave would go on doing so.
+            // Containers that are slow to end are killed.
             self.containerd.stop_containers();
         }
     }
 }
 
-/// How long a kubelet may take to end its Pods.
+/// The time limit for the kubelet to end its Pods.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const API_SERVER: &str = "kube-apiserver";
@@ -140,10 +140,10 @@ const API_SERVER: &str = "kube-apiserver";
 /// The last request to the API server before it is killed.
 pub(crate) const LEAVING: &str = "/livez?before=restart";
 
-/// Answered with 200 by an API server that has everything in its caches.
+/// The path of the readiness check, which fails until the API server has filled its caches.
 pub(crate) const READY: &str = "/readyz";
 
-/// A time without API server.
+/// A time without an API server, which ends on drop.
 struct Away<'a>(&'a Node);
 
 impl Drop for Away<'_> {
@@ -205,13 +205,13 @@ fn start_scheduler(node: &Node) {
     );
 }
 
-/// Says why nothing is run; the code to end with.
+/// Prints the reason why nothing is run, and returns the exit code.
 pub(crate) fn refuse(why: &str) -> ExitCode {
     eprintln!("{why}");
     ExitCode::FAILURE
 }
 
-/// Runs a program that must succeed; its stdout.
+/// Runs a program that must succeed, and returns its stdout.
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -7,25 +7,25 @@ use serde_json::Value;
 
 use super::run;
 
-/// Whether this machine forwards packets.
+/// The file that enables packet forwarding on this machine.
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
-/// The bridge of the Pods.
+/// The name of the bridge for Pods.
 pub(super) const BRIDGE: &str = "boundtoken0";
 
-/// The addresses of the Pods.
+/// The address range of Pods.
 pub(super) const PODS: &str = "10.244.0.0/24";
 
-/// An address on `lo`, and forwarding: both as they were when this is dropped.
+/// An address on `lo`, and packet forwarding. Both are restored on drop.
 pub(super) struct Network {
     address: String,
     forwarding: String,
 }
 
 impl Network {
-    /// Adds the address; one that an interrupted run left behind is used again.
+    /// Adds the address, or reuses the one that an interrupted run left behind.
     ///
-    /// An error if the address belongs to another cluster, from which this machine would be cut off.
+    /// Returns an error if the address belongs to another cluster, which this machine could no longer reach.
     pub(super) fn set_up(address: SocketAddr) -> Result<Self, String> {
         if let Some(other) = other_at(address) {
             return Err(format!("{} is taken on this machine: {other}", address.ip()));
@@ -38,7 +38,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Gives everything back.
+    /// Restores the previous state.
     pub(super) fn tear_down(&self) {
         let _ = std::fs::write(FORWARDING, &self.forwarding);
         let _ = Command::new("ip").args(["address", "delete", &self.address, "dev", "lo"]).output();
@@ -52,7 +52,7 @@ impl Drop for Network {
     }
 }
 
-/// Who has the address: an interface, a route that is not for everything, or an API server that answers there.
+/// The current user of the address: an interface, a route other than the default, or an API server.
 fn other_at(address: SocketAddr) -> Option<String> {
     let ip = address.ip().to_string();
     let lines_of = |arguments: &[&str]| run(Command::new("ip").arg("-oneline").args(arguments).arg(&ip));
@@ -64,7 +64,7 @@ fn other_at(address: SocketAddr) -> Option<String> {
     interfaces.chain(routes).map(|line| line.trim().to_owned()).next().or(api_server)
 }
 
-/// Checks the response, since some networks accept every connection.
+/// Checks the response too, since some networks accept every connection.
 fn is_api_server(address: SocketAddr) -> bool {
     let url = format!("https://{address}/version");
     let answer =

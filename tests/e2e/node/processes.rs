@@ -1,11 +1,11 @@
-//! The processes of containers, as the machine sees them.
+//! The processes of containers, as seen on the host.
 
 use std::path::PathBuf;
 
 use rustix::process::Pid;
 use serde_json::Value;
 
-/// The processes of Pods with one container of one process each.
+/// The processes of Pods that have one container with one process each.
 pub(crate) fn of_pods(pods: &[Value]) -> Vec<Pid> {
     pods.iter().map(|pod| Pid::from_raw(of(pod)).unwrap()).collect()
 }
@@ -21,7 +21,7 @@ fn of(pod: &Value) -> i32 {
     process.file_name().unwrap().to_str().unwrap().parse().unwrap()
 }
 
-/// Bytes of memory that a process holds.
+/// The resident memory of a process, in bytes.
 pub(crate) fn memory(process: Pid) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -1,4 +1,4 @@
-//! Remains of a node that did not end properly: containers, mounts, files.
+//! Cleans up after a node that did not shut down properly: containers, mounts, files.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The directory of a node, cleared when this is dropped.
+/// The directory of a node, which is removed on drop.
 pub(super) struct Remains(Mutex<Option<PathBuf>>);
 
 impl Remains {
@@ -14,7 +14,7 @@ impl Remains {
         Self(Mutex::new(Some(directory.to_owned())))
     }
 
-    /// Clears the directory, the first time.
+    /// Removes the directory, on the first call.
     pub(super) fn clear(&self) {
         let Some(directory) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         end_containers(&directory);
@@ -33,7 +33,7 @@ impl Drop for Remains {
     }
 }
 
-/// Kills the shims of containerd, which name its socket, and below each what it runs.
+/// Kills the shims of containerd, whose command lines contain its socket, and all of their child processes.
 fn end_containers(directory: &Path) {
     let Ok(processes) = std::fs::read_dir("/proc") else { return };
     for process in processes.flatten().map(|process| process.path()) {
@@ -54,7 +54,7 @@ fn kill_with_children(process: &Path) {
     }
 }
 
-/// The innermost first.
+/// Unmounts everything below a directory, the innermost mount first.
 fn unmount(directory: &Path) {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let points = mounts.lines().rev().filter_map(|line| line.split(' ').nth(1));

@@ -1,4 +1,4 @@
-//! containerd, with all that it keeps in the cluster's directory.
+//! containerd, with all of its files in the directory of the cluster.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::support::control_plane::{ControlPlane, eventually};
 /// The namespace of containerd that the kubelet uses.
 const NAMESPACE: &str = "k8s.io";
 
-/// The image that holds a Pod's network open.
+/// The image of the container that holds a Pod's network namespace.
 pub(super) const PAUSE: &str = "localhost/pause:test";
 
 /// A running containerd.
@@ -22,14 +22,14 @@ pub(crate) struct Containerd {
 }
 
 impl Containerd {
-    /// The one that keeps everything in a directory.
+    /// An instance that keeps all of its files in a directory.
     pub(super) fn of(directory: &Path) -> Self {
-        // Sockets have short names, and this one must fit below it.
+        // A short name, since the path of a Unix socket is limited to 107 bytes (`unix(7)`).
         let state = directory.join("run");
         Self { socket: state.join("containerd.sock"), state }
     }
 
-    /// Starts it with a configuration of its own.
+    /// Starts it with its own configuration.
     pub(super) async fn start(&self, plane: &ControlPlane) {
         let directory = plane.directory();
         std::fs::create_dir_all(directory.join("cni")).unwrap();
@@ -64,23 +64,23 @@ conf_dir = "{directory}/cni"
         )
     }
 
-    /// Where the kubelet finds it.
+    /// The socket to which the kubelet connects.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Takes over an image from an archive as `docker save` writes it.
+    /// Imports an image from an archive in the format of `docker save`.
     pub(crate) fn import(&self, archive: &Path) {
         run(self.ctr(&["images", "import"]).arg(archive));
     }
 
-    /// Gives an image of Docker's library another name of that kind.
+    /// Adds another name to an image in Docker's library.
     pub(crate) fn tag(&self, image: &str, name: &str) {
         let [image, name] = [image, name].map(|name| format!("docker.io/library/{name}"));
         run(&mut self.ctr(&["images", "tag", "--force", &image, &name]));
     }
 
-    /// Ends every container; containerd itself is one of the cluster's processes.
+    /// Ends every container. containerd itself is one of the processes of the control plane.
     pub(super) fn stop_containers(&self) {
         let tasks = self.ctr(&["tasks", "list", "--quiet"]).output().unwrap().stdout;
         for task in String::from_utf8_lossy(&tasks).lines() {
@@ -95,7 +95,7 @@ conf_dir = "{directory}/cni"
     }
 }
 
-/// A bridge between the Pods and this machine, without a way out.
+/// A bridge between the Pods and this machine, without a route to other networks.
 fn network(leases: &Path) -> String {
     json!({
         "cniVersion": "1.0.0",

@@ -1,11 +1,11 @@
-//! How many connections the replicas of an install accepted, each as long as it lived.
+//! The number of connections that the replicas of an install accepted, each until it exited.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use super::endpoint::get;
 
-/// The counters of all replicas, also of those that ended.
+/// The counters of all replicas, also of those that have exited.
 #[derive(Clone, Default)]
 pub(super) struct Connections(Arc<Mutex<Vec<Counter>>>);
 
@@ -17,17 +17,17 @@ struct Counter {
 }
 
 impl Connections {
-    /// One more replica; its number.
+    /// Adds a replica, and returns its index.
     pub(super) fn add(&self, admin: SocketAddr) -> usize {
         let mut counters = self.0.lock().unwrap();
         counters.push(Counter { admin, opened: 0, ended: false });
         counters.len() - 1
     }
 
-    /// Asks a replica; `None` when it has ended.
+    /// Updates the count of a replica; `None` if it has exited.
     pub(super) async fn count(&self, number: usize) -> Option<()> {
         let Counter { admin, opened, ended } = self.0.lock().unwrap()[number];
-        // Less than before if another program got the port meanwhile.
+        // A smaller count means that another program has taken the port.
         let now = if ended { None } else { ask(admin).await.filter(|now| *now >= opened) };
         let mut counters = self.0.lock().unwrap();
         match now {
@@ -37,7 +37,7 @@ impl Connections {
         now.map(drop)
     }
 
-    /// All of them, as of now.
+    /// The current total of all replicas.
     pub(super) async fn total(&self) -> u64 {
         let count = self.0.lock().unwrap().len();
         for number in 0..count {

@@ -17,21 +17,22 @@ use crate::support::control_plane::Api;
 use crate::support::control_plane::api::collection;
 use crate::support::program::Serving;
 
-/// How often the probe asks. The manifests say 2 s; here more restarts fit into the time.
+/// The period of the probe. It is 2 s in the manifests; a shorter one allows more restarts in the same time.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// How long the probe waits for an answer.
+/// The timeout of the probe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An EndpointSlice that follows a replica.
 pub(super) struct Endpoint {
     ready: watch::Receiver<bool>,
-    /// As Kubernetes does when a Pod gets its deletion timestamp: not ready, even if the probe succeeds.
+    /// Cancelled when the Pod gets its deletion timestamp: as in Kubernetes, not ready even if the probe
+    /// succeeds.
     deleted: CancellationToken,
 }
 
 impl Endpoint {
-    /// Creates the slice, not ready, and follows the replica from then on.
+    /// Creates the slice as not ready, and starts to follow the replica.
     pub(super) async fn follow(installed: &Installed, replica: &Serving) -> Self {
         let slice = Slice::create(&installed.plane.api, &installed.name, replica.listen).await;
         let (sender, ready) = watch::channel(false);
@@ -45,7 +46,7 @@ impl Endpoint {
         Self { ready, deleted }
     }
 
-    /// Waits for the probe to succeed: the Pod is ready, its endpoint perhaps not yet.
+    /// Waits until the probe succeeds: the Pod is ready, though its endpoint may not be yet.
     pub(super) async fn ready(&self) {
         self.ready.clone().wait_for(|ready| *ready).await.unwrap();
     }
@@ -75,7 +76,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// Until the replica is gone: what it accepts while it ends counts as well.
+    /// Probes until the replica has exited, and counts its connections until then.
     async fn run(self, deleted: CancellationToken) {
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -97,7 +98,7 @@ impl Probe {
     }
 }
 
-/// One answer, head and body; `None` if there is none.
+/// Gets one response, head and body; `None` if there is none.
 pub(super) async fn get(address: SocketAddr, path: &str) -> Option<String> {
     let answer = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
@@ -110,7 +111,7 @@ pub(super) async fn get(address: SocketAddr, path: &str) -> Option<String> {
     timeout(PATIENCE, answer).await.ok()?
 }
 
-/// The slice as the API server has it.
+/// The EndpointSlice in the API server.
 struct Slice {
     api: Api,
     path: String,
@@ -127,9 +128,9 @@ impl Slice {
         Self { api: api.clone(), path: format!("{collection}/{name}"), object }
     }
 
-    /// Every change comes into the slice so much later, and none is left out; at last the slice goes.
+    /// Applies every change to the slice after the lag, and deletes the slice at the end.
     ///
-    /// At the end of the program the API server may be gone before this is.
+    /// Errors are ignored: at the end of the program the API server may exit first.
     async fn follow(mut self, mut changes: mpsc::UnboundedReceiver<(Instant, bool)>, lag: Duration) {
         while let Some((at, ready)) = changes.recv().await {
             sleep_until(at + lag).await;
@@ -149,7 +150,8 @@ fn slice(namespace: &str, listen: SocketAddr) -> Value {
             "namespace": namespace,
             "labels": {
                 "kubernetes.io/service-name": "boundtoken",
-                // Else the controller, which sees no Pods, would take it for its own.
+                // Without this label the controller would manage the slice, and empty it, since it finds no
+                // Pods.
                 "endpointslice.kubernetes.io/managed-by": "boundtoken-faults",
             },
         },

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, UdpSocket};
 
-/// An address of this machine that is not loopback, which no EndpointSlice may hold.
+/// An address of this machine other than loopback, which an EndpointSlice must not contain.
 ///
-/// A datagram socket is connected without sending anything; the kernel chooses the address. The other end
-/// is one of those kept for documentation (RFC 5737).
+/// The kernel chooses the address for a datagram socket that is connected but sends nothing. The peer is an
+/// address reserved for documentation (RFC 5737).
 pub(crate) fn address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("203.0.113.1:9").ok()?;

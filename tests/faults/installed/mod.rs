@@ -1,7 +1,7 @@
-//! boundtoken as the manifests install it, with replicas that are processes of this machine.
+//! boundtoken as the manifests install it, with replicas that are processes on this machine.
 //!
-//! Each install has a Namespace, a webhook configuration and rights of its own, so that several stand beside
-//! each other in one cluster. Replicas are the ServiceAccount of the manifests, never an administrator.
+//! Each install has a Namespace, a webhook configuration and rights of its own, so that several can coexist
+//! in one cluster. Replicas authenticate as the ServiceAccount of the manifests, never as an administrator.
 
 #![allow(dead_code, reason = "each kind of fault uses its part")]
 
@@ -30,21 +30,21 @@ pub(crate) use replica::{Ended, Replica};
 /// The name of the Secret in the manifests.
 pub(crate) const SECRET: &str = "boundtoken-certificates";
 
-/// An install of its own.
+/// An install with objects of its own.
 pub(crate) struct Installed {
     pub(crate) plane: Arc<ControlPlane>,
     /// The name of the Namespace and of the webhook configuration.
     pub(crate) name: String,
-    /// How much later than a replica its EndpointSlice changes.
+    /// The delay from a change of a replica's readiness to the change of its EndpointSlice.
     pub(crate) endpoint_lag: Duration,
     directory: PathBuf,
     connections: Connections,
-    /// Those that the test itself opened.
+    /// The number of connections that the test itself opened.
     own_connections: AtomicU64,
 }
 
 impl Installed {
-    /// Creates what the manifests hold, but for the Deployment.
+    /// Creates the objects of the manifests except the Deployment.
     pub(crate) async fn new(plane: &Arc<ControlPlane>, name: &str) -> Self {
         for object in shipped::of(name) {
             plane.api.create(&object).await.unwrap();
@@ -67,7 +67,7 @@ impl Installed {
         json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
     }
 
-    /// Applies that as people do, with more arguments for kubectl.
+    /// Applies that manifest with `kubectl apply` and further arguments.
     pub(crate) fn apply(&self, more: &[&str]) {
         self.kubectl(&[&["apply", "-f", "-"], more].concat(), &self.manifest());
     }
@@ -78,17 +78,17 @@ impl Installed {
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
 
-    /// One of these objects.
+    /// One object of that manifest.
     pub(crate) fn manifest_of(&self, kind: &str) -> Value {
         shipped::of(&self.name).find(|object| object["kind"] == kind).unwrap()
     }
 
-    /// With it a client is boundtoken's ServiceAccount.
+    /// The kubeconfig of boundtoken's ServiceAccount.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.directory.join("kubeconfig")
     }
 
-    /// A place for files of this install.
+    /// A directory for the files of this install.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -98,7 +98,7 @@ impl Installed {
         self.replica_by(&self.kubeconfig(), more).await
     }
 
-    /// The same by another way to the API server.
+    /// Like [`Self::replica`], with another kubeconfig.
     pub(crate) async fn replica_by(&self, kubeconfig: &Path, more: &[&str]) -> Replica {
         let secret = format!("--tls-secret={SECRET}");
         let configuration = format!("--webhook-configuration={}", self.name);
@@ -107,7 +107,7 @@ impl Installed {
         self.start(kubeconfig, &[&kept, more].concat()).await
     }
 
-    /// Starts a replica with the certificate that the arguments name.
+    /// Starts a replica with the certificate that the arguments select.
     pub(crate) async fn start(&self, kubeconfig: &Path, arguments: &[&str]) -> Replica {
         let listen = SocketAddr::new(machine_address().unwrap(), 0);
         let start = || Serving::start_with(listen, &self.directory, kubeconfig, arguments);
@@ -126,7 +126,7 @@ impl Installed {
         self.plane.api.patch(&self.secret_path(), change).await.ok().unwrap();
     }
 
-    /// Where the Secret is.
+    /// The API path of the Secret.
     pub(crate) fn secret_path(&self) -> String {
         format!("/api/v1/namespaces/{}/secrets/{SECRET}", self.name)
     }
@@ -136,34 +136,35 @@ impl Installed {
         self.plane.api.get(&self.configuration_path()).await.unwrap()
     }
 
-    /// Where the webhook configuration is.
+    /// The API path of the webhook configuration.
     pub(crate) fn configuration_path(&self) -> String {
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", self.name)
     }
 
-    /// The name for which API servers verify what replicas serve.
+    /// The DNS name against which API servers verify the serving certificate.
     pub(crate) fn service_name(&self) -> String {
         format!("boundtoken.{}.svc", self.name)
     }
 
-    /// Makes a Namespace whose Pods this install is called for.
+    /// Creates a Namespace whose Pods this install handles.
     pub(crate) async fn opt_in(&self, namespace: &str) {
         self.plane.api.create(&shipped::opted_in(&self.name, namespace)).await.unwrap();
         self.plane.wait_for_service_account(namespace).await;
     }
 
-    /// The name under which API servers count calls.
+    /// The webhook name in the metrics of API servers.
     pub(crate) fn webhook(&self) -> String {
         shipped::webhook(&self.name)
     }
 
-    /// How many connections of API servers all replicas accepted so far, also those that ended.
+    /// The number of connections that all replicas accepted from API servers so far, also replicas that have
+    /// exited.
     pub(crate) async fn connections(&self) -> u64 {
         let own = self.own_connections.load(Ordering::Relaxed);
         self.connections.total().await.saturating_sub(own)
     }
 
-    /// Notes that the test itself opened a connection.
+    /// Records that the test itself opened a connection.
     pub(crate) fn note_own_connection(&self) {
         self.own_connections.fetch_add(1, Ordering::Relaxed);
     }

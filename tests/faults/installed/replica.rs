@@ -30,7 +30,7 @@ impl Replica {
         self
     }
 
-    /// The same of a replica that stays where it is.
+    /// Like [`Self::ready`], for a borrowed replica.
     pub(crate) async fn wait_until_ready(&self) {
         self.endpoint.ready().await;
     }
@@ -39,18 +39,18 @@ impl Replica {
         self.endpoint.is_ready()
     }
 
-    /// As the deletion of its Pod: SIGTERM, and an endpoint that is not ready any more, after its lag.
+    /// Simulates the deletion of the Pod: SIGTERM, and an endpoint that becomes not ready after its lag.
     pub(crate) fn terminate(&self) {
         self.serving.signal(Signal::TERM);
         self.endpoint.delete();
     }
 
-    /// Ends it without a chance to finish anything; its endpoint follows as its probe fails.
+    /// Kills it with SIGKILL; its endpoint follows when the probe fails.
     pub(crate) fn kill(&mut self) {
         self.serving.kill();
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub(crate) async fn end(self) -> Ended {
         let Self { serving, endpoint } = self;
         let (code, lines) = tokio::task::spawn_blocking(|| serving.end()).await.unwrap();
@@ -58,7 +58,7 @@ impl Replica {
         Ended { code, lines }
     }
 
-    /// How many reviews it has answered.
+    /// The number of reviews that it has answered.
     pub(crate) async fn admissions(&self) -> u64 {
         let metrics = self.serving.metrics().await;
         let counts = metrics.lines().filter_map(|line| line.strip_prefix("boundtoken_admissions_total{"));

@@ -100,10 +100,10 @@ async fn an_uninstall_waits_for_no_idle_connection() {
     busy.send(post_head("/mutate", "application/json", 2)).await;
     signal(&server).await;
     let began = Instant::now();
-    server.unneeded.cancel();
+    server.uninstalled.cancel();
     busy.send("{}").await;
     assert_eq!(busy.response().await.unwrap().status, 400);
-    assert_eq!(server.end.await.unwrap(), End::Unneeded);
+    assert_eq!(server.end.await.unwrap(), End::Uninstalled);
     assert_eq!(began.elapsed().as_secs(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! The Kubernetes API in JSON, nothing typed: tests see what the server stored.
+//! The Kubernetes API as untyped JSON: tests see exactly what the server stored.
 
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -21,7 +21,7 @@ pub(crate) struct ApiResponse {
 }
 
 impl ApiResponse {
-    /// The object, or what was wrong.
+    /// Returns the object, or the error as text.
     pub(crate) fn ok(self) -> Result<Value, String> {
         if (200..300).contains(&self.code) { Ok(self.body) } else { Err(self.message().to_owned()) }
     }
@@ -51,7 +51,7 @@ impl Api {
         }
     }
 
-    /// The text at a path: `/metrics`.
+    /// The text at a path such as `/metrics`.
     pub(crate) async fn text(&self, path: &str) -> String {
         self.0.request_text(Request::get(path).body(Vec::new()).unwrap()).await.unwrap()
     }
@@ -64,13 +64,13 @@ impl Api {
         }
     }
 
-    /// The ServiceAccount without which no Pod can be created.
+    /// Waits for the ServiceAccount `default`, without which no Pod can be created.
     pub(crate) async fn wait_for_service_account(&self, namespace: &str) {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
         eventually("a ServiceAccount default", async || self.get(&path).await).await;
     }
 
-    /// Creates an object where its kind and Namespace say.
+    /// Creates an object in the collection of its kind and Namespace.
     pub(crate) async fn create(&self, object: &Value) -> Result<Value, String> {
         self.post(&collection(object), object).await.ok()
     }
@@ -84,7 +84,7 @@ impl Api {
         self.send(Method::PUT, path, Some(object)).await.unwrap()
     }
 
-    /// A merge patch.
+    /// Sends a merge patch.
     pub(crate) async fn patch(&self, path: &str, change: &Value) -> ApiResponse {
         self.send(Method::PATCH, path, Some(change)).await.unwrap()
     }
@@ -106,7 +106,7 @@ impl Api {
         self.send_bytes(method, path, content_type, body).await
     }
 
-    /// Sends a body that need not be UTF-8.
+    /// Sends a body that may be invalid UTF-8.
     pub(crate) async fn send_bytes(
         &self,
         method: Method,

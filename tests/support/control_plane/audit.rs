@@ -1,4 +1,4 @@
-//! The audit log: what was asked of the API server, by whom, and what webhooks did.
+//! The audit log: requests to the API server, their users, and the results of webhooks.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
@@ -6,13 +6,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// The policy's file name.
+/// The file name of the policy.
 pub(super) const POLICY: &str = "audit-policy.yaml";
 
-/// The log's file name.
+/// The file name of the log.
 pub(super) const LOG: &str = "audit.log";
 
-/// Pods with their bodies, since patches are written at that level; the rest by name.
+/// Writes a policy that logs Pods with their bodies, since patches are logged at that level, and the rest as
+/// metadata.
 pub(super) fn write_policy(path: &Path) {
     let pods = json!([{"group": "", "resources": ["pods"]}]);
     let policy = json!({
@@ -33,7 +34,7 @@ pub(super) fn events(log: &Path, namespace: &str) -> Vec<Value> {
     events.read().iter().filter(|event| is_creation_in(event, |name| name == namespace)).cloned().collect()
 }
 
-/// Whether an event is the creation of a Pod in such a Namespace.
+/// Whether an event is the creation of a Pod in a matching Namespace.
 pub(crate) fn is_creation_in(event: &Value, is_meant: impl Fn(&str) -> bool) -> bool {
     let object = &event["objectRef"];
     event["verb"] == "create"
@@ -42,10 +43,10 @@ pub(crate) fn is_creation_in(event: &Value, is_meant: impl Fn(&str) -> bool) -> 
         && object["namespace"].as_str().is_some_and(is_meant)
 }
 
-/// Reads the log on and on, and keeps the events in which a text occurs.
+/// Follows the log, and keeps the events that contain a text.
 ///
-/// Most lines are of others, and the log of all tests is long: parsing costs more than searching, and reading
-/// it all again and again more than both.
+/// Most lines belong to other tests and the log is long: a line is searched before it is parsed, and none is
+/// read twice.
 pub(crate) struct Follower {
     log: BufReader<File>,
     text: String,
@@ -61,14 +62,15 @@ impl Follower {
 
     pub(super) fn from_now_on(log: &Path, text: &str) -> Self {
         let mut follower = Self::from_start(log, text);
-        // The line that is being written is of something earlier, and no JSON from its middle.
+        // A line may be half written: its event came earlier, and its second half is no JSON and so is
+        // ignored.
         follower.log.seek(SeekFrom::End(0)).unwrap();
         follower
     }
 
     /// All events so far.
     pub(crate) fn read(&mut self) -> &[Value] {
-        // An unfinished line is kept for the next read.
+        // An incomplete line is kept for the next read.
         while self.log.read_line(&mut self.line).unwrap() > 0 && self.line.ends_with('\n') {
             if self.line.contains(&self.text) {
                 self.events.extend(serde_json::from_str::<Value>(&self.line).ok());
@@ -79,7 +81,7 @@ impl Follower {
     }
 }
 
-/// Everything, oldest first; but for a line that an API server did not finish, because it was killed.
+/// All events, oldest first, except a line that is incomplete because the API server was killed.
 pub(super) fn requests(log: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(log).unwrap();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()

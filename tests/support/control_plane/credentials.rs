@@ -1,4 +1,4 @@
-//! The authority, keys and tokens of a control plane.
+//! The CA, keys and tokens of a control plane.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,12 @@ const USERS: [(&str, &str); 4] = [
 pub(super) struct Credentials {
     authority_der: Vec<u8>,
     authority_pem: String,
-    /// One for each of [`USERS`].
+    /// One token for each of [`USERS`].
     tokens: [String; USERS.len()],
 }
 
 impl Credentials {
-    /// Makes all keys and certificates, as files.
+    /// Makes all keys and certificates, and writes them to files.
     pub(super) fn make(directory: &Path) -> Self {
         let file = |name: &str| directory.join(name);
         let authority_key = KeyPair::generate().unwrap();
@@ -37,7 +37,7 @@ impl Credentials {
         let issuer = Issuer::new(authority, authority_key);
         let names = ["localhost", "127.0.0.1", "10.96.0.1", "kubernetes", "kubernetes.default.svc"];
         let (leaf, key) = sign(&CertificateParams::new(names.map(str::to_owned)).unwrap(), &issuer);
-        // The client certificate of the API server for kubelets.
+        // The client certificate with which the API server calls kubelets.
         let (client, client_key) = sign(&CertificateParams::default(), &issuer);
         let signing = KeyPair::generate().unwrap();
         let tokens = USERS.map(|_| random());
@@ -59,7 +59,7 @@ impl Credentials {
         Self { authority_der: certificate.der().to_vec(), authority_pem: certificate.pem(), tokens }
     }
 
-    /// The API as the administrator sees it.
+    /// A client of the API with the rights of the administrator.
     pub(super) fn api(&self, address: SocketAddr) -> Api {
         let mut config = Config::new(format!("https://{address}").parse().unwrap());
         config.root_cert = Some(vec![self.authority_der.clone()]);
@@ -67,7 +67,8 @@ impl Credentials {
         Api::new(kube::Client::try_from(config).unwrap())
     }
 
-    /// One file per user: `admin.kubeconfig`, `controller-manager.kubeconfig`, `node.kubeconfig`, `scheduler.kubeconfig`.
+    /// Writes a kubeconfig per user: `admin.kubeconfig`, `controller-manager.kubeconfig`, `node.kubeconfig`,
+    /// `scheduler.kubeconfig`.
     pub(super) fn write_kubeconfigs(&self, directory: &Path, address: SocketAddr) {
         for ((user, _), token) in USERS.iter().zip(&self.tokens) {
             let config = json!({

@@ -1,11 +1,11 @@
-//! Cleaning up when the program is interrupted.
+//! Cleanup when the program is interrupted.
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How a program ends that was interrupted.
+/// The exit code of an interrupted program.
 const INTERRUPTED: u8 = 130;
 
-/// Waits for Ctrl-C or SIGTERM, which end nothing by themselves from now on; the code to end with.
+/// Waits for Ctrl-C or SIGTERM, which no longer end the program by themselves, and returns its exit code.
 pub(crate) async fn interrupted() -> u8 {
     let mut interrupt = signal(SignalKind::interrupt()).unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();

@@ -1,7 +1,7 @@
 //! A control plane of its own: etcd, kube-apiserver and kube-controller-manager on loopback.
 //!
-//! Started in seconds, in a temporary directory that goes with it. The admission plugins are the
-//! API server's default: the ServiceAccount plugin is on, which `envtest` switches off.
+//! It starts in seconds, in a temporary directory that is removed with it. The admission plugins are the API
+//! server's default: the ServiceAccount plugin, which `envtest` disables, is enabled.
 
 pub(crate) mod api;
 pub(crate) mod audit;
@@ -38,9 +38,10 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts it on loopback, with a Node that runs nothing, and waits until it makes service accounts.
+    /// Starts it on loopback, with a Node that runs nothing, and waits until it creates `ServiceAccounts`.
     ///
-    /// Without the programs, the exit code of the run: a line said what is left out. Interrupted, it leaves nothing.
+    /// Without the programs it returns the exit code of the run, after a line that says what is skipped. When
+    /// interrupted, it cleans up.
     pub(crate) async fn start() -> Result<Self, ExitCode> {
         let programs = programs::find(&PROGRAMS)?;
         let plane = tokio::select! {
@@ -51,7 +52,7 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// Starts it at `address`, which is asked again if another process took the port meanwhile.
+    /// Starts it at an address from `address`, which is called again if another process has taken the port.
     pub(crate) async fn start_at(programs: &Path, address: impl Fn() -> SocketAddr) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let credentials = Credentials::make(directory.path());
@@ -68,13 +69,14 @@ impl ControlPlane {
         processes.push(start_controller_manager(programs, directory.path()));
         let api = credentials.api(address);
         api.wait_for_service_account("default").await;
-        // Until here the directory goes when this is dropped: after the processes, which were made later.
+        // Until here the directory is removed on drop, which is after the processes, since they were created
+        // later.
         let directory = directory.keep();
         let (programs, processes) = (programs.to_owned(), Mutex::new(processes));
         Self { api, directory, programs, credentials, etcd, processes }
     }
 
-    /// Starts one more API server on the same etcd, with other flags besides; its API.
+    /// Starts another API server on the same etcd, with additional flags, and returns its API.
     pub(crate) async fn start_another_api_server(&self, more: &[String]) -> Api {
         let audit_log = format!("--audit-log-path={}", self.directory.join("another-audit.log").display());
         let more = [more, &[audit_log]].concat();
@@ -94,7 +96,7 @@ impl ControlPlane {
         self.etcd
     }
 
-    /// Kills a process of this cluster and starts it once more.
+    /// Kills a process of this cluster and starts it again.
     pub(crate) fn restart(&self, name: &str) {
         self.process(name, Process::restart);
     }
@@ -114,7 +116,7 @@ impl ControlPlane {
         self.processes.lock().unwrap().iter_mut().rev().for_each(Process::kill);
     }
 
-    /// One more process of this cluster.
+    /// Adds a process to this cluster.
     pub(crate) fn add(&self, program: &Path, arguments: &[String]) {
         let process = Process::start(program, arguments, &self.directory);
         self.processes.lock().unwrap().push(process);
@@ -142,17 +144,17 @@ impl ControlPlane {
         &self.directory
     }
 
-    /// A directory that goes with the control plane.
+    /// Creates a directory that is removed with the control plane.
     pub(crate) fn subdirectory(&self) -> PathBuf {
         tempfile::tempdir_in(&self.directory).unwrap().keep()
     }
 
-    /// The ServiceAccount without which no Pod can be created.
+    /// Waits for the ServiceAccount `default`, without which no Pod can be created.
     pub(crate) async fn wait_for_service_account(&self, namespace: &str) {
         self.api.wait_for_service_account(namespace).await;
     }
 
-    /// A Node that never runs anything: a DaemonSet makes a Pod for it.
+    /// Adds a Node that never runs anything; a DaemonSet gets a Pod for it.
     async fn add_node(&self) {
         self.api
             .create(&json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "paper"}}))
@@ -160,7 +162,7 @@ impl ControlPlane {
             .unwrap();
     }
 
-    /// Where kubectl is.
+    /// The directory of the programs, such as kubectl.
     pub(crate) fn programs(&self) -> &Path {
         &self.programs
     }
@@ -175,12 +177,12 @@ impl ControlPlane {
         child.wait_with_output().unwrap()
     }
 
-    /// The administrator's kubeconfig.
+    /// The kubeconfig of the administrator.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.directory.join("admin.kubeconfig")
     }
 
-    /// A kubeconfig, in this directory, of the ServiceAccount `boundtoken` in a Namespace.
+    /// Writes a kubeconfig of the ServiceAccount `boundtoken` in a Namespace into this directory.
     pub(crate) async fn kubeconfig_of_boundtoken(&self, namespace: &str, directory: &Path) -> PathBuf {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/boundtoken/token");
         let request = json!({
@@ -199,12 +201,12 @@ impl ControlPlane {
         kubeconfig
     }
 
-    /// The events about Pods of a Namespace in the audit log of the API server.
+    /// The creations of Pods in a Namespace, from the audit log of the API server.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
         audit::events(&self.directory.join(audit::LOG), namespace)
     }
 
-    /// Follows the events from now on that contain a text.
+    /// Follows the audit log from now on, for events that contain a text.
     pub(crate) fn follow_audit_log(&self, text: &str) -> audit::Follower {
         audit::Follower::from_now_on(&self.directory.join(audit::LOG), text)
     }
@@ -215,7 +217,7 @@ impl ControlPlane {
     }
 }
 
-/// Whether the API server becomes ready; `false` if another process took a port meanwhile.
+/// Whether the API server becomes ready; `false` if another process took one of the ports.
 async fn ready(api: &Api, processes: &mut [Process]) -> bool {
     eventually("a ready API server", async || {
         if let Some(ended) = processes.iter_mut().find_map(Process::ended) {
@@ -257,7 +259,7 @@ fn start_api_server(
     let arguments = [
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         format!("--secure-port={}", address.port()),
-        // Pods reach an address of the host's from elsewhere.
+        // Pods reach an address of the host from another network namespace.
         format!("--bind-address={}", if address.ip().is_loopback() { "127.0.0.1" } else { "0.0.0.0" }),
         format!("--advertise-address={}", address.ip()),
         format!("--kubelet-client-certificate={}", file("kubelet-client.crt")),
@@ -275,12 +277,12 @@ fn start_api_server(
         format!("--service-account-signing-key-file={}", file("service-account.key")),
         format!("--audit-policy-file={}", file(audit::POLICY)),
         format!("--audit-log-path={}", file(audit::LOG)),
-        // In MB, and more than all tests write: a rotated log would lose events.
+        // In MB, and more than all tests write, since rotation would lose events.
         "--audit-log-maxsize=2000".to_owned(),
         // The tests create thousands of Pods as one user.
         "--enable-priority-and-fairness=false".to_owned(),
     ];
-    // Of a flag that is named twice, the last one counts.
+    // Of a repeated flag, the last value counts.
     Process::start(&programs.join("kube-apiserver"), &[&arguments, more].concat(), directory)
 }
 

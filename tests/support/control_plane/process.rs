@@ -21,18 +21,18 @@ impl Process {
         Self { child, program: program.into(), arguments: arguments.into(), directory: directory.into() }
     }
 
-    /// The file's name.
+    /// The name of the program.
     pub(crate) fn name(&self) -> &str {
         self.program.file_name().unwrap().to_str().unwrap()
     }
 
-    /// Kills it and starts it once more.
+    /// Kills the process and starts it again.
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.child = spawn(&self.program, &self.arguments, &self.directory);
     }
 
-    /// The last lines of its output if it ended.
+    /// The last lines of its output if it has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().unwrap()?;
         let log = std::fs::read(log_of(&self.program, &self.directory)).unwrap();
@@ -42,7 +42,7 @@ impl Process {
         Some(format!("{} ended with {status}:\n{last}", self.name()))
     }
 
-    /// Kills it: nothing of its state is needed any more.
+    /// Kills the process. It needs no clean shutdown, since its state is not used again.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,12 +1,12 @@
-//! Where the programs of the control plane are.
+//! Finds the programs of the control plane.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-/// How `programs.sh` ends where the tests are to be left out.
+/// The exit code of `programs.sh` when the tests have to be skipped.
 const LEFT_OUT: i32 = 3;
 
-/// Finds or builds them, or says how the run is to end without them.
+/// Finds or builds the programs, or returns the exit code of the run without them.
 pub(crate) fn find(names: &[&str]) -> Result<PathBuf, ExitCode> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/programs.sh");
     let output = Command::new(script).args(names).stderr(Stdio::inherit()).output().unwrap();

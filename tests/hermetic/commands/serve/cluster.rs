@@ -137,7 +137,7 @@ async fn without_the_api_server_a_server_fails_closed() {
     let kubeconfig = kubeconfig(directory.path(), address);
     let server = Serving::start_in_cluster(directory.path(), &kubeconfig, &["--shutdown-delay=0"]);
     let mut admin = server.admin().await;
-    shows(&mut admin, "/readyz", "no complete list yet: the API server cannot be asked").await;
+    shows(&mut admin, "/readyz", "no complete list yet: the API server cannot be reached").await;
     let mut client = server.webhook().await;
     let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
     assert_eq!(answer.status, 503);

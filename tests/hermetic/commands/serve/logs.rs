@@ -140,7 +140,8 @@ async fn start_and_shutdown_are_logged() {
         (&audiences["level"], &audiences["audiences"]),
         (&json!("INFO"), &json!("https://a https://b"))
     );
-    let shutdown = find("shutting down: not ready any more, still serving; a second signal ends at once");
+    let shutdown =
+        find("shutting down: /readyz fails, requests are still served; a second signal exits at once");
     assert_eq!((&shutdown["delay"], &shutdown["deadline"]), (&json!("0ns"), &json!("0ns")));
     assert!(lines.iter().all(|line| line["level"] != "WARN"), "{lines:#?}");
 }

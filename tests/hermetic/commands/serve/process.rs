@@ -119,8 +119,8 @@ fn each_startup_error_is_explained_with_exit_code_2() {
         (&["--namespaces", &good, "--listen", "192.0.2.1:1"], "failed to listen on 192.0.2.1:1"),
         (&["--namespaces", &good, "--listen", "x"], "'--listen <ADDRESS>'"),
         (&["--listen", "8443"], "such as 127.0.0.1:8443, [::]:8443 or :8443"),
-        (&["--listen", "localhost:8443"], "an IP address and a port are expected"),
-        (&["--listen", ":70000"], "an IP address and a port are expected"),
+        (&["--listen", "localhost:8443"], "must be an IP address and a port"),
+        (&["--listen", ":70000"], "must be an IP address and a port"),
         (
             &["--namespaces", &good, "--shutdown-delay", "20", "--shutdown-deadline", "10s"],
             "--shutdown-deadline (10 s) must not be below --shutdown-delay (20 s)",
