@@ -5,6 +5,20 @@ use serde_json::{Value, json};
 /// The `uid` of every review that is built here.
 pub(crate) const UID: &str = "ffdc3593-51e0-4dfe-ab0e-2be3842e7529";
 
+/// The captured reviews of Pods that are created.
+pub(crate) const CREATIONS: [&str; 10] = [
+    "pod-plain",
+    "pod-many",
+    "pod-asked-for",
+    "pod-opted-out",
+    "pod-sa-no-automount",
+    "pod-legacy-secret",
+    "pod-vault-token",
+    "pod-generate-name",
+    "pod-of-deployment",
+    "pod-of-job",
+];
+
 /// An AdmissionReview that a real API server sent.
 pub(crate) fn captured(name: &str) -> Value {
     let path = format!("{}/tests/reviews/{name}.json", env!("CARGO_MANIFEST_DIR"));

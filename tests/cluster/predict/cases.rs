@@ -7,7 +7,7 @@ use boundtoken::manifest;
 use serde_json::{Value, json};
 
 use crate::pods::list;
-use crate::support::reviews::captured_pod;
+use crate::support::reviews::{CREATIONS, captured_pod};
 use crate::support::test_install::Settings;
 
 /// A workload with its Namespace and service accounts.
@@ -192,20 +192,6 @@ const GOLDEN: [(&str, Settings<'_>); 11] = [
     ("guardrails", &[("max-ttl", "1h"), ("allowed-audiences", "sts"), ("pod-overrides", "deny")]),
 ];
 
-/// The captured creations.
-const REVIEWS: [&str; 10] = [
-    "pod-plain",
-    "pod-many",
-    "pod-asked-for",
-    "pod-opted-out",
-    "pod-sa-no-automount",
-    "pod-legacy-secret",
-    "pod-vault-token",
-    "pod-generate-name",
-    "pod-of-deployment",
-    "pod-of-job",
-];
-
 /// Each captured Pod under each of these settings, and under those of the demo.
 pub(super) fn reviews(install: &str) -> Vec<Case> {
     let golden = GOLDEN.map(|(name, settings)| labelled(&format!("{install}-{name}"), settings));
@@ -216,8 +202,9 @@ pub(super) fn reviews(install: &str) -> Vec<Case> {
     let namespaces = golden.into_iter().chain(demo);
     namespaces
         .flat_map(|namespace| {
-            let pods =
-                REVIEWS.iter().flat_map(|review| [captured_pod(review), before_plugin(captured_pod(review))]);
+            let pods = CREATIONS
+                .iter()
+                .flat_map(|review| [captured_pod(review), before_plugin(captured_pod(review))]);
             pods.enumerate().map(|(index, pod)| review(&namespace, index, pod)).collect::<Vec<_>>()
         })
         .collect()

@@ -6,22 +6,10 @@ use boundtoken::pod::plugin::ServiceAccount;
 use serde_json::Value;
 
 use crate::support::pods::{Pairs, answer, assert_settled, namespace};
-use crate::support::reviews::captured;
+use crate::support::reviews::{CREATIONS, captured};
 
-const REVIEWS: [&str; 12] = [
-    "pod-plain",
-    "pod-many",
-    "pod-asked-for",
-    "pod-opted-out",
-    "pod-sa-no-automount",
-    "pod-legacy-secret",
-    "pod-vault-token",
-    "pod-generate-name",
-    "pod-of-deployment",
-    "pod-of-job",
-    "pod-delete",
-    "pod-ephemeralcontainers-update",
-];
+/// Captured reviews of other requests.
+const OTHERS: [&str; 2] = ["pod-delete", "pod-ephemeralcontainers-update"];
 
 /// The service account of a captured Pod.
 fn account(review: &str) -> ServiceAccount {
@@ -63,7 +51,7 @@ fn line_by_line(name: &str, review: &Value, pairs: Pairs<'_>) -> String {
 /// Every review, and that of `many` without its own settings.
 fn every_review(pairs: Pairs<'_>) -> String {
     let mut texts = Vec::new();
-    for name in REVIEWS {
+    for name in CREATIONS.into_iter().chain(OTHERS) {
         texts.push(line_by_line(name, &captured(name), pairs));
     }
     let mut bare = captured("pod-many");

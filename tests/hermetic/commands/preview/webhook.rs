@@ -13,21 +13,8 @@ use tokio_rustls::client::TlsStream;
 use crate::commands::command_line::run;
 use crate::support::http::HttpClient;
 use crate::support::pods::{after_plugin_of, apply, operations};
-use crate::support::reviews::{captured_pod, review};
+use crate::support::reviews::{CREATIONS, captured_pod, review};
 use crate::support::server::start;
-
-const REVIEWS: [&str; 10] = [
-    "pod-plain",
-    "pod-many",
-    "pod-asked-for",
-    "pod-opted-out",
-    "pod-sa-no-automount",
-    "pod-legacy-secret",
-    "pod-vault-token",
-    "pod-generate-name",
-    "pod-of-deployment",
-    "pod-of-job",
-];
 
 /// Settings of Namespaces, right and wrong.
 const SETTINGS: [&[(&str, &str)]; 12] = [
@@ -61,13 +48,13 @@ async fn preview_reports_the_answers_of_the_webhook() {
     let mut compared = 0;
     for (name, pairs) in names.iter().zip(SETTINGS) {
         let namespace = namespace(name, pairs);
-        let pods = REVIEWS.map(|review| pod(name, review));
+        let pods = CREATIONS.map(|review| pod(name, review));
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "automountServiceAccountToken": false,
             "metadata": {"name": account_of(&pods[4]), "namespace": name}});
         let mut predicted = preview([&namespace, &account].into_iter().chain(&pods));
         let of_namespace = validate(&mut client, &namespace).await;
         assert_eq!(predicted.remove(&1).unwrap_or_default(), of_namespace, "{pairs:?}");
-        for (line, (review, pod)) in (3..).zip(REVIEWS.iter().zip(pods)) {
+        for (line, (review, pod)) in (3..).zip(CREATIONS.iter().zip(pods)) {
             let automount = (*review == "pod-sa-no-automount").then_some(false);
             let account = ServiceAccount { automount, ..ServiceAccount::default() };
             let (patches, mut refusals, mut warnings) = admit(&mut client, pod, &account).await;
