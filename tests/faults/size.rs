@@ -66,8 +66,8 @@ const SOAK: Size = Size {
     rotating: 5,
     serving_certificates: 60,
     authorities: 20,
-    keys: 40,
-    lags: 5,
+    keys: 30,
+    lags: 3,
     damage: Damage {
         room: 3,
         rate: Rate { pause: Duration::from_millis(200), burst_pause: Duration::from_secs(10), burst: 40 },
