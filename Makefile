@@ -27,7 +27,7 @@ test-faults: ## create Pods while replicas restart and certificates change: none
 	$(CARGO) test --locked --test faults
 
 soak: ## the same at full size, and on a node wait until the kubelet rotates a token (an hour)
-	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --test faults -- --test-threads=8
+	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --test faults -- --test-threads=6
 	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh tokens::clients_of_the_api_server_work_on
 
 e2e: ## install boundtoken on a node of its own, or with E2E_CLUSTER=existing in yours, and read tokens of running Pods

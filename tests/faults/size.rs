@@ -57,20 +57,20 @@ const SHORT: Size = Size {
     },
 };
 
-/// Takes three quarters of an hour on two cores, with `BOUNDTOKEN_SOAK=1`. Over all installs: 400 restarts with
-/// each delay of the endpoints, 300 serving certificates, 100 CAs.
+/// Takes half an hour on two cores, with `BOUNDTOKEN_SOAK=1`. Over all installs: 600 restarted replicas, 180
+/// serving certificates, 60 CAs, 30 new keys.
 const SOAK: Size = Size {
-    rate: Rate { pause: Duration::from_millis(200), burst_pause: Duration::from_secs(10), burst: 80 },
-    restarts: 200,
+    rate: Rate { pause: Duration::from_millis(250), burst_pause: Duration::from_secs(20), burst: 60 },
+    restarts: 100,
     gaps: &ALL_GAPS,
-    rotating: 5,
+    rotating: 3,
     serving_certificates: 60,
     authorities: 20,
     keys: 30,
     lags: 3,
     damage: Damage {
         room: 3,
-        rate: Rate { pause: Duration::from_millis(200), burst_pause: Duration::from_secs(10), burst: 40 },
+        rate: Rate { pause: Duration::from_millis(250), burst_pause: Duration::from_secs(10), burst: 40 },
         after: Duration::from_secs(30),
         fight: Duration::from_mins(1),
         herds: 5,

@@ -96,10 +96,12 @@ impl Creator {
         answer(api, Method::DELETE, &path, None).await.map(drop)
     }
 
-    /// Creates this many Pods concurrently, when no other burst is in progress.
-    pub(crate) async fn burst(&self, count: usize) {
+    /// Creates this many Pods concurrently, when no other burst is in progress. Returns when the burst began.
+    pub(crate) async fn burst(&self, count: usize) -> Instant {
         let _turn = TURN.acquire().await.unwrap();
+        let began = Instant::now();
         self.at_once(count).await;
+        began
     }
 
     /// Creates this many Pods concurrently.
@@ -154,7 +156,9 @@ async fn run(creator: Creator, rate: Rate, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => break,
             _ = ticks.tick() => creates.spawn(async move { creator.create().await }),
-            _ = bursts.tick() => creates.spawn(async move { creator.burst(rate.burst).await }),
+            _ = bursts.tick() => creates.spawn(async move {
+                creator.burst(rate.burst).await;
+            }),
         };
         while let Some(created) = creates.try_join_next() {
             created.unwrap();
