@@ -1,5 +1,6 @@
 //! Connects to a cluster: its address, our credentials, and timeouts.
 
+pub mod object;
 pub mod timeout;
 pub mod token;
 mod utf8;

@@ -45,15 +45,26 @@ pub struct FakeApi {
     changed: watch::Sender<u64>,
     started: Instant,
     skipped: AtomicI64,
+    /// The JSON of each `fieldsV1`.
+    fields: String,
 }
+
+/// The JSON of each `fieldsV1` in the state. Responses contain [`FakeApi::fields`] in its place.
+const FIELDS: &str = r#""fieldsV1":{}"#;
 
 impl FakeApi {
     pub fn new() -> Arc<Self> {
+        Self::with_fields("{}")
+    }
+
+    /// An API server that sends this JSON as `fieldsV1` of each object.
+    pub fn with_fields(fields: &str) -> Arc<Self> {
         let api = Arc::new(Self {
             state: Mutex::default(),
             changed: watch::Sender::new(0),
             started: Instant::now(),
             skipped: AtomicI64::new(0),
+            fields: fields.to_owned(),
         });
         api.apply_secret();
         api.apply_configuration();
@@ -141,7 +152,7 @@ impl FakeApi {
                 let before = state.objects.get(&kind).cloned();
                 let metadata = &mut object["metadata"];
                 metadata["resourceVersion"] = version.to_string().into();
-                metadata["managedFields"] = json!([{"manager": "test", "operation": "Update", "time": self.now().format(&Rfc3339).unwrap()}]);
+                metadata["managedFields"] = json!([{"manager": "test", "operation": "Update", "time": self.now().format(&Rfc3339).unwrap(), "fieldsV1": {}}]);
                 let changed = before.as_ref().is_some_and(|before| before["webhooks"] != object["webhooks"]);
                 if kind == Kind::Configuration && changed {
                     let generation = object["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
@@ -186,7 +197,9 @@ impl FakeApi {
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let kind = if path.contains("/secrets") { Kind::Secret } else { Kind::Configuration };
         if path == format!("/api/v1/namespaces/{NAMESPACE}") {
-            return reply(200, &json!({"metadata": {"name": NAMESPACE, "uid": "uid-of-the-namespace"}}));
+            let fields = json!([{"fieldsV1": {}}]);
+            let metadata = json!({"name": NAMESPACE, "uid": "uid-of-the-namespace", "managedFields": fields});
+            return self.reply(&json!({"metadata": metadata}));
         }
         let collection = path.ends_with("/secrets") || path.ends_with("/mutatingwebhookconfigurations");
         if collection {
@@ -197,7 +210,7 @@ impl FakeApi {
         }
         match head.method {
             Method::GET => {
-                self.get(kind).map_or_else(|| status(404, "NotFound"), |object| reply(200, &object))
+                self.get(kind).map_or_else(|| status(404, "NotFound"), |object| self.reply(&object))
             }
             Method::PATCH => {
                 let is_json_patch = head.headers["content-type"] == "application/json-patch+json";
@@ -210,7 +223,7 @@ impl FakeApi {
 
     fn list(&self, kind: Kind) -> Response<Body> {
         let items: Vec<Value> = self.get(kind).into_iter().collect();
-        reply(200, &json!({"metadata": {"resourceVersion": self.version().to_string()}, "items": items}))
+        self.reply(&json!({"metadata": {"resourceVersion": self.version().to_string()}, "items": items}))
     }
 
     fn watch(self: Arc<Self>, kind: Kind, query: &str) -> Response<Body> {
@@ -235,7 +248,7 @@ impl FakeApi {
                     .find(|(v, k, ..)| *v > since && *k == kind)
                     .cloned();
                 if let Some((version, _, event, object)) = found {
-                    let line = format!("{}\n", json!({"type": event, "object": object}));
+                    let line = api.text(&json!({"type": event, "object": object})) + "\n";
                     return Some((Ok::<_, Infallible>(line), (api, changed, version)));
                 }
                 tokio::select! {
@@ -269,18 +282,23 @@ impl FakeApi {
         assert!(at_once < 50, "a loop of writes");
         self.state.lock().unwrap().writes.push((Instant::now(), kind));
         self.put(kind, Some(object));
-        reply(200, &self.get(kind).unwrap())
+        self.reply(&self.get(kind).unwrap())
     }
-}
 
-fn reply(code: u16, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap();
-    response
+    fn reply(&self, body: &Value) -> Response<Body> {
+        Response::new(Body::from(self.text(body)))
+    }
+
+    /// The JSON of an object, a list or an event, as it is sent.
+    fn text(&self, value: &Value) -> String {
+        value.to_string().replace(FIELDS, &format!(r#""fieldsV1":{}"#, self.fields))
+    }
 }
 
 fn status(code: u16, reason: &str) -> Response<Body> {
     let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "the test says so", "reason": reason, "code": code});
-    reply(code, &body)
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    response
 }

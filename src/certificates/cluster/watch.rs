@@ -9,6 +9,7 @@ use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
+use crate::cluster::object::LenientObject;
 use crate::cluster::timeout::REQUEST_TIMEOUT;
 
 /// How long a watch lasts, and so the delay before a dead connection is noticed.
@@ -48,7 +49,7 @@ impl Observed {
 
 /// A watch of one object.
 pub(super) struct ObjectWatch {
-    events: Pin<Box<dyn Stream<Item = watcher::Result<Event<DynamicObject>>> + Send>>,
+    events: Pin<Box<dyn Stream<Item = watcher::Result<Event<LenientObject>>> + Send>>,
     listed: bool,
     pub(super) observed: Observed,
 }
@@ -66,7 +67,7 @@ pub(super) enum WatchUpdate {
 impl ObjectWatch {
     /// Watches the object of this name. Our right to list and watch covers this name only, so the requests
     /// have to select it.
-    pub(super) fn new(api: Api<DynamicObject>, name: &str) -> Self {
+    pub(super) fn new(api: Api<LenientObject>, name: &str) -> Self {
         let seconds = u32::try_from(WATCH_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
         let config = Config::default().fields(&format!("metadata.name={name}")).timeout(seconds);
         let events = watcher(api, config).default_backoff().boxed();
@@ -83,22 +84,27 @@ impl ObjectWatch {
         }
     }
 
-    fn apply(&mut self, event: Event<DynamicObject>) -> WatchUpdate {
+    fn apply(&mut self, event: Event<LenientObject>) -> WatchUpdate {
         match event {
             Event::Init => {
                 self.listed = false;
                 return WatchUpdate::Unchanged;
             }
-            Event::InitApply(object) => {
+            Event::InitApply(LenientObject(object)) => {
                 self.listed = true;
                 self.observed = Observed::Present(Box::new(object));
             }
-            Event::Apply(object) => self.observed = Observed::Present(Box::new(object)),
+            Event::Apply(LenientObject(object)) => self.observed = Observed::Present(Box::new(object)),
             Event::InitDone if self.listed => return WatchUpdate::Unchanged,
             Event::InitDone | Event::Delete(_) => self.observed = Observed::Absent,
         }
         WatchUpdate::Changed
     }
+}
+
+/// The type of Namespaces, read as untyped objects.
+pub(super) fn namespaces() -> ApiResource {
+    ApiResource::erase::<k8s_openapi::api::core::v1::Namespace>(&())
 }
 
 /// The type of Secrets, read as untyped objects.

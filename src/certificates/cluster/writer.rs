@@ -3,18 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Patch, PatchParams};
-use kube::core::DynamicObject;
 use kube::{Api, Client};
 
 use super::action::SecretChange;
 use super::install::Install;
 use super::issue;
 use super::secret::SecretSnapshot;
+use super::watch;
 use super::webhooks::WebhookSnapshot;
 use crate::certificates::Certificate;
 use crate::certificates::ca::CaError;
+use crate::cluster::object::LenientObject;
 use crate::telemetry::metrics::{Metrics, ObjectLabel, WriteResult};
 
 /// The manager of our fields in `managedFields`.
@@ -50,9 +50,9 @@ pub(super) enum WriteError {
 
 /// The client side of every write.
 pub(super) struct Writer {
-    namespaces: Api<Namespace>,
-    secrets: Api<DynamicObject>,
-    configurations: Api<DynamicObject>,
+    namespaces: Api<LenientObject>,
+    secrets: Api<LenientObject>,
+    configurations: Api<LenientObject>,
     install: Install,
     owner: Option<String>,
     metrics: Arc<Metrics>,
@@ -67,12 +67,13 @@ impl fmt::Debug for Writer {
 impl Writer {
     pub(super) fn new(
         client: Client,
-        secrets: Api<DynamicObject>,
-        configurations: Api<DynamicObject>,
+        secrets: Api<LenientObject>,
+        configurations: Api<LenientObject>,
         install: Install,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { namespaces: Api::all(client), secrets, configurations, install, owner: None, metrics }
+        let namespaces = Api::all_with(client, &watch::namespaces());
+        Self { namespaces, secrets, configurations, install, owner: None, metrics }
     }
 
     /// The uid of our Namespace; empty until it is known.
@@ -84,7 +85,7 @@ impl Writer {
     pub(super) async fn find_owner(&mut self) -> Result<(), WriteError> {
         let name = &self.install.namespace;
         let namespace = self.namespaces.get(name).await;
-        let namespace = namespace.map_err(|error| WriteError::Owner(name.clone(), error))?;
+        let LenientObject(namespace) = namespace.map_err(|error| WriteError::Owner(name.clone(), error))?;
         let uid = namespace.metadata.uid.ok_or_else(|| WriteError::OwnerWithoutUid(name.clone()))?;
         self.owner = Some(uid);
         Ok(())
@@ -120,7 +121,7 @@ impl Writer {
         // published for the next CA.
         let secret = self.secrets.get_opt(&self.install.secret).await;
         let secret = secret.map_err(|error| WriteError::Read(self.install.secret.clone(), error))?;
-        if secret.and_then(|secret| secret.metadata.resource_version).as_deref() != expected {
+        if secret.and_then(|LenientObject(secret)| secret.metadata.resource_version).as_deref() != expected {
             return Ok(WriteOutcome::Conflict);
         }
         let name = &self.install.configuration;
@@ -139,7 +140,7 @@ impl Writer {
     fn outcome(
         &self,
         object: ObjectLabel,
-        result: Result<DynamicObject, kube::Error>,
+        result: Result<LenientObject, kube::Error>,
     ) -> Result<WriteOutcome, kube::Error> {
         let (label, outcome) = match result {
             Ok(_) => (WriteResult::Success, Ok(WriteOutcome::Written)),

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ApiResource;
 use kube::{Api, Client, Error};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::object::LenientObject;
 use crate::cluster::timeout::with_timeout;
 
 /// The limit of one request: the next one is due by then.
@@ -33,7 +35,8 @@ pub(super) async fn watch_for_uninstall(
 ) {
     draining.cancelled().await;
     let began = Instant::now();
-    let namespaces = Api::all(with_timeout(client, REQUEST_TIMEOUT));
+    let resource = ApiResource::erase::<Namespace>(&());
+    let namespaces = Api::all_with(with_timeout(client, REQUEST_TIMEOUT), &resource);
     let mut denials = 0;
     loop {
         match status(&namespaces, &namespace).await {
@@ -58,9 +61,11 @@ enum InstallStatus {
     Unknown,
 }
 
-async fn status(namespaces: &Api<Namespace>, name: &str) -> InstallStatus {
-    match namespaces.get_metadata(name).await {
-        Ok(namespace) if namespace.metadata.deletion_timestamp.is_some() => InstallStatus::Removed,
+async fn status(namespaces: &Api<LenientObject>, name: &str) -> InstallStatus {
+    match namespaces.get(name).await {
+        Ok(LenientObject(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
+            InstallStatus::Removed
+        }
         Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => {
             InstallStatus::Removed
         }

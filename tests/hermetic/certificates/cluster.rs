@@ -588,6 +588,21 @@ async fn an_unverifiable_ca_bundle_makes_a_replica_unready() {
     assert!(reason.starts_with("the caBundle of boundtoken does not verify"), "{reason}");
 }
 
+/// An API server sends `managedFields` as it stores them.
+#[tokio::test(start_paused = true)]
+async fn no_content_of_managed_fields_stops_a_replica() {
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    for fields in [r#"{"f:\ud800":{}}"#, r#"{".":"\udfff"}"#, r#"{".":1e999}"#, &deep] {
+        let api = FakeApi::with_fields(fields);
+        let replica = start(&api);
+        pass(60).await;
+        assert_eq!((replica.ready)(), Ok(()), "{fields}");
+        api.edit(Kind::Configuration, |object| object["webhooks"][1]["clientConfig"]["caBundle"] = "".into());
+        pass(1).await;
+        assert_eq!(bundle(&api), same(&authority(&api)), "{fields}");
+    }
+}
+
 /// Answers lists with a head alone, as long as `stalls` says so.
 fn stalling(api: &Arc<FakeApi>, stalls: &Arc<AtomicBool>) -> Client {
     let (client, stalls) = (api.client(usize::MAX), Arc::clone(stalls));
