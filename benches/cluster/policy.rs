@@ -21,7 +21,6 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
         path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j) + "/serviceAccountToken/audience"
       }])
     : (source.serviceAccountToken.expirationSeconds == 3607
-        && source.serviceAccountToken.?audience.orValue("") in variables.apiServer
       ? [JSONPatch{
         op: "replace",
         path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j)
@@ -58,7 +57,6 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
           value: variables.audience
         }])
     : (source.serviceAccountToken.expirationSeconds == 3607
-        && source.serviceAccountToken.?audience.orValue("") in variables.apiServer
       ? [JSONPatch{
         op: "replace",
         path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j)

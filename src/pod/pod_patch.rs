@@ -9,7 +9,7 @@ use super::finding::{Finding, Subject};
 use super::patch::PatchBuilder;
 use super::plan::{DefaultToken, Plan};
 use super::selectors::{ContainerSelectors, selectors, selects_any};
-use super::token::{ApiAudiences, Audience, Containers, DEFAULT_DIRECTORY, YEAR, is_year_long};
+use super::token::{ApiAudiences, Audience, Containers, DEFAULT_DIRECTORY, Ttl, YEAR};
 use super::view::{PodSpec, Volume};
 use super::volume_index::{VolumeIndex, VolumeKind};
 
@@ -43,8 +43,20 @@ pub struct Projection<'p> {
     pub volume: Cow<'p, str>,
     /// The audience; `None` is the API server's own.
     pub audience: Option<&'p str>,
-    /// The actual lifetime of the token, in seconds: a year for a year-long source.
+    /// The requested lifetime, in seconds.
     pub seconds: u64,
+}
+
+impl Projection<'_> {
+    /// Whether the API server may extend the token to up to a year: see [`Ttl::YEAR_LONG_REQUEST`].
+    pub fn is_year_long(&self) -> bool {
+        self.seconds == Ttl::YEAR_LONG_REQUEST.seconds()
+    }
+
+    /// The longest lifetime that the token may have, in seconds.
+    pub fn longest_lifetime(&self) -> u64 {
+        if self.is_year_long() { YEAR.as_secs() } else { self.seconds }
+    }
 }
 
 impl<'p> PodPatch<'p> {
@@ -116,12 +128,8 @@ impl<'p> Draft<'p> {
 
     /// Adds a token of the resulting spec.
     pub(super) fn project(&mut self, volume: Cow<'p, str>, audience: Option<&'p str>, seconds: u64) {
-        let year_long = is_year_long(audience, seconds, self.api);
-        self.projections.push(Projection {
-            volume,
-            audience: audience.filter(|name| !self.api.contains(Some(name))),
-            seconds: if year_long { YEAR.as_secs() } else { seconds },
-        });
+        let audience = audience.filter(|name| !self.api.contains(Some(name)));
+        self.projections.push(Projection { volume, audience, seconds });
     }
 
     /// Sets `automountServiceAccountToken: false` if the default token is removed from a container.

@@ -83,7 +83,8 @@ impl Ttl {
     pub const HOUR: Self = Self(3600);
 
     /// `expirationSeconds` that the API server extends to a year when the audience is its own
-    /// (`WarnOnlyBoundTokenExpirationSeconds` in `pkg/serviceaccount/claims.go`).
+    /// (`WarnOnlyBoundTokenExpirationSeconds` in `pkg/serviceaccount/claims.go`). Not every name of the API
+    /// server may be known, so each source with it counts as year-long, whatever its audience.
     pub const YEAR_LONG_REQUEST: Self = Self(3607);
 
     /// Accepts 600 to 2^32 seconds.
@@ -111,11 +112,6 @@ impl fmt::Display for Ttl {
 
 /// Longest actual lifetime of a year-long token.
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
-
-/// Whether the API server extends the token of a `serviceAccountToken` source to up to a year.
-pub fn is_year_long(audience: Option<&str>, seconds: u64, api: &ApiAudiences) -> bool {
-    seconds == Ttl::YEAR_LONG_REQUEST.seconds() && api.contains(audience)
-}
 
 /// Absolute path of a token file. The directory is the mount path, the file the `path` of the projection.
 #[derive(Clone, Debug, Eq, PartialEq)]

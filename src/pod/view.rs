@@ -7,7 +7,7 @@ use json_patch::jsonptr::Pointer;
 use serde::de::IgnoredAny;
 
 use super::text::{Text, list, nullable, optional, optional_list};
-use super::token::{ApiAudiences, Ttl, is_same_directory, is_year_long};
+use super::token::{Ttl, is_same_directory};
 
 /// The specification of a Pod.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -156,9 +156,9 @@ impl ServiceAccountTokenProjection<'_> {
         }
     }
 
-    /// Whether the API server would extend the token to up to a year.
-    pub fn is_year_long(&self, api: &ApiAudiences) -> bool {
-        is_year_long(self.audience(), self.seconds(), api)
+    /// Whether the API server may extend the token to up to a year: see [`Ttl::YEAR_LONG_REQUEST`].
+    pub fn is_year_long(&self) -> bool {
+        self.seconds() == Ttl::YEAR_LONG_REQUEST.seconds()
     }
 }
 

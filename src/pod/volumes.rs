@@ -102,7 +102,7 @@ impl<'p> Draft<'p> {
     /// Lowers the lifetime of a year-long token, and leaves every other token as it is.
     fn cap(&mut self, source: &Pointer, token: &ServiceAccountTokenProjection<'_>) -> u64 {
         match self.plan {
-            Some(plan) if token.is_year_long(self.api) => self.set_ttl(source, token, plan.cap),
+            Some(plan) if token.is_year_long() => self.set_ttl(source, token, plan.cap),
             _ => token.seconds(),
         }
     }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use crate::pod::plan::{DefaultToken, Plan, Token, TokenVolume};
-use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl, is_year_long};
+use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl};
 
 use super::diagnostics::Code;
 use super::keys::Key;
 use super::origin::Origin;
 use super::settings::Settings;
 use super::value::Value;
-use super::value_error::{BECOMES_A_YEAR, quote};
 use super::violation::{Field, Violation};
 use super::{Defaults, Mode};
 
@@ -45,9 +44,6 @@ pub(super) fn compile(settings: Arc<Settings>, defaults: &Defaults) -> Result<Co
     let default_ttl = default_ttl(defaults, max_ttl);
     let ttl = settings.find(Value::ttl).copied().unwrap_or(default_ttl);
     let mut compiler = Compiler { settings: &settings, defaults, default_ttl, violations: Vec::new() };
-    if mode.has_token() {
-        compiler.check_year_long(&audience, ttl);
-    }
     let main = compiler.main_token(mode, &audience, ttl);
     let has_main_volume = main.is_some();
     let default_token = compiler.default_token(mode, &audience, ttl, has_main_volume);
@@ -116,14 +112,6 @@ impl Compiler<'_> {
         self.violations.push(Violation { code, field: Field::Annotation(key), origin: origin.clone(), text });
     }
 
-    fn check_year_long(&mut self, audience: &Audience, ttl: Ttl) {
-        let Some(setting) = self.settings.get(Key::Ttl) else { return };
-        if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
-            let text = year_long(&setting.text, &setting.origin);
-            self.refuse(Code::YearLong, Key::Ttl, &setting.origin, text);
-        }
-    }
-
     /// The requested path, unless it is that of the default token.
     fn path(&self) -> Option<&TokenPath> {
         self.settings.find(Value::path).filter(|path| !path.is_default())
@@ -175,7 +163,7 @@ impl Compiler<'_> {
         setting.map_or((Key::Mode, Origin::Pod), |setting| (setting.key, setting.origin.clone()))
     }
 
-    fn further_tokens(&mut self) -> Vec<Wanted> {
+    fn further_tokens(&self) -> Vec<Wanted> {
         let (Some(items), Some(setting)) =
             (self.settings.find(Value::tokens), self.settings.get(Key::Tokens))
         else {
@@ -183,18 +171,13 @@ impl Compiler<'_> {
         };
         let origin = &setting.origin;
         let mut wanted = Vec::new();
-        for (index, item) in items.iter().enumerate() {
+        for item in items.iter() {
             let audience = item.audience.as_ref().unwrap_or(&self.defaults.audience);
-            let ttl = item.ttl.unwrap_or(self.default_ttl);
-            if is_year_long(audience.name(), ttl.seconds(), &self.defaults.api_audiences) {
-                let text = format!("[{index}].ttl {}", year_long(&ttl.seconds().to_string(), origin));
-                self.refuse(Code::YearLong, Key::Tokens, origin, text);
-            }
             wanted.push(Wanted {
                 path: item.path.clone(),
                 token: Token {
                     audience: audience.clone(),
-                    ttl,
+                    ttl: item.ttl.unwrap_or(self.default_ttl),
                     file: item.path.file.clone(),
                     env: item.env.clone(),
                 },
@@ -236,8 +219,4 @@ impl Compiler<'_> {
         volumes.shrink_to_fit();
         volumes
     }
-}
-
-fn year_long(value: &str, origin: &Origin) -> String {
-    format!("{} on {origin} {BECOMES_A_YEAR}", quote(value))
 }

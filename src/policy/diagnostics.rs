@@ -91,10 +91,11 @@ codes! {
         "The Kubernetes API accepts lifetimes from 600 s (10 minutes) to 4294967296 s (2^32)."
         "Choose a lifetime in that range. boundtoken does not round."
 
-    BT005 Invalid YearLong "lifetime that becomes a year"
-        "The API server extends a token for itself that asks for exactly 3607 s to up to a year, for compatibility \
-         with old clients (`--service-account-extend-token-expiration`)."
-        "Use `3600` or `1h`. For any other audience, 3607 s is allowed."
+    BT005 Invalid YearLong "lifetime that may become a year"
+        "The API server extends a token for its own audiences that asks for exactly 3607 s to up to a year, for \
+         compatibility with old clients (`--service-account-extend-token-expiration`). boundtoken may not know each of \
+         these audiences, so it refuses this lifetime for every audience."
+        "Use `3600` or `1h`."
 
     BT006 Invalid Path "invalid path"
         "`path` must be the absolute path of the token file. Its directory becomes a mount point, so the file cannot \
@@ -165,7 +166,8 @@ codes! {
 
     BT032 Forbidden LifetimeForbidden "lifetime not allowed"
         "The Namespace sets `max-ttl`. The limit applies to every service account token in the Pod, including those \
-         in the Pod's own volumes. A lifetime of 3607 s for the API server counts as a year."
+         in the Pod's own volumes. A lifetime of 3607 s counts as a year, whatever the audience: the API server \
+         extends it for its own audiences, and boundtoken may not know each of them."
         "Use a shorter lifetime, or ask the owner of the Namespace."
 
     BT050 Warning UnknownKey "unknown key"

@@ -8,8 +8,20 @@ use super::value_error::{ValueError, did_you_mean, quote};
 /// Units in the required order, with their lengths in seconds.
 const UNITS: [(char, u64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
 
-/// Parses `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
+/// Error text for a lifetime of 3607 s.
+const MAY_BECOME_A_YEAR: &str = "may become a year: the API server extends exactly 3607 s for its own audiences; \
+                                 did you mean \"3600\"?";
+
+/// Parses the lifetime of a token: any but the one that the API server extends.
 pub(super) fn ttl(text: &str) -> Result<Ttl, ValueError> {
+    match lifetime(text)? {
+        Ttl::YEAR_LONG_REQUEST => Err(ValueError::new(Code::YearLong, MAY_BECOME_A_YEAR)),
+        ttl => Ok(ttl),
+    }
+}
+
+/// Parses `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
+pub(super) fn lifetime(text: &str) -> Result<Ttl, ValueError> {
     match seconds(text) {
         Some(seconds) => in_range(text, seconds),
         None => Err(ValueError::new(Code::Duration, unreadable(text))),
@@ -103,8 +115,17 @@ mod tests {
             ("0600", 600),
         ];
         for (text, expected) in cases {
-            assert_eq!(ttl(text).map(Ttl::seconds), Ok(expected), "{text}");
+            assert_eq!(lifetime(text).map(Ttl::seconds), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn no_token_asks_for_the_lifetime_that_becomes_a_year() {
+        for text in ["3607", "1h0m7s", "3607s", "03607"] {
+            let error = ttl(text).expect_err(text);
+            assert_eq!((error.code, error.sentence.as_str()), (Code::YearLong, MAY_BECOME_A_YEAR), "{text}");
+        }
+        assert_eq!(ttl("3608").map(Ttl::seconds), Ok(3608));
     }
 
     #[test]

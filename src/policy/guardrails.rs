@@ -1,7 +1,7 @@
 //! Checks the tokens of the resulting spec against the limits of the Namespace.
 
 use crate::pod::Projection;
-use crate::pod::token::{DEFAULT_PREFIX, Ttl, YEAR};
+use crate::pod::token::{DEFAULT_PREFIX, Ttl};
 
 use super::diagnostics::Code;
 use super::keys::Key;
@@ -13,8 +13,12 @@ use super::violation::{Field, Violation};
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
 
-/// Explanation for a token that lives longer than its volume requests.
+/// Explanation for a token of the API server that lives longer than its volume requests.
 const A_YEAR: &str = " (a year, which 3607 s for the API server becomes)";
+
+/// Explanation for a token of another audience that counts as one of the API server.
+const COUNTS_AS_A_YEAR: &str =
+    " (3607 s counts as a year, because the audience may be one of the API server)";
 
 /// Most violations that are kept, because a Pod may have any number of volumes.
 const MAX_VIOLATIONS: usize = 64;
@@ -58,11 +62,15 @@ impl NamespaceSettings {
     }
 
     fn check_lifetime(&self, projection: &Projection<'_>) -> Option<Violation> {
-        let max = self.max_ttl().filter(|max| projection.seconds > max.seconds())?;
-        let year = if projection.seconds == YEAR.as_secs() { A_YEAR } else { "" };
+        let lifetime = projection.longest_lifetime();
+        let max = self.max_ttl().filter(|max| lifetime > max.seconds())?;
+        let year = match projection.audience {
+            _ if !projection.is_year_long() => "",
+            None => A_YEAR,
+            Some(_) => COUNTS_AS_A_YEAR,
+        };
         let text = format!(
-            "a token of {} s{year} in {} is not allowed: {} allows {} s ({max})",
-            projection.seconds,
+            "a token of {lifetime} s{year} in {} is not allowed: {} allows {} s ({max})",
             source(projection),
             self.origin,
             max.seconds()

@@ -118,7 +118,8 @@ pub struct InvalidDefault {
 }
 
 impl Defaults {
-    /// Parses the cluster-wide defaults like annotations of the same names.
+    /// Parses the cluster-wide defaults like annotations of the same names. The API server's own audiences are
+    /// taken as they are, since any character may be part of one; empty ones are skipped.
     ///
     /// # Errors
     /// When a value is invalid; the error is about the first one.
@@ -134,23 +135,14 @@ impl Defaults {
             sentence: error.sentence,
             code: error.code,
         };
-        let names = api_audiences.into_iter().map(|name| name.trim().to_owned());
-        let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+        let names: Vec<String> = api_audiences.into_iter().filter(|name| !name.is_empty()).collect();
         let api_audiences = if names.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(names) };
-        let defaults = Self {
+        Ok(Self {
             mode: values::mode(mode.trim()).map_err(|error| refuse(Key::Mode, mode, error))?,
             audience: values::audience(audience.trim(), &api_audiences)
                 .map_err(|error| refuse(Key::Audience, audience, error))?,
             ttl: duration::ttl(ttl.trim()).map_err(|error| refuse(Key::Ttl, ttl, error))?,
             api_audiences,
-        };
-        if defaults.ttl != Ttl::YEAR_LONG_REQUEST {
-            return Ok(defaults);
-        }
-        Err(refuse(
-            Key::Ttl,
-            ttl,
-            value_error::ValueError::new(diagnostics::Code::YearLong, value_error::BECOMES_A_YEAR),
-        ))
+        })
     }
 }

@@ -9,10 +9,6 @@ use super::diagnostics::Code;
 /// Longest part of a value that a message quotes, in characters.
 const MAX_QUOTED: usize = 64;
 
-/// Error text for a lifetime of 3607 s with the API server's audience.
-pub(super) const BECOMES_A_YEAR: &str =
-    "becomes a year: the API server extends exactly 3607 s for itself; did you mean \"3600\"?";
-
 impl From<ValueError> for Vec<ValueError> {
     fn from(error: ValueError) -> Self {
         vec![error]

@@ -80,18 +80,19 @@ pub(crate) async fn a_legacy_secret(plane: Arc<ControlPlane>) {
     }
 }
 
-/// A projected token with another audience is kept; one that lives a year is not.
+/// A projected token with another audience is kept; one that requests 3607 s is not, whatever its audience.
 pub(crate) async fn tokens_that_the_user_projects(plane: Arc<ControlPlane>) {
     let install = TestInstall::start(&plane, "own", &[("own", &[("mode", "disable")])]).await;
     let mut pod = pod("own", "vault", &[]);
     pod["spec"]["volumes"] = json!([{"name": "mine", "projected": {"sources": [
         {"serviceAccountToken": {"audience": "vault", "expirationSeconds": 7200, "path": "vault"}},
         {"serviceAccountToken": {"expirationSeconds": 3607, "path": "api"}},
+        {"serviceAccountToken": {"audience": "other", "expirationSeconds": 3607, "path": "cut"}},
         {"serviceAccountToken": {"expirationSeconds": 86400, "path": "day"}},
     ]}}]);
     mount_everywhere(&mut pod, "mine", "/var/run/secrets/tokens");
     let stored = install.create(&pod).await.unwrap();
-    let expected = ["api - 3600", "day - 86400", "vault vault 7200"];
+    let expected = ["api - 3600", "cut other 3600", "day - 86400", "vault vault 7200"];
     let expected = expected.map(|file| format!("/var/run/secrets/tokens/{file}"));
     assert_eq!(held(&stored), all_hold(&expected.each_ref().map(String::as_str)));
 }

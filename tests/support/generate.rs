@@ -249,7 +249,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
         "[{audience: vault, path: /var/run/secrets/vault/token, env: VAULT}]",
         "[{audience: vault, ttl: 2h, path: /var/run/secrets/tokens/b}, {ttl: 600, path: /t/api/token, containers: c0}]",
         "[{audience: sts, path: /var/run/secrets/kubernetes.io/serviceaccount/sts}]",
-        "[{path: /t/a, ttl: 3607, audience: x}, {path: /t/b}, {path: /u/c, env: TOKEN_FILE}]",
+        "[{path: /t/a, ttl: 2h, audience: x}, {path: /t/b}, {path: /u/c, env: TOKEN_FILE}]",
     ];
     let paths = [
         "/var/run/secrets/tokens/vault-token",

@@ -38,7 +38,7 @@ pub const BOTH: &[Row] = &[
     ("ttl", "one hour", "BT003", "must be whole seconds such as \"7200\""),
     ("ttl", "３６００", "BT003", "is not a valid duration"),
     ("ttl", "1h\u{0}", "BT003", "is not a valid duration"),
-    ("ttl", "3607", "BT005", "becomes a year"),
+    ("ttl", "3607", "BT005", "may become a year"),
     ("path", "", "BT006", "is empty"),
     ("path", "token", "BT006", "is not absolute"),
     ("path", "var/run/secrets/tokens/x", "BT006", "did you mean \"/var/run/secrets/tokens/x\"?"),

@@ -235,7 +235,7 @@ pub fn is_for_api(token: &Value) -> bool {
     )
 }
 
-/// Whether the API server would issue a token of a year for this source.
+/// Whether the API server would issue a token of a year for this source if the audience were its own.
 pub fn is_year_long(token: &Value) -> bool {
-    token["expirationSeconds"] == 3607 && is_for_api(token)
+    token["expirationSeconds"] == 3607
 }

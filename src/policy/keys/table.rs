@@ -59,7 +59,7 @@ keys! {
                   with `audience` and `ttl` is mounted beside it at `path`. `off`: the Pod is not changed.",
         example: "disable",
         modes: ANY,
-        contradictions: &[Code::YearLong, Code::DefaultDirectory, Code::Conflict],
+        contradictions: &[Code::DefaultDirectory, Code::Conflict],
         excludes: None,
         read: |text, _| Ok(Value::Mode(values::mode(text)?)),
     }
@@ -76,7 +76,7 @@ keys! {
                   answers 401 to a token for another audience.",
         example: "vault",
         modes: WITH_TOKEN,
-        contradictions: &[Code::YearLong],
+        contradictions: &[],
         excludes: None,
         read: |text, context| Ok(Value::Audience(values::audience(text, context.api)?)),
     }
@@ -89,11 +89,11 @@ keys! {
         },
         default: "`1h`",
         meaning: "The lifetime of the token. The kubelet replaces the token after 80 % of its lifetime, or after a \
-                  day. 3607 s for the API server is refused, because the API server extends exactly that lifetime \
-                  to a year.",
+                  day. 3607 s is refused, because the API server extends exactly that lifetime to a year for its \
+                  own audiences.",
         example: "2h",
         modes: WITH_TOKEN,
-        contradictions: &[Code::YearLong],
+        contradictions: &[],
         excludes: None,
         read: |text, _| Ok(Value::Ttl(duration::ttl(text)?)),
     }
@@ -175,7 +175,7 @@ keys! {
                   replaces that of its Namespace. Tokens in one directory share a volume.",
         example: "[{audience: vault, ttl: 2h, path: /var/run/secrets/tokens/vault}]",
         modes: ALL_BUT_OFF,
-        contradictions: &[Code::YearLong, Code::DefaultDirectory, Code::Conflict],
+        contradictions: &[Code::DefaultDirectory, Code::Conflict],
         excludes: None,
         read: |text, context| Ok(Value::Tokens(tokens::tokens(text, context)?.into())),
     }
@@ -216,7 +216,7 @@ keys! {
         modes: ANY,
         contradictions: &[],
         excludes: None,
-        read: |text, _| Ok(Value::MaxTtl(duration::ttl(text)?)),
+        read: |text, _| Ok(Value::MaxTtl(duration::lifetime(text)?)),
     }
     DryRun "boundtoken.dev/dry-run" {
         scope: Scope::Namespace,

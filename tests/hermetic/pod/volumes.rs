@@ -60,6 +60,33 @@ fn a_token_with_its_own_audience_is_untouched() {
     }
 }
 
+/// Not every name of the API server may be known, and an hour is no harm to any other audience.
+#[test]
+fn a_request_of_3607_seconds_is_cut_for_every_audience() {
+    let names = ["vault", "https://new-issuer.example", " https://kubernetes.default.svc", "a b"];
+    let source = |audience: &str| json!({"serviceAccountToken": {"audience": audience, "expirationSeconds": 3607, "path": audience}});
+    let mine = json!({"name": "mine", "projected": {"sources": names.map(source), "defaultMode": 420}});
+    for path in ["/mine", DEFAULT_DIRECTORY] {
+        let before = pod_with_volume(&mine, path);
+        for (settings, seconds) in [
+            (&[("mode", "replace")][..], 3600),
+            (&[("mode", "disable")], 3600),
+            (&[("mode", "add"), ("max-ttl", "2h")], 3600),
+            (&[("mode", "replace"), ("max-ttl", "20m")], 1200),
+            (&[("mode", "off")], 3607),
+        ] {
+            let answer = decide(&before, &namespace(settings));
+            assert!(answer.allowed(), "{}", answer.message());
+            assert!(!answer.warns("year"), "{:?}", answer.warnings());
+            let mut expected = mine.clone();
+            for source in expected["projected"]["sources"].as_array_mut().unwrap() {
+                source["serviceAccountToken"]["expirationSeconds"] = seconds.into();
+            }
+            assert_eq!(volume(&answer.pod, "mine"), Some(&expected), "{settings:?} {path}");
+        }
+    }
+}
+
 /// Mixed sources, one of another distribution, in two volumes of the prefix.
 #[test]
 fn other_sources_of_the_default_volume_are_kept() {

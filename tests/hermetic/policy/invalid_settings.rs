@@ -184,11 +184,7 @@ const CONTRADICTIONS: &[(Pairs<'_>, Pairs<'_>, &str, &str)] = &[
         "skip-containers is also set on the Pod",
     ),
     (&[("containers", "app"), ("skip-containers", "log")], &[], "BT008", "also set on Namespace shop"),
-    (&[], &[("ttl", "3607"), ("audience", "https://kubernetes.default.svc")], "BT005", "becomes a year"),
-    (&[("audience", "vault")], &[("audience", ""), ("ttl", "3607")], "BT005", "did you mean \"3600\"?"),
-    (&[("ttl", "3607")], &[], "BT005", "on Namespace shop becomes a year"),
     (&[("ttl", "2h"), ("max-ttl", "1h")], &[], "BT015", "above max-ttl \"1h\""),
-    (&[], &[("tokens", "[{path: /t/a, ttl: 3607}]")], "BT005", "[0].ttl"),
     (&[], &[("tokens", "[{path: /t/a}, {path: /t//a}]")], "BT011", "is the same file"),
     (&[], &[("tokens", "[{path: /t/a}, {path: /t/b/c}]")], "BT011", "inside the other"),
     (
@@ -228,9 +224,20 @@ const CONTRADICTIONS: &[(Pairs<'_>, Pairs<'_>, &str, &str)] = &[
     ),
 ];
 
+/// Settings with a lifetime that the API server extends for its own audiences: Namespace, Pod, code, sentence.
+const YEARS: &[(Pairs<'_>, Pairs<'_>, &str, &str)] = &[
+    (&[], &[("ttl", "3607"), ("audience", "https://kubernetes.default.svc")], "BT005", "may become a year"),
+    (&[], &[("ttl", "3607"), ("audience", "vault")], "BT005", "for its own audiences"),
+    (&[], &[("ttl", "3607"), ("mode", "off")], "BT005", "may become a year"),
+    (&[("audience", "vault")], &[("audience", ""), ("ttl", "3607")], "BT005", "did you mean \"3600\"?"),
+    (&[("ttl", "3607")], &[], "BT005", "on Namespace shop may become a year"),
+    (&[], &[("tokens", "[{path: /t/a, ttl: 3607}]")], "BT005", "[0].ttl"),
+    (&[], &[("tokens", "[{path: /t/a, ttl: 1h0m7s, audience: vault}]")], "BT005", "[0].ttl \"1h0m7s\""),
+];
+
 #[test]
-fn each_contradiction_is_explained() {
-    for (on_namespace, on_pod, code, sentence) in CONTRADICTIONS {
+fn each_contradiction_and_each_year_is_explained() {
+    for (on_namespace, on_pod, code, sentence) in CONTRADICTIONS.iter().chain(YEARS) {
         let answer = decide(&annotated(app(), on_pod), &namespace(on_namespace));
         let shown = format!("{on_namespace:?} {on_pod:?}: {} {:?}", answer.message(), answer.warnings());
         assert!(!answer.allowed(), "{shown}");

@@ -82,6 +82,22 @@ fn guardrails_check_every_mode_and_every_source() {
 }
 
 #[test]
+fn a_request_of_3607_seconds_counts_as_a_year_for_every_audience() {
+    let source = json!({"audience": "vault", "expirationSeconds": 3607, "path": "token"});
+    let mine = json!({"name": "mine", "projected": {"sources": [{"serviceAccountToken": source}]}});
+    let mut before = pod(&["app"]);
+    before["spec"]["volumes"] = json!([mine]);
+    let off = |limit| decide(&before, &namespace(&[("mode", "off"), ("max-ttl", limit)]));
+    let refused = off("2h");
+    for part in ["BT032", "3607 s counts as a year, because the audience may be one of the API server"] {
+        assert!(refused.message().contains(part), "{}", refused.message());
+    }
+    assert!(!refused.message().contains("becomes"), "{}", refused.message());
+    let allowed = off("8760h");
+    assert!(allowed.allowed() && allowed.operations.is_empty(), "{}", allowed.message());
+}
+
+#[test]
 fn keys_are_overridden_one_by_one() {
     let on_namespace = [("audience", "vault"), ("ttl", "2h"), ("env", "VAULT_TOKEN_FILE")];
     let answer = decide(&annotated(pod(&["app"]), &[("ttl", "10m")]), &namespace(&on_namespace));

@@ -179,14 +179,14 @@ fn a_pod_without_settings_shows_its_reason() {
 
 #[test]
 fn a_lifetime_is_shown_as_it_is_written() {
-    let settings = "{boundtoken.dev/audience: vault, boundtoken.dev/ttl: \"3607\"}";
+    let settings = "{boundtoken.dev/audience: vault, boundtoken.dev/ttl: \"5400\"}";
     let printed = run(
         "preview --explain -f - --annotate boundtoken.dev/max-ttl=7200",
         &[POD, "metadata: {name: a, annotations: ", settings, "}"].concat(),
     );
     let rows: Vec<String> =
         printed.err.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    for row in ["boundtoken.dev/ttl 3607 Pod, stdin:4", "boundtoken.dev/max-ttl 7200 --annotate"] {
+    for row in ["boundtoken.dev/ttl 5400 Pod, stdin:4", "boundtoken.dev/max-ttl 7200 --annotate"] {
         assert!(rows.iter().any(|line| line == row), "{}", printed.err);
     }
 }
