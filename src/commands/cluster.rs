@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kube::Client;
 
-use crate::cluster::{self, Error, token};
+use crate::cluster::{self, Error};
 
 /// The cluster to connect to.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,13 +23,13 @@ pub struct ClusterArgs {
 pub struct Cluster {
     /// The client of its API server.
     pub client: Client,
-    /// The audiences of the API server, from this process's own token; empty if there is no token file.
-    pub audiences: Vec<String>,
+    /// The file of this process's own token, if there is one. It is renewed.
+    pub token_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Cluster").field("audiences", &self.audiences).finish_non_exhaustive()
+        formatter.debug_struct("Cluster").field("token_file", &self.token_file).finish_non_exhaustive()
     }
 }
 
@@ -45,8 +45,7 @@ impl ClusterArgs {
     /// When there is no configuration, or it is incomplete.
     pub async fn connect(self) -> Result<Cluster, Error> {
         let config = cluster::config(self.kubeconfig, self.context).await?;
-        let token = config.auth_info.token_file.as_deref();
-        let audiences = token.map(|path| token::audiences_of(path.as_ref())).unwrap_or_default();
-        Ok(Cluster { client: cluster::client(config)?, audiences })
+        let token_file = config.auth_info.token_file.as_ref().map(PathBuf::from);
+        Ok(Cluster { client: cluster::client(config)?, token_file })
     }
 }

@@ -45,10 +45,15 @@ impl DefaultsArgs {
     ///
     /// # Errors
     /// When a value is invalid for the annotation of the same name.
-    pub fn resolve(self, known_audiences: Vec<String>) -> Result<Arc<Defaults>, DefaultsError> {
+    pub fn resolve(&self, known_audiences: Vec<String>) -> Result<Arc<Defaults>, DefaultsError> {
         let Self { default_mode, default_audience, default_ttl, api_audiences } = self;
-        let api_audiences = if api_audiences.is_empty() { known_audiences } else { api_audiences };
-        Ok(Arc::new(Defaults::parse(&default_mode, &default_audience, &default_ttl, api_audiences)?))
+        let names = if self.has_api_audiences() { api_audiences.clone() } else { known_audiences };
+        Ok(Arc::new(Defaults::parse(default_mode, default_audience, default_ttl, names)?))
+    }
+
+    /// Whether `--api-audiences` is set.
+    pub fn has_api_audiences(&self) -> bool {
+        !self.api_audiences.is_empty()
     }
 }
 
@@ -76,5 +81,12 @@ mod tests {
         assert_eq!(names(&["--api-audiences=a,b"], &["c"]), ["a", "b"]);
         assert_eq!(names(&[], &["c"]), ["c"]);
         assert_eq!(names(&[], &[])[0], "https://kubernetes.default.svc");
+    }
+
+    /// kube-apiserver does not trim them either.
+    #[test]
+    fn api_audiences_keep_their_spaces() {
+        assert_eq!(names(&["--api-audiences=a b, c ,,d"], &[]), ["a b", " c ", "d"]);
+        assert_eq!(names(&[], &[" e "]), [" e "]);
     }
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
-use super::{Namespaces, manifest};
+use super::{CurrentDefaults, Namespaces, manifest};
 use crate::files::{Fingerprint, ReloadState};
-use crate::policy::Defaults;
 use crate::telemetry::metrics::{Metrics, ResultLabel};
 
 /// The manifest of Namespaces of a running server.
@@ -26,7 +25,7 @@ impl NamespacesFile {
     ///
     /// # Errors
     /// When the file cannot be used: a server starts with all settings or not at all.
-    pub fn open(path: PathBuf, defaults: Arc<Defaults>, metrics: Arc<Metrics>) -> Result<Self, Error> {
+    pub fn open(path: PathBuf, defaults: CurrentDefaults, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let last = ReloadState::loaded(Fingerprint::of([path.as_path()]));
         let namespaces = Namespaces::empty(defaults, None);
         manifest::load(&path, &namespaces)?;

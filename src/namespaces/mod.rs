@@ -10,12 +10,17 @@ pub mod watched;
 
 use std::sync::Arc;
 
-use crate::policy::NamespaceSettings;
+use arc_swap::ArcSwap;
+
+use crate::policy::{Defaults, NamespaceSettings};
 use crate::telemetry::metrics::LookupResult;
 
 pub use error::Error;
 pub use object::{Namespace, opts_in};
 pub use store::Namespaces;
+
+/// The cluster-wide defaults in force. They change when the API server's own audiences do.
+pub type CurrentDefaults = Arc<ArcSwap<Defaults>>;
 
 /// The result of a lookup of a Namespace.
 #[derive(Clone, Debug)]

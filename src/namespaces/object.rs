@@ -1,6 +1,7 @@
-//! A Namespace, reduced to what its settings depend on: name, version, label, and our annotations.
+//! A Namespace, reduced to what its settings depend on: name, version, deletion, label, and our annotations.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::pod::text::{Text, nullable, object};
 use crate::policy::Entries;
@@ -23,6 +24,8 @@ struct Metadata<'a> {
     generate_name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     resource_version: Text<'a>,
+    #[serde(default)]
+    deletion_timestamp: Option<IgnoredAny>,
     #[serde(borrow, default, deserialize_with = "nullable")]
     labels: Entries<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
@@ -43,6 +46,11 @@ impl Namespace<'_> {
     /// `metadata.resourceVersion`; empty if there is none.
     pub fn version(&self) -> &str {
         self.metadata.resource_version.as_str()
+    }
+
+    /// Whether the Namespace is being deleted.
+    pub fn is_terminating(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
     }
 
     /// Whether the Namespace carries the label with the value that opts in.

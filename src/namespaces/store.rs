@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::watched::live::LiveLookup;
-use super::{Lookup, Namespace, NamespaceStore, report};
+use super::{CurrentDefaults, Lookup, Namespace, NamespaceStore, report};
 use crate::policy::{Defaults, NamespaceSettings};
 
 /// How long after a change a Namespace is looked up live: annotations often follow the label within seconds,
@@ -23,7 +23,7 @@ pub(super) const RECENT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Namespaces {
     entries: RwLock<Cache>,
-    defaults: Arc<Defaults>,
+    defaults: CurrentDefaults,
     live: Option<LiveLookup>,
 }
 
@@ -38,7 +38,7 @@ struct Cache {
 struct CachedNamespace {
     /// `None` while the Namespace cannot be read.
     settings: Option<Arc<NamespaceSettings>>,
-    /// The hash of its annotations: unchanged settings are neither parsed nor reported again.
+    /// See [`hash`]: unchanged settings are neither parsed nor reported again.
     hash: u64,
     /// When an event changed the settings.
     changed: Option<Instant>,
@@ -66,8 +66,13 @@ impl Namespaces {
     }
 
     /// Creates an empty set. A Namespace outside it is looked up with `live`, or has not opted in without it.
-    pub(super) fn empty(defaults: Arc<Defaults>, live: Option<LiveLookup>) -> Self {
+    pub(super) fn empty(defaults: CurrentDefaults, live: Option<LiveLookup>) -> Self {
         Self { entries: RwLock::default(), defaults, live }
+    }
+
+    /// The defaults in force. After they changed, a list is needed to apply them to every Namespace.
+    pub(super) fn defaults(&self) -> Arc<Defaults> {
+        self.defaults.load_full()
     }
 
     /// The number of Namespaces that opted in.
@@ -77,15 +82,19 @@ impl Namespaces {
 
     /// Applies the current state of a Namespace.
     pub(super) fn apply(&self, namespace: &Namespace<'_>, source: UpdateSource) {
-        if !namespace.is_opted_in() {
+        // The API server creates no Pods in a Namespace that is being deleted, so a review is about the next
+        // Namespace of the same name.
+        let is_outdated = namespace.is_terminating() && self.live.is_some();
+        if !namespace.is_opted_in() || is_outdated {
             return self.remove(namespace.name());
         }
-        let hash = hash(namespace);
+        let defaults = self.defaults();
+        let hash = hash(namespace, &defaults);
         if self.touch(namespace.name(), hash) {
             return;
         }
         let settings =
-            Arc::new(NamespaceSettings::parse(namespace.name(), namespace.annotations(), &self.defaults));
+            Arc::new(NamespaceSettings::parse(namespace.name(), namespace.annotations(), &defaults));
         report::mistakes(namespace.name(), &settings);
         let changed = (source == UpdateSource::Event).then(Instant::now);
         self.insert(namespace.name(), Some(settings), hash, changed);
@@ -99,7 +108,7 @@ impl Namespaces {
         }
     }
 
-    /// Removes a Namespace that was deleted or no longer carries the label.
+    /// Removes a Namespace that is deleted or no longer carries the label.
     pub(super) fn remove(&self, name: &str) {
         self.write().by_name.remove(name);
     }
@@ -163,10 +172,11 @@ impl Namespaces {
     }
 }
 
-/// Hashes the input of [`NamespaceSettings::parse`] except the name.
-fn hash(namespace: &Namespace<'_>) -> u64 {
+/// Hashes the input of [`NamespaceSettings::parse`] that may change: the annotations, and the API server's own
+/// audiences.
+fn hash(namespace: &Namespace<'_>, defaults: &Defaults) -> u64 {
     let annotations: Vec<_> = namespace.annotations().collect();
-    BuildHasherDefault::<DefaultHasher>::new().hash_one(annotations)
+    BuildHasherDefault::<DefaultHasher>::new().hash_one((annotations, defaults.api_audiences.names()))
 }
 
 impl NamespaceStore for Namespaces {

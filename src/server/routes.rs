@@ -14,8 +14,8 @@ use super::connections::Slot;
 use super::limits::SMALL_BODY_BYTES;
 use super::refusal::Refusal;
 use crate::admission::{self, ReviewedObject};
-use crate::namespaces::{Lookup, NamespaceStore};
-use crate::policy::{Defaults, Mode, Outcome};
+use crate::namespaces::{CurrentDefaults, Lookup, NamespaceStore};
+use crate::policy::{Mode, Outcome};
 use crate::printable::shortened;
 use crate::rfc1123::{MAX_LABEL, MAX_SUBDOMAIN};
 use crate::telemetry::metrics::{Metrics, OutcomeLabel, mode_name};
@@ -26,7 +26,7 @@ pub struct Webhook<S> {
     /// The settings of Namespaces.
     pub namespaces: Arc<S>,
     /// The settings where a Namespace has none.
-    pub defaults: Arc<Defaults>,
+    pub defaults: CurrentDefaults,
     /// The metrics that count responses.
     pub metrics: Arc<Metrics>,
 }
@@ -165,7 +165,7 @@ impl<S: NamespaceStore> Webhook<S> {
     fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, Refusal> {
         let text = admission::lossy_utf8(body);
         let request = admission::Request::parse(&text)?;
-        let response = admission::validate(&request, &self.defaults);
+        let response = admission::validate(&request, &self.defaults.load_full());
         log(&request, &response, started.elapsed());
         Ok(response)
     }

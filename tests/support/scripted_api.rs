@@ -47,9 +47,7 @@ pub(crate) fn event(kind: &str, object: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// Writes a kubeconfig for this API server, with a token in a file; the token has another audience.
 pub(crate) fn kubeconfig(directory: &Path, address: SocketAddr) -> PathBuf {
-    let (path, token) = (directory.join("kubeconfig"), directory.join("token"));
-    let claims = BASE64_URL_SAFE_NO_PAD.encode(r#"{"aud":["https://issuer.example"]}"#);
-    fs::write(&token, format!("e30.{claims}.c2ln")).unwrap();
+    let (path, token) = (directory.join("kubeconfig"), write_token(directory, &["https://issuer.example"]));
     let config = json!({
         "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
         "users": [{"name": "u", "user": {"tokenFile": token}}],
@@ -57,5 +55,13 @@ pub(crate) fn kubeconfig(directory: &Path, address: SocketAddr) -> PathBuf {
         "current-context": "x",
     });
     fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+/// Writes the token of the kubeconfig.
+pub(crate) fn write_token(directory: &Path, audiences: &[&str]) -> PathBuf {
+    let path = directory.join("token");
+    let claims = BASE64_URL_SAFE_NO_PAD.encode(json!({"aud": audiences}).to_string());
+    fs::write(&path, format!("e30.{claims}.c2ln")).unwrap();
     path
 }

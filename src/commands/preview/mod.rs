@@ -88,7 +88,7 @@ pub enum Error {
 /// # Errors
 /// When manifests cannot be read, or the result cannot be written.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let defaults = args.defaults.clone().resolve(Vec::new())?;
+    let defaults = args.defaults.resolve(Vec::new())?;
     // Buffered, because standard output is otherwise flushed after each line.
     let mut out = BufWriter::new(anstream::stdout());
     match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {

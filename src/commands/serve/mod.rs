@@ -1,5 +1,6 @@
 //! `boundtoken serve`: the webhook server.
 
+mod audiences;
 mod cluster_tls;
 mod removal;
 mod shutdown;
@@ -17,7 +18,6 @@ use super::cluster::ClusterArgs;
 use super::defaults::DefaultsArgs;
 use super::{CommandError, Exit};
 use crate::background::BackgroundTasks;
-use crate::policy::Defaults;
 use crate::server::admin::{self, Readiness};
 use crate::server::bind::{address, bind};
 use crate::server::routes::Webhook;
@@ -104,7 +104,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let signal = signals::listen()?;
     let webhook_listener = bind("--listen", listen)?;
     let admin_listener = bind("--admin-listen", admin_listen)?;
-    log_audiences(&webhook.defaults);
+    audiences::log(&webhook.defaults.load());
     log_addresses(&webhook_listener, &admin_listener)?;
     let (draining, uninstalled) = (CancellationToken::new(), CancellationToken::new());
     if let Some((client, namespace)) = client.zip(own_namespace) {
@@ -131,11 +131,6 @@ fn ready(sources: Readiness, tasks: BackgroundTasks, draining: CancellationToken
     sources.with_vital("watchers", move || tasks.check()).with("shutdown", move || {
         if draining.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) }
     })
-}
-
-fn log_audiences(defaults: &Defaults) {
-    let audiences = defaults.api_audiences.names().join(" ");
-    tracing::info!(audiences, "these audiences count as the API server's own (--api-audiences)");
 }
 
 fn log_addresses(webhook: &TcpListener, admin: &TcpListener) -> std::io::Result<()> {

@@ -10,17 +10,18 @@ use crate::cluster::Error as ClusterError;
 use crate::commands::CommandError;
 use crate::commands::cluster::{Cluster, ClusterArgs};
 use crate::commands::defaults::DefaultsArgs;
-use crate::namespaces::Namespaces;
 use crate::namespaces::file::NamespacesFile;
 use crate::namespaces::watched::watched;
-use crate::policy::Defaults;
+use crate::namespaces::{CurrentDefaults, Namespaces};
 use crate::server::admin::Readiness;
 use crate::telemetry::metrics::Metrics;
+
+use super::audiences::current_defaults;
 
 /// Settings of Namespaces, and what belongs to them.
 pub(super) struct NamespaceSource {
     pub(super) namespaces: Arc<Namespaces>,
-    pub(super) defaults: Arc<Defaults>,
+    pub(super) defaults: CurrentDefaults,
     /// The readiness check: whether the settings are complete.
     pub(super) readiness: Readiness,
     /// A client of the watched cluster, if there is one.
@@ -47,14 +48,14 @@ impl NamespaceSource {
         tasks: &mut BackgroundTasks,
     ) -> Result<Self, CommandError> {
         if let Some(path) = manifest {
-            return Self::file(path, defaults.resolve(Vec::new())?, metrics, tasks);
+            return Self::file(path, current_defaults(defaults, None, tasks)?, metrics, tasks);
         }
         let named = cluster.is_named();
-        let Cluster { client, audiences } = cluster
+        let Cluster { client, token_file } = cluster
             .connect()
             .await
             .map_err(|error| if named { CommandError::from(error) } else { NoCluster(error).into() })?;
-        let defaults = defaults.resolve(audiences)?;
+        let defaults = current_defaults(defaults, token_file, tasks)?;
         let (namespaces, watch) = watched(client.clone(), &defaults, Arc::clone(metrics));
         let readiness = Readiness::default().with_check("namespaces", watch.check());
         tasks.spawn("Namespaces", watch.run());
@@ -63,7 +64,7 @@ impl NamespaceSource {
 
     fn file(
         path: PathBuf,
-        defaults: Arc<Defaults>,
+        defaults: CurrentDefaults,
         metrics: &Arc<Metrics>,
         tasks: &mut BackgroundTasks,
     ) -> Result<Self, CommandError> {

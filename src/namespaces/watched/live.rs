@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api::{Api, ApiError};
-use crate::namespaces::{Lookup, Namespace};
-use crate::policy::{Defaults, NamespaceSettings};
+use crate::namespaces::{CurrentDefaults, Lookup, Namespace};
+use crate::policy::NamespaceSettings;
 use crate::rfc1123::is_label;
 
 /// Deadline of a lookup.
@@ -36,7 +36,7 @@ pub(in crate::namespaces) struct LiveLookup(Arc<Shared>);
 
 struct Shared {
     api: Api,
-    defaults: Arc<Defaults>,
+    defaults: CurrentDefaults,
     running: Mutex<HashMap<Arc<str>, watch::Receiver<Option<Answer>>>>,
     permits: Semaphore,
     /// When a lookup last failed; `None` once recovery is reported.
@@ -57,7 +57,7 @@ impl fmt::Debug for LiveLookup {
 }
 
 impl LiveLookup {
-    pub(super) fn new(api: Api, defaults: Arc<Defaults>) -> Self {
+    pub(super) fn new(api: Api, defaults: CurrentDefaults) -> Self {
         let (running, failed) = Default::default();
         Self(Arc::new(Shared { api, defaults, running, permits: Semaphore::new(MAX_REQUESTS), failed }))
     }
@@ -187,7 +187,8 @@ impl Shared {
         if !namespace.is_opted_in() {
             return Lookup::NotOptedIn;
         }
-        let settings = NamespaceSettings::parse(namespace.name(), namespace.annotations(), &self.defaults);
+        let defaults = self.defaults.load_full();
+        let settings = NamespaceSettings::parse(namespace.name(), namespace.annotations(), &defaults);
         Lookup::Settings(Arc::new(settings))
     }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use kube::Client;
 
-use super::Namespaces;
-use crate::policy::Defaults;
+use super::{CurrentDefaults, Namespaces};
 use crate::telemetry::metrics::Metrics;
 
 use api::Api;
@@ -18,7 +17,11 @@ use live::LiveLookup;
 pub use watch::Watch;
 
 /// Returns the Namespaces of a cluster, empty at first, and the watch that fills them while it runs.
-pub fn watched(client: Client, defaults: &Arc<Defaults>, metrics: Arc<Metrics>) -> (Arc<Namespaces>, Watch) {
+pub fn watched(
+    client: Client,
+    defaults: &CurrentDefaults,
+    metrics: Arc<Metrics>,
+) -> (Arc<Namespaces>, Watch) {
     let api = Api::new(client);
     let live = LiveLookup::new(api.clone(), Arc::clone(defaults));
     let namespaces = Arc::new(Namespaces::empty(Arc::clone(defaults), Some(live)));

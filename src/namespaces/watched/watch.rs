@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::api::{Api, ApiError, Event, Next, RESPONSE_TIMEOUT, WATCH_TIMEOUT};
 use crate::namespaces::store::UpdateSource;
 use crate::namespaces::{Namespace, Namespaces, report};
+use crate::policy::Defaults;
 use crate::telemetry::incident::Incident;
 use crate::telemetry::metrics::Metrics;
 
@@ -48,6 +49,8 @@ pub struct Watch {
     version: Option<String>,
     /// When the last list began.
     listed: Option<Instant>,
+    /// The defaults in force when the last list began.
+    defaults: Arc<Defaults>,
     /// When the last event or bookmark arrived, or a list was complete.
     progress: Instant,
     /// Whether lists are read in pages.
@@ -61,7 +64,8 @@ pub struct Watch {
 impl Watch {
     pub(super) fn new(api: Api, namespaces: Arc<Namespaces>, metrics: Arc<Metrics>) -> Self {
         let (status, version, listed, in_pages) = Default::default();
-        Self { api, namespaces, metrics, status, version, listed, progress: Instant::now(), in_pages }
+        let (defaults, progress) = (namespaces.defaults(), Instant::now());
+        Self { api, namespaces, metrics, status, version, listed, defaults, progress, in_pages }
     }
 
     /// Returns the readiness check of the Namespaces: it fails before the first complete list, and carries a
@@ -77,7 +81,9 @@ impl Watch {
         let mut backoff = DefaultBackoff::default();
         loop {
             // Before each attempt, so that no failure postpones a due list.
-            self.version.take_if(|_| self.listed.is_none_or(|listed| listed.elapsed() >= RELIST));
+            if self.is_list_due() {
+                self.version = None;
+            }
             let Err(error) = self.list_and_watch().await else { continue };
             if self.version.is_none() && !self.in_pages && error.is_invalid() {
                 self.in_pages = true;
@@ -98,10 +104,17 @@ impl Watch {
         }
     }
 
+    /// Whether the last list is too old, or was read with other defaults.
+    fn is_list_due(&self) -> bool {
+        let is_old = self.listed.is_none_or(|listed| listed.elapsed() >= RELIST);
+        is_old || !Arc::ptr_eq(&self.defaults, &self.namespaces.defaults())
+    }
+
     /// Lists if a list is needed, then watches once.
     async fn list_and_watch(&mut self) -> Result<(), ApiError> {
         if self.version.is_none() {
             self.listed = Some(Instant::now());
+            self.defaults = self.namespaces.defaults();
             self.namespaces.begin_list();
             if self.in_pages {
                 self.list_in_pages().await?;

@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::watched;
-use crate::namespaces::{Lookup, NamespaceStore, Namespaces};
+use crate::namespaces::{CurrentDefaults, Lookup, NamespaceStore, Namespaces};
 use crate::telemetry::metrics::Metrics;
 
 /// The watched Namespaces of a scripted API server.
 pub(super) struct Fake {
     pub(super) namespaces: Arc<Namespaces>,
+    pub(super) defaults: CurrentDefaults,
     pub(super) metrics: Arc<Metrics>,
     pub(super) check: Box<dyn Fn() -> Result<Option<&'static str>, String>>,
     calls: mpsc::UnboundedReceiver<Call>,
@@ -77,12 +78,12 @@ impl Fake {
             sender.send(Call { uri: request.uri().to_string(), accept, answer }).unwrap();
             async { answered.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::ConnectionRefused)) }
         });
-        let metrics: Arc<Metrics> = Arc::default();
+        let (metrics, defaults): (Arc<Metrics>, CurrentDefaults) = Default::default();
         let client = Client::new(service, "default");
-        let (namespaces, watch) = watched(client, &Arc::default(), Arc::clone(&metrics));
+        let (namespaces, watch) = watched(client, &defaults, Arc::clone(&metrics));
         let check = Box::new(watch.check());
         tokio::spawn(watch.run());
-        Self { namespaces, metrics, check, calls }
+        Self { namespaces, defaults, metrics, check, calls }
     }
 
     /// Starts a watch that has listed these Namespaces.

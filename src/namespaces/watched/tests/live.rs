@@ -39,6 +39,34 @@ async fn a_changed_namespace_is_looked_up_for_five_seconds() {
     assert!(fake.calls().await.is_empty());
 }
 
+/// The next Namespace of the same name may have other settings, and the watch may report it late.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_going_or_gone_is_looked_up() {
+    let mut terminating = namespace("a", "6", "2h");
+    terminating["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z".into();
+    for (kind, object) in
+        [("MODIFIED", terminating), ("MODIFIED", unlabelled("a")), ("DELETED", namespace("a", "7", "2h"))]
+    {
+        let (mut fake, events) = Fake::watching(&[namespace("a", "1", "2h")]).await;
+        events.send(kind, &object).await;
+        let lookup = fake.ask("a");
+        let mut calls = fake.calls().await;
+        assert_eq!(calls.len(), 1, "{kind} {object}");
+        calls.remove(0).answer(200, &namespace("a", "9", "9h").to_string());
+        let Lookup::Settings(settings) = lookup.await.unwrap() else { panic!("it carries the label") };
+        assert!(format!("{settings:?}").contains("\"9h\""), "{settings:?}");
+    }
+}
+
+/// In a list as well.
+#[tokio::test(start_paused = true)]
+async fn a_list_skips_a_namespace_that_is_being_deleted() {
+    let mut terminating = namespace("a", "1", "2h");
+    terminating["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z".into();
+    let (fake, _events) = Fake::watching(&[terminating, namespace("b", "2", "2h")]).await;
+    assert!(fake.known("a").is_none() && fake.known("b").is_some());
+}
+
 #[tokio::test(start_paused = true)]
 async fn concurrent_look_ups_share_one_request() {
     let (mut fake, _events) = Fake::watching(&[]).await;

@@ -9,6 +9,8 @@ use super::fake::{Fake, Logs, bookmark, end_of_list, namespace, settle, status, 
 use crate::namespaces::Lookup;
 use crate::namespaces::watched::api::{RESPONSE_TIMEOUT, WATCH_TIMEOUT};
 use crate::namespaces::watched::watch::{LONGEST, LONGEST_PAUSE, RELIST};
+use crate::pod::token::ApiAudiences;
+use crate::policy::Defaults;
 
 #[tokio::test(start_paused = true)]
 async fn a_list_is_followed_by_events() {
@@ -179,6 +181,31 @@ async fn a_list_comes_again_though_every_watch_fails() {
         events = call.watch();
     }
     assert!(began.elapsed().abs_diff(RELIST) <= LONGEST_PAUSE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_change_of_the_defaults_a_list_applies_them() {
+    let mut a = namespace("a", "1", "2h");
+    a["metadata"]["annotations"]["boundtoken.dev/audience"] = "https://new.example".into();
+    let is_foreign = |settings: &str| settings.contains(r#"Audience(Named("https://new.example"))"#);
+    let (mut fake, events) = Fake::watching(std::slice::from_ref(&a)).await;
+    assert!(is_foreign(&fake.known("a").unwrap()));
+    let api_audiences = ApiAudiences::new(vec!["https://new.example".to_owned()]);
+    fake.defaults.store(Defaults { api_audiences, ..Defaults::default() }.into());
+    let lookup = fake.ask("b");
+    fake.call().await.answer(200, &a.to_string().replace(r#""name":"a""#, r#""name":"b""#));
+    let Lookup::Settings(settings) = lookup.await.unwrap() else { panic!("it carries the label") };
+    assert!(!is_foreign(&format!("{settings:?}")), "{settings:?}");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    events.send("BOOKMARK", &bookmark("8")).await;
+    assert!(is_foreign(&fake.known("a").unwrap()), "until the watch ends");
+    drop(events);
+    let events = fake.call().await.list(&[a], "9");
+    settle().await;
+    assert!(!is_foreign(&fake.known("a").unwrap()));
+    tokio::time::advance(WATCH_TIMEOUT).await;
+    drop(events);
+    assert!(fake.call().await.uri.ends_with("&resourceVersion=9"), "one list is enough");
 }
 
 #[tokio::test(start_paused = true)]

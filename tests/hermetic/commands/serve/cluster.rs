@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::support::eventually::eventually;
+use crate::support::eventually::{eventually, eventually_within};
 use crate::support::http::HttpClient;
 use crate::support::program::Serving;
 use crate::support::reviews;
-use crate::support::scripted_api::{self, END_OF_LIST, OK, event, kubeconfig};
+use crate::support::scripted_api::{self, END_OF_LIST, OK, event, kubeconfig, write_token};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,6 +64,13 @@ pub(super) async fn ready(admin: &mut HttpClient<TcpStream>) {
         if answer.status == 200 { Ok(()) } else { Err(answer.body) }
     })
     .await;
+}
+
+/// The patch of a response, as text.
+pub(super) fn patch_of(body: &str) -> String {
+    let response: Value = serde_json::from_str(body).unwrap();
+    let patch = response["response"]["patch"].as_str().unwrap_or_default();
+    String::from_utf8(BASE64_STANDARD.decode(patch).unwrap()).unwrap()
 }
 
 async fn shows(admin: &mut HttpClient<TcpStream>, path: &str, text: &str) {
@@ -147,6 +156,38 @@ async fn without_the_api_server_a_server_fails_closed() {
     let (code, lines) = server.end();
     assert_eq!(code, Some(0), "{lines:?}");
     assert_eq!(lines.iter().filter(|line| line.contains("the Namespaces cannot be watched")).count(), 1);
+}
+
+/// The server looks for a new token every five seconds.
+const RENEWED: Duration = Duration::from_secs(30);
+
+/// A second issuer is a new audience of the API server, and the next token of each Pod names it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audiences_of_a_renewed_token_are_those_of_the_api_server() {
+    let address = scripted_api::start(look_up_only).await;
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start_in_cluster(directory.path(), &kubeconfig(directory.path(), address), &[]);
+    ready(&mut server.admin().await).await;
+    let mut client = server.webhook().await;
+    let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
+    assert!(patch_of(&answer.body).contains("s3cret-marker"), "{}", answer.body);
+    write_token(directory.path(), &["https://issuer.example", "s3cret-marker"]);
+    eventually_within(RENEWED, "the new audience", async || {
+        let answer = client.post("/mutate", JSON, reviews::web(&json!({}))).await;
+        let patch = patch_of(&answer.body);
+        if patch.contains("3600") && !patch.contains("s3cret-marker") { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
+}
+
+/// An API server that lists no Namespace, and answers each lookup with `web`, whose tokens have an audience.
+async fn look_up_only(head: String, mut stream: TcpStream) {
+    if head.contains("watch=true") {
+        let _ = stream.write_all(&[OK, &event("BOOKMARK", END_OF_LIST)].concat()).await;
+        let _ = stream.read_u8().await;
+    } else {
+        let _ = stream.write_all(&[OK, namespace("web").to_string().as_bytes()].concat()).await;
+    }
 }
 
 /// Namespaces of a list, each with annotations as large as they may be.

@@ -138,7 +138,7 @@ async fn start_and_shutdown_are_logged() {
     let audiences = find("these audiences count as the API server's own");
     assert_eq!(
         (&audiences["level"], &audiences["audiences"]),
-        (&json!("INFO"), &json!("https://a https://b"))
+        (&json!("INFO"), &json!("https://a,https://b"))
     );
     let shutdown =
         find("shutting down: /readyz fails, requests are still served; a second signal exits at once");

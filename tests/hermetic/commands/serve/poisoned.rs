@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::cluster::ready;
+use super::cluster::{patch_of, ready};
 use crate::support::eventually::eventually_within;
 use crate::support::program::Serving;
 use crate::support::reviews;
@@ -36,21 +36,13 @@ async fn managed_fields_that_are_not_utf8_stop_neither_the_list_nor_the_watch() 
             let expected = format!("expirationSeconds\",\"value\":{lifetime}");
             eventually_within(SOON, &expected, async || {
                 let answer = client.post("/mutate", "application/json", reviews::web(&json!({}))).await;
-                let patch = decode(&answer.body);
+                let patch = patch_of(&answer.body);
                 if patch.contains(&expected) { Ok(()) } else { Err((patch, answer.body)) }
             })
             .await;
         }
         assert!(admin.get("/readyz?verbose").await.body.starts_with("[+]namespaces ok\n"));
     }
-}
-
-/// The patch of a response, as text.
-fn decode(body: &str) -> String {
-    use base64::Engine;
-    let response: Value = serde_json::from_str(body).unwrap();
-    let patch = response["response"]["patch"].as_str().unwrap_or_default();
-    String::from_utf8(base64::prelude::BASE64_STANDARD.decode(patch).unwrap()).unwrap()
 }
 
 /// Responds as an API server with two Namespaces: one is poisoned, and `web` changes after it at each step.
