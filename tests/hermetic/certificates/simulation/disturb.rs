@@ -145,9 +145,11 @@ impl Simulation {
         self.replicas.iter().filter_map(|replica| replica.serving.as_ref()).chain(unseen)
     }
 
-    /// Whether the Secret contains the CA of every certificate in use.
+    /// Whether the CA of every certificate in use is in the Secret, or in its last usable version, which replicas
+    /// restore.
     fn secret_trusts_all(&self) -> bool {
-        let Some(secret) = self.secret().filter(|secret| secret.usable().is_some()) else { return true };
+        let mut versions = self.secret.iter().rev().filter_map(|version| version.object.as_ref());
+        let Some(secret) = versions.find(|secret| secret.usable().is_some()) else { return true };
         let trusted = secret.trusted();
         self.in_use().all(|serving| serving.issuer.as_ref().is_none_or(|issuer| has_key(&trusted, issuer)))
     }
