@@ -14,13 +14,13 @@ use tower::BoxError;
 /// The usual limit: far longer than an API server needs unless it is overloaded.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No complete response arrived in time.
+/// The API server did not answer within this time.
 #[derive(Debug, thiserror::Error)]
 #[error("the API server did not answer within {} s", .0.as_secs())]
-struct TimedOut(Duration);
+pub struct TimedOut(pub Duration);
 
-/// Returns a client that fails a request whose response takes longer than `limit`. For a watch, this applies
-/// only to the head of the response.
+/// Returns a client whose requests fail with [`TimedOut`] if the response takes longer than `limit`. For a
+/// watch, this applies only to the head of the response.
 pub fn with_timeout(client: Client, limit: Duration) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {

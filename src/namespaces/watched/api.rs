@@ -9,7 +9,7 @@ use kube::{Client, Error as ClientError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cluster::timeout::with_timeout;
+use crate::cluster::timeout::{TimedOut, with_timeout};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::telemetry::chain;
 
@@ -39,10 +39,13 @@ pub(super) enum ApiError {
     Nameless,
     #[error("the watch reported neither an event nor a bookmark for {} s", .0.as_secs())]
     NoProgress(Duration),
+    /// The API server accepted a list or a watch, and then sent nothing in time.
+    #[error(transparent)]
+    Stalled(TimedOut),
     #[error("the API server answered {code} {reason}: {message}")]
-    Refused { code: u16, reason: String, message: String },
-    #[error("no answer from the API server within {} s", .0.as_secs())]
-    Silent(Duration),
+    Status { code: u16, reason: String, message: String },
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
     #[error("the API server cannot be reached: {0}")]
     Unreachable(String),
     #[error("unexpected response from the API server")]
@@ -57,20 +60,20 @@ impl ApiError {
 
     /// Whether the API server rejects the parameters of a request.
     pub(super) fn is_invalid(&self) -> bool {
-        matches!(self, Self::Refused { code: 400 | 422, .. })
+        matches!(self, Self::Status { code: 400 | 422, .. })
     }
 
     /// Whether the same request may succeed a moment later. 401 counts, since expired tokens are replaced.
     pub(super) fn is_temporary(&self) -> bool {
         match self {
-            Self::Refused { code, .. } => matches!(code, 401 | 429 | 500..),
-            Self::Silent(_) | Self::Unreachable(_) => true,
+            Self::Status { code, .. } => matches!(code, 401 | 429 | 500..),
+            Self::Stalled(_) | Self::TimedOut(_) | Self::Unreachable(_) => true,
             Self::CutShort | Self::Gone | Self::Nameless | Self::NoProgress(_) | Self::Unreadable => false,
         }
     }
 
     fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { code: 404, reason, .. } if reason == "NotFound")
+        matches!(self, Self::Status { code: 404, reason, .. } if reason == "NotFound")
     }
 }
 
@@ -87,12 +90,13 @@ impl From<ClientError> for ApiError {
             ClientError::Api(status) if status.code == 410 => Self::Gone,
             // kube parses any JSON object as a status.
             ClientError::Api(status) if status.code == 0 => Self::Unreadable,
-            ClientError::Api(status) => Self::Refused {
-                code: status.code,
-                reason: cut(&status.reason),
-                message: cut(&status.message),
+            ClientError::Api(status) => {
+                Self::Status { code: status.code, reason: cut(&status.reason), message: cut(&status.message) }
+            }
+            ClientError::Service(error) => match error.downcast::<TimedOut>() {
+                Ok(timed_out) => Self::TimedOut(*timed_out),
+                Err(error) => Self::Unreachable(cut(&chain(error.as_ref()))),
             },
-            ClientError::Service(error) => Self::Unreachable(cut(&chain(error.as_ref()))),
             // Their messages quote the unreadable text.
             ClientError::SerdeError(_) | ClientError::FromUtf8(_) => Self::Unreadable,
             error => Self::Unreachable(cut(&error.to_string())),

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api::{Api, ApiError};
+use crate::cluster::timeout::TimedOut;
 use crate::namespaces::{CurrentDefaults, Lookup, Namespace};
 use crate::policy::NamespaceSettings;
 use crate::rfc1123::is_label;
@@ -133,7 +134,7 @@ impl Shared {
             sent = Instant::now();
             self.get(name, began + BUDGET).await
         });
-        let lookup = match asked.await.unwrap_or(Err(ApiError::Silent(BUDGET))) {
+        let lookup = match asked.await.unwrap_or(Err(ApiError::TimedOut(TimedOut(BUDGET)))) {
             Ok(lookup) => {
                 self.answered();
                 lookup

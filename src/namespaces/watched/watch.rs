@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::api::{Api, ApiError, Event, Next, RESPONSE_TIMEOUT, WATCH_TIMEOUT};
+use crate::cluster::timeout::TimedOut;
 use crate::namespaces::store::UpdateSource;
 use crate::namespaces::{Namespace, Namespaces, report};
 use crate::policy::Defaults;
@@ -92,7 +93,7 @@ impl Watch {
             self.status.failed(&error);
             if self.version.is_none() {
                 // An API server without lists as events, or a proxy in front of it, may never end one.
-                self.in_pages ^= matches!(error, ApiError::CutShort | ApiError::Silent(_));
+                self.in_pages ^= matches!(error, ApiError::CutShort | ApiError::Stalled(_));
             } else if error.needs_list() {
                 self.version = None;
                 // Events were missed, so list at once, unless the last list is recent: lists are expensive.
@@ -155,7 +156,8 @@ impl Watch {
         loop {
             let is_list = self.version.is_none();
             let (limit, from) = if is_list { (RESPONSE_TIMEOUT, Instant::now()) } else { (LONGEST, began) };
-            match timeout_at(from + limit, events.next()).await.map_err(|_| ApiError::Silent(limit))? {
+            let event = timeout_at(from + limit, events.next()).await;
+            match event.map_err(|_| ApiError::Stalled(TimedOut(limit)))? {
                 None => return Ok(()),
                 Some(Err(ApiError::Unreadable)) if is_list => report::nameless(),
                 Some(event) => self.apply(event?)?,

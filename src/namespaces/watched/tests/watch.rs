@@ -264,7 +264,10 @@ async fn a_first_list_that_fails_is_retried_and_its_error_shown() {
 async fn a_silent_api_server_is_asked_again() {
     let mut fake = Fake::start();
     let _silent = fake.call().await;
-    let _events = fake.call().await.list(&[], "5");
+    let call = fake.call().await;
+    let reason = "no complete list yet: the API server did not answer within 15 s";
+    assert_eq!((fake.check)(), Err(reason.to_owned()));
+    let _events = call.list(&[], "5");
     let _silent = fake.call().await;
     assert!(fake.call().await.uri.ends_with("&resourceVersion=5"));
 }
