@@ -113,14 +113,14 @@ struct Status<'a> {
 #[derive(Serialize)]
 struct Details<'a> {
     #[serde(flatten)]
-    object: Option<Refused<'a>>,
+    object: Option<ObjectRef<'a>>,
     causes: Vec<Cause>,
 }
 
 /// The refused object, if it already has a name. Controllers leave it out of their events, which aggregate by
 /// text.
 #[derive(Serialize)]
-struct Refused<'a> {
+struct ObjectRef<'a> {
     kind: &'static str,
     name: &'a str,
 }
@@ -179,9 +179,9 @@ fn texts(warnings: &[Warning]) -> Vec<String> {
 
 impl<'a> Status<'a> {
     fn of<O: ReviewedObject>(request: &'a Request<'_, O>, violations: &[Violation]) -> Self {
-        let refused = Refused { kind: O::KIND, name: request.name() };
+        let object = ObjectRef { kind: O::KIND, name: request.name() };
         // The name is not validated yet.
-        let object = (1..=MAX_SUBDOMAIN).contains(&refused.name.len()).then_some(refused);
+        let object = (1..=MAX_SUBDOMAIN).contains(&object.name.len()).then_some(object);
         let guardrails_only = violations.iter().all(Violation::is_forbidden);
         let (code, reason) = if guardrails_only { (403, "Forbidden") } else { (422, "Invalid") };
         let spelt_out = violations.iter().take(MAX_VIOLATIONS);

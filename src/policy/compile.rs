@@ -108,7 +108,7 @@ pub(super) struct Compiler<'s> {
 }
 
 impl Compiler<'_> {
-    pub(super) fn refuse(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
+    pub(super) fn add_violation(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
         self.violations.push(Violation { code, field: Field::Annotation(key), origin: origin.clone(), text });
     }
 

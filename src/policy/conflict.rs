@@ -15,7 +15,7 @@ impl Compiler<'_> {
     pub(super) fn check_directory(&mut self, token: &Wanted, default_token: &DefaultToken) {
         if token.api_access && is_api_access_file(&token.path.file) {
             let text = format!("{} on {} is needed for the file of that name", quoted(token), token.origin);
-            self.refuse(Code::Conflict, token.key, &token.origin, text);
+            self.add_violation(Code::Conflict, token.key, &token.origin, text);
         }
         let stays = *default_token != DefaultToken::Remove;
         if stays && overlap(&token.path.directory, DEFAULT_DIRECTORY) {
@@ -25,7 +25,7 @@ impl Compiler<'_> {
                 quoted(token),
                 token.origin
             );
-            self.refuse(Code::DefaultDirectory, token.key, &token.origin, text);
+            self.add_violation(Code::DefaultDirectory, token.key, &token.origin, text);
         }
     }
 
@@ -34,7 +34,7 @@ impl Compiler<'_> {
         let DefaultToken::Replace { env, containers, .. } = default_token else { return };
         if token.token.env.is_some() && token.token.env == *env && !token.containers.is_disjoint(containers) {
             let text = format!("{} on {} {SAME_ENV}", quoted(token), token.origin);
-            self.refuse(Code::Conflict, token.key, &token.origin, text);
+            self.add_violation(Code::Conflict, token.key, &token.origin, text);
         }
     }
 
@@ -58,7 +58,7 @@ impl Compiler<'_> {
                 token.origin,
                 quote(&other.path.to_string())
             );
-            self.refuse(Code::Conflict, token.key, &token.origin, text);
+            self.add_violation(Code::Conflict, token.key, &token.origin, text);
         }
     }
 }

@@ -129,7 +129,7 @@ impl Defaults {
         ttl: &str,
         api_audiences: Vec<String>,
     ) -> Result<Self, InvalidDefault> {
-        let refuse = |key, value: &str, error: value_error::ValueError| InvalidDefault {
+        let invalid = |key, value: &str, error: value_error::ValueError| InvalidDefault {
             key,
             value: value.to_owned(),
             sentence: error.sentence,
@@ -138,10 +138,10 @@ impl Defaults {
         let names: Vec<String> = api_audiences.into_iter().filter(|name| !name.is_empty()).collect();
         let api_audiences = if names.is_empty() { ApiAudiences::default() } else { ApiAudiences::new(names) };
         Ok(Self {
-            mode: values::mode(mode.trim()).map_err(|error| refuse(Key::Mode, mode, error))?,
+            mode: values::mode(mode.trim()).map_err(|error| invalid(Key::Mode, mode, error))?,
             audience: values::audience(audience.trim(), &api_audiences)
-                .map_err(|error| refuse(Key::Audience, audience, error))?,
-            ttl: duration::ttl(ttl.trim()).map_err(|error| refuse(Key::Ttl, ttl, error))?,
+                .map_err(|error| invalid(Key::Audience, audience, error))?,
+            ttl: duration::ttl(ttl.trim()).map_err(|error| invalid(Key::Ttl, ttl, error))?,
             api_audiences,
         })
     }

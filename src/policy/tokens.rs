@@ -66,9 +66,9 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
 }
 
 fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
-    let refuse = |sentence: String| Err(ValueError::new(Code::Tokens, sentence));
+    let invalid = |sentence: String| Err(ValueError::new(Code::Tokens, sentence));
     if text.is_empty() {
-        return refuse("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
+        return invalid("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
@@ -76,12 +76,12 @@ fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
     };
     match serde_saphyr::from_str_with_options::<Vec<Map<String, Value>>>(text, options) {
         Ok(maps) if maps.len() > MAX_TOKENS => {
-            refuse(format!("has {} tokens: must have at most {MAX_TOKENS}", maps.len()))
+            invalid(format!("has {} tokens: must have at most {MAX_TOKENS}", maps.len()))
         }
         Ok(maps) => Ok(maps),
         Err(error) => {
             let expected = "must be a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
-            refuse(format!("is not a valid YAML list of tokens ({}): {expected}", place(&error)))
+            invalid(format!("is not a valid YAML list of tokens ({}): {expected}", place(&error)))
         }
     }
 }

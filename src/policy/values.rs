@@ -129,30 +129,30 @@ fn check_items(
 
 /// Parses the path of a token file.
 pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
-    let refuse = |sentence: String| Err(ValueError::new(Code::Path, sentence));
+    let invalid = |sentence: String| Err(ValueError::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
         let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
-        return refuse(format!("{is}: must be the absolute path of a token file{}", did_you_mean(guess)));
+        return invalid(format!("{is}: must be the absolute path of a token file{}", did_you_mean(guess)));
     };
     if text.len() > MAX_PATH {
-        return refuse(format!("is too long: {} bytes, must be at most {MAX_PATH}", text.len()));
+        return invalid(format!("is too long: {} bytes, must be at most {MAX_PATH}", text.len()));
     }
     if let Err(sentence) = check_segments(relative) {
-        return refuse(sentence);
+        return invalid(sentence);
     }
     match relative.rsplit_once('/') {
-        _ if relative.is_empty() => refuse("is the root directory: name a file in a directory".to_owned()),
+        _ if relative.is_empty() => invalid("is the root directory: name a file in a directory".to_owned()),
         Some((_, "" | ".")) => {
             let guess = accepted_path(&format!("{}/token", normalised(text)));
-            refuse(format!("is a directory: name the token file{}", did_you_mean(guess)))
+            invalid(format!("is a directory: name the token file{}", did_you_mean(guess)))
         }
         Some((directory, file)) if !normalised(directory).is_empty() => {
             Ok(TokenPath { directory: normalised(directory).into(), file: file.into() })
         }
-        _ => {
-            refuse("is in the root directory, which cannot be mounted: name a file in a directory".to_owned())
-        }
+        _ => invalid(
+            "is in the root directory, which cannot be mounted: name a file in a directory".to_owned(),
+        ),
     }
 }
 
@@ -214,22 +214,22 @@ fn nearest_label(text: &str) -> Option<String> {
 /// Parses the name of an environment variable by rules that every release of Kubernetes accepts
 /// (`envVarNameFmt` in `k8s.io/apimachinery/pkg/util/validation/validation.go`).
 pub(super) fn env(text: &str) -> Result<Arc<str>, ValueError> {
-    let refuse = |sentence: &str| Err(ValueError::new(Code::Env, sentence));
+    let invalid = |sentence: &str| Err(ValueError::new(Code::Env, sentence));
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.is_empty() {
-        return refuse("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
+        return invalid("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
     }
     if text.len() > MAX_ENV {
-        return refuse("is too long: must be at most 255 bytes");
+        return invalid("is too long: must be at most 255 bytes");
     }
     if text.contains('=') {
-        return refuse("has a \"=\": write the name alone, its value is the path of the token file");
+        return invalid("has a \"=\": write the name alone, its value is the path of the token file");
     }
     if text == "." || text.starts_with("..") {
-        return refuse("starts with \"..\" or is \".\", which the API refuses");
+        return invalid("starts with \"..\" or is \".\", which the API refuses");
     }
     if !text.bytes().all(inner) || text.starts_with(|first: char| first.is_ascii_digit()) {
-        return refuse(
+        return invalid(
             "is not a valid variable name: must be letters, digits, \"_\", \"-\" and \".\", with no digit at the start",
         );
     }

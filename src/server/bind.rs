@@ -19,9 +19,9 @@ pub enum BindError {
         /// The flag that named it.
         flag: &'static str,
     },
-    /// The system refuses the address.
+    /// The system cannot listen on the address.
     #[error("failed to listen on {address}: set {flag} to another address")]
-    Refused {
+    Listen {
         /// The address.
         address: SocketAddr,
         /// The flag that named it.
@@ -47,16 +47,16 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
 /// Binds an address; `[::]` becomes `0.0.0.0` where the system has no IPv6.
 ///
 /// # Errors
-/// When the port is in use, or the system refuses the address.
+/// When the port is in use, or the system cannot listen on the address.
 pub fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
     let error = match listen(address) {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
     if let Some(address) = without_ipv6(address, &error) {
-        return listen(address).map_err(|error| refused(flag, address, error));
+        return listen(address).map_err(|error| bind_error(flag, address, error));
     }
-    Err(refused(flag, address, error))
+    Err(bind_error(flag, address, error))
 }
 
 /// Listens with small kernel buffers, which each connection inherits.
@@ -69,10 +69,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn refused(flag: &'static str, address: SocketAddr, source: io::Error) -> BindError {
+fn bind_error(flag: &'static str, address: SocketAddr, source: io::Error) -> BindError {
     match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address, flag },
-        _ => BindError::Refused { address, flag, source },
+        _ => BindError::Listen { address, flag, source },
     }
 }
 

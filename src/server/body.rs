@@ -6,17 +6,17 @@ use axum::http::{HeaderMap, Request};
 use bytes::BytesMut;
 
 use super::connections::{Memory, Slot};
+use super::http_error::HttpError;
 use super::limits::{BODY_BYTES, DRAINED_BYTES};
-use super::refusal::Refusal;
 
 /// Reads the body of a request, whose content type must be JSON. The bytes hold their [`Memory`] as long as
 /// they are in use.
-pub(super) async fn read<B>(request: Request<B>, slot: &Slot) -> Result<Bytes, Refusal>
+pub(super) async fn read<B>(request: Request<B>, slot: &Slot) -> Result<Bytes, HttpError>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     if !is_json(request.headers()) {
-        return Err(Refusal::ContentType);
+        return Err(HttpError::ContentType);
     }
     let mut body = request.into_body();
     let mut received = Received::new(slot.memory());
@@ -49,17 +49,17 @@ impl Received {
 
     /// Adds a piece. Memory is taken for bytes that arrived, not for the announced length, which a client may
     /// never send. A body that is too large is dropped.
-    async fn add(&mut self, piece: Bytes, rest: &impl HttpBody, slot: &Slot) -> Result<(), Refusal> {
+    async fn add(&mut self, piece: Bytes, rest: &impl HttpBody, slot: &Slot) -> Result<(), HttpError> {
         self.size = self.size.saturating_add(piece.len());
         if self.size > DRAINED_BYTES {
-            return Err(Refusal::TooLarge);
+            return Err(HttpError::TooLarge);
         }
         if self.size > BODY_BYTES {
             (self.first, self.whole, self.memory) = (Bytes::new(), BytesMut::new(), slot.memory());
             return Ok(());
         }
         if !slot.grow(&mut self.memory, piece.len()).await {
-            return Err(Refusal::Busy);
+            return Err(HttpError::Busy);
         }
         if self.size == piece.len() {
             self.first = piece;
@@ -76,9 +76,9 @@ impl Received {
         Ok(())
     }
 
-    fn finish(self) -> Result<Bytes, Refusal> {
+    fn finish(self) -> Result<Bytes, HttpError> {
         match self.size {
-            size if size > BODY_BYTES => Err(Refusal::TooLarge),
+            size if size > BODY_BYTES => Err(HttpError::TooLarge),
             _ if self.whole.is_empty() => Ok(self.memory.hold(self.first)),
             _ => Ok(self.memory.hold(self.whole)),
         }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::body;
 use super::connections::Slot;
+use super::http_error::HttpError;
 use super::limits::SMALL_BODY_BYTES;
-use super::refusal::Refusal;
 use crate::admission::{self, ReviewedObject};
 use crate::namespaces::{CurrentDefaults, Lookup, NamespaceStore};
 use crate::policy::{Mode, Outcome};
@@ -39,13 +39,13 @@ enum Endpoint {
 }
 
 impl Endpoint {
-    fn of<B>(request: &Request<B>) -> Result<Self, Refusal> {
+    fn of<B>(request: &Request<B>) -> Result<Self, HttpError> {
         let endpoint = match request.uri().path() {
             "/mutate" => Self::Mutate,
             "/validate" => Self::Validate,
-            _ => return Err(Refusal::NotFound),
+            _ => return Err(HttpError::NotFound),
         };
-        if request.method() == Method::POST { Ok(endpoint) } else { Err(Refusal::Method) }
+        if request.method() == Method::POST { Ok(endpoint) } else { Err(HttpError::Method) }
     }
 }
 
@@ -79,7 +79,7 @@ impl<S: NamespaceStore> Webhook<S> {
         request: Request<B>,
         slot: &Slot,
         started: Instant,
-    ) -> Result<CountedResponse, Refusal>
+    ) -> Result<CountedResponse, HttpError>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -96,7 +96,7 @@ impl<S: NamespaceStore> Webhook<S> {
         let (mode, outcome, body) = (response.mode, response.outcome, response.into_body());
         let mut memory = slot.memory();
         if !slot.grow(&mut memory, body.len()).await {
-            return Err(Refusal::Busy);
+            return Err(HttpError::Busy);
         }
         Ok(CountedResponse { mode, outcome, body: memory.hold(body) })
     }
@@ -108,7 +108,7 @@ impl<S: NamespaceStore> Webhook<S> {
         body: &Bytes,
         slot: &Slot,
         started: Instant,
-    ) -> Result<admission::Response, Refusal> {
+    ) -> Result<admission::Response, HttpError> {
         let cached = self.parse(body, slot, move |webhook, body| webhook.mutate(body, None, started)).await?;
         let namespace = match cached {
             Mutation::Response(response) => return Ok(response),
@@ -121,7 +121,7 @@ impl<S: NamespaceStore> Webhook<S> {
         match self.parse(body, slot, move |webhook, body| webhook.mutate(body, Some(lookup), started)).await?
         {
             Mutation::Response(response) => Ok(response),
-            Mutation::NeedsLookup(_) => Err(Refusal::Unavailable),
+            Mutation::NeedsLookup(_) => Err(HttpError::Unavailable),
         }
     }
 
@@ -131,12 +131,12 @@ impl<S: NamespaceStore> Webhook<S> {
         self: &Arc<Self>,
         body: &Bytes,
         slot: &Slot,
-        work: impl FnOnce(&Self, &[u8]) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
+        work: impl FnOnce(&Self, &[u8]) -> Result<T, HttpError> + Send + 'static,
+    ) -> Result<T, HttpError> {
         if body.len() <= SMALL_BODY_BYTES {
             return work(self, body);
         }
-        let permit = slot.parser().await.ok_or(Refusal::Busy)?;
+        let permit = slot.parser().await.ok_or(HttpError::Busy)?;
         let (webhook, body) = (Arc::clone(self), body.clone());
         // The thread holds the permit, since it goes on if the client disconnects.
         let work = move || {
@@ -145,10 +145,15 @@ impl<S: NamespaceStore> Webhook<S> {
             result
         };
         // Fails only after a panic, which was logged.
-        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Unavailable)?
+        tokio::task::spawn_blocking(work).await.map_err(|_| HttpError::Unavailable)?
     }
 
-    fn mutate(&self, body: &[u8], looked_up: Option<Lookup>, started: Instant) -> Result<Mutation, Refusal> {
+    fn mutate(
+        &self,
+        body: &[u8],
+        looked_up: Option<Lookup>,
+        started: Instant,
+    ) -> Result<Mutation, HttpError> {
         let text = admission::lossy_utf8(body);
         let request = admission::Request::parse(&text)?;
         let response = match request.object() {
@@ -162,7 +167,7 @@ impl<S: NamespaceStore> Webhook<S> {
         Ok(Mutation::Response(response))
     }
 
-    fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, Refusal> {
+    fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, HttpError> {
         let text = admission::lossy_utf8(body);
         let request = admission::Request::parse(&text)?;
         let response = admission::validate(&request, &self.defaults.load_full());
@@ -174,16 +179,16 @@ impl<S: NamespaceStore> Webhook<S> {
         &self,
         request: &admission::Request<'_, admission::Pod<'_>>,
         lookup: &Lookup,
-    ) -> Result<admission::Response, Refusal> {
+    ) -> Result<admission::Response, HttpError> {
         self.metrics.record_lookup(lookup.into());
         match lookup {
             Lookup::NotOptedIn => Ok(admission::allow(request)),
             Lookup::Settings(settings) => Ok(admission::mutate(request, settings)),
-            Lookup::Unavailable => Err(Refusal::Unavailable),
+            Lookup::Unavailable => Err(HttpError::Unavailable),
         }
     }
 
-    fn respond(&self, answer: Result<CountedResponse, Refusal>, started: Instant) -> Response<Full<Bytes>> {
+    fn respond(&self, answer: Result<CountedResponse, HttpError>, started: Instant) -> Response<Full<Bytes>> {
         let took = started.elapsed();
         match answer {
             Ok(CountedResponse { mode, outcome, body }) => {
@@ -192,13 +197,13 @@ impl<S: NamespaceStore> Webhook<S> {
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 response
             }
-            Err(refusal) => {
+            Err(error) => {
                 let answer =
-                    if refusal.is_temporary() { OutcomeLabel::Unavailable } else { OutcomeLabel::BadRequest };
+                    if error.is_temporary() { OutcomeLabel::Unavailable } else { OutcomeLabel::BadRequest };
                 self.metrics.record_admission(None, answer, took);
-                let (status, reason) = (refusal.status().as_u16(), refusal.kind());
-                tracing::debug!(status, reason, duration = ?took, "refused without a review");
-                refusal.into_response()
+                let (status, reason) = (error.status().as_u16(), error.kind());
+                tracing::debug!(status, reason, duration = ?took, "responded with an HTTP error");
+                error.into_response()
             }
         }
     }
@@ -218,7 +223,7 @@ fn log<O: ReviewedObject>(
     if response.outcome == Outcome::Refused {
         let codes: Vec<_> = response.codes.iter().map(|code| code.name()).collect();
         let (codes, uid, namespace, name) = (codes.join(" "), uid(), namespace(), name());
-        tracing::info!(uid, namespace, name, mode, outcome, codes, ?duration, "answered");
+        tracing::info!(uid, namespace, name, mode, outcome, codes, ?duration, "refused");
     } else if tracing::enabled!(tracing::Level::DEBUG) {
         let (uid, namespace, name) = (uid(), namespace(), name());
         tracing::debug!(uid, namespace, name, mode, outcome, ?duration, "answered");

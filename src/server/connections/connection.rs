@@ -13,8 +13,8 @@ use futures_util::task::AtomicWaker;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::super::http_error::HttpError;
 use super::super::limits::{BODY, HANDSHAKE, HEAD, RESPONSE, SLOW};
-use super::super::refusal::Refusal;
 use super::share::Share;
 
 /// What a connection waits for. Stages up to [`Stage::Head`] count as idle.
@@ -146,7 +146,7 @@ impl Connection {
     }
 
     /// Waits for the next piece of a body; `None` after the last one.
-    pub(in crate::server) async fn next_piece<B>(&self, body: &mut B) -> Result<Option<Bytes>, Refusal>
+    pub(in crate::server) async fn next_piece<B>(&self, body: &mut B) -> Result<Option<Bytes>, HttpError>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -157,14 +157,14 @@ impl Connection {
                         Ok(data) => Ok(Some(data)),
                         Err(_trailers) => continue,
                     },
-                    Poll::Ready(Some(Err(_))) => Err(Refusal::Broken),
+                    Poll::Ready(Some(Err(_))) => Err(HttpError::Broken),
                     Poll::Ready(None) => Ok(None),
                     Poll::Pending => {
                         self.body.register(context.waker());
                         if !self.is_overdue() {
                             return Poll::Pending;
                         }
-                        Err(Refusal::TooSlow)
+                        Err(HttpError::TooSlow)
                     }
                 };
                 return Poll::Ready(piece);

@@ -10,7 +10,7 @@ use crate::admission::BadReview;
 
 /// Why a request gets no AdmissionReview.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum HttpError {
     /// The body is not what an API server sends.
     #[error(transparent)]
     BadReview(#[from] BadReview),
@@ -40,7 +40,7 @@ pub(super) enum Refusal {
     Unavailable,
 }
 
-impl Refusal {
+impl HttpError {
     /// The reason as one word for the log, since the message may repeat input of the client.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_say_whether_to_retry_and_close() {
-        for (refusal, retries, closes) in [
-            (Refusal::Busy, true, true),
-            (Refusal::Unavailable, true, false),
-            (Refusal::TooLarge, false, true),
-            (Refusal::ContentType, false, false),
+    fn http_errors_say_whether_to_retry_and_close() {
+        for (error, retries, closes) in [
+            (HttpError::Busy, true, true),
+            (HttpError::Unavailable, true, false),
+            (HttpError::TooLarge, false, true),
+            (HttpError::ContentType, false, false),
         ] {
-            let response = refusal.into_response();
+            let response = error.into_response();
             assert_eq!(response.status() == StatusCode::SERVICE_UNAVAILABLE, retries, "{response:?}");
             assert_eq!(response.headers().contains_key(RETRY_AFTER), retries, "{response:?}");
             assert_eq!(response.headers().contains_key(CONNECTION), closes, "{response:?}");
