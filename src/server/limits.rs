@@ -30,7 +30,7 @@ pub const ADMIN_IDLE: Duration = Duration::from_secs(10);
 pub const SWEEP: Duration = Duration::from_millis(500);
 
 /// A client that takes longer for a body or a response is slow, and its connection is evicted if others of
-/// its address wait for memory. An API server sends a body at once.
+/// its network wait for memory. An API server sends a body at once.
 pub const SLOW: Duration = Duration::from_secs(1);
 
 /// Pause after a failed accept, for example for lack of file descriptors.
@@ -56,11 +56,11 @@ pub const SMALL_BODY_BYTES: usize = 32 * 1024;
 /// How long a large body waits for the parser.
 pub const PARSER: Duration = Duration::from_secs(10);
 
-/// Most concurrent lookups of Namespaces for the clients of one address. All addresses share one limit of
+/// Most concurrent lookups of Namespaces for one client network. All networks share one limit of
 /// requests to the API server.
-pub const ADDRESS_LOOKUPS: usize = 32;
+pub const NETWORK_LOOKUPS: usize = 32;
 
-/// How long a request waits for one of the [`ADDRESS_LOOKUPS`].
+/// How long a request waits for one of the [`NETWORK_LOOKUPS`].
 pub const LOOKUP: Duration = Duration::from_secs(2);
 
 /// How much of a body that is too large is still read and dropped, so that the client sees the response.

@@ -125,7 +125,7 @@ impl<S: NamespaceStore> Webhook<S> {
         }
     }
 
-    /// Runs `work` on a body: at once if it is small, else once the client's address has the parser, on a
+    /// Runs `work` on a body: at once if it is small, else once the client's network has the parser, on a
     /// thread where it delays no other request.
     async fn parse<T: Send + 'static>(
         self: &Arc<Self>,

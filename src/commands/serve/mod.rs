@@ -56,7 +56,7 @@ pub struct Args {
         value_parser = address
     )]
     admin_listen: SocketAddr,
-    /// Maximum number of connections; beyond it, the client address with the most loses one
+    /// Maximum number of connections; beyond it, the client network with the most loses one
     #[arg(
         long,
         value_name = "COUNT",

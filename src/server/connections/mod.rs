@@ -1,8 +1,8 @@
-//! The connections of a port, what each client address uses, and which connection is evicted first.
+//! The connections of a port, what each client network uses, and which connection is evicted first.
 //!
-//! When connections or memory run out, a connection of the address that holds most is evicted, so that no
-//! address can lock out another, whatever it sends. The address that holds most can evict only connections of
-//! its own.
+//! When connections or memory run out, a connection of the client network that holds most is evicted, so that
+//! no network can lock out another, whatever it sends. The network that holds most can evict only connections
+//! of its own.
 
 mod connection;
 mod serve;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 pub(super) use connection::{Connection, Memory};
 pub(super) use serve::{serve, serve_tls};
 pub(super) use share::ParserPermit;
-use share::{Pool, Share, client_network};
+use share::{ClientNetwork, Pool, Share};
 
 use super::limits::{MEMORY, MEMORY_RETRY, SWEEP};
 use crate::telemetry::incident::Incident;
@@ -28,6 +28,7 @@ use crate::telemetry::incident::Incident;
 /// The connections of one port.
 #[derive(Debug)]
 pub struct Connections {
+    /// The name of the port, for the log.
     port: &'static str,
     limit: usize,
     idle: Duration,
@@ -38,13 +39,13 @@ pub struct Connections {
 
 #[derive(Debug, Default)]
 struct Open {
-    addresses: HashMap<IpAddr, ClientAddress>,
+    networks: HashMap<ClientNetwork, NetworkConnections>,
     full: Incident,
 }
 
-/// The connections of one address.
+/// The connections of one client network.
 #[derive(Debug)]
-struct ClientAddress {
+struct NetworkConnections {
     share: Arc<Share>,
     connections: Vec<Arc<Connection>>,
 }
@@ -53,7 +54,7 @@ struct ClientAddress {
 #[derive(Debug)]
 pub struct Slot {
     pub(super) connection: Arc<Connection>,
-    port: Arc<Connections>,
+    connections: Arc<Connections>,
 }
 
 impl Connections {
@@ -66,24 +67,24 @@ impl Connections {
     }
 
     /// Admits a connection, after evicting another one if the limit is reached. Returns `None` if none may be
-    /// evicted, because its address holds most connections and is being served on all of them.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
-        let mut open = self.open();
-        let network = client_network(address);
+    /// evicted, because its network holds most connections and is being served on all of them.
+    pub fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Slot> {
+        let mut open = self.lock();
+        let network = ClientNetwork::of(client);
         self.report(&mut open);
         if open.len() >= self.limit && !open.evict_for(network) {
             return None;
         }
-        let address = open.addresses.entry(network).or_insert_with(|| ClientAddress {
+        let network = open.networks.entry(network).or_insert_with(|| NetworkConnections {
             share: Arc::new(Share::new(Arc::clone(&self.pool))),
             connections: Vec::new(),
         });
-        let connection = Arc::new(Connection::new(Arc::clone(&address.share), self.idle));
-        address.connections.push(Arc::clone(&connection));
-        Some(Slot { connection, port: Arc::clone(self) })
+        let connection = Arc::new(Connection::new(Arc::clone(&network.share), self.idle));
+        network.connections.push(Arc::clone(&connection));
+        Some(Slot { connection, connections: Arc::clone(self) })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -92,10 +93,12 @@ impl Connections {
         let (port, limit) = (self.port, self.limit);
         if open.len() >= limit {
             if open.full.failed("full") {
+                let network = open.largest().map(|(network, _)| network.to_string());
                 tracing::warn!(
                     port,
                     limit,
-                    "connection limit reached; evicting connections of the address with most"
+                    network,
+                    "connection limit reached; evicting connections of the client network with most"
                 );
             }
         } else if open.len() < limit - limit / 10 && open.full.recovered() {
@@ -106,40 +109,47 @@ impl Connections {
 
 impl Open {
     fn len(&self) -> usize {
-        self.addresses.values().map(|address| address.connections.len()).sum()
+        self.networks.values().map(|network| network.connections.len()).sum()
+    }
+
+    /// Returns a network with most connections, and their number.
+    fn largest(&self) -> Option<(ClientNetwork, usize)> {
+        let sizes = self.networks.iter().map(|(network, open)| (*network, open.connections.len()));
+        sizes.max_by_key(|(_, size)| *size)
     }
 
     /// Evicts a connection in favour of one of the network `newcomer`. Returns whether one was evicted.
-    fn evict_for(&mut self, newcomer: IpAddr) -> bool {
-        let own = self.addresses.get(&newcomer).map_or(0, |address| address.connections.len());
-        let most = self.addresses.values().map(|address| address.connections.len()).max().unwrap_or(0);
-        let gives_way = |network: &IpAddr, address: &ClientAddress| {
-            if own < most { address.connections.len() == most } else { *network == newcomer }
+    fn evict_for(&mut self, newcomer: ClientNetwork) -> bool {
+        let own = self.networks.get(&newcomer).map_or(0, |network| network.connections.len());
+        let most = self.largest().map_or(0, |(_, size)| size);
+        let gives_way = |network: ClientNetwork, connections: &[Arc<Connection>]| {
+            if own < most { connections.len() == most } else { network == newcomer }
         };
         let victim = self
-            .addresses
+            .networks
             .iter()
-            .filter(|(network, address)| gives_way(network, address))
-            .flat_map(|(_, address)| &address.connections)
+            .filter(|(network, open)| gives_way(**network, &open.connections))
+            .flat_map(|(_, open)| &open.connections)
             .min_by_key(|connection| connection.eviction_order())
             .filter(|connection| own < most || !connection.is_working())
             .cloned();
         victim.is_some_and(|connection| self.evict(&connection))
     }
 
-    /// Evicts a connection so that `requester` can take `bytes`: of the address that holds most memory, the
-    /// connection that holds most. If that is the address of `requester` itself, only a slow client is evicted.
+    /// Evicts a connection so that `requester` can take `bytes`: of the network that holds most memory, the
+    /// connection that holds most. If that is the network of `requester` itself, only a slow client is
+    /// evicted.
     fn reclaim_for(&mut self, requester: &Arc<Connection>, bytes: usize) {
         let wanted = requester.share.memory().saturating_add(bytes);
-        let most = self.addresses.values().max_by_key(|address| address.share.memory());
+        let most = self.networks.values().max_by_key(|network| network.share.memory());
         let Some(most) = most else { return };
         let is_own = most.share.memory() <= wanted;
         let share = Arc::clone(if is_own { &requester.share } else { &most.share });
         let victim = self
-            .addresses
+            .networks
             .values()
-            .filter(|address| Arc::ptr_eq(&address.share, &share))
-            .flat_map(|address| &address.connections)
+            .filter(|network| Arc::ptr_eq(&network.share, &share))
+            .flat_map(|network| &network.connections)
             .filter(|connection| connection.memory() > 0 && !Arc::ptr_eq(connection, requester))
             .filter(|connection| !is_own || connection.is_slow())
             .max_by_key(|connection| connection.memory())
@@ -158,21 +168,21 @@ impl Open {
     /// Removes a connection. Returns whether it was present.
     fn remove(&mut self, connection: &Arc<Connection>) -> bool {
         let before = self.len();
-        for address in self.addresses.values_mut() {
-            address.connections.retain(|other| !Arc::ptr_eq(other, connection));
+        for network in self.networks.values_mut() {
+            network.connections.retain(|other| !Arc::ptr_eq(other, connection));
         }
-        self.addresses.retain(|_, address| !address.connections.is_empty());
+        self.networks.retain(|_, network| !network.connections.is_empty());
         self.len() < before
     }
 }
 
-/// Ends overdue connections every [`SWEEP`], as long as the port exists.
-async fn sweep(port: Weak<Connections>) {
+/// Ends overdue connections every [`SWEEP`], as long as the port is served.
+async fn sweep(connections: Weak<Connections>) {
     loop {
         sleep(SWEEP).await;
-        let Some(port) = port.upgrade() else { return };
-        let open = port.open();
-        let all = open.addresses.values().flat_map(|address| &address.connections);
+        let Some(connections) = connections.upgrade() else { return };
+        let open = connections.lock();
+        let all = open.networks.values().flat_map(|network| &network.connections);
         all.filter(|connection| connection.is_overdue()).for_each(|connection| connection.expire());
     }
 }
@@ -190,7 +200,7 @@ impl Slot {
             if Instant::now() >= *until.get_or_insert_with(|| Instant::now() + MEMORY) {
                 return false;
             }
-            self.port.open().reclaim_for(&self.connection, bytes);
+            self.connections.lock().reclaim_for(&self.connection, bytes);
             sleep(MEMORY_RETRY).await;
         }
         true
@@ -209,6 +219,6 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.port.open().remove(&self.connection);
+        self.connections.lock().remove(&self.connection);
     }
 }

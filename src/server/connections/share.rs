@@ -1,5 +1,6 @@
-//! The resources of a port that clients share, and how much of them the clients of one address use.
+//! The resources of a port that clients share, and how much of them each client network uses.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -8,17 +9,32 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::super::limits::{ADDRESS_LOOKUPS, BUFFERED_BYTES, LOOKUP, PARSER};
+use super::super::limits::{BUFFERED_BYTES, LOOKUP, NETWORK_LOOKUPS, PARSER};
 
 /// The network bits of an IPv6 address: the owner of a usual network, a /64, can choose all others.
 const IPV6_NETWORK: u128 = !0 << 64;
 
-/// Returns the address that a share belongs to: an IPv4 address, or the /64 network of an IPv6 address, since
+/// The clients that have one share: those of an IPv4 address, or of the /64 network of an IPv6 address, since
 /// one host can have all addresses of such a network.
-pub(super) fn client_network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
-        address @ IpAddr::V4(_) => address,
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct ClientNetwork(IpAddr);
+
+impl ClientNetwork {
+    /// Returns the network of a client with this address.
+    pub(super) fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+impl fmt::Display for ClientNetwork {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(formatter, "{address}"),
+            IpAddr::V6(network) => write!(formatter, "{network}/64"),
+        }
     }
 }
 
@@ -37,7 +53,7 @@ impl Default for Pool {
     }
 }
 
-/// The resources that the clients of one address use.
+/// The resources that one client network uses.
 #[derive(Debug)]
 pub(super) struct Share {
     pool: Arc<Pool>,
@@ -46,12 +62,12 @@ pub(super) struct Share {
     lookups: Semaphore,
 }
 
-/// The permits to parse a large body: that of the address, and that of the port.
+/// The permits to parse a large body: that of the network, and that of the port.
 pub(in crate::server) type ParserPermit = [OwnedSemaphorePermit; 2];
 
 impl Share {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        let (parser, lookups) = (Arc::new(Semaphore::new(1)), Semaphore::new(ADDRESS_LOOKUPS));
+        let (parser, lookups) = (Arc::new(Semaphore::new(1)), Semaphore::new(NETWORK_LOOKUPS));
         Self { pool, memory: AtomicUsize::default(), parser, lookups }
     }
 
@@ -76,8 +92,8 @@ impl Share {
         self.memory.fetch_sub(bytes, Relaxed);
     }
 
-    /// Waits for the parser; `None` after [`PARSER`]. Each address has at most one body in the queue, so
-    /// addresses take turns, however many bodies one of them sends.
+    /// Waits for the parser; `None` after [`PARSER`]. Each network has at most one body in the queue, so
+    /// networks take turns, however many bodies one of them sends.
     pub(super) async fn parser(&self) -> Option<ParserPermit> {
         let permits = async {
             let turn = Arc::clone(&self.parser).acquire_owned().await.ok()?;
@@ -86,7 +102,7 @@ impl Share {
         timeout(PARSER, permits).await.ok().flatten()
     }
 
-    /// Waits for one of the [`ADDRESS_LOOKUPS`]; `None` after [`LOOKUP`].
+    /// Waits for one of the [`NETWORK_LOOKUPS`]; `None` after [`LOOKUP`].
     pub(super) async fn lookup(&self) -> Option<SemaphorePermit<'_>> {
         timeout(LOOKUP, self.lookups.acquire()).await.ok()?.ok()
     }
@@ -97,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv4_address_or_an_ipv6_network_is_one_client() {
+    fn an_ipv4_address_or_an_ipv6_network_has_one_share() {
         for (one, other, same) in [
             ("10.0.0.1", "10.0.0.1", true),
             ("10.0.0.1", "10.0.0.2", false),
@@ -105,8 +121,17 @@ mod tests {
             ("fd00::1", "fd00::ffff:0:0:1", true),
             ("fd00::1", "fd00:0:0:1::1", false),
         ] {
-            let [a, b] = [one, other].map(|text| client_network(text.parse().unwrap()));
+            let [a, b] = [one, other].map(|text| ClientNetwork::of(text.parse().unwrap()));
             assert_eq!(a == b, same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_shown_with_its_prefix() {
+        for (address, shown) in
+            [("10.0.0.1", "10.0.0.1"), ("::ffff:10.0.0.1", "10.0.0.1"), ("fd00:0:0:1::2", "fd00:0:0:1::/64")]
+        {
+            assert_eq!(ClientNetwork::of(address.parse().unwrap()).to_string(), shown);
         }
     }
 }
