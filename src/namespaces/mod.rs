@@ -17,7 +17,7 @@ use crate::telemetry::metrics::LookupResult;
 
 pub use error::Error;
 pub use object::{Namespace, opts_in};
-pub use store::Namespaces;
+pub use store::{LIVE_LOOKUP_WINDOW, Namespaces};
 
 /// The cluster-wide defaults in force. They change when the API server's own audiences do.
 pub type CurrentDefaults = Arc<ArcSwap<Defaults>>;

@@ -12,9 +12,9 @@ use super::watched::live::LiveLookup;
 use super::{CurrentDefaults, Lookup, Namespace, NamespaceStore, report};
 use crate::policy::{Defaults, NamespaceSettings};
 
-/// How long after a change a Namespace is looked up live: annotations often follow the label within seconds,
-/// and the watch may be behind. Longer than the delay of a healthy watch.
-pub(super) const RECENT: Duration = Duration::from_secs(5);
+/// How long after an observed change a Namespace is looked up live: annotations often follow the label within
+/// seconds, and the watch may be behind. Longer than the delay of a healthy watch.
+pub const LIVE_LOOKUP_WINDOW: Duration = Duration::from_secs(5);
 
 /// The Namespaces that opted in.
 ///
@@ -155,11 +155,11 @@ impl Namespaces {
         }
     }
 
-    /// Returns the settings of a Namespace, and whether they changed within [`RECENT`].
+    /// Returns the settings of a Namespace, and whether they changed within [`LIVE_LOOKUP_WINDOW`].
     pub(super) fn find(&self, name: &str) -> Option<(Arc<NamespaceSettings>, bool)> {
         let entries = self.read();
         let entry = entries.by_name.get(name)?;
-        let is_recent = entry.changed.is_some_and(|changed| changed.elapsed() < RECENT);
+        let is_recent = entry.changed.is_some_and(|changed| changed.elapsed() < LIVE_LOOKUP_WINDOW);
         Some((Arc::clone(entry.settings.as_ref()?), is_recent))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use boundtoken::namespaces::Namespaces;
+use boundtoken::namespaces::{LIVE_LOOKUP_WINDOW, Namespaces};
 use boundtoken::server::routes::Webhook;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -30,8 +30,7 @@ const AT_A_TIME: usize = 16;
 const LATER: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The time after an observed change in which a Namespace is looked up, and the limit of that lookup.
-const RECENT: Duration = Duration::from_secs(5);
+/// The limit of a live lookup.
 const BUDGET: Duration = Duration::from_secs(2);
 
 /// The lifetime under the label alone, in seconds.
@@ -66,7 +65,7 @@ impl Stored {
 
     /// Allows the previous lifetime if a busy machine was too slow for the lookup, or for the test itself.
     fn allowing_for_delays(mut self, reported: Option<Instant>) -> Self {
-        if self.took >= BUDGET || reported.is_some_and(|reported| reported.elapsed() >= RECENT) {
+        if self.took >= BUDGET || reported.is_some_and(|reported| reported.elapsed() >= LIVE_LOOKUP_WINDOW) {
             self.lifetimes.push(LABEL_ALONE);
         } else {
             self.needed_lookup = reported.is_some();

@@ -6,9 +6,8 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::fake::{Fake, Logs, look_up, namespace, unlabelled};
-use crate::namespaces::Lookup;
-use crate::namespaces::store::RECENT;
 use crate::namespaces::watched::live::{BUDGET, MAX_LOOKUPS, MAX_REQUESTS};
+use crate::namespaces::{LIVE_LOOKUP_WINDOW, Lookup};
 
 #[tokio::test(start_paused = true)]
 async fn cached_settings_cost_no_request() {
@@ -26,13 +25,13 @@ async fn a_changed_namespace_is_looked_up_for_five_seconds() {
         fake.call().await.answer(200, &namespace("a", "8", "9h").to_string());
         let Lookup::Settings(settings) = lookup.await.unwrap() else { panic!("it carries the label") };
         assert!(format!("{settings:?}").contains("\"9h\""), "{settings:?}");
-        tokio::time::advance(RECENT / 2).await;
+        tokio::time::advance(LIVE_LOOKUP_WINDOW / 2).await;
         let lookup = fake.ask("a");
         fake.call().await.status(403, "Forbidden");
         let Lookup::Settings(known) = lookup.await.unwrap() else { panic!("it is known") };
         assert!(format!("{known:?}").contains(&format!("\"{version}h\"")), "{known:?}");
     }
-    tokio::time::advance(RECENT / 2).await;
+    tokio::time::advance(LIVE_LOOKUP_WINDOW / 2).await;
     // An event with the same settings is no change.
     events.send("MODIFIED", &namespace("a", "9", "7h")).await;
     assert!(matches!(look_up(&fake.namespaces, "a").await, Lookup::Settings(_)));
