@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{Connections, Slot};
-use super::limits::ACCEPT_BACK_OFF;
+use super::limits::ACCEPT_BACKOFF;
 
 /// A source of connections, each with the address of its client.
 pub trait Listener: Send + 'static {
@@ -73,7 +73,7 @@ async fn next<L: Listener>(listener: &mut L) -> (L::Stream, IpAddr) {
             Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection; trying again in a second");
-                tokio::time::sleep(ACCEPT_BACK_OFF).await;
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }

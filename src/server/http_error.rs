@@ -5,7 +5,7 @@ use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-use super::limits::{BODY, BODY_BYTES};
+use super::limits::{BODY_BYTES, BODY_TIMEOUT};
 use crate::admission::BadReview;
 
 /// Why a request gets no AdmissionReview.
@@ -32,8 +32,8 @@ pub(super) enum HttpError {
     /// The body is larger than [`BODY_BYTES`].
     #[error("the body is larger than {BODY_BYTES} bytes")]
     TooLarge,
-    /// The body did not arrive within [`BODY`].
-    #[error("the body did not arrive within {} s", BODY.as_secs())]
+    /// The body did not arrive within [`BODY_TIMEOUT`].
+    #[error("the body did not arrive within {} s", BODY_TIMEOUT.as_secs())]
     TooSlow,
     /// The settings of the Namespace are unknown.
     #[error("the settings of the Namespace could not be determined; try again")]

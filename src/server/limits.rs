@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 /// Deadline of a TLS handshake. The API server gives up after the same time.
-pub const HANDSHAKE: Duration = Duration::from_secs(10);
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Deadline of a request's head, from its first byte.
-pub const HEAD: Duration = Duration::from_secs(10);
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Deadline of a request's body, from the end of the head. The API server waits at most 30 s for a response.
-pub const BODY: Duration = Duration::from_secs(10);
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Deadline for the client to take a response, from the end of the handler: at most 1.4 MB in 10 s.
-pub const RESPONSE: Duration = Duration::from_secs(10);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Grace period for in-flight responses during an uninstall.
 pub const UNINSTALL_GRACE: Duration = Duration::from_secs(1);
@@ -20,28 +20,28 @@ pub const UNINSTALL_GRACE: Duration = Duration::from_secs(1);
 /// Idle timeout of a connection. It must exceed the 90 s of the API server, which does not repeat a POST that
 /// meets a closing connection. A new connection counts as idle, because Go pools connections that it dialled
 /// and did not need.
-pub const IDLE: Duration = Duration::from_mins(2);
+pub const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Idle timeout of a connection to the admin port. Each probe opens a new one.
-pub const ADMIN_IDLE: Duration = Duration::from_secs(10);
+pub const ADMIN_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often deadlines are checked, and so how late one may be noticed. One sweep of 512 connections takes
 /// microseconds; a timer per request would cost each request more than a microsecond.
-pub const SWEEP: Duration = Duration::from_millis(500);
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A client that takes longer for a body or a response is slow, and its connection is evicted if others of
 /// its network wait for memory. An API server sends a body at once.
 pub const SLOW: Duration = Duration::from_secs(1);
 
 /// Pause after a failed accept, for example for lack of file descriptors.
-pub const ACCEPT_BACK_OFF: Duration = Duration::from_secs(1);
+pub const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Largest body of a request. The API server accepts objects of 3 MiB as protobuf, which are larger as JSON.
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long a body or a response waits for memory. Longer than [`SLOW`], so that slow clients can be evicted
 /// meanwhile. The API server waits 5 s for its response, and retries after a 503.
-pub const MEMORY: Duration = Duration::from_secs(2);
+pub const MEMORY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often a body or a response that waits for memory tries again.
 pub const MEMORY_RETRY: Duration = Duration::from_millis(10);
@@ -54,14 +54,14 @@ pub const BUFFERED_BYTES: usize = 4 * BODY_BYTES;
 pub const SMALL_BODY_BYTES: usize = 32 * 1024;
 
 /// How long a large body waits for the parser.
-pub const PARSER: Duration = Duration::from_secs(10);
+pub const PARSER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most concurrent lookups of Namespaces for one client network. All networks share one limit of
 /// requests to the API server.
 pub const NETWORK_LOOKUPS: usize = 32;
 
 /// How long a request waits for one of the [`NETWORK_LOOKUPS`].
-pub const LOOKUP: Duration = Duration::from_secs(2);
+pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much of a body that is too large is still read and dropped, so that the client sees the response.
 pub const DRAINED_BYTES: usize = 8 * BODY_BYTES;

@@ -128,7 +128,7 @@ impl<S: NamespaceStore> Server<S> {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
         let (tracker, webhook, draining) =
             (tracker.clone(), Arc::clone(&self.webhook), self.draining.clone());
-        let connections = Connections::new("webhook", self.max_connections, limits::IDLE);
+        let connections = Connections::new("webhook", self.max_connections, limits::IDLE_TIMEOUT);
         tokio::spawn(accept_until(stop, listener, connections, move |stream, slot| {
             let (acceptor, webhook, draining) = (acceptor.clone(), Arc::clone(&webhook), draining.clone());
             let connected = webhook.metrics.connected();
@@ -144,7 +144,7 @@ impl<S: NamespaceStore> Server<S> {
     fn spawn_admin<L: Listener>(&self, listener: L) -> tokio_util::sync::DropGuard {
         let over = CancellationToken::new();
         let (stop, router, draining) = (over.clone(), self.admin.clone(), self.draining.clone());
-        let connections = Connections::new("admin", limits::ADMIN_CONNECTIONS, limits::ADMIN_IDLE);
+        let connections = Connections::new("admin", limits::ADMIN_CONNECTIONS, limits::ADMIN_IDLE_TIMEOUT);
         tokio::spawn(accept_until(over.clone(), listener, connections, move |stream, slot| {
             let (stop, router, draining) = (stop.clone(), router.clone(), draining.clone());
             tokio::spawn(async move {

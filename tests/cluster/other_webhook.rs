@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boundtoken::namespaces::NamespaceStore;
 use boundtoken::server::connections::Connections;
-use boundtoken::server::limits::IDLE;
+use boundtoken::server::limits::IDLE_TIMEOUT;
 use boundtoken::server::routes::Webhook;
 use http_body_util::Full;
 use rustls::ServerConfig;
@@ -79,7 +79,7 @@ impl Drop for OtherWebhook {
 
 /// The routes of the product's own webhook.
 pub(crate) fn router<S: NamespaceStore>(webhook: Webhook<S>) -> Router {
-    let slot = Connections::new("webhook", 1, IDLE).admit(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let slot = Connections::new("webhook", 1, IDLE_TIMEOUT).admit(Ipv4Addr::LOCALHOST.into()).unwrap();
     let (webhook, slot) = (Arc::new(webhook), Arc::new(slot));
     Router::new().fallback(move |request: Request| {
         let (webhook, slot) = (Arc::clone(&webhook), Arc::clone(&slot));

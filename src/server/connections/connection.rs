@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::super::http_error::HttpError;
-use super::super::limits::{BODY, HANDSHAKE, HEAD, RESPONSE, SLOW};
+use super::super::limits::{BODY_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, RESPONSE_TIMEOUT, SLOW};
 use super::share::Share;
 
 /// What a connection waits for. Stages up to [`Stage::Head`] count as idle.
@@ -104,11 +104,11 @@ impl Connection {
     pub(super) fn is_overdue(&self) -> bool {
         let (stage, since) = self.stage_since();
         let limit = match stage {
-            Stage::Handshake => HANDSHAKE,
+            Stage::Handshake => HANDSHAKE_TIMEOUT,
             Stage::Idle => self.idle,
-            Stage::Head => HEAD,
-            Stage::Body => BODY,
-            Stage::Response => RESPONSE,
+            Stage::Head => HEAD_TIMEOUT,
+            Stage::Body => BODY_TIMEOUT,
+            Stage::Response => RESPONSE_TIMEOUT,
             Stage::Working => return false,
         };
         since.elapsed() >= limit

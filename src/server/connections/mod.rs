@@ -22,7 +22,7 @@ pub(super) use serve::{serve, serve_tls};
 pub(super) use share::ParserPermit;
 use share::{ClientNetwork, Pool, Share};
 
-use super::limits::{MEMORY, MEMORY_RETRY, SWEEP};
+use super::limits::{MEMORY_RETRY, MEMORY_TIMEOUT, SWEEP_INTERVAL};
 use crate::telemetry::incident::Incident;
 
 /// The connections of one port.
@@ -176,10 +176,10 @@ impl Open {
     }
 }
 
-/// Ends overdue connections every [`SWEEP`], as long as the port is served.
+/// Ends overdue connections every [`SWEEP_INTERVAL`], as long as the port is served.
 async fn sweep(connections: Weak<Connections>) {
     loop {
-        sleep(SWEEP).await;
+        sleep(SWEEP_INTERVAL).await;
         let Some(connections) = connections.upgrade() else { return };
         let open = connections.lock();
         let all = open.networks.values().flat_map(|network| &network.connections);
@@ -193,11 +193,11 @@ impl Slot {
         Memory::new(Arc::clone(&self.connection))
     }
 
-    /// Takes memory, evicting connections if needed. Returns whether it succeeded within [`MEMORY`].
+    /// Takes memory, evicting connections if needed. Returns whether it succeeded within [`MEMORY_TIMEOUT`].
     pub(super) async fn grow(&self, memory: &mut Memory, bytes: usize) -> bool {
         let mut until = None;
         while !memory.try_grow(bytes) {
-            if Instant::now() >= *until.get_or_insert_with(|| Instant::now() + MEMORY) {
+            if Instant::now() >= *until.get_or_insert_with(|| Instant::now() + MEMORY_TIMEOUT) {
                 return false;
             }
             self.connections.lock().reclaim_for(&self.connection, bytes);

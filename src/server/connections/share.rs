@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::super::limits::{BUFFERED_BYTES, LOOKUP, NETWORK_LOOKUPS, PARSER};
+use super::super::limits::{BUFFERED_BYTES, LOOKUP_TIMEOUT, NETWORK_LOOKUPS, PARSER_TIMEOUT};
 
 /// The network bits of an IPv6 address: the owner of a usual network, a /64, can choose all others.
 const IPV6_NETWORK: u128 = !0 << 64;
@@ -92,19 +92,19 @@ impl Share {
         self.memory.fetch_sub(bytes, Relaxed);
     }
 
-    /// Waits for the parser; `None` after [`PARSER`]. Each network has at most one body in the queue, so
-    /// networks take turns, however many bodies one of them sends.
+    /// Waits for the parser; `None` after [`PARSER_TIMEOUT`]. Each network has at most one body in the queue,
+    /// so networks take turns, however many bodies one of them sends.
     pub(super) async fn parser(&self) -> Option<ParserPermit> {
         let permits = async {
             let turn = Arc::clone(&self.parser).acquire_owned().await.ok()?;
             Some([turn, Arc::clone(&self.pool.parser).acquire_owned().await.ok()?])
         };
-        timeout(PARSER, permits).await.ok().flatten()
+        timeout(PARSER_TIMEOUT, permits).await.ok().flatten()
     }
 
-    /// Waits for one of the [`NETWORK_LOOKUPS`]; `None` after [`LOOKUP`].
+    /// Waits for one of the [`NETWORK_LOOKUPS`]; `None` after [`LOOKUP_TIMEOUT`].
     pub(super) async fn lookup(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(LOOKUP, self.lookups.acquire()).await.ok()?.ok()
+        timeout(LOOKUP_TIMEOUT, self.lookups.acquire()).await.ok()?.ok()
     }
 }
 

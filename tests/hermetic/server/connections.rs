@@ -160,7 +160,7 @@ async fn silent_connections_do_not_keep_out_probes() {
     assert_eq!(server.connect_admin().get("/livez").await.body, "ok");
     assert!(began.elapsed() < seconds(1));
     silent.last_mut().unwrap().closed().await;
-    assert_eq!(began.elapsed().as_secs(), limits::ADMIN_IDLE.as_secs());
+    assert_eq!(began.elapsed().as_secs(), limits::ADMIN_IDLE_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]

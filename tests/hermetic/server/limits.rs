@@ -48,7 +48,7 @@ async fn a_client_that_does_not_shake_hands_is_dropped() {
     let mut silent = server.dial();
     let began = Instant::now();
     assert_eq!(silent.read(&mut [0; 16]).await.unwrap(), 0);
-    assert_eq!(began.elapsed().as_secs(), limits::HANDSHAKE.as_secs());
+    assert_eq!(began.elapsed().as_secs(), limits::HANDSHAKE_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +59,7 @@ async fn each_failed_accept_is_followed_by_a_pause() {
         server.webhook.send(Err(io::Error::from_raw_os_error(24))).unwrap();
     }
     assert_eq!(server.connect().await.get("/").await.status, 404);
-    assert_eq!(elapsed(began), 7 * limits::ACCEPT_BACK_OFF.as_secs());
+    assert_eq!(elapsed(began), 7 * limits::ACCEPT_BACKOFF.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn a_slow_head_ends_ten_seconds_after_its_first_byte() {
         }
     });
     let _ = reader.read_to_end(&mut Vec::new()).await;
-    assert_eq!(elapsed(began), limits::HEAD.as_secs());
+    assert_eq!(elapsed(began), limits::HEAD_TIMEOUT.as_secs());
     trickle.abort();
 }
 
@@ -104,7 +104,7 @@ async fn a_slow_body_is_answered_with_408() {
         sleep(seconds(1)).await;
     }
     let answer = client.response().await.unwrap();
-    assert_eq!((answer.status, elapsed(began)), (408, limits::BODY.as_secs()));
+    assert_eq!((answer.status, elapsed(began)), (408, limits::BODY_TIMEOUT.as_secs()));
     assert!(answer.closes());
     client.closed().await;
 }
@@ -210,7 +210,7 @@ async fn an_idle_connection_outlives_the_pool_of_the_api_server() {
     }
     let began = Instant::now();
     client.closed().await;
-    assert_eq!(elapsed(began), limits::IDLE.as_secs());
+    assert_eq!(elapsed(began), limits::IDLE_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,7 +221,7 @@ async fn a_client_that_reads_no_responses_is_dropped() {
     // Pipelined requests, until the pipe is full of responses that are not read.
     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
     while client.0.write_all(&request).await.is_ok() {}
-    assert_eq!(elapsed(began), limits::RESPONSE.as_secs());
+    assert_eq!(elapsed(began), limits::RESPONSE_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +235,7 @@ async fn pipelined_requests_are_all_answered() {
     }
     client.send(&post[30..]).await;
     assert_eq!(client.response().await.unwrap().status, 400);
-    sleep(limits::IDLE.saturating_sub(seconds(1))).await;
+    sleep(limits::IDLE_TIMEOUT.saturating_sub(seconds(1))).await;
     assert_eq!(client.get("/").await.status, 404);
 }
 
