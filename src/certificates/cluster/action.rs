@@ -111,7 +111,7 @@ impl SecretChange {
             Self::Create { .. } => "create",
             Self::Restore { .. } => "restore",
             Self::Keep(_) => "keep",
-            Self::RenewCa(_) => "renew",
+            Self::RenewCa(_) => "renew-ca",
             Self::Issue(_) => "issue",
             Self::Prepare { .. } => "prepare",
             Self::Agree(_) => "agree",

@@ -81,15 +81,13 @@ fn is_worse(one: &Certificate, other: &Certificate, names: &[String], now: Offse
 
 #[cfg(test)]
 mod tests {
-    use time::Duration as Life;
-
     use super::*;
     use crate::certificates::Validity;
 
-    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Life::days(20_000));
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::days(20_000));
     const VALIDITY: Validity = Validity {
-        not_before: NOW.saturating_sub(Life::days(1)),
-        not_after: NOW.saturating_add(Life::days(1)),
+        not_before: NOW.saturating_sub(time::Duration::days(1)),
+        not_after: NOW.saturating_add(time::Duration::days(1)),
     };
 
     fn der(byte: u8) -> Der {
@@ -141,7 +139,8 @@ mod tests {
     #[test]
     fn a_worse_certificate_is_not_adopted() {
         let certificate = |from: i64, to: i64, names: &[&str]| {
-            let validity = Validity { not_before: NOW + Life::days(from), not_after: NOW + Life::days(to) };
+            let day = |number| NOW + time::Duration::days(number);
+            let validity = Validity { not_before: day(from), not_after: day(to) };
             let names = names.iter().map(ToString::to_string).collect();
             Certificate { names, validity, ..serving(1, 1) }
         };

@@ -22,7 +22,7 @@ pub fn plan(state: &ClusterState<'_>, schedule: &Schedule, clock: OffsetDateTime
         Planner::replace_lost_ca,
         Planner::renew_ca,
         Planner::publish,
-        Planner::renew,
+        Planner::renew_serving,
         Planner::prepare,
         Planner::switch,
         Planner::forget,
@@ -175,13 +175,13 @@ impl Planner<'_> {
     /// expired.
     fn renew_ca(&self) -> Option<Action> {
         let ca = self.secret.ca.as_ref().filter(|ca| self.is_due(ca))?;
-        let renewed = self.schedule.renewed(ca, self.now);
+        let renewed = self.schedule.renewed_ca(ca, self.now);
         let is_renewable = !self.secret.ca_is_external && renewed != ca.validity;
         is_renewable.then_some(Action::WriteSecret(SecretChange::RenewCa(renewed)))
     }
 
     /// Renews the serving certificate when it is due or lacks a name.
-    fn renew(&self) -> Option<Action> {
+    fn renew_serving(&self) -> Option<Action> {
         let ca = self.secret.ca.as_ref()?;
         let serving =
             self.secret.usable().filter(|serving| serving.issuer.as_ref() == Some(&ca.public_key))?;
@@ -291,7 +291,8 @@ impl Planner<'_> {
     }
 
     fn request(&self, ca: Validity) -> CertificateRequest {
-        CertificateRequest { validity: self.schedule.under(ca, self.now), names: self.state.names.to_vec() }
+        let validity = self.schedule.new_serving(ca, self.now);
+        CertificateRequest { validity, names: self.state.names.to_vec() }
     }
 
     /// Whether a certificate may still be valid. The clock alone does not decide that, since it may be ahead.

@@ -3,7 +3,7 @@
 use boundtoken::certificates::cluster::state::{SecretState, has_key};
 use boundtoken::certificates::{Certificate, Validity};
 use proptest::prelude::*;
-use time::Duration as Life;
+use time::OffsetDateTime;
 
 use super::replica::{WriteFate, newest};
 use super::{LONGEST_ABSENCE, REPLICA_LAG, Simulation, wall};
@@ -103,7 +103,7 @@ impl Simulation {
             Event::Reconcile(replica, fate) => self.reconcile(replica, fate),
             Event::Finish(replica) => self.finish(replica),
             Event::Restart(replica) => self.restart(replica),
-            Event::Clock(replica, days) => self.replicas[replica].ahead = Life::days(days),
+            Event::Clock(replica, days) => self.replicas[replica].ahead = time::Duration::days(days),
             Event::NewKey => self.edit(|secret| secret.new_key_requested = true),
             Event::EmptySecret => self.edit(|secret| *secret = SecretState::default()),
             Event::LoseCaKey => self.edit(|secret| secret.retired.extend(secret.ca.take())),
@@ -175,9 +175,7 @@ impl Simulation {
     }
 
     fn replace_authority(&mut self) {
-        let now = wall(self.second);
-        let validity = Validity { not_before: now - Life::hours(1), not_after: now + Life::hours(12) };
-        let ca = self.new_ca(validity);
+        let ca = self.new_ca(ca_validity(wall(self.second)));
         self.edit(|secret| secret.ca = Some(ca));
     }
 
@@ -190,9 +188,7 @@ impl Simulation {
     }
 
     fn replace_bundle(&mut self) {
-        let now = wall(self.second);
-        let validity = Validity { not_before: now - Life::hours(1), not_after: now + Life::hours(12) };
-        let ca = self.new_ca(validity);
+        let ca = self.new_ca(ca_validity(wall(self.second)));
         self.edit_bundles(|bundles| bundles.fill(vec![ca]));
     }
 
@@ -217,4 +213,9 @@ impl Simulation {
             self.edit_bundles(|bundles| bundles.iter_mut().for_each(Vec::clear));
         }
     }
+}
+
+/// The validity of a CA that another writer makes now.
+fn ca_validity(now: OffsetDateTime) -> Validity {
+    Validity { not_before: now - time::Duration::hours(1), not_after: now + time::Duration::hours(12) }
 }

@@ -12,7 +12,7 @@ use boundtoken::certificates::cluster::action::{CertificateRequest, RetiredCas, 
 use boundtoken::certificates::cluster::schedule::Schedule;
 use boundtoken::certificates::cluster::state::{SecretState, WebhookState};
 use boundtoken::certificates::{Certificate, Validity};
-use time::{Duration as Life, OffsetDateTime};
+use time::OffsetDateTime;
 
 use replica::Replica;
 
@@ -30,9 +30,9 @@ pub const NAME: &str = "boundtoken.boundtoken.svc";
 
 pub fn schedule() -> Schedule {
     Schedule {
-        ca_life: Life::hours(12),
-        serving_life: Life::hours(3),
-        backdate: Life::minutes(30),
+        ca_life: time::Duration::hours(12),
+        serving_life: time::Duration::hours(3),
+        backdate: time::Duration::minutes(30),
         dwell: Duration::from_secs(DWELL),
         tick: Duration::from_secs(TICK),
     }
@@ -40,7 +40,7 @@ pub fn schedule() -> Schedule {
 
 /// The wall clock of the API servers.
 pub fn wall(second: u64) -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Life::days(20_000) + Duration::from_secs(second)
+    OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000) + Duration::from_secs(second)
 }
 
 /// One version of an object.

@@ -8,7 +8,6 @@ use boundtoken::certificates::cluster::adopt::{Adoption, TrustHistory, adopts};
 use boundtoken::certificates::cluster::conflict::ConflictBackoff;
 use boundtoken::certificates::cluster::plan::plan;
 use boundtoken::certificates::cluster::state::{ClusterState, SecretState, WebhookState};
-use time::Duration as Life;
 
 use super::{DWELL, NAME, REPLICA_LAG, Simulation, Version, schedule, wall};
 
@@ -51,7 +50,7 @@ pub struct Replica {
     /// Whether it observed a change since the last reconciliation.
     pub has_news: bool,
     /// How far its clock is ahead.
-    pub ahead: Life,
+    pub ahead: time::Duration,
 }
 
 /// The index of the version at that second.
