@@ -74,6 +74,15 @@ impl Default for ApiAudiences {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Ttl(u64);
 
+/// The range of lifetimes in words, from [`Ttl::MIN`] to [`Ttl::MAX`]: a macro, so that static texts can
+/// contain it.
+macro_rules! ttl_range {
+    () => {
+        "600 s (10m) to 4294967296 s"
+    };
+}
+pub(crate) use ttl_range;
+
 impl Ttl {
     /// Shortest lifetime that the API accepts.
     pub const MIN: Self = Self(600);
@@ -87,7 +96,7 @@ impl Ttl {
     /// server may be known, so each source with it counts as year-long, whatever its audience.
     pub const YEAR_LONG_REQUEST: Self = Self(3607);
 
-    /// Accepts 600 to 2^32 seconds.
+    /// Accepts [`Ttl::MIN`] to [`Ttl::MAX`].
     pub fn from_seconds(seconds: u64) -> Option<Self> {
         let ttl = Self(seconds);
         (Self::MIN..=Self::MAX).contains(&ttl).then_some(ttl)

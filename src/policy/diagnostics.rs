@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::pod::token::ttl_range;
+
 /// The consequence of a diagnostic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Severity {
@@ -42,9 +44,9 @@ pub struct Diagnostic {
 }
 
 /// Generates the enum and the table of codes from one row per code:
-/// `NAME Severity Code "title" "meaning" "remedy"`.
+/// `NAME Severity Code "title" "meaning" "remedy"`. A meaning that is not a literal is in parentheses.
 macro_rules! codes {
-    ($($name:ident $severity:ident $code:ident $title:literal $meaning:literal $remedy:literal)*) => {
+    ($($name:ident $severity:ident $code:ident $title:literal $meaning:tt $remedy:literal)*) => {
         /// A stable diagnostic code: it never changes its meaning.
         #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
         pub enum Code {
@@ -88,7 +90,7 @@ codes! {
         "Write the lifetime in seconds or hours: a day is `24h`. In YAML, put a plain number in quotes."
 
     BT004 Invalid Range "lifetime out of range"
-        "The Kubernetes API accepts lifetimes from 600 s (10 minutes) to 4294967296 s (2^32)."
+        (concat!("The Kubernetes API accepts lifetimes from ", ttl_range!(), "."))
         "Choose a lifetime in that range. boundtoken does not round."
 
     BT005 Invalid YearLong "lifetime that may become a year"

@@ -1,6 +1,6 @@
 //! Parses lifetimes: whole seconds, or hours, minutes and seconds.
 
-use crate::pod::token::Ttl;
+use crate::pod::token::{Ttl, ttl_range};
 
 use super::diagnostics::Code;
 use super::value_error::{ValueError, did_you_mean, quote};
@@ -56,7 +56,7 @@ fn in_range(text: &str, seconds: u64) -> Result<Ttl, ValueError> {
         } else {
             ("too long", None)
         };
-        let sentence = format!("is {is}: must be from 600 s (10m) to 4294967296 s{}", did_you_mean(guess));
+        let sentence = format!("is {is}: must be from {}{}", ttl_range!(), did_you_mean(guess));
         ValueError::new(Code::Range, sentence)
     })
 }
@@ -166,6 +166,12 @@ mod tests {
             assert_eq!(error.code, code, "{text}");
             assert!(error.sentence.contains(part), "{text}: {}", error.sentence);
         }
+    }
+
+    #[test]
+    fn the_range_in_words_is_the_accepted_one() {
+        let range = format!("{} s ({}) to {} s", Ttl::MIN.seconds(), Ttl::MIN, Ttl::MAX.seconds());
+        assert_eq!(ttl_range!(), range);
     }
 
     #[test]

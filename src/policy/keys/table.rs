@@ -1,7 +1,7 @@
 //! The table of annotation keys, from which parser, warnings, `explain`, reference page and schema derive.
 
 use super::{Entry, Form, Scope};
-use crate::pod::token::{Audience, Containers};
+use crate::pod::token::{Audience, Containers, ttl_range};
 use crate::policy::diagnostics::Code;
 use crate::policy::value::Value;
 use crate::policy::{Mode, duration, tokens, values};
@@ -83,7 +83,7 @@ keys! {
     Ttl "boundtoken.dev/ttl" {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
-            description: "whole seconds (`7200`) or a duration (`2h`, `90m`, `1h30m`), from 600 s to 4294967296 s",
+            description: concat!("whole seconds (`7200`) or a duration (`2h`, `90m`, `1h30m`), from ", ttl_range!()),
             max_length: None,
             pattern: DURATION,
         },
