@@ -9,15 +9,24 @@ mod process;
 
 use std::error::Error;
 
-/// Longest message from an API server in an error, in characters.
+/// Longest text from an API server in an error, in characters.
 const MAX_MESSAGE: usize = 300;
+
+/// Cuts a text from an API server to the length that errors quote.
+pub fn cut(text: &str) -> String {
+    text.chars().take(MAX_MESSAGE).collect()
+}
 
 /// Formats an error with its sources as one line. A source that the error itself names is not repeated.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     if let Some(kube::Error::Api(status)) = error.downcast_ref() {
         // Its Display repeats the whole response, twice.
-        let message: String = status.message.chars().take(MAX_MESSAGE).collect();
-        return format!("the API server answered {} {}: {message}", status.code, status.reason);
+        return format!(
+            "the API server answered {} {}: {}",
+            status.code,
+            status.reason,
+            cut(&status.message)
+        );
     }
     if let Some(kube::Error::Service(source)) = error.downcast_ref() {
         return chain(source.as_ref());

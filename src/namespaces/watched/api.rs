@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::cluster::timeout::{TimedOut, with_timeout};
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
-use crate::telemetry::chain;
+use crate::telemetry::{chain, cut};
 
 /// Objects on a page of a list.
 ///
@@ -75,13 +75,6 @@ impl ApiError {
     fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { code: 404, reason, .. } if reason == "NotFound")
     }
-}
-
-/// Longest text from the API server in an error, in characters.
-const MAX_MESSAGE: usize = 300;
-
-fn cut(text: &str) -> String {
-    text.chars().take(MAX_MESSAGE).collect()
 }
 
 impl From<ClientError> for ApiError {
