@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -16,6 +16,7 @@ use crate::cluster::timeout::TimedOut;
 use crate::namespaces::{CurrentDefaults, Lookup, Namespace};
 use crate::policy::NamespaceSettings;
 use crate::rfc1123::is_label;
+use crate::telemetry::incident::Incident;
 
 /// Deadline of a lookup.
 pub(super) const BUDGET: Duration = Duration::from_secs(2);
@@ -40,8 +41,7 @@ struct Shared {
     defaults: CurrentDefaults,
     running: Mutex<HashMap<Arc<str>, watch::Receiver<Option<Answer>>>>,
     permits: Semaphore,
-    /// When a lookup last failed; `None` once recovery is reported.
-    failed: Mutex<Option<Instant>>,
+    incident: Mutex<Incident>,
 }
 
 #[derive(Clone)]
@@ -59,8 +59,9 @@ impl fmt::Debug for LiveLookup {
 
 impl LiveLookup {
     pub(super) fn new(api: Api, defaults: CurrentDefaults) -> Self {
-        let (running, failed) = Default::default();
-        Self(Arc::new(Shared { api, defaults, running, permits: Semaphore::new(MAX_REQUESTS), failed }))
+        let permits = Semaphore::new(MAX_REQUESTS);
+        let incident = Mutex::new(Incident::with_calm(CALM));
+        Self(Arc::new(Shared { api, defaults, running: Mutex::default(), permits, incident }))
     }
 
     /// Looks up a Namespace at the API server, within [`BUDGET`].
@@ -121,8 +122,12 @@ impl Drop for LookupGuard {
 }
 
 impl Shared {
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, watch::Receiver<Option<Answer>>>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<Arc<str>, watch::Receiver<Option<Answer>>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn incident(&self) -> MutexGuard<'_, Incident> {
+        self.incident.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn ask(&self, name: &str) -> Answer {
@@ -136,27 +141,26 @@ impl Shared {
         });
         let lookup = match asked.await.unwrap_or(Err(ApiError::TimedOut(TimedOut(BUDGET)))) {
             Ok(lookup) => {
-                self.answered();
+                self.succeeded();
                 lookup
             }
             Err(error) => {
-                self.unanswered(&error);
+                self.failed(&error);
                 Lookup::Unavailable
             }
         };
         Answer { sent, lookup }
     }
 
-    fn answered(&self) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed.take_if(|failed| failed.elapsed() >= CALM).is_some() {
+    fn succeeded(&self) {
+        if self.incident().recovered() {
             tracing::info!("live lookups of Namespaces succeed again");
         }
     }
 
-    fn unanswered(&self, error: &ApiError) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed.replace(Instant::now()).is_none() {
+    fn failed(&self, error: &ApiError) {
+        // Different errors of concurrent lookups are one incident.
+        if self.incident().failed("failed") {
             tracing::warn!(%error, "a live lookup of a Namespace failed; without cached settings its Pods get 503");
         }
     }
