@@ -1,4 +1,5 @@
-//! The files that clients of the API server expect beside their token.
+//! The files that clients of the API server expect beside their token, as the ServiceAccount admission plugin
+//! provides them: in the volumes that a patch adds, and in those of the simulated plugin.
 
 use serde_json::{Value, json};
 

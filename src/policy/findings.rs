@@ -82,8 +82,8 @@ impl Words<'_> {
 
     /// Warns only about settings on the Pod itself: defaults of a Namespace need not apply to every Pod.
     fn no_default_token(&self) -> Option<Warning> {
-        let of_pod = |setting: &&Setting| setting.origin == Origin::Pod && setting.key != Key::Tokens;
-        let key = self.compiled.settings.valid().find(of_pod)?.key;
+        let on_pod = |setting: &&Setting| setting.origin == Origin::Pod && !setting.key.adds_tokens();
+        let key = self.compiled.settings.valid().find(on_pod)?.key;
         let who = match self.spec.automount_service_account_token {
             Some(false) => "it",
             _ => "its service account",

@@ -122,6 +122,11 @@ impl Key {
         self.entry().modes.contains(&mode)
     }
 
+    /// Whether the key adds tokens beside the default token, and so has an effect without that token.
+    pub(super) fn adds_tokens(self) -> bool {
+        self == Self::Tokens
+    }
+
     /// Whether the value of the key may lead to a contradiction.
     pub(super) fn leads_to(self, contradiction: Code) -> bool {
         self.entry().contradictions.contains(&contradiction)
