@@ -199,14 +199,14 @@ async fn manual_repairs_are_logged_with_their_command() {
     assert_eq!(lines.count(&format!("{CONFIGURATION} --show-managed-fields -o yaml`")), 1);
     api.put(Kind::Configuration, None);
     pass(60).await;
-    let closes = "kubectl apply -k manifests";
+    let remedy = "apply the manifests again (`kubectl apply -k manifests`, or your overlay)";
     let open = format!("MutatingWebhookConfiguration {CONFIGURATION} does not exist, so no Pod is changed");
-    assert!(lines.text().contains(&format!("{open}: {closes}")), "{}", lines.text());
+    assert!(lines.text().contains(&format!("{open}: {remedy}")), "{}", lines.text());
     api.apply_configuration();
     pass(60).await;
     api.put(Kind::Secret, None);
     pass(60).await;
-    let missing = format!("does not exist, and boundtoken may not create it: {closes}");
+    let missing = format!("does not exist, and boundtoken may not create it: {remedy}");
     assert!(lines.text().contains(&missing), "{}", lines.text());
 }
 

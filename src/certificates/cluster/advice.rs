@@ -3,6 +3,10 @@
 use super::action::WaitReason;
 use super::install::Install;
 
+/// How to restore an object of the install that is missing or was changed.
+pub(super) const APPLY_AGAIN: &str =
+    "apply the manifests again (`kubectl apply -k manifests`, or your overlay)";
+
 /// The advice for a cause that no replica can remove; `None` if nothing has to be done.
 pub(super) fn advice(install: &Install, reason: WaitReason) -> Option<String> {
     let Install { namespace, secret, configuration, service, .. } = install;
@@ -10,15 +14,14 @@ pub(super) fn advice(install: &Install, reason: WaitReason) -> Option<String> {
         WaitReason::InSync | WaitReason::Propagating | WaitReason::WaitingForPeer => None,
         WaitReason::NoSecret => Some(format!(
             "Secret {secret} in Namespace {namespace} does not exist, and boundtoken may not create it: \
-             kubectl apply -k manifests"
+             {APPLY_AGAIN}"
         )),
         WaitReason::NoConfiguration => Some(format!(
-            "MutatingWebhookConfiguration {configuration} does not exist, so no Pod is changed: \
-             kubectl apply -k manifests"
+            "MutatingWebhookConfiguration {configuration} does not exist, so no Pod is changed: {APPLY_AGAIN}"
         )),
         WaitReason::NoWebhook => Some(format!(
             "no webhook of MutatingWebhookConfiguration {configuration} calls Service {service} in \
-             Namespace {namespace}: kubectl apply -k manifests"
+             Namespace {namespace}: {APPLY_AGAIN}"
         )),
         WaitReason::RateLimited => Some(format!(
             "another writer overwrites the caBundle of MutatingWebhookConfiguration {configuration}, so \

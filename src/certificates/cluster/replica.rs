@@ -9,6 +9,7 @@ use kube::core::DynamicObject;
 use time::OffsetDateTime;
 
 use super::adopt::{Adoption, TrustHistory, adopts};
+use super::advice::APPLY_AGAIN;
 use super::bundle;
 use super::install::Install;
 use super::secret::SecretSnapshot;
@@ -159,7 +160,7 @@ impl Replica {
             (None, _) => Err(format!("Secret {} contains no serving certificate yet", self.install.secret)),
             (Some(_), None) if self.readiness.load().is_ok() => Ok(()),
             (Some(_), None) => Err(format!(
-                "MutatingWebhookConfiguration {} does not exist: kubectl apply -k manifests",
+                "MutatingWebhookConfiguration {} does not exist: {APPLY_AGAIN}",
                 self.install.configuration
             )),
             (Some(pair), Some(webhooks)) => self.verify(pair, webhooks, now),
