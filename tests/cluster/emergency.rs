@@ -64,9 +64,9 @@ pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<Cont
     let name = paused[0]["metadata"]["name"].as_str().unwrap();
     terminal.type_in(&block("resume-one"));
     until(terminal, "3600").await;
-    let printed = terminal.type_in(&block("after-a-pause"));
-    assert_eq!(printed, format!("{name} 3607\ndeployment.apps/web restarted\n"));
-    eventually("a Pod made anew", async || {
+    assert_eq!(terminal.type_in(&block("list-after-a-pause")), format!("{name} 3607\n"));
+    assert_eq!(terminal.type_in(&block("restart-after-a-pause")), "deployment.apps/web restarted\n");
+    eventually("a new Pod", async || {
         let pods = install.pods_of(SHOP, "web", 1).await;
         let bounded = BTreeSet::from([format!("{DEFAULT}/token - 3600")]);
         pods.iter().any(|pod| held(pod)["web"] == bounded).then_some(())
@@ -82,11 +82,11 @@ async fn until(terminal: &Terminal, expected: &str) {
     let probe = block("probe");
     eventually(&format!("{expected:?} from the probe"), async || {
         let output = terminal.try_in(&probe);
-        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        if told.trim() == expected || expected == REFUSED && told.contains(REFUSED) {
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        if printed.trim() == expected || expected == REFUSED && printed.contains(REFUSED) {
             Ok(())
         } else {
-            Err(told)
+            Err(printed)
         }
     })
     .await;
