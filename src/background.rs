@@ -113,8 +113,8 @@ mod tests {
         for (name, error) in
             [("certificate", "it returned"), ("Namespaces", "a defect"), ("file", "of a file")]
         {
-            let told = |line: &str| line.contains(&format!("name=\"{name}\"")) && line.contains(error);
-            assert!(text.lines().any(told), "{text}");
+            let reports = |line: &str| line.contains(&format!("name=\"{name}\"")) && line.contains(error);
+            assert!(text.lines().any(reports), "{text}");
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
     let more = errors.len().saturating_sub(MAX_ERRORS);
     if more > 0 {
         errors.truncate(MAX_ERRORS);
-        errors.push(ValueError::new(Code::Tokens, format!("has {more} more mistakes")));
+        errors.push(ValueError::new(Code::Tokens, format!("has {more} more errors")));
     }
     if errors.is_empty() { Ok(items) } else { Err(errors) }
 }
@@ -201,7 +201,7 @@ mod tests {
     fn every_error_of_every_item_is_reported() {
         let errors = read("[{path: /t/a, ttl: 5m}, {audience: x, pth: /t/b}, {path: t, containers: {}}]");
         let items: Vec<_> = errors
-            .expect_err("five mistakes")
+            .expect_err("five errors")
             .into_iter()
             .map(|error| (error.item.unwrap_or_default(), error.value.unwrap_or_default(), error.code))
             .collect();
@@ -218,9 +218,9 @@ mod tests {
     #[test]
     fn the_number_of_errors_is_bounded() {
         let fields: Vec<_> = (0..100).map(|field| format!("k{field}: 1")).collect();
-        let errors = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many mistakes");
+        let errors = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many errors");
         assert_eq!(errors.len(), MAX_ERRORS + 1);
-        assert_eq!(errors.last().map(|error| error.sentence.as_str()), Some("has 68 more mistakes"));
+        assert_eq!(errors.last().map(|error| error.sentence.as_str()), Some("has 68 more errors"));
         let long = format!("[{{path: /t/a}}] #{}", " ".repeat(MAX_BYTES));
         assert_eq!(read(&long).map(|items| items.len()), Ok(1));
         assert_eq!(parse(&long, &Origin::Namespace("shop".into())).expect_err("too long").len(), 1);

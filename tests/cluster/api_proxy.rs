@@ -49,8 +49,8 @@ pub(crate) async fn late_events_in_order(plane: Arc<ControlPlane>) {
     for name in ["late-1", "late-2"] {
         let WatchEvent::Added(added) = watch.try_next().await.unwrap().unwrap() else { panic!("{name}") };
         assert_eq!(added["metadata"]["name"], name);
-        let told = proxy.first_event(name).unwrap();
-        assert!((begin + LATE..=Instant::now()).contains(&told), "{name}: {:?}", told - begin);
+        let reported = proxy.first_event(name).unwrap();
+        assert!((begin + LATE..=Instant::now()).contains(&reported), "{name}: {:?}", reported - begin);
     }
 }
 

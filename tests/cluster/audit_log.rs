@@ -90,10 +90,10 @@ const DRY: Settings<'_> = &[("dry-run", "true"), ("mode", "disable"), ("pod-over
 /// Stores every Pod as the API server would without the webhook.
 const OFF: Settings<'_> = &[("mode", "off")];
 
-const TOLD_OF_PATCH: &str =
+const PATCH_WARNING: &str =
     "boundtoken.dev/dry-run: mode disable would change the Pod, patch operations: 6 (BT060)";
 
-const TOLD_OF_REFUSAL: &str = "boundtoken.dev/ttl: dry-run would refuse: is set on the Pod, but Namespace dry-refuse \
+const REFUSAL_WARNING: &str = "boundtoken.dev/ttl: dry-run would refuse: is set on the Pod, but Namespace dry-refuse \
      sets pod-overrides: deny (BT030)";
 
 /// Nothing is patched or refused. Warnings and the audit log contain what would have happened.
@@ -106,8 +106,8 @@ pub(crate) async fn dry_run(plane: Arc<ControlPlane>) {
     let patched = [("mode", "disable"), ("settings-from", "namespace"), ("outcome", "would-patch")];
     let refused = [("settings-from", "namespace,pod"), ("outcome", "would-refuse")];
     for (namespace, settings, annotations, warning) in [
-        ("dry-patch", &[][..], &patched[..], TOLD_OF_PATCH),
-        ("dry-refuse", &[("ttl", "2h")], &refused, TOLD_OF_REFUSAL),
+        ("dry-patch", &[][..], &patched[..], PATCH_WARNING),
+        ("dry-refuse", &[("ttl", "2h")], &refused, REFUSAL_WARNING),
     ] {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
         let answer = install.plane.api.post(&path, &pod(namespace, "web", settings)).await;

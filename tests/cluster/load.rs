@@ -109,8 +109,8 @@ async fn wait_until_refused(plane: &ControlPlane, case: &Case) {
         let deployment = plane.api.get(&path).await.unwrap();
         let conditions = deployment["status"]["conditions"].as_array().into_iter().flatten();
         let mut failures = conditions.filter(|condition| condition["type"] == "ReplicaFailure");
-        let is_told = failures.any(|failure| failure["message"].as_str().unwrap().contains(case.words));
-        is_told.then_some(()).ok_or(deployment)
+        let is_reported = failures.any(|failure| failure["message"].as_str().unwrap().contains(case.words));
+        is_reported.then_some(()).ok_or(deployment)
     })
     .await;
 }

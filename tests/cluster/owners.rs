@@ -25,9 +25,9 @@ pub(crate) async fn refused_replicas(plane: Arc<ControlPlane>) {
     assert_eq!((applied.stdout.as_str(), applied.stderr.as_str()), ("deployment.apps/web created\n", ""));
 
     let event = gathered_event(&install).await;
-    let told = sentence(&event["message"]);
-    assert_snapshot!("event", told);
-    let message = told.strip_prefix("Error creating: ").unwrap();
+    let event = sentence(&event["message"]);
+    assert_snapshot!("event", event);
+    let message = event.strip_prefix("Error creating: ").unwrap();
     assert_eq!(sentence(&condition(&install, "deployments").await["message"]), message);
     assert_eq!(sentence(&condition(&install, "replicasets").await["message"]), message);
     for command in ["describe replicaset", "get events", "get deployment web -o yaml"] {

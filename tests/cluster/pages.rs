@@ -58,22 +58,22 @@ pub(crate) async fn where_a_refusal_shows(plane: Arc<ControlPlane>) {
     let terminal = &Shop::open(&plane, &[("max-ttl", "1h")]).await.terminal;
     let settings = [("ttl", "2h")];
     for (page, workload) in [
-        (block("refusals-foretold"), owner("Deployment", SHOP, "web", &settings)),
-        (block("refusal-of-a-pod-foretold"), pod(SHOP, "web", &settings)),
+        (block("preview-of-a-deployment"), owner("Deployment", SHOP, "web", &settings)),
+        (block("preview-of-a-pod"), pod(SHOP, "web", &settings)),
     ] {
         let file = page.rsplit(' ').next().unwrap().trim_end();
         terminal.write(file, &workload.to_string());
         let output = terminal.try_in(&(block("path") + &page));
-        let told = format!("{file}:1: refused: {SENTENCE}Pods: 1 would be refused\n");
-        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (FOUND, told));
+        let expected = format!("{file}:1: refused: {SENTENCE}Pods: 1 would be refused\n");
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (FOUND, expected));
     }
     terminal.type_in("kubectl apply -f deploy.yaml");
     let denied = format!("admission webhook \"pods.boundtoken.dev\" denied the request: {SENTENCE}");
     eventually("an event and a condition", async || {
         // The last line is the condition.
-        let told = terminal.type_in(&block("refusals"));
-        let both = told.contains(&format!("Error creating: {denied}{denied}"));
-        if both { Ok(()) } else { Err(told) }
+        let printed = terminal.type_in(&block("refusals"));
+        let both = printed.contains(&format!("Error creating: {denied}{denied}"));
+        if both { Ok(()) } else { Err(printed) }
     })
     .await;
     let everywhere = terminal.type_in(&block("refusals-everywhere"));

@@ -8,8 +8,8 @@ use crate::traffic::creations;
 /// The number of Pods that are created in each Namespace.
 const COUNT: usize = 30;
 
-/// The shortest time of a creation during which a call of boundtoken times out (`timeoutSeconds`).
-const IN_VAIN: Duration = Duration::from_secs(5);
+/// The timeout of a call of boundtoken (`timeoutSeconds`): a creation that waits for one takes longer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Namespaces that have not opted in, each with the median time of a creation in it.
 pub(crate) struct Others(Vec<(String, Duration)>);
@@ -39,7 +39,7 @@ impl Others {
                 median <= *usual * 3 + Duration::from_millis(50),
                 "{namespace}: {median:?}, not {usual:?}"
             );
-            assert!(longest < IN_VAIN, "{namespace}: {longest:?}");
+            assert!(longest < CALL_TIMEOUT, "{namespace}: {longest:?}");
         }
     }
 }

@@ -46,14 +46,14 @@ async fn damaged(faults: &Faults, name: &str, more: &[&str], text: &str, writes:
 
 /// The bundle is overwritten ten times a second, as by a broken operator.
 pub(crate) async fn overwritten_repeatedly(faults: Arc<Faults>) {
-    let scene = Scene::new(&faults, "bundle-fought-over", &[]).await;
-    let fight = faults.size.damage.fight;
+    let scene = Scene::new(&faults, "bundle-overwritten-repeatedly", &[]).await;
+    let conflict = faults.size.damage.conflict;
     let (outage, took) = Outage::during(&scene.creator, async {
-        let _ = tokio::time::timeout(fight, keep_writing(&scene.installed)).await;
-        let fought = scene.writes.configuration();
+        let _ = tokio::time::timeout(conflict, keep_writing(&scene.installed)).await;
+        let written = scene.writes.configuration();
         // Three writes at once, and then one every ten seconds.
-        let most = 4 + usize::try_from(fight.as_secs() / 10).unwrap();
-        assert!((1..=most).contains(&fought), "{}", scene.writes);
+        let most = 4 + usize::try_from(conflict.as_secs() / 10).unwrap();
+        assert!((1..=most).contains(&written), "{}", scene.writes);
         repair("a bundle that is left alone", async || scene.settled().await).await
     })
     .await;
@@ -70,9 +70,9 @@ pub(crate) async fn overwritten_repeatedly(faults: Arc<Faults>) {
     .await;
     let (row, ()) = scene.under_traffic(async {}).await;
     assert_eq!(scene.writes.secret(), 0);
-    let (fight, took) = (fight.as_secs(), took.as_secs_f64());
+    let (conflict, took) = (conflict.as_secs(), took.as_secs_f64());
     faults.report(row.noted(format!(
-        "before that: {fight} s of fight, repaired {took:.1} s after it, {outage}; {}",
+        "before that: {conflict} s of conflict, repaired {took:.1} s after it, {outage}; {}",
         scene.writes
     )));
 }

@@ -33,7 +33,7 @@ struct Case<'a> {
 
 /// A new key is forced in two installs: one with a dwell time above the lag, the other with one below.
 pub(crate) async fn new_key(faults: Arc<Faults>) {
-    for number in 0..faults.size.lags {
+    for number in 0..faults.size.lagging {
         new_key_during_lag(&faults, number).await;
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Faults {
     pub(crate) size: Size,
     rows: Mutex<Vec<Row>>,
     /// Limits the installs with damaged certificates: with too many at once, calls time out.
-    room: Semaphore,
+    damage_permits: Semaphore,
 }
 
 impl Faults {
@@ -71,13 +71,13 @@ impl Faults {
         ];
         let other = plane.start_another_api_server(&flags).await;
         let size = Size::chosen();
-        let room = Semaphore::new(size.damage.room);
-        Ok(Self { plane, other, etcd_proxy, size, rows: Mutex::default(), room })
+        let damage_permits = Semaphore::new(size.damage.max_installs);
+        Ok(Self { plane, other, etcd_proxy, size, rows: Mutex::default(), damage_permits })
     }
 
     /// Waits for a permit, which is released when dropped.
     pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
-        self.room.acquire().await.unwrap()
+        self.damage_permits.acquire().await.unwrap()
     }
 
     /// Every API server.

@@ -17,9 +17,9 @@ const REPLICAS: usize = 20;
 
 /// Twenty processes start with an empty Secret.
 pub(crate) async fn started_at_once(faults: Arc<Faults>) {
-    for herd in 0..faults.size.damage.herds {
+    for run in 0..faults.size.damage.mass_starts {
         let _turn = faults.turn().await;
-        let name = format!("many-started-{herd}");
+        let name = format!("many-started-{run}");
         let installed = Arc::new(Installed::new(&faults.plane, &name).await);
         let writes = Writes::watch(&installed).await;
         let replicas = start(&installed, &writes).await;
@@ -29,9 +29,9 @@ pub(crate) async fn started_at_once(faults: Arc<Faults>) {
 
 /// Twenty running replicas observe the empty Secret at the same moment.
 pub(crate) async fn notified_at_once(faults: Arc<Faults>) {
-    for herd in 0..faults.size.damage.herds {
+    for run in 0..faults.size.damage.mass_starts {
         let _turn = faults.turn().await;
-        let name = format!("many-told-{herd}");
+        let name = format!("many-notified-{run}");
         let installed = Arc::new(Installed::new(&faults.plane, &name).await);
         let api = &faults.plane.api;
         api.send(Method::DELETE, &installed.secret_path(), None).await.unwrap().ok().unwrap();

@@ -20,7 +20,7 @@ pub(crate) struct Size {
     /// The number of forced new keys.
     pub(crate) keys: usize,
     /// The number of tests with a lagging API server.
-    pub(crate) lags: usize,
+    pub(crate) lagging: usize,
     pub(crate) damage: Damage,
 }
 
@@ -28,14 +28,14 @@ pub(crate) struct Size {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Damage {
     /// The maximum number of concurrent installs.
-    pub(crate) room: usize,
+    pub(crate) max_installs: usize,
     pub(crate) rate: Rate,
     /// The time for which Pods are created after the damage.
     pub(crate) after: Duration,
     /// The time for which another writer overwrites the `caBundle`.
-    pub(crate) fight: Duration,
+    pub(crate) conflict: Duration,
     /// The number of simultaneous starts of twenty replicas.
-    pub(crate) herds: usize,
+    pub(crate) mass_starts: usize,
 }
 
 /// Takes six minutes.
@@ -47,13 +47,13 @@ const SHORT: Size = Size {
     serving_certificates: 4,
     authorities: 2,
     keys: 2,
-    lags: 1,
+    lagging: 1,
     damage: Damage {
-        room: 5,
+        max_installs: 5,
         rate: Rate { pause: Duration::from_millis(400), burst_pause: Duration::from_secs(5), burst: 20 },
         after: Duration::from_secs(10),
-        fight: Duration::from_secs(20),
-        herds: 1,
+        conflict: Duration::from_secs(20),
+        mass_starts: 1,
     },
 };
 
@@ -67,13 +67,13 @@ const SOAK: Size = Size {
     serving_certificates: 60,
     authorities: 20,
     keys: 30,
-    lags: 3,
+    lagging: 3,
     damage: Damage {
-        room: 3,
-        rate: Rate { pause: Duration::from_millis(250), burst_pause: Duration::from_secs(10), burst: 40 },
+        max_installs: 3,
+        rate: Rate { pause: Duration::from_millis(200), burst_pause: Duration::from_secs(10), burst: 40 },
         after: Duration::from_secs(30),
-        fight: Duration::from_mins(1),
-        herds: 5,
+        conflict: Duration::from_mins(1),
+        mass_starts: 5,
     },
 };
 

@@ -59,11 +59,17 @@ const UNREACHABLE: [(&str, &str); 0] = [];
 /// Every code has a case, and so a reviewed text.
 pub(crate) async fn every_code_has_a_text(_: Arc<ControlPlane>) {
     let cases = [mistakes::ON_PODS, mistakes::ON_NAMESPACES, findings::GUARDRAILS, findings::WARNINGS];
-    let told: Vec<&str> =
+    let covered: Vec<&str> =
         cases.into_iter().flatten().map(|case| case.code).chain([namespaces::CODE]).collect();
     for diagnostic in diagnostics::all() {
         let unreachable = UNREACHABLE.iter().any(|(code, _)| *code == diagnostic.name);
-        assert_ne!(told.contains(&diagnostic.name), unreachable, "{} {}", diagnostic.name, diagnostic.title);
+        assert_ne!(
+            covered.contains(&diagnostic.name),
+            unreachable,
+            "{} {}",
+            diagnostic.name,
+            diagnostic.title
+        );
     }
 }
 

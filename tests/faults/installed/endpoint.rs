@@ -36,8 +36,8 @@ impl Endpoint {
     pub(super) async fn follow(installed: &Installed, replica: &Serving) -> Self {
         let slice = Slice::create(&installed.plane.api, &installed.name, replica.listen).await;
         let (sender, ready) = watch::channel(false);
-        let (changes, told) = mpsc::unbounded_channel();
-        tokio::spawn(slice.follow(told, installed.endpoint_lag));
+        let (changes, received) = mpsc::unbounded_channel();
+        tokio::spawn(slice.follow(received, installed.endpoint_lag));
         let deleted = CancellationToken::new();
         let (admin, connections) = (replica.admin_listen, installed.connections.clone());
         let number = connections.add(admin);
