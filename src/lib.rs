@@ -11,6 +11,8 @@
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
+//! [`audit`] judges from audit logs which Pods would survive a shorter token. No command uses it yet.
+//!
 //! Other modules are [`certificates`] (serving certificates, in files or in the cluster), [`cluster`]
 //! (API clients), [`commands`] (one file or folder per command) and [`telemetry`] (logs, metrics).
 //!
@@ -19,6 +21,7 @@
 //! [`rfc1123`] (names of objects) and [`clock`] (the only reader of the wall clock).
 
 pub mod admission;
+pub mod audit;
 pub mod background;
 pub mod certificates;
 pub mod clock;

@@ -13,6 +13,7 @@
 #![allow(dead_code, unreachable_pub, reason = "the helpers serve other programs as well")]
 
 mod admission;
+mod audit;
 mod certificates;
 mod commands;
 mod docs;

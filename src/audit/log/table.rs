@@ -1,0 +1,38 @@
+//! Rows of the tables `AKSAudit` and `AKSAuditAdmin` of Azure Monitor.
+
+use serde_json::{Map, Value};
+
+/// The columns that matter, with the fields of an event that they hold
+/// (<https://learn.microsoft.com/azure/azure-monitor/reference/tables/AKSAudit>).
+const COLUMNS: [(&str, &str); 10] = [
+    ("AuditId", "auditID"),
+    ("Stage", "stage"),
+    ("Verb", "verb"),
+    ("User", "user"),
+    ("SourceIps", "sourceIPs"),
+    ("UserAgent", "userAgent"),
+    ("ObjectRef", "objectRef"),
+    ("ResponseStatus", "responseStatus"),
+    ("RequestReceivedTime", "requestReceivedTimestamp"),
+    ("Annotations", "annotations"),
+];
+
+/// The event in a row, as JSON. Some tools write the columns of type `dynamic` as strings that contain JSON.
+pub(super) fn event(row: &[u8]) -> serde_json::Result<String> {
+    let mut row: Map<String, Value> = serde_json::from_slice(row)?;
+    let mut event = Map::new();
+    for (column, field) in COLUMNS {
+        if let Some(value) = row.remove(column).map(parsed).filter(|value| !value.is_null()) {
+            event.insert(field.to_owned(), value);
+        }
+    }
+    serde_json::to_string(&event)
+}
+
+fn parsed(value: Value) -> Value {
+    match value.as_str() {
+        Some("") => Value::Null,
+        Some(text) if text.starts_with(['{', '[']) => serde_json::from_str(text).unwrap_or(value),
+        _ => value,
+    }
+}
