@@ -1,0 +1,187 @@
+//! The tokens in the containers of a Pod.
+
+use std::collections::BTreeSet;
+
+use super::lifetime::ExtendedLifetime;
+use super::spec::{AuditedContainer, AuditedSpec, AuditedVolume, KeyToPath};
+use crate::pod::text::Text;
+use crate::pod::token::{ApiAudiences, Ttl};
+use crate::pod::view::ServiceAccountTokenProjection;
+
+/// The key of the token in a Secret of a service account token (`ServiceAccountTokenKey` in `k8s.io/api/core/v1`).
+const SECRET_KEY: &str = "token";
+
+/// The names of the Secrets of the Pod's namespace that have the type `kubernetes.io/service-account-token`.
+pub type LegacySecrets = BTreeSet<String>;
+
+/// The class of a token: the values of `tokens[].class`, the most dangerous first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum TokenClass {
+    /// A token of a Secret, which never expires.
+    Legacy,
+    /// A token for the API server that it extends to up to a year.
+    Year,
+    /// A token for the API server with the lifetime that it asks for.
+    Bounded,
+    /// A token for another audience.
+    Audience,
+}
+
+impl TokenClass {
+    /// The word in the output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Year => "year",
+            Self::Bounded => "bounded",
+            Self::Audience => "audience",
+        }
+    }
+}
+
+/// A token in the containers of a Pod.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct HeldToken {
+    /// The class.
+    pub class: TokenClass,
+    /// The actual lifetime, in seconds; `None` if the token never expires.
+    pub seconds: Option<u64>,
+    /// The audience; `None` is the API server's own.
+    pub audience: Option<String>,
+    /// The path of the file, or `$` and the name of the environment variable.
+    pub path: String,
+    /// Whether the file is mounted with `subPath`, so that the kubelet never refreshes it.
+    pub is_sub_path: bool,
+    /// The names of the containers that hold it, in the order of the Pod.
+    pub containers: Vec<String>,
+}
+
+/// Every token that a container of the Pod holds, sorted. A token in a volume that no container mounts does not count.
+pub fn held_tokens(
+    spec: &AuditedSpec<'_>,
+    secrets: &LegacySecrets,
+    api: &ApiAudiences,
+    extended: &ExtendedLifetime,
+) -> Vec<HeldToken> {
+    let mut found = FoundTokens { tokens: Vec::new(), secrets, api, extended };
+    for container in spec.all_containers() {
+        found.mounts(container, &spec.volumes);
+        found.variables(container);
+    }
+    found.tokens.sort_unstable();
+    found.tokens
+}
+
+struct FoundTokens<'s> {
+    tokens: Vec<HeldToken>,
+    secrets: &'s LegacySecrets,
+    api: &'s ApiAudiences,
+    extended: &'s ExtendedLifetime,
+}
+
+impl FoundTokens<'_> {
+    fn mounts(&mut self, container: &AuditedContainer<'_>, volumes: &[AuditedVolume<'_>]) {
+        for mount in &container.volume_mounts {
+            for volume in volumes.iter().filter(|volume| volume.name == mount.name) {
+                for (file, token) in self.files(volume) {
+                    if let Some((path, is_sub_path)) = mount.sees(&file) {
+                        self.add(HeldToken { path, is_sub_path, ..token }, container);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The files with tokens in a volume, with everything but the path and the containers.
+    fn files(&self, volume: &AuditedVolume<'_>) -> Vec<(String, HeldToken)> {
+        let mut files = Vec::new();
+        if let Some(secret) = &volume.secret {
+            files.extend(self.secret_file(&secret.secret_name, &secret.items));
+        }
+        for source in volume.projected.iter().flat_map(|projected| &projected.sources) {
+            if let Some(token) = &source.service_account_token {
+                files.push((token.path.as_str().to_owned(), self.bound(token)));
+            }
+            if let Some(secret) = &source.secret {
+                files.extend(self.secret_file(&secret.name, &secret.items));
+            }
+        }
+        files
+    }
+
+    fn bound(&self, token: &ServiceAccountTokenProjection<'_>) -> HeldToken {
+        let audience = token.audience().filter(|name| !self.api.contains(Some(name)));
+        let is_extended = audience.is_none() && token.seconds() == Ttl::YEAR_LONG_REQUEST.seconds();
+        let extended = self.extended.lifetime.filter(|_| is_extended);
+        let class = match (audience, extended) {
+            (Some(_), _) => TokenClass::Audience,
+            (None, Some(_)) => TokenClass::Year,
+            (None, None) => TokenClass::Bounded,
+        };
+        HeldToken {
+            class,
+            seconds: Some(extended.map_or_else(|| token.seconds(), |lifetime| lifetime.as_secs())),
+            audience: audience.map(str::to_owned),
+            ..legacy()
+        }
+    }
+
+    /// The file with the token of a Secret, if it is a Secret of that type.
+    fn secret_file(&self, name: &Text<'_>, items: &[KeyToPath<'_>]) -> Option<(String, HeldToken)> {
+        let file = if items.is_empty() {
+            SECRET_KEY
+        } else {
+            items.iter().find(|item| item.key.as_str() == SECRET_KEY)?.path.as_str()
+        };
+        self.secrets.contains(name.as_str()).then(|| (file.to_owned(), legacy()))
+    }
+
+    fn variables(&mut self, container: &AuditedContainer<'_>) {
+        for variable in &container.env {
+            let secret = variable.value_from.as_ref().and_then(|value| value.secret_key_ref.as_ref());
+            let is_token = secret.is_some_and(|secret| {
+                secret.key.as_str() == SECRET_KEY && self.secrets.contains(secret.name.as_str())
+            });
+            if is_token {
+                let path = format!("${}", variable.name.as_str());
+                self.add(HeldToken { path, ..legacy() }, container);
+            }
+        }
+        for variables in &container.env_from {
+            let secret = variables.secret_ref.as_ref();
+            if secret.is_some_and(|secret| self.secrets.contains(secret.name.as_str())) {
+                let path = format!("${}{SECRET_KEY}", variables.prefix.as_str());
+                self.add(HeldToken { path, ..legacy() }, container);
+            }
+        }
+    }
+
+    /// Adds a token of a container, together with the same token of other containers.
+    fn add(&mut self, token: HeldToken, container: &AuditedContainer<'_>) {
+        let name = container.name.as_str().to_owned();
+        let is_same = |known: &&mut HeldToken| {
+            let containers = known.containers.clone();
+            **known == HeldToken { containers, ..token.clone() }
+        };
+        match self.tokens.iter_mut().find(is_same) {
+            Some(known) if known.containers.contains(&name) => {}
+            Some(known) => known.containers.push(name),
+            None => self.tokens.push(HeldToken { containers: vec![name], ..token }),
+        }
+    }
+}
+
+/// A token of a Secret, without its path and containers.
+fn legacy() -> HeldToken {
+    HeldToken {
+        class: TokenClass::Legacy,
+        seconds: None,
+        audience: None,
+        path: String::new(),
+        is_sub_path: false,
+        containers: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
