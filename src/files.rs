@@ -8,6 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::OFlags;
 
@@ -93,12 +95,27 @@ pub struct ReloadState {
     /// The fingerprint of content that needs no further attempt.
     settled: Option<Fingerprint>,
     incident: Incident,
+    /// Whether the last change could not be used.
+    is_stale: Arc<AtomicBool>,
 }
 
 impl ReloadState {
-    /// The state after files with this fingerprint were loaded.
-    pub fn loaded(fingerprint: Fingerprint) -> Self {
-        Self { settled: Some(fingerprint), incident: Incident::default() }
+    /// The state after files with this fingerprint were loaded for the first time.
+    pub fn new(fingerprint: Fingerprint) -> Self {
+        Self { settled: Some(fingerprint), incident: Incident::default(), is_stale: Arc::default() }
+    }
+
+    /// The note of `/readyz` about content that stays in use because a change could not be loaded.
+    pub fn note(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + 'static + use<> {
+        let is_stale = Arc::clone(&self.is_stale);
+        move || is_stale.load(Ordering::Relaxed).then_some("last change failed to load")
+    }
+
+    /// Records that files with this fingerprint were loaded.
+    pub fn loaded(&mut self, fingerprint: Fingerprint) {
+        self.settled = Some(fingerprint);
+        self.incident = Incident::default();
+        self.is_stale.store(false, Ordering::Relaxed);
     }
 
     /// Whether files with this fingerprint have to be loaded.
@@ -112,6 +129,7 @@ impl ReloadState {
     /// Without it, the next tick tries again.
     pub fn failed(&mut self, content: Option<Fingerprint>, message: &str) -> bool {
         self.settled = content;
+        self.is_stale.store(true, Ordering::Relaxed);
         self.incident.failed(message)
     }
 }

@@ -56,7 +56,7 @@ impl<S: PairSource> PairWatcher<S> {
     /// # Errors
     /// When it cannot be served: a server does not start without a certificate.
     pub fn open(source: S, metrics: Arc<Metrics>, now: OffsetDateTime) -> Result<Self, S::Error> {
-        let state = ReloadState::loaded(source.fingerprint());
+        let state = ReloadState::new(source.fingerprint());
         let loaded = source.load(now)?;
         record_expiry(&metrics, &loaded);
         let serving = Arc::new(ServingCertificate::new(loaded.serving));
@@ -77,7 +77,7 @@ impl<S: PairSource> PairWatcher<S> {
         }
         match self.source.load(now) {
             Ok(loaded) => {
-                self.state = ReloadState::loaded(fingerprint);
+                self.state.loaded(fingerprint);
                 self.serve(loaded);
             }
             Err(error) => self.report(&error),

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
 use super::{CurrentDefaults, Namespaces, manifest};
@@ -16,8 +15,6 @@ pub struct NamespacesFile {
     last: ReloadState,
     namespaces: Arc<Namespaces>,
     metrics: Arc<Metrics>,
-    /// Whether the last change could not be used.
-    is_stale: Arc<AtomicBool>,
 }
 
 impl NamespacesFile {
@@ -26,11 +23,11 @@ impl NamespacesFile {
     /// # Errors
     /// When the file cannot be used: a server starts with all settings or not at all.
     pub fn open(path: PathBuf, defaults: CurrentDefaults, metrics: Arc<Metrics>) -> Result<Self, Error> {
-        let last = ReloadState::loaded(Fingerprint::of([path.as_path()]));
+        let last = ReloadState::new(Fingerprint::of([path.as_path()]));
         let namespaces = Namespaces::empty(defaults, None);
         manifest::load(&path, &namespaces)?;
         metrics.set_namespaces(namespaces.len());
-        Ok(Self { path, last, namespaces: Arc::new(namespaces), metrics, is_stale: Arc::default() })
+        Ok(Self { path, last, namespaces: Arc::new(namespaces), metrics })
     }
 
     /// The Namespaces of the file.
@@ -40,8 +37,7 @@ impl NamespacesFile {
 
     /// The note of `/readyz` about the settings in use, which are complete in any case.
     pub fn note(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + 'static + use<> {
-        let is_stale = Arc::clone(&self.is_stale);
-        move || is_stale.load(Ordering::Relaxed).then_some("last change failed to load")
+        self.last.note()
     }
 
     /// Reloads the file if it changed. If it cannot be used, the previous settings stay in use.
@@ -53,11 +49,9 @@ impl NamespacesFile {
     }
 
     fn load(&mut self, seen: Fingerprint) {
-        let loaded = manifest::load(&self.path, &self.namespaces);
-        self.is_stale.store(loaded.is_err(), Ordering::Relaxed);
-        match loaded {
+        match manifest::load(&self.path, &self.namespaces) {
             Ok(()) => {
-                self.last = ReloadState::loaded(seen);
+                self.last.loaded(seen);
                 let namespaces = self.namespaces.len();
                 tracing::info!(namespaces, "reloaded the manifest of Namespaces");
                 self.metrics.set_namespaces(namespaces);

@@ -14,6 +14,7 @@
 
 mod api_proxy;
 mod audit_log;
+mod client_ca;
 mod edge;
 mod emergency;
 mod issued;
@@ -54,6 +55,7 @@ tests![
     api_proxy::an_effect_before_its_answer,
     api_proxy::late_events_in_order,
     api_proxy::refused_for_a_time,
+    client_ca::only_an_api_server_with_a_certificate_is_served,
     edge::a_dry_run,
     edge::a_legacy_secret,
     edge::a_mirror_pod,

@@ -17,6 +17,7 @@
 )]
 
 pub(crate) mod api_proxy;
+pub(crate) mod client_ca;
 pub(crate) mod control_plane;
 pub(crate) mod eventually;
 pub(crate) mod fake_api;

@@ -13,6 +13,7 @@ use boundtoken::server::admin::{self, Readiness};
 use boundtoken::server::routes::Webhook;
 use boundtoken::server::{End, Server, tls};
 use boundtoken::telemetry::metrics::Metrics;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -64,6 +65,15 @@ pub(crate) fn no_namespaces() -> Arc<boundtoken::namespaces::Namespaces> {
 
 /// Starts a server with a self-made certificate.
 pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize) -> TestServer {
+    start_verifying(None, namespaces, max_connections)
+}
+
+/// Like [`start`], with a verifier of client certificates.
+pub(crate) fn start_verifying(
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+    namespaces: Arc<impl NamespaceStore>,
+    max_connections: usize,
+) -> TestServer {
     let directory = tempfile::tempdir().unwrap();
     let names = Directory::LOCAL_NAMES.map(str::to_owned).to_vec();
     let ensured = Directory::new(directory.path().to_owned(), names).ensure(clock::now()).unwrap();
@@ -77,7 +87,7 @@ pub(crate) fn start(namespaces: Arc<impl NamespaceStore>, max_connections: usize
     let server = Server {
         webhook: Arc::new(Webhook { namespaces, defaults: Arc::default(), metrics: Arc::clone(&metrics) }),
         admin: admin::routes(readiness, Arc::clone(&metrics)),
-        tls: tls::config(Arc::clone(&certificate) as _).unwrap(),
+        tls: tls::config(Arc::clone(&certificate) as _, clients).unwrap(),
         max_connections,
         shutdown_delay: Duration::from_secs(15),
         shutdown_deadline: Duration::from_secs(110),

@@ -42,7 +42,7 @@ pub(super) fn current_defaults(
 
 impl OwnToken {
     fn open(path: PathBuf, flags: DefaultsArgs) -> Result<Self, DefaultsError> {
-        let state = ReloadState::loaded(Fingerprint::of([path.as_path()]));
+        let state = ReloadState::new(Fingerprint::of([path.as_path()]));
         let defaults = flags.resolve(token::audiences_of(&path))?;
         Ok(Self { path, state, flags, defaults: Arc::new(ArcSwap::new(defaults)) })
     }
@@ -53,7 +53,7 @@ impl OwnToken {
         if !self.state.is_changed(seen) {
             return;
         }
-        self.state = ReloadState::loaded(seen);
+        self.state.loaded(seen);
         let audiences = token::audiences_of(&self.path);
         if audiences.is_empty() {
             return;

@@ -1,6 +1,7 @@
 //! `boundtoken serve`: the webhook server.
 
 mod audiences;
+mod clients;
 mod cluster_tls;
 mod removal;
 mod shutdown;
@@ -26,6 +27,7 @@ use crate::server::{End, Server, signals};
 use crate::telemetry::logs::LogArgs;
 use crate::telemetry::metrics::Metrics;
 
+use clients::ClientArgs;
 use shutdown::ShutdownArgs;
 use source::NamespaceSource;
 use tls::{ServingTls, TlsArgs};
@@ -69,6 +71,8 @@ pub struct Args {
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
+    clients: ClientArgs,
+    #[command(flatten)]
     defaults: DefaultsArgs,
     #[command(flatten)]
     shutdown: ShutdownArgs,
@@ -89,8 +93,8 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
 }
 
 async fn serve(args: Args) -> Result<Exit, CommandError> {
-    let Args { namespaces, listen, admin_listen, max_connections, cluster, tls, defaults, shutdown, logs } =
-        args;
+    let Args { namespaces, listen, admin_listen, max_connections, cluster, .. } = args;
+    let Args { tls, clients, defaults, shutdown, logs, .. } = args;
     shutdown.check()?;
     logs.start();
     let metrics = Arc::new(Metrics::default());
@@ -99,6 +103,7 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
     let NamespaceSource { namespaces, defaults, readiness, client } = source;
     let own_namespace = tls.namespace(client.as_ref());
     let ServingTls { certificate, check } = tls.start(client.clone(), &metrics, &mut tasks)?;
+    let (clients, readiness) = clients.start(readiness.with("certificate", check), &mut tasks)?;
     let webhook = Arc::new(Webhook { namespaces, defaults, metrics });
     // Before the log and /readyz announce the server, so that any later signal starts a shutdown.
     let signal = signals::listen()?;
@@ -111,11 +116,11 @@ async fn serve(args: Args) -> Result<Exit, CommandError> {
         let (delay, ended) = (shutdown.shutdown_delay, uninstalled.clone());
         tokio::spawn(removal::watch_for_uninstall(client, namespace, delay, draining.clone(), ended));
     }
-    let readiness = ready(readiness.with("certificate", check), tasks, draining.clone());
+    let readiness = ready(readiness, tasks, draining.clone());
     let server = Server {
         admin: admin::routes(readiness, Arc::clone(&webhook.metrics)),
         webhook,
-        tls: server_tls::config(certificate)?,
+        tls: server_tls::config(certificate, clients)?,
         max_connections: usize::try_from(max_connections)?,
         shutdown_delay: shutdown.shutdown_delay,
         shutdown_deadline: shutdown.shutdown_deadline,

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -32,10 +32,24 @@ pub(in crate::server) async fn serve_tls<S, F, R, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let limited = acceptor.accept_with(stream, |session| session.set_buffer_limit(Some(TLS_BYTES)));
-    match limited.await {
+    match limited.into_fallible().await {
         Ok(stream) => serve(stream, connection, draining, handle).await,
-        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err((error, stream)) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            discard(stream).await;
+        }
     }
+}
+
+/// Ends a connection whose handshake failed, and discards what the client sends until it closes the connection
+/// or the deadline of the handshake ends it.
+///
+/// With TLS 1.3 a client sends its request before it reads that its certificate is refused. If the connection
+/// were closed at once, the kernel would reset it, and the client might report the reset instead of the alert.
+async fn discard<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    // Fails if the client was faster.
+    let _ = stream.shutdown().await;
+    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
 /// Serves a connection until either side closes it. While the server drains, every response is the last one

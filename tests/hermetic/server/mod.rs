@@ -1,5 +1,6 @@
 //! The server over connections in memory.
 
+mod client_ca;
 mod connections;
 mod http;
 mod limits;

@@ -3,11 +3,16 @@
 use std::fs;
 use std::net::TcpListener;
 
+use crate::support::client_ca::ClientCa;
 use crate::support::eventually::eventually;
+use crate::support::http::{HttpClient, client_config, handshake, post_head};
 use crate::support::program::{Serving, boundtoken, output, run};
 use crate::support::reviews;
 use rustix::process::Signal;
+use rustls::version::TLS13;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const JSON: &str = "application/json";
 
@@ -30,6 +35,31 @@ async fn a_server_starts_serves_and_ends() {
     drop(client);
     let (code, lines) = server.end();
     assert_eq!(code, Some(0), "{lines:?}");
+}
+
+#[tokio::test]
+async fn only_clients_with_a_certificate_connect() {
+    let (directory, ca) = (tempfile::tempdir().unwrap(), ClientCa::generate());
+    let file = directory.path().join("client-ca.crt");
+    fs::write(&file, &ca.pem).unwrap();
+    let flag = format!("--client-ca-file={}", file.display());
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &[&flag]);
+    let ready = server.admin().await.get("/readyz?verbose").await.body;
+    assert!(ready.contains("[+]certificate ok\n[+]client-ca ok\n"), "{ready}");
+    let connect = async |config| {
+        let stream = TcpStream::connect(server.listen).await.unwrap();
+        HttpClient(handshake(stream, config).await.unwrap())
+    };
+    let config = client_config(directory.path(), &[&TLS13], &[b"http/1.1"]);
+    let body = reviews::web(&json!({}));
+    // With TLS 1.3 a client sends its request before it reads that it is refused.
+    let mut refused = connect(config.clone()).await;
+    let _ = refused.0.write_all(post_head("/mutate", JSON, body.len()).as_bytes()).await;
+    let _ = refused.0.write_all(body.as_bytes()).await;
+    assert!(refused.response().await.is_none());
+    assert!(!server.metrics().await.contains("boundtoken_admissions_total{"));
+    let answer = connect(ca.issue().present(config)).await.post("/mutate", JSON, &body).await;
+    assert!(answer.body.contains("JSONPatch"), "{}", answer.body);
 }
 
 #[tokio::test]
@@ -84,7 +114,7 @@ fn each_startup_error_is_explained_with_exit_code_2() {
     let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &str); 28] = [
+    let cases: [(&[&str], &str); 31] = [
         (
             &[],
             "error: no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE",
@@ -130,6 +160,12 @@ fn each_startup_error_is_explained_with_exit_code_2() {
             "does not belong to the certificate",
         ),
         (&["--namespaces", &good, "--tls-dir", &good], "failed to write"),
+        (&["--namespaces", &good, "--client-ca-file", &path("none")], "error: failed to read"),
+        (&["--namespaces", &good, "--client-ca-file", &good], "good cannot be used as --client-ca-file"),
+        (
+            &["--namespaces", &good, "--client-ca-file", &path("one/tls.crt")],
+            "at least one, each the certificate of a CA",
+        ),
         (&["--namespaces", &good, "--tls-dns", "a b"], "is not a valid DNS name or IP address"),
         (&["--namespaces", &good, "--default-mode", "replac"], "replac"),
         (&["--namespaces", &good, "--default-ttl", "3607"], "may become a year"),
