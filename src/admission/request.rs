@@ -16,7 +16,7 @@ const MAX_EXPLANATION: usize = 200;
 const MAX_UID: usize = 256;
 
 /// Most opening braces in a body, including those in strings and ignored fields. The limit bounds the memory
-/// of a parsed body to 130 MB: each brace takes at most 250 bytes.
+/// of parsed lists to 82 MB: an empty object takes up to 208 bytes where its list has room for twice the items.
 const MAX_BRACES: usize = 1 << 19;
 
 /// An invalid body, answered with HTTP 400.
@@ -35,12 +35,21 @@ impl BadReview {
     }
 }
 
-/// The body of a request as text, with invalid UTF-8 replaced by U+FFFD, as in the API server's decoder.
+/// The body of a request as text, with a `?` for each byte that is not UTF-8. The text is as long as the body.
 ///
-/// The API server sends `managedFields` as it received them, and a protobuf client may put any bytes there.
+/// The API server sends `managedFields` as it received them, and a protobuf client may put any bytes there. In
+/// every other field it has replaced them already.
 pub fn lossy_utf8(body: &[u8]) -> Cow<'_, str> {
-    // `from_utf8_lossy` alone takes 14 times as long, 2 µs for 6 KB.
-    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
+    std::str::from_utf8(body).map_or_else(|_| Cow::Owned(replaced(body)), Cow::Borrowed)
+}
+
+fn replaced(body: &[u8]) -> String {
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    text
 }
 
 /// An admission request about an object of type `O`, parsed in one pass.
@@ -176,4 +185,23 @@ fn parse_complete<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T
     let object: Option<T> = optional(&mut deserializer)?;
     deserializer.end()?;
     object.ok_or_else(|| serde_json::Error::custom("it is null"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_as_long_as_its_body() {
+        for (body, expected) in [
+            ("plain, ä, €, 🦀, \u{fffd}".as_bytes(), "plain, ä, €, 🦀, \u{fffd}"),
+            (b"{\"f:\xff\xfe\": {}}", "{\"f:??\": {}}"),
+            (b"\xc3\xa4\xc3(\xf0\x9f\xa6(\xf0\x9f\xa6\x80", "ä?(???(🦀"),
+            (b"ends early: \xf0\x9f\xa6", "ends early: ???"),
+            (b"", ""),
+        ] {
+            assert_eq!(lossy_utf8(body), expected);
+            assert_eq!(lossy_utf8(body).len(), body.len());
+        }
+    }
 }

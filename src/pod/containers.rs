@@ -90,14 +90,14 @@ impl<'p> Draft<'p> {
     fn remove_mounts(
         &mut self,
         member: &impl Fn(&'static str) -> PointerBuf,
-        container: &IndexedContainer<'_>,
+        container: &IndexedContainer<'p>,
     ) {
         let IndexedContainer { container, removes_default, .. } = container;
         for (index, mount) in container.mounts().iter().enumerate().rev() {
             if *removes_default && self.is_default(mount) {
                 self.patch.remove(join(&member(MOUNTS), [index]));
             } else if mount.has_sub_path() && self.volumes.mounted(mount).is_some() {
-                self.add_finding(Finding::SubPath { container: container.name.as_str().to_owned() });
+                self.add_finding(Finding::SubPath { container: container.name.as_str() });
             }
         }
     }
@@ -136,8 +136,8 @@ impl<'p> Draft<'p> {
     /// Mounts a volume in a container and sets its variables, unless the directory is taken.
     fn mount_token(
         &mut self,
-        container: &IndexedContainer<'_>,
-        token_mount: &TokenMount<'_>,
+        container: &IndexedContainer<'p>,
+        token_mount: &TokenMount<'p>,
         additions: &mut Additions,
     ) {
         let IndexedContainer { container, mounts, devices, .. } = container;
@@ -149,8 +149,8 @@ impl<'p> Draft<'p> {
             None if !blocked => additions.mounts.push(volume_mount(token_mount)),
             _ => {
                 self.add_finding(Finding::MountTaken {
-                    container: container.name.as_str().to_owned(),
-                    directory: directory.to_owned(),
+                    container: container.name.as_str(),
+                    directory,
                     subject: token_mount.subject,
                 });
                 return;
@@ -166,19 +166,21 @@ impl<'p> Draft<'p> {
 
     fn set_env(
         &mut self,
-        container: &Container<'_>,
-        name: &str,
+        container: &'p Container<'p>,
+        name: &'p str,
         path: &str,
         subject: Subject,
         additions: &mut Additions,
     ) {
         match container.env.iter().flatten().find(|variable| variable.name.as_str() == name) {
             Some(variable) if variable.value.as_ref().is_some_and(|value| value.as_str() == path) => {}
-            Some(_) => self.add_finding(Finding::EnvTaken {
-                container: container.name.as_str().to_owned(),
-                env: name.to_owned(),
-                subject,
-            }),
+            Some(_) => {
+                self.add_finding(Finding::EnvTaken {
+                    container: container.name.as_str(),
+                    env: name,
+                    subject,
+                });
+            }
             None => additions.env.push(object([("name", name.into()), ("value", path.into())])),
         }
     }

@@ -11,9 +11,10 @@ pub enum Subject {
 
 /// A fact about a Pod that its patch does not show.
 ///
-/// Names and paths are copied from the Pod unchecked: they may be any string.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Finding {
+/// Names and paths are borrowed from the Pod and the plan. The API server validates a Pod only after admission,
+/// so its names may be any strings, also of megabytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Finding<'p> {
     /// The Pod sets `automountServiceAccountToken: true`, and the patch sets it to `false`.
     AutomountOverruled,
     /// A token for another audience is where clients of the API server look for theirs.
@@ -21,18 +22,18 @@ pub enum Finding {
     /// A container keeps another mount at the directory of a token, and does not get the token.
     MountTaken {
         /// The name of the container.
-        container: String,
+        container: &'p str,
         /// The directory.
-        directory: String,
+        directory: &'p str,
         /// The token that cannot be mounted.
         subject: Subject,
     },
     /// A container keeps another value of an environment variable.
     EnvTaken {
         /// The name of the container.
-        container: String,
+        container: &'p str,
         /// The name of the variable.
-        env: String,
+        env: &'p str,
         /// The token whose path the variable should hold.
         subject: Subject,
     },
@@ -41,17 +42,17 @@ pub enum Finding {
     /// A Secret that is not a known service account token is mounted at the default token's directory.
     OtherSecret {
         /// The name of the volume.
-        volume: String,
+        volume: &'p str,
     },
     /// A token is mounted with `subPath`; the kubelet never refreshes such a file.
     SubPath {
         /// The name of the container.
-        container: String,
+        container: &'p str,
     },
     /// A list names a container that the Pod does not have.
     UnknownContainer {
         /// The name in the list.
-        name: String,
+        name: &'p str,
         /// The token that the list belongs to.
         subject: Subject,
         /// Whether the list selects some container of the Pod.

@@ -28,7 +28,7 @@ pub struct PodPatch<'p> {
     /// The operations: none if the Pod already follows the plan; `None` if there are too many.
     pub operations: Option<Patch>,
     /// Facts that the author of the Pod may want to act on.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Finding<'p>>,
     /// Every service account token in the resulting spec, mounted or not.
     pub projections: Vec<Projection<'p>>,
     /// Volume names that the plan needs but that the Pod uses for something else. The Pod must then be
@@ -92,7 +92,7 @@ pub(super) struct Draft<'p> {
     pub(super) volumes: VolumeIndex<'p>,
     pub(super) selectors: ContainerSelectors<'p>,
     pub(super) patch: PatchBuilder,
-    findings: Vec<Finding>,
+    findings: Vec<Finding<'p>>,
     /// The tokens that some container mounts, without duplicates.
     pub(super) mounted: Vec<Subject>,
     projections: Vec<Projection<'p>>,
@@ -114,7 +114,7 @@ impl<'p> Draft<'p> {
     }
 
     /// Adds a finding. The number is bounded, because a Pod may have any number of containers.
-    pub(super) fn add_finding(&mut self, finding: Finding) {
+    pub(super) fn add_finding(&mut self, finding: Finding<'p>) {
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(finding);
         }
@@ -201,7 +201,7 @@ impl<'p> Draft<'p> {
         for (position, volume) in self.spec.volumes.iter().flatten().enumerate() {
             let other = volume.secret.is_some() && self.volumes.kind(position) == VolumeKind::Other;
             if other && self.volumes.is_mounted_at_default(volume) {
-                self.add_finding(Finding::OtherSecret { volume: volume.name.as_str().to_owned() });
+                self.add_finding(Finding::OtherSecret { volume: volume.name.as_str() });
             }
         }
     }
@@ -220,7 +220,7 @@ impl<'p> Draft<'p> {
             let mut unknown = names.filter(|name| containers.binary_search(name).is_err()).peekable();
             let held = unknown.peek().is_some() && selects_any(list, &containers);
             for name in unknown {
-                self.add_finding(Finding::UnknownContainer { name: name.to_owned(), subject, held });
+                self.add_finding(Finding::UnknownContainer { name, subject, held });
             }
         }
     }

@@ -5,7 +5,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, Deserializer, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+
+/// Longest part of a string that an error quotes, in bytes.
+const MAX_QUOTED: usize = 800;
 
 /// A string, borrowed unless the JSON contains escapes.
 ///
@@ -67,12 +72,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromMap<T> {
                 formatter.write_str("an object")
             }
 
+            fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+                Err(unexpected_text(text, &self))
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
                 T::deserialize(MapAccessDeserializer::new(map))
             }
         }
 
-        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+        // `deserialize_map` would copy a string that is no map into its error.
+        deserializer.deserialize_any(ObjectVisitor(PhantomData)).map(Self)
     }
 }
 
@@ -94,14 +104,48 @@ where
     Ok(optional(deserializer)?.unwrap_or_default())
 }
 
+/// The items of a JSON list of objects.
+struct Items<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemsVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ItemsVisitor<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a sequence")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+                Err(unexpected_text(text, &self))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(FromMap(item)) = list.next_element()? {
+                    if items.is_empty() {
+                        // A Vec would reserve room for four items, in thousands of lists of one.
+                        items.reserve_exact(1);
+                    }
+                    items.push(item);
+                }
+                Ok(items)
+            }
+        }
+
+        deserializer.deserialize_any(ItemsVisitor(PhantomData)).map(Self)
+    }
+}
+
 /// Deserialises a list of objects or `null`.
 pub(crate) fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let list: Option<Vec<FromMap<T>>> = Option::deserialize(deserializer)?;
-    Ok(list.map(|list| list.into_iter().map(|FromMap(value)| value).collect()))
+    Ok(Option::<Items<T>>::deserialize(deserializer)?.map(|Items(items)| items))
 }
 
 /// Deserialises a list of objects, and `null` as an empty list.
@@ -111,4 +155,63 @@ where
     T: Deserialize<'de>,
 {
     Ok(optional_list(deserializer)?.unwrap_or_default())
+}
+
+/// Deserialises a boolean or `null`.
+pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    deserializer.deserialize_any(ScalarVisitor { expected: "a boolean", value: PhantomData::<bool> })
+}
+
+/// Deserialises a whole number or `null`.
+pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    deserializer.deserialize_any(ScalarVisitor { expected: "i64", value: PhantomData::<i64> })
+}
+
+/// Visits a `T`, which is not a string, or `null`.
+struct ScalarVisitor<T> {
+    expected: &'static str,
+    value: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ScalarVisitor<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.expected)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Option<T>, E> {
+        T::deserialize(IntoDeserializer::<E>::into_deserializer(value)).map(Some)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Option<T>, E> {
+        T::deserialize(IntoDeserializer::<E>::into_deserializer(value)).map(Some)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Option<T>, E> {
+        T::deserialize(IntoDeserializer::<E>::into_deserializer(value)).map(Some)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Option<T>, E> {
+        T::deserialize(IntoDeserializer::<E>::into_deserializer(value)).map(Some)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
+        Err(unexpected_text(text, &self))
+    }
+}
+
+/// The error for a string where another type is expected. Serde's own would copy the whole string, with
+/// escapes of up to six times its size.
+pub(crate) fn unexpected_text<E: Error>(text: &str, expected: &dyn Expected) -> E {
+    E::invalid_type(Unexpected::Str(start(text, MAX_QUOTED)), expected)
+}
+
+/// The start of a text, in at most `max` bytes.
+pub(crate) fn start(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or_default()
 }

@@ -189,7 +189,8 @@ impl Containers {
 ///
 /// Purely lexical: symlinks in the image are unknown at admission.
 pub fn normalised(path: &str) -> String {
-    let mut clean = String::with_capacity(path.len());
+    // A relative path gets a slash.
+    let mut clean = String::with_capacity(path.len() + 1);
     for segment in segments(path) {
         clean.push('/');
         clean.push_str(segment);

@@ -6,7 +6,7 @@
 use json_patch::jsonptr::Pointer;
 use serde::de::IgnoredAny;
 
-use super::text::{Text, list, nullable, optional, optional_list};
+use super::text::{Text, boolean, integer, list, nullable, optional, optional_list};
 use super::token::{Ttl, is_same_directory};
 
 /// The specification of a Pod.
@@ -17,7 +17,7 @@ pub struct PodSpec<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub service_account_name: Text<'a>,
     /// `automountServiceAccountToken`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "boolean")]
     pub automount_service_account_token: Option<bool>,
     /// `volumes`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
@@ -99,7 +99,7 @@ pub struct SecretVolumeSource<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub secret_name: Text<'a>,
     /// `defaultMode`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "integer")]
     pub default_mode: Option<i64>,
 }
 
@@ -134,7 +134,7 @@ pub struct ServiceAccountTokenProjection<'a> {
     #[serde(borrow, default)]
     pub audience: Option<Text<'a>>,
     /// `expirationSeconds`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "integer")]
     pub expiration_seconds: Option<i64>,
     /// `path`.
     #[serde(borrow, default, deserialize_with = "nullable")]
@@ -210,12 +210,12 @@ pub struct VolumeMount<'a> {
     /// `mountPath`.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub mount_path: Text<'a>,
-    /// `subPath`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
-    sub_path: Text<'a>,
-    /// `subPathExpr`.
-    #[serde(borrow, default, deserialize_with = "nullable")]
-    sub_path_expr: Text<'a>,
+    /// Whether `subPath` is set.
+    #[serde(default, deserialize_with = "is_set")]
+    sub_path: bool,
+    /// Whether `subPathExpr` is set.
+    #[serde(default, deserialize_with = "is_set")]
+    sub_path_expr: bool,
 }
 
 impl VolumeMount<'_> {
@@ -226,8 +226,14 @@ impl VolumeMount<'_> {
 
     /// Whether the mount is of a single file or subdirectory, which the kubelet never refreshes.
     pub fn has_sub_path(&self) -> bool {
-        !self.sub_path.as_str().is_empty() || !self.sub_path_expr.as_str().is_empty()
+        self.sub_path || self.sub_path_expr
     }
+}
+
+/// Deserialises whether a string is neither absent nor empty.
+fn is_set<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text: Text<'_> = nullable(deserializer)?;
+    Ok(!text.as_str().is_empty())
 }
 
 /// An environment variable.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::keys::has_own_prefix;
-use crate::pod::text::Text;
+use crate::pod::text::{Text, start, unexpected_text};
+use crate::rfc1123::MAX_KEY;
 
 /// Annotation of mirror Pods, which a kubelet creates for static Pods (`MirrorPodAnnotationKey` in
 /// `k8s.io/api/core/v1/annotation_key_constants.go`).
@@ -58,6 +59,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
                 formatter.write_str("a map of strings")
             }
 
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Err(unexpected_text(text, &self))
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut kept = Entries::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
@@ -69,12 +74,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
                     }
                 }
                 match kept.duplicate() {
-                    Some(key) => Err(A::Error::custom(format_args!("duplicate key {key:?}"))),
+                    Some(key) => {
+                        Err(A::Error::custom(format_args!("duplicate key {:?}", start(key, MAX_KEY))))
+                    }
                     None => Ok(kept),
                 }
             }
         }
 
-        deserializer.deserialize_map(EntriesVisitor)
+        deserializer.deserialize_any(EntriesVisitor)
     }
 }

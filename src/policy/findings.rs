@@ -19,9 +19,9 @@ const MAX_COMPARED: usize = 100;
 
 impl Warnings {
     /// Adds the warnings for the findings in a Pod.
-    pub(super) fn findings(&mut self, findings: &[Finding], compiled: &Compiled, spec: &PodSpec<'_>) {
+    pub(super) fn findings(&mut self, findings: &[Finding<'_>], compiled: &Compiled, spec: &PodSpec<'_>) {
         let words = Words { compiled, spec };
-        for warning in findings.iter().filter_map(|finding| words.of(finding)) {
+        for warning in findings.iter().filter_map(|finding| words.of(*finding)) {
             if !self.push(warning) {
                 break;
             }
@@ -37,20 +37,18 @@ struct Words<'w> {
 
 impl Words<'_> {
     /// The warning for a finding; `None` if it is not worth one.
-    fn of(&self, finding: &Finding) -> Option<Warning> {
+    fn of(&self, finding: Finding<'_>) -> Option<Warning> {
         match finding {
             Finding::AutomountOverruled => self.automount_overruled(),
-            Finding::ForeignAudience(subject) => Some(self.foreign_audience(*subject)),
+            Finding::ForeignAudience(subject) => Some(self.foreign_audience(subject)),
             Finding::MountTaken { container, directory, subject } => {
-                Some(self.mount_taken(container, directory, *subject))
+                Some(self.mount_taken(container, directory, subject))
             }
-            Finding::EnvTaken { container, env, subject } => Some(self.env_taken(container, env, *subject)),
+            Finding::EnvTaken { container, env, subject } => Some(self.env_taken(container, env, subject)),
             Finding::NoDefaultToken => self.no_default_token(),
             Finding::OtherSecret { volume } => Some(other_secret(volume)),
             Finding::SubPath { container } => Some(sub_path(container)),
-            Finding::UnknownContainer { name, subject, held } => {
-                self.unknown_container(name, *subject, *held)
-            }
+            Finding::UnknownContainer { name, subject, held } => self.unknown_container(name, subject, held),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::pod::text::start;
 use crate::pod::token::Audience;
+use crate::rfc1123::MAX_KEY;
 
 use super::diagnostics::Code;
 use super::keys::{self, Key, Scope, has_own_prefix};
@@ -49,7 +51,7 @@ fn kept(text: &str, value: &Value) -> Arc<str> {
     match value {
         // Sharing saves 0.9 MB in 10 000 Namespaces with four annotations each.
         Value::Env(same) | Value::Audience(Audience::Named(same)) => Arc::clone(same),
-        _ => text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default().into(),
+        _ => start(text, MAX_TEXT).into(),
     }
 }
 
@@ -58,7 +60,7 @@ fn kept(text: &str, value: &Value) -> Arc<str> {
 pub(super) struct Settings {
     /// Valid and invalid settings, in the order of the annotations.
     list: Vec<Setting>,
-    /// Unknown keys with boundtoken's prefix or a misspelled one.
+    /// Unknown keys with boundtoken's prefix or a misspelled one, cut to [`MAX_KEY`].
     pub(super) unknown: Vec<String>,
     /// Keys on a Pod that only have an effect on a Namespace.
     pub(super) misplaced: Vec<Key>,
@@ -81,7 +83,9 @@ impl Settings {
         let mut settings = Self::default();
         for (name, text) in annotations {
             match Key::from_name(name) {
-                None if settings.unknown.len() < MAX_UNKNOWN => settings.unknown.push(name.to_owned()),
+                None if settings.unknown.len() < MAX_UNKNOWN => {
+                    settings.unknown.push(start(name, MAX_KEY).to_owned());
+                }
                 None => {}
                 Some(key) if *context.origin == Origin::Pod && key.scope() == Scope::Namespace => {
                     settings.misplaced.push(key);

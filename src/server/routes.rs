@@ -159,7 +159,7 @@ impl<S: NamespaceStore> Webhook<S> {
         let response = match request.object() {
             None => admission::allow(&request),
             Some(_) => match looked_up.or_else(|| self.namespaces.cached(request.namespace())) {
-                None => return Ok(Mutation::NeedsLookup(request.namespace().to_owned())),
+                None => return Ok(Mutation::NeedsLookup(namespace_name(request.namespace()).to_owned())),
                 Some(lookup) => self.decide(&request, &lookup)?,
             },
         };
@@ -209,6 +209,11 @@ impl<S: NamespaceStore> Webhook<S> {
     }
 }
 
+/// Cuts a text that is too long for the name of a Namespace, to a length that still is too long.
+fn namespace_name(text: &str) -> &str {
+    text.get(..text.ceil_char_boundary(MAX_LABEL + 1)).unwrap_or(text)
+}
+
 /// Logs names and the decision, never the object. The names come from the request and may have any length.
 fn log<O: ReviewedObject>(
     request: &admission::Request<'_, O>,
@@ -241,6 +246,19 @@ fn shown(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cut_name_is_too_long_for_a_namespace() {
+        for name in ["", "shop", &"x".repeat(MAX_LABEL)] {
+            assert_eq!(namespace_name(name), name);
+        }
+        for unit in ["x", "é", "🦀"] {
+            for offset in ["", "x"] {
+                let cut = namespace_name(&(offset.to_owned() + &unit.repeat(1000))).len();
+                assert!((MAX_LABEL + 1..MAX_LABEL + 5).contains(&cut), "{cut}");
+            }
+        }
+    }
 
     #[test]
     fn logged_names_are_shortened_and_escaped() {
