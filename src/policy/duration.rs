@@ -4,6 +4,11 @@ use crate::pod::token::{Ttl, ttl_range};
 
 use super::diagnostics::Code;
 use super::value_error::{ValueError, did_you_mean, quote};
+use super::values::check_length;
+
+/// Longest text of a lifetime, in bytes. The longest one that needs no leading zeros has 14:
+/// `1193046h28m16s`.
+pub(super) const MAX_LENGTH: usize = 32;
 
 /// Units in the required order, with their lengths in seconds.
 const UNITS: [(char, u64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
@@ -22,6 +27,7 @@ pub(super) fn ttl(text: &str) -> Result<Ttl, ValueError> {
 
 /// Parses `7200`, `2h`, `90m` or `1h30m` as a lifetime within the API's range.
 pub(super) fn lifetime(text: &str) -> Result<Ttl, ValueError> {
+    check_length(text, MAX_LENGTH, Code::Duration)?;
     match seconds(text) {
         Some(seconds) => in_range(text, seconds),
         None => Err(ValueError::new(Code::Duration, unreadable(text))),
@@ -130,6 +136,7 @@ mod tests {
 
     #[test]
     fn invalid_durations_are_explained() {
+        let long = format!("{}3600", "0".repeat(250_000));
         let cases = [
             ("", Code::Duration, "is empty"),
             (
@@ -160,6 +167,7 @@ mod tests {
             ("h", Code::Duration, "is not a valid duration"),
             ("３６００", Code::Duration, "is not a valid duration"),
             ("eine Stunde", Code::Duration, "is not a valid duration"),
+            (long.as_str(), Code::Duration, "is too long: 250004 bytes, must be at most 32"),
         ];
         for (text, code, part) in cases {
             let error = ttl(text).expect_err(text);

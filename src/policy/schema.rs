@@ -39,7 +39,8 @@ fn property(entry: &Entry) -> Value {
         }
         Form::Text { max_length, pattern, .. } => {
             property.insert("pattern".to_owned(), pattern.into());
-            property.extend(max_length.map(|max| ("maxLength".to_owned(), max.into())));
+            // The schema counts characters: at most as many as bytes.
+            property.insert("maxLength".to_owned(), max_length.into());
         }
     }
     property.insert("examples".to_owned(), json!([entry.example]));

@@ -17,8 +17,12 @@ use super::values::Context;
 /// Most tokens in one list.
 const MAX_TOKENS: usize = 16;
 
-/// Longest text on a Namespace, in bytes.
-const MAX_BYTES: usize = 16 * 1024;
+/// Longest text on a Namespace, in bytes, which is kept in memory.
+const MAX_ON_NAMESPACE: usize = 16 * 1024;
+
+/// Longest text on a Pod, in bytes: room for [`MAX_TOKENS`] of the longest lists of containers. The API accepts
+/// 256 KiB for all annotations together.
+pub(super) const MAX_ON_POD: usize = 128 * 1024;
 
 /// Most errors that are reported one by one.
 const MAX_ERRORS: usize = 32;
@@ -44,8 +48,12 @@ pub(super) struct Item {
 
 /// Parses the list. Reports at most the first [`MAX_ERRORS`] errors, then the number of the others.
 pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec<ValueError>> {
-    if *context.origin != Origin::Pod && text.len() > MAX_BYTES {
-        let sentence = format!("has {} bytes: must have at most {MAX_BYTES} on a Namespace", text.len());
+    let (max, object) = match context.origin {
+        Origin::Namespace(_) => (MAX_ON_NAMESPACE, "Namespace"),
+        Origin::Pod => (MAX_ON_POD, "Pod"),
+    };
+    if text.len() > max {
+        let sentence = format!("has {} bytes: must have at most {max} on a {object}", text.len());
         return Err(vec![ValueError::new(Code::Tokens, sentence)]);
     }
     let maps = maps(text).map_err(|error| vec![error])?;
@@ -67,18 +75,17 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
 
 fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
     let invalid = |sentence: String| Err(ValueError::new(Code::Tokens, sentence));
-    if text.is_empty() {
-        return invalid("is empty: write a YAML list of tokens, or remove the annotation".to_owned());
-    }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
         with_snippet: false,
     };
-    match serde_saphyr::from_str_with_options::<Vec<Map<String, Value>>>(text, options) {
-        Ok(maps) if maps.len() > MAX_TOKENS => {
+    match serde_saphyr::from_str_with_options::<Option<Vec<Map<String, Value>>>>(text, options) {
+        // A comment or a byte order mark alone is no list. `[]` is one.
+        Ok(None) => invalid("is empty: write a YAML list of tokens, or remove the annotation".to_owned()),
+        Ok(Some(maps)) if maps.len() > MAX_TOKENS => {
             invalid(format!("has {} tokens: must have at most {MAX_TOKENS}", maps.len()))
         }
-        Ok(maps) => Ok(maps),
+        Ok(Some(maps)) => Ok(maps),
         Err(error) => {
             let expected = "must be a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
             invalid(format!("is not a valid YAML list of tokens ({}): {expected}", place(&error)))
@@ -147,8 +154,7 @@ impl<'m> Reader<'m> {
         match parse(text.trim()) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
-                let value = error.value.clone().unwrap_or(text);
-                self.errors.push(error.in_item(item, &value));
+                self.errors.push(error.in_item(item, &text));
                 None
             }
         }
@@ -203,7 +209,7 @@ mod tests {
         let items: Vec<_> = errors
             .expect_err("five errors")
             .into_iter()
-            .map(|error| (error.item.unwrap_or_default(), error.value.unwrap_or_default(), error.code))
+            .map(|error| (error.item.unwrap_or_default(), error.quoted.unwrap_or_default(), error.code))
             .collect();
         let expected = [
             ("[0].ttl", "5m", Code::Range),
@@ -212,7 +218,7 @@ mod tests {
             ("[2].path", "t", Code::Path),
             ("[2].containers", "{}", Code::Tokens),
         ];
-        assert_eq!(items, expected.map(|(item, value, code)| (item.to_owned(), value.to_owned(), code)));
+        assert_eq!(items, expected.map(|(item, value, code)| (item.to_owned(), quote(value), code)));
     }
 
     #[test]
@@ -221,9 +227,31 @@ mod tests {
         let errors = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many errors");
         assert_eq!(errors.len(), MAX_ERRORS + 1);
         assert_eq!(errors.last().map(|error| error.sentence.as_str()), Some("has 68 more errors"));
-        let long = format!("[{{path: /t/a}}] #{}", " ".repeat(MAX_BYTES));
+    }
+
+    #[test]
+    fn the_length_of_a_list_is_bounded() {
+        let namespace = Origin::Namespace("shop".into());
+        let padded = |length: usize| format!("[{{path: /t/a}}] #{}", " ".repeat(length));
+        let (long, longer) = (padded(MAX_ON_NAMESPACE), padded(MAX_ON_POD));
         assert_eq!(read(&long).map(|items| items.len()), Ok(1));
-        assert_eq!(parse(&long, &Origin::Namespace("shop".into())).expect_err("too long").len(), 1);
+        for errors in [parse(&long, &namespace), read(&longer), parse(&longer, &namespace)] {
+            assert_eq!(errors.expect_err("too long").len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_text_without_a_value_is_refused_like_an_empty_one() {
+        for text in ["", "# x", "\u{feff}", "\u{feff}# x", "---", "null"] {
+            let errors = read(text).expect_err(text);
+            let sentences: Vec<_> = errors.iter().map(|error| error.sentence.as_str()).collect();
+            assert_eq!(
+                sentences,
+                ["is empty: write a YAML list of tokens, or remove the annotation"],
+                "{text:?}"
+            );
+        }
+        assert_eq!(read("[]"), Ok(Vec::new()));
     }
 
     #[test]

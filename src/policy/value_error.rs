@@ -23,18 +23,18 @@ pub(super) struct ValueError {
     pub(super) sentence: String,
     /// The part of the annotation that is wrong, such as `[2].ttl`.
     pub(super) item: Option<String>,
-    /// The value of that part.
-    pub(super) value: Option<String>,
+    /// The value of that part, as by [`quote`].
+    pub(super) quoted: Option<String>,
 }
 
 impl ValueError {
     pub(super) fn new(code: Code, sentence: impl Into<String>) -> Self {
-        Self { code, sentence: sentence.into(), item: None, value: None }
+        Self { code, sentence: sentence.into(), item: None, quoted: None }
     }
 
-    /// Attributes the error to a part of the annotation.
+    /// Attributes the error to a part of the annotation, or to a larger part than before.
     pub(super) fn in_item(self, item: impl Into<String>, value: &str) -> Self {
-        Self { item: Some(item.into()), value: Some(value.to_owned()), ..self }
+        Self { item: Some(item.into()), quoted: Some(self.quoted.unwrap_or_else(|| quote(value))), ..self }
     }
 }
 

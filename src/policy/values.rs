@@ -20,6 +20,13 @@ const MAX_SEGMENT: usize = 255;
 /// Most items of a comma-separated list, far more than real lists have.
 const MAX_ITEMS: usize = 100;
 
+/// Longest list of container names, in bytes: room for [`MAX_ITEMS`] of the longest names with white space
+/// between them.
+pub(super) const MAX_CONTAINERS: usize = 8 * 1024;
+
+/// Longest `allowed-audiences`, in bytes. A Namespace keeps them in memory.
+pub(super) const MAX_AUDIENCES: usize = 16 * 1024;
+
 /// Most invalid items that a message lists after the first one.
 const MAX_NAMED: usize = 8;
 
@@ -71,11 +78,16 @@ pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, Value
     Ok(if api.contains(Some(text)) { Audience::ApiServer } else { Audience::Named(text.into()) })
 }
 
-fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
-    if text.len() > Audience::MAX_BYTES {
-        let sentence = format!("is too long: {} bytes, must be at most {}", text.len(), Audience::MAX_BYTES);
-        return Err(ValueError::new(code, sentence));
+/// Refuses a text of more than `max` bytes.
+pub(super) fn check_length(text: &str, max: usize, code: Code) -> Result<(), ValueError> {
+    if text.len() <= max {
+        return Ok(());
     }
+    Err(ValueError::new(code, format!("is too long: {} bytes, must be at most {max}", text.len())))
+}
+
+fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
+    check_length(text, Audience::MAX_BYTES, code)?;
     if text.chars().any(char::is_control) {
         return Err(ValueError::new(code, "has a control character: an audience is one line of text"));
     }
@@ -84,6 +96,7 @@ fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
 
 /// Parses `allowed-audiences`.
 pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, ValueError> {
+    check_length(text, MAX_AUDIENCES, Code::AllowedAudiences)?;
     let audiences: Vec<&str> = items(text).collect();
     if audiences.is_empty() {
         let sentence = "is empty: list at least one audience, separated by commas; the API server's own is always \
@@ -129,15 +142,13 @@ fn check_items(
 
 /// Parses the path of a token file.
 pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
+    check_length(text, MAX_PATH, Code::Path)?;
     let invalid = |sentence: String| Err(ValueError::new(Code::Path, sentence));
     let Some(relative) = text.strip_prefix('/') else {
         let guess = accepted_path(&format!("/{text}"));
         let is = if text.is_empty() { "is empty" } else { "is not absolute" };
         return invalid(format!("{is}: must be the absolute path of a token file{}", did_you_mean(guess)));
     };
-    if text.len() > MAX_PATH {
-        return invalid(format!("is too long: {} bytes, must be at most {MAX_PATH}", text.len()));
-    }
     if let Err(sentence) = check_segments(relative) {
         return invalid(sentence);
     }
@@ -186,6 +197,7 @@ fn check_segments(path: &str) -> Result<(), String> {
 
 /// Parses a comma-separated list of container names.
 pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError> {
+    check_length(text, MAX_CONTAINERS, Code::Containers)?;
     let names: Vec<&str> = items(text).collect();
     if names.is_empty() {
         let sentence = "is empty: list container names separated by commas, or remove the annotation";
@@ -214,13 +226,11 @@ fn nearest_label(text: &str) -> Option<String> {
 /// Parses the name of an environment variable by rules that every release of Kubernetes accepts
 /// (`envVarNameFmt` in `k8s.io/apimachinery/pkg/util/validation/validation.go`).
 pub(super) fn env(text: &str) -> Result<Arc<str>, ValueError> {
+    check_length(text, MAX_ENV, Code::Env)?;
     let invalid = |sentence: &str| Err(ValueError::new(Code::Env, sentence));
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.is_empty() {
         return invalid("is empty: write a name such as VAULT_TOKEN_FILE, or remove the annotation");
-    }
-    if text.len() > MAX_ENV {
-        return invalid("is too long: must be at most 255 bytes");
     }
     if text.contains('=') {
         return invalid("has a \"=\": write the name alone, its value is the path of the token file");

@@ -65,7 +65,7 @@ impl Violation {
         };
         let text = format!(
             "{what}{} on {origin} {}",
-            quote(error.value.as_deref().unwrap_or(value)),
+            error.quoted.clone().unwrap_or_else(|| quote(value)),
             error.sentence
         );
         Self { code: error.code, field: Field::Annotation(key), origin: origin.clone(), text }

@@ -39,8 +39,8 @@ pub enum Form {
     Text {
         /// The values in words.
         description: &'static str,
-        /// Longest value, in characters.
-        max_length: Option<usize>,
+        /// Longest value, in bytes.
+        max_length: usize,
         /// A regular expression (ECMA 262) that every accepted value matches after trimming.
         pattern: &'static str,
     },

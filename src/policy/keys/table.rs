@@ -68,7 +68,7 @@ keys! {
         form: Form::Text {
             description: "one audience of at most 1024 bytes without control characters; the empty string means the \
                           API server",
-            max_length: Some(Audience::MAX_BYTES),
+            max_length: Audience::MAX_BYTES,
             pattern: r"^[^\u0000-\u001f\u007f-\u009f]*$",
         },
         default: "the API server's own",
@@ -84,7 +84,7 @@ keys! {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
             description: concat!("whole seconds (`7200`) or a duration (`2h`, `90m`, `1h30m`), from ", ttl_range!()),
-            max_length: None,
+            max_length: duration::MAX_LENGTH,
             pattern: DURATION,
         },
         default: "`1h`",
@@ -101,7 +101,7 @@ keys! {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
             description: "absolute path of a file, without `..` and `:`, at most 4096 bytes",
-            max_length: Some(values::MAX_PATH),
+            max_length: values::MAX_PATH,
             pattern: r"^/[^:\u0000-\u001f\u007f-\u009f]*[^/:\u0000-\u001f\u007f-\u009f]/+[^/:\u0000-\u001f\u007f-\u009f]+$",
         },
         default: "`replace`: the path of the default token; `add`: `/var/run/secrets/tokens/token`",
@@ -118,7 +118,7 @@ keys! {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
             description: "container names, separated by commas",
-            max_length: None,
+            max_length: values::MAX_CONTAINERS,
             pattern: LABELS,
         },
         default: "every container",
@@ -134,7 +134,7 @@ keys! {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
             description: "container names, separated by commas",
-            max_length: None,
+            max_length: values::MAX_CONTAINERS,
             pattern: LABELS,
         },
         default: "none",
@@ -150,7 +150,7 @@ keys! {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
             description: "name of an environment variable",
-            max_length: Some(values::MAX_ENV),
+            max_length: values::MAX_ENV,
             pattern: r"^([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*$",
         },
         default: "none",
@@ -167,7 +167,7 @@ keys! {
         form: Form::Text {
             description: "a YAML list of at most 16 tokens, each with `path` and optionally `audience`, `ttl`, \
                           `containers` and `env`",
-            max_length: None,
+            max_length: tokens::MAX_ON_POD,
             pattern: r"\S",
         },
         default: "none",
@@ -194,7 +194,7 @@ keys! {
         scope: Scope::Namespace,
         form: Form::Text {
             description: "audiences, separated by commas; the API server's own is always allowed",
-            max_length: None,
+            max_length: values::MAX_AUDIENCES,
             pattern: r"[^\s,]",
         },
         default: "any audience",
@@ -208,7 +208,7 @@ keys! {
     }
     MaxTtl "boundtoken.dev/max-ttl" {
         scope: Scope::Namespace,
-        form: Form::Text { description: "as `ttl`", max_length: None, pattern: DURATION },
+        form: Form::Text { description: "as `ttl`", max_length: duration::MAX_LENGTH, pattern: DURATION },
         default: "no limit",
         meaning: "The longest lifetime that tokens may have. A Pod with a longer-lived token is refused, whether \
                   boundtoken added that token or not. A limit below one hour also lowers the default of `ttl`.",

@@ -44,6 +44,37 @@ fn lifetimes_at_the_bounds_are_exact() {
     assert_eq!(tokens(&decide(&vault, &namespace(&[])).pod)[0].1["expirationSeconds"], 3608);
 }
 
+/// Settings of Namespaces stay in memory.
+#[test]
+fn the_text_of_a_value_has_a_limit() {
+    for (key, filler, end, limit, code) in [
+        ("ttl", "0", "7200", 32, "BT003"),
+        ("max-ttl", "0", "7200", 32, "BT003"),
+        ("env", "A", "", 255, "BT009"),
+        ("audience", "a", "", 1024, "BT002"),
+        ("path", "/", "/t/a", 4096, "BT006"),
+        ("containers", ",", "app", 8 << 10, "BT007"),
+        ("skip-containers", ",", "other", 8 << 10, "BT007"),
+        ("allowed-audiences", ",", "vault", 16 << 10, "BT014"),
+        ("tokens", "#", "\n[{path: /t/a}]", 16 << 10, "BT010"),
+    ] {
+        let text = |length: usize| filler.repeat(length - end.len()) + end;
+        for (length, is_allowed) in [(limit, true), (limit + 1, false), (250_000, false)] {
+            let answer = decide(&pod(&["app"]), &namespace(&[(key, &text(length))]));
+            assert_eq!(answer.allowed(), is_allowed, "{key}, {length} bytes: {}", answer.message());
+            assert!(is_allowed || answer.message().contains(code), "{key}: {}", answer.message());
+        }
+        if ["max-ttl", "allowed-audiences"].contains(&key) {
+            continue;
+        }
+        let limit = if key == "tokens" { 128 << 10 } else { limit };
+        for (length, is_allowed) in [(limit, true), (limit + 1, false)] {
+            let answer = decide(&annotated(pod(&["app"]), &[(key, &text(length))]), &namespace(&[]));
+            assert_eq!(answer.allowed(), is_allowed, "{key}, {length} bytes: {}", answer.message());
+        }
+    }
+}
+
 /// Another lifetime than was asked for would be worse than a refusal.
 #[test]
 fn a_lifetime_of_zero_is_refused() {
