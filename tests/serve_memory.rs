@@ -50,6 +50,31 @@ async fn requests_waiting_for_a_lookup_hold_only_their_body() {
     assert!(grown < 3 * text + PARSED, "{grown} bytes for {text} bytes of requests");
 }
 
+/// Its bytes are not UTF-8, and each finding is about the container of this name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_of_megabytes_is_held_a_few_times() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), reviews::NAMESPACES, &[]);
+    let body = endless_name(7 << 20);
+    let before = server.peak_memory();
+    let response = server.webhook().await.post("/mutate", JSON, &body).await;
+    assert!(response.status == 200 && response.body.contains("BT056"), "{response:?}");
+    let (grown, size) = (server.peak_memory() - before, body.len());
+    assert!(grown < 5 * size, "{grown} bytes for a body of {size}");
+}
+
+/// A Pod whose container has a name of so many bytes, and mounts its token many times by `subPath`.
+fn endless_name(length: usize) -> Vec<u8> {
+    let mut review: Value = serde_json::from_str(&reviews::web(&json!({}))).unwrap();
+    let container = &mut review["request"]["object"]["spec"]["containers"][0];
+    container["name"] = "ENDLESS".into();
+    let mount = json!({"name": "kube-api-access-abcde", "mountPath": "/m", "subPath": "token"});
+    container["volumeMounts"].as_array_mut().unwrap().extend(vec![mount; 70]);
+    let review = review.to_string();
+    let (before, after) = review.split_once("ENDLESS").unwrap();
+    [before.as_bytes(), &vec![0xff; length], after.as_bytes()].concat()
+}
+
 /// Each sends requests until the server reads no more, and reads none of the large answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_do_not_read_hold_little_memory() {
