@@ -21,6 +21,8 @@ pub struct Node {
     pub(super) content: Content,
     /// Line, counted from 1; for a map or list the line of its first entry.
     pub(super) line: u32,
+    /// Column, counted from 1 in characters; for a map or list in block style that of its first entry.
+    pub(super) column: u32,
     start: u32,
     /// Length of the text in bytes; 0 where the parser does not report it.
     length: u32,
@@ -103,6 +105,7 @@ impl<'de> Deserialize<'de> for Node {
         Ok(Self {
             content: value,
             line: u32::try_from(referenced.line()).unwrap_or(u32::MAX),
+            column: u32::try_from(referenced.column()).unwrap_or(u32::MAX),
             start: position(span.byte_offset()),
             length: position(span.byte_len()),
         })

@@ -44,18 +44,23 @@ impl<'a> Object<'a> {
 
     /// The line in the file of a part of the object, or of its nearest existing parent.
     pub fn line(&self, within: &Pointer) -> u64 {
-        line(self.document, self.value, within)
+        self.document.line(self.nearest(within))
+    }
+
+    /// A part of the object, or its nearest existing parent.
+    pub fn nearest(&self, within: &Pointer) -> &'a Node {
+        nearest(self.value, within)
     }
 }
 
-pub(super) fn line(document: &Document, mut node: &Node, within: &Pointer) -> u64 {
+pub(super) fn nearest<'a>(mut node: &'a Node, within: &Pointer) -> &'a Node {
     for token in within.tokens() {
         match node.get(&token.decoded()) {
             Some(child) => node = child,
             None => break,
         }
     }
-    document.line(node)
+    node
 }
 
 /// The objects in a document, including the items of a `List`.

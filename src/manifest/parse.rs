@@ -6,6 +6,7 @@ use std::thread;
 use serde_json::value::RawValue;
 use serde_saphyr::UserMessageFormatter;
 
+use super::document::Offset;
 use super::node::Node;
 use super::{Document, Error};
 
@@ -32,7 +33,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Error> {
     if start.starts_with('{') && !start.starts_with("{{") {
         return parse_json(&file, text, text.len() - start.len());
     }
-    parse_yaml(&file, text, 0)
+    parse_yaml(&file, text, Offset::default())
 }
 
 /// Parses JSON documents, which may follow each other without a separator. Text after `---` is YAML.
@@ -41,22 +42,22 @@ fn parse_json(file: &Arc<str>, text: &str, start: usize) -> Result<Vec<Document>
     let mut documents = Vec::new();
     let mut pieces = serde_json::Deserializer::from_str(body).into_iter::<&RawValue>();
     // Lines are counted from piece to piece: counting from the start each time would take quadratic time.
-    let (mut counted, mut lines) = (0, 0);
-    let mut lines_up_to = |offset: usize| {
-        lines += newlines(text.get(counted..offset).unwrap_or_default());
+    let (mut counted, mut before) = (0, Offset::default());
+    let mut up_to = |offset: usize| {
+        before = before.after(text.get(counted..offset).unwrap_or_default());
         counted = offset;
-        lines
+        before
     };
     loop {
         let (_, rest) = body.split_at_checked(pieces.byte_offset()).unwrap_or_default();
         if rest.trim_start().starts_with("---") {
-            documents.extend(parse_yaml(file, rest, lines_up_to(text.len() - rest.len()))?);
+            documents.extend(parse_yaml(file, rest, up_to(text.len() - rest.len()))?);
             return Ok(documents);
         }
         let Some(piece) = pieces.next() else { return Ok(documents) };
         let piece = piece.map_err(|error| json_error(file, text, start, &error))?.get();
         let offset = piece.as_ptr().addr() - text.as_ptr().addr();
-        documents.extend(parse_yaml(file, piece, lines_up_to(offset))?);
+        documents.extend(parse_yaml(file, piece, up_to(offset))?);
     }
 }
 
@@ -73,13 +74,13 @@ fn newlines(text: &str) -> u64 {
 }
 
 /// Parses YAML, of which JSON is a subset.
-fn parse_yaml(file: &Arc<str>, text: &str, lines_before: u64) -> Result<Vec<Document>, Error> {
+fn parse_yaml(file: &Arc<str>, text: &str, before: Offset) -> Result<Vec<Document>, Error> {
     let roots = on_large_stack(file, || {
         serde_saphyr::from_multiple_with_options::<Node>(text, options(MAX_NODES))
-            .map_err(|error| yaml_error(file, text, lines_before, &error))
+            .map_err(|error| yaml_error(file, text, before.lines, &error))
     })?;
     let text: Arc<str> = text.into();
-    Ok(roots.into_iter().map(|root| Document::new(file, &text, root, lines_before)).collect())
+    Ok(roots.into_iter().map(|root| Document::new(file, &text, root, before)).collect())
 }
 
 /// Options that follow YAML 1.1 where Kubernetes' parser does: `0644` is octal, `yes` and `on` are Booleans.

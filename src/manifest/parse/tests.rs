@@ -11,7 +11,12 @@ fn values(text: &str) -> Vec<Value> {
 
 /// The line of a part of the document's object, or of its nearest existing parent.
 fn line(document: &Document, pointer: &'static str) -> u64 {
-    crate::manifest::object::line(document, &document.root, Pointer::from_static(pointer))
+    document.line(crate::manifest::object::nearest(&document.root, Pointer::from_static(pointer)))
+}
+
+/// The column of the same part.
+fn column(document: &Document, pointer: &'static str) -> u64 {
+    document.column(crate::manifest::object::nearest(&document.root, Pointer::from_static(pointer)))
 }
 
 fn error(text: &str) -> String {
@@ -67,6 +72,17 @@ fn json_between_yaml_document_markers_is_read() {
     assert_eq!(values, [json!({"a": 1}), json!({"b": 1}), json!({"c": 1})]);
     assert_eq!(line(&documents[1], "/b"), 3);
     assert_eq!(line(&documents[2], "/c"), 5);
+}
+
+#[test]
+fn every_part_has_its_column_in_characters() {
+    let documents = parse("f.yaml", "a:\n  größe: {b: 1, ü: 2}\n  d: [3]\n").unwrap();
+    let columns = ["/a/größe/b", "/a/größe/ü", "/a/d/0"].map(|pointer| column(&documents[0], pointer));
+    assert_eq!(columns, [14, 20, 7]);
+    let documents = parse("f.json", "{\"ü\": 1} {\"a\": 2}\n  {\"b\":\n3}").unwrap();
+    assert_eq!([column(&documents[0], "/ü"), column(&documents[1], "/a")], [7, 16]);
+    assert_eq!((line(&documents[2], "/b"), column(&documents[2], "/b")), (3, 1));
+    assert_eq!(column(&documents[2], ""), 3);
 }
 
 #[test]
