@@ -199,7 +199,10 @@ fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Forbidden => "refused, forbidden by the Namespace",
         Severity::Invalid => "refused, invalid",
+        Severity::Malformed => "refused, malformed",
         Severity::Warning => "warning",
+        Severity::Note => "note of preview",
+        Severity::Error => "error of preview",
     }
 }
 

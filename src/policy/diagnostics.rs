@@ -11,17 +11,30 @@ pub enum Severity {
     Forbidden,
     /// Refused with 422 `Invalid`: an invalid setting.
     Invalid,
+    /// Refused with 400 `BadRequest` before any webhook is called; `preview` reports it.
+    Malformed,
     /// Allowed, with a warning.
     Warning,
+    /// A note of `preview` about an assumption or a limit of its own.
+    Note,
+    /// `preview` cannot say what admission would do.
+    Error,
 }
 
 impl Severity {
+    /// Every severity, in the order of the reference page.
+    pub const ALL: [Self; 6] =
+        [Self::Invalid, Self::Forbidden, Self::Malformed, Self::Warning, Self::Error, Self::Note];
+
     /// A heading for the diagnostics of this severity.
     pub fn heading(self) -> &'static str {
         match self {
             Self::Forbidden => "Guardrails: refused with 403 Forbidden",
             Self::Invalid => "Invalid settings: refused with 422 Invalid",
+            Self::Malformed => "Malformed manifests: refused with 400 BadRequest, without the webhook",
             Self::Warning => "Warnings: allowed",
+            Self::Note => "Notes of preview",
+            Self::Error => "Errors of preview: no result",
         }
     }
 }
@@ -48,7 +61,7 @@ pub struct Diagnostic {
 macro_rules! codes {
     ($($name:ident $severity:ident $code:ident $title:literal $meaning:tt $remedy:literal)*) => {
         /// A stable diagnostic code: it never changes its meaning.
-        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub enum Code {
             $(#[doc = concat!(stringify!($name), ": ", $title, ".")] $code,)*
         }
@@ -74,7 +87,7 @@ macro_rules! codes {
     };
 }
 
-// Invalid settings from BT001, guardrails from BT030, warnings from BT050.
+// Invalid settings from BT001, guardrails from BT030, warnings from BT050, findings of `preview` from BT070.
 codes! {
     BT001 Invalid Mode "unknown mode"
         "The value of `mode` is not one of the modes."
@@ -224,7 +237,46 @@ codes! {
     BT061 Warning NotOptedIn "settings without the label"
         "Annotations of a Namespace have no effect without the label `boundtoken.dev/webhook: enabled`."
         "Label the Namespace."
+
+    BT070 Malformed NotText "value that is not a string"
+        "Names, labels and annotations are strings. YAML reads unquoted text such as `7200`, `true` or `off` as a \
+         number or a Boolean, and the API server refuses the object."
+        "Write the value in quotes, as the message shows."
+
+    BT071 Error Undecodable "object that cannot be decoded"
+        "A field of the object is missing or has a wrong type. The API server refuses such an object."
+        "Correct the field that the message names."
+
+    BT072 Warning LabelIgnored "label without effect"
+        "The label has the prefix of boundtoken, or nearly that prefix. The only label that has an effect is \
+         `boundtoken.dev/webhook` on a Namespace; settings are annotations."
+        "Make it an annotation, or correct its name."
+
+    BT073 Warning OutsideTemplate "setting outside the Pod template"
+        "Annotations of a Deployment or another workload are not copied to its Pods, so they have no effect."
+        "Move the annotation to the metadata of the Pod template."
+
+    BT074 Note UnknownKind "kind that preview does not know"
+        "The object has a Pod template, but `preview` does not know whether Pods are created from it. The webhook \
+         handles Pods of every kind of workload."
+        "To see the effect, preview a Pod with the same spec."
+
+    BT075 Note NamespaceAssumed "Namespace not in the input"
+        "`preview` assumes that the Namespace has the label `boundtoken.dev/webhook: enabled` and no annotations."
+        "Pass the Namespace as well: `kubectl get namespace NAME -o yaml | boundtoken preview -f - -f FILE`."
+
+    BT076 Note NotCalled "Namespace without the webhook"
+        "The webhook is called for Namespaces with the label `boundtoken.dev/webhook: enabled` only, and never for \
+         `kube-system` and the Namespace of boundtoken. Pods elsewhere are not changed."
+        "To opt in, label the Namespace."
+
+    BT077 Error PatchFailed "patch that cannot be applied"
+        "The patch of the webhook does not fit the Pod, which is a defect of boundtoken."
+        "Report it, with the manifest."
 }
+
+/// The page with the explanation of every code.
+const PAGE: &str = "https://boundtoken.dev/docs/diagnostics";
 
 /// The explanation of every code, in order.
 pub fn all() -> impl Iterator<Item = &'static Diagnostic> + Clone {
@@ -240,6 +292,11 @@ impl Code {
     /// The consequence.
     pub fn severity(self) -> Severity {
         self.diagnostic().severity
+    }
+
+    /// The URL of the explanation of the code.
+    pub fn help_url(self) -> String {
+        format!("{PAGE}#{}", self.name().to_lowercase())
     }
 }
 

@@ -54,10 +54,10 @@ pub fn diagnostics() -> Result<String, Error> {
     writeln!(page, "# Diagnostics\n")?;
     writeln!(
         page,
-        "Every refusal and every warning ends with one of these codes. A code never changes its meaning."
+        "Every refusal, warning and finding of `preview` ends with one of these codes. A code never changes its"
     )?;
-    writeln!(page, "`boundtoken explain BT003` prints the same in a terminal.\n")?;
-    for severity in [Severity::Invalid, Severity::Forbidden, Severity::Warning] {
+    writeln!(page, "meaning. `boundtoken explain BT003` prints the same in a terminal.\n")?;
+    for severity in Severity::ALL {
         writeln!(page, "## {}\n", severity.heading())?;
         for diagnostic in diagnostics::all().filter(|diagnostic| diagnostic.severity == severity) {
             writeln!(page, "### {}\n", diagnostic.name)?;

@@ -158,7 +158,8 @@ pub(super) fn about(code: Code, key: Key, origin: Option<&Origin>, text: String)
     Warning { code, key: Some(key.name().into()), origin: origin.cloned(), text }
 }
 
-fn fitted(code: Code, text: &str) -> String {
+/// A text and a code in at most 120 characters.
+pub(crate) fn fitted(code: Code, text: &str) -> String {
     let suffix = format!(" ({code})");
     let room = MAX_CHARS - suffix.len();
     if text.chars().count() <= room {

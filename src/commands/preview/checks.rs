@@ -3,10 +3,12 @@
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_path_to_error::Segment;
 
-use super::report::{Level, Location, Report};
+use super::place::CheckedObject;
+use super::report::{Level, Report};
 use super::workload::Workload;
 use crate::manifest::{MetadataMap, Node, NotString, Object};
 use crate::pod::view::PodSpec;
+use crate::policy::diagnostics::Code;
 use crate::policy::keys::{
     Key, OPT_IN_LABEL, OPT_IN_VALUE, corrected_key, has_own_prefix, is_misspelled_label,
 };
@@ -28,13 +30,13 @@ pub(super) enum MetadataError {
 }
 
 /// Reports metadata of any object that the API server would refuse.
-pub(super) fn check_object(object: &Object<'_>, report: &mut Report) -> Result<(), MetadataError> {
-    if let Some(pointer) = not_a_map(object.value) {
+pub(super) fn check_object(checked: CheckedObject<'_, '_>, report: &mut Report) -> Result<(), MetadataError> {
+    if let Some(pointer) = not_a_map(checked.object.value) {
         let text = format_args!("{} must be a map", field(&pointer));
-        report.add(Level::Error, Location::of(object, &pointer), text);
+        report.add(Level::Error, Code::Undecodable, checked.place(&pointer), text);
         return Err(MetadataError::Unreadable);
     }
-    check_strings(object, METADATA, report).map_err(MetadataError::NotString)
+    check_strings(checked, METADATA, report).map_err(MetadataError::NotString)
 }
 
 /// The first part of an object's metadata that must be a map but is not.
@@ -46,14 +48,18 @@ fn not_a_map(object: &Node) -> Option<PointerBuf> {
 
 /// Reports names, annotations and labels that are not strings; the error is the first message.
 pub(super) fn check_strings(
-    object: &Object<'_>,
+    checked: CheckedObject<'_, '_>,
     metadata: &Pointer,
     report: &mut Report,
 ) -> Result<(), String> {
+    let object = checked.object;
     let names = NAMES.iter().filter_map(|name| name_error(object, &metadata.with_trailing_token(*name)));
+    let names = names.map(|(node, sentence)| (checked.place_of(node), sentence));
+    let maps = map_errors(object, metadata);
+    let maps = maps.map(|(key, node, sentence)| (checked.place_of(node).with_key(key), sentence));
     let mut first = Ok(());
-    for (node, sentence) in names.chain(map_errors(object, metadata)) {
-        report.add(Level::Refused, Location::of_node(object, node), &sentence);
+    for (place, sentence) in names.chain(maps) {
+        report.add(Level::Refused, Code::NotText, place, &sentence);
         first = first.and(Err(sentence));
     }
     first
@@ -73,22 +79,26 @@ fn name_error<'a>(object: &Object<'a>, name: &Pointer) -> Option<(&'a Node, Stri
     Some((node, format!("{}: {}, but a name is a string; {fix}", field(name), kind.name())))
 }
 
-fn map_errors<'a>(object: &Object<'a>, metadata: &Pointer) -> impl Iterator<Item = (&'a Node, String)> {
+/// The entries that are not strings: key, value and message.
+fn map_errors<'a>(
+    object: &Object<'a>,
+    metadata: &Pointer,
+) -> impl Iterator<Item = (&'a str, &'a Node, String)> {
     MAPS.into_iter().flat_map(move |(map, prefix)| {
         entries(object, metadata, map.field()).filter_map(move |(key, node)| {
             let written = object.document.text(node);
             let sentence = NotString::of(node)?.sentence(map, key, written, &node.to_value().to_string());
-            Some((node, format!("{prefix}{sentence}")))
+            Some((key, node, format!("{prefix}{sentence}")))
         })
     })
 }
 
 /// Warns about labels that have boundtoken's prefix or a misspelled one, but are not the label that opts in.
-pub(super) fn check_labels(object: &Object<'_>, metadata: &Pointer, report: &mut Report) {
-    for (key, node) in entries(object, metadata, "labels") {
+pub(super) fn check_labels(checked: CheckedObject<'_, '_>, metadata: &Pointer, report: &mut Report) {
+    for (key, node) in entries(checked.object, metadata, "labels") {
         if key != OPT_IN_LABEL && (has_own_prefix(key) || is_misspelled_label(key)) {
-            let text = format_args!("{key}: a label has no effect; {}", label_fix(key, object));
-            report.add(Level::Warning, Location::of_node(object, node), text);
+            let text = format_args!("{key}: a label has no effect; {}", label_fix(key, checked.object));
+            report.add(Level::Warning, Code::LabelIgnored, checked.place_of(node).with_key(key), text);
         }
     }
 }
@@ -113,7 +123,8 @@ pub(super) fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
             if Key::from_name(key).is_some() && annotations.and_then(|set| set.get(key)).is_none() {
                 let (kind, place) = (workload.kind(), field(&template));
                 let text = format_args!("{key}: no effect on a {kind}; move it to {place}");
-                report.add(Level::Warning, Location::of_node(object, node), text);
+                let place = workload.checked().place_of(node).with_key(key);
+                report.add(Level::Warning, Code::OutsideTemplate, place, text);
             }
         }
     }
@@ -128,7 +139,8 @@ pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
             object.kind(),
             object.group()
         );
-        report.add(Level::Note, Location::of(object, Pointer::root()), text);
+        let place = CheckedObject::new(object).place(Pointer::root());
+        report.add(Level::Note, Code::UnknownKind, place, text);
     }
 }
 
@@ -137,7 +149,7 @@ pub(super) fn check_pod(workload: &Workload<'_>, report: &mut Report) -> bool {
     let Some((pointer, fault)) = pod_error(workload) else { return true };
     let pointer = workload.template().concat(&pointer);
     let text = format_args!("{}: {} {fault}", workload.title(), field(&pointer));
-    report.add(Level::Error, Location::of(&workload.object, &pointer), text);
+    report.add(Level::Error, Code::Undecodable, workload.checked().place(&pointer), text);
     false
 }
 

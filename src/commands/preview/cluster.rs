@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::checks::{self, METADATA};
 use super::overrides::Overrides;
-use super::report::{Level, Location, Report};
+use super::place::{CheckedObject, Place};
+use super::report::{Level, Report};
 use super::workload::Workload;
 use crate::manifest::{Node, Object};
 use crate::namespaces::opts_in;
 use crate::pod::plugin::{ServiceAccount, service_account_name};
+use crate::policy::diagnostics::Code;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 
@@ -61,13 +63,15 @@ impl<'a> SimulatedCluster<'a> {
     pub(super) fn settings(&self, workload: &Workload<'_>, report: &mut Report) -> Option<NamespaceSettings> {
         let name = workload.namespace;
         if EXCLUDED.contains(&name) {
-            report.note(format_args!("Namespace {name} is never matched: its Pods stay as they are"));
+            let text = format_args!("Namespace {name} is never matched: its Pods stay as they are");
+            report.add(Level::Note, Code::NotCalled, Place::of_namespace(name), text);
             return None;
         }
         let Some(namespace) = self.namespace(name) else {
-            report.note(format_args!(
+            let text = format_args!(
                 "Namespace {name} is not in the input: assumed to be opted in, without settings"
-            ));
+            );
+            report.add(Level::Note, Code::NamespaceAssumed, Place::of_namespace(name), text);
             return Some(NamespaceSettings::parse(
                 name,
                 self.overrides.namespace.iter().copied(),
@@ -86,7 +90,8 @@ impl<'a> SimulatedCluster<'a> {
         };
         let pointer = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
         let text = format_args!("Namespace {name}{fault} its Pods stay as they are");
-        report.add(Level::Note, Location::of(namespace, &pointer), text);
+        let place = CheckedObject::new(namespace).place(&pointer).with_key(OPT_IN_LABEL);
+        report.add(Level::Note, Code::NotCalled, place, text);
         None
     }
 

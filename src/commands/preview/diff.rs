@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::report::{BOLD, Location};
+use super::place::Location;
+use super::report::BOLD;
 use crate::manifest::to_yaml;
 use crate::printable::printable;
 

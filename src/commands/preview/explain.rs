@@ -6,8 +6,9 @@ use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
 
 use super::cluster::SimulatedCluster;
+use super::place::Location;
 use super::pods::{ANNOTATIONS, Preview};
-use super::report::{BOLD, Location};
+use super::report::BOLD;
 use crate::admission::Pod;
 use crate::manifest::Object;
 use crate::policy::keys::Key;

@@ -1,5 +1,6 @@
 //! `boundtoken preview`: shows what admission would do to manifests, offline.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::builder::{BoolishValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 
 use self::cluster::SimulatedCluster;
+use self::findings::RunFindings;
 use self::output::Output;
 use self::overrides::Overrides;
 use self::pods::Admitter;
@@ -25,21 +27,25 @@ mod checks;
 mod cluster;
 mod diff;
 mod explain;
+mod fail_on;
+mod findings;
 mod output;
 mod overrides;
+mod place;
 mod pods;
 mod report;
 mod workload;
 
+pub use self::fail_on::FailOn;
+pub use self::findings::schema as findings_schema;
 pub use self::output::{Format, OutputError};
 pub use self::overrides::{AnnotationError, Annotations};
 
 /// Show what admission would do to manifests, without a cluster
 ///
 /// Pods, and everything with a Pod template, go through the ServiceAccount plugin and the webhook as they
-/// would in a cluster. Namespaces and service accounts among the manifests count. Exit codes: 0 nothing would
-/// change, 1 a diff, a warning or a refusal, 2 failure; with -o yaml and -o json: 0 done, 1 something is
-/// refused, 2 failure.
+/// would in a cluster. Namespaces and service accounts among the manifests count. Exit codes: 0 done, 1 found
+/// something that --fail-on names, 2 failure.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Manifest, directory of manifests, or - for standard input; separated by commas, or repeated
@@ -61,6 +67,10 @@ pub struct Args {
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "diff")]
     output: Format,
+    /// Which results give exit code 1; an object that cannot be previewed gives 2 in any case
+    /// [default: change with -o diff and patch, refused with yaml and json, otherwise warning]
+    #[arg(long, value_name = "RESULT")]
+    fail_on: Option<FailOn>,
     /// Show where each setting comes from
     #[arg(long, value_parser = BoolishValueParser::new())]
     explain: bool,
@@ -89,8 +99,11 @@ pub enum Error {
 /// When manifests cannot be read, or the result cannot be written.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let defaults = args.defaults.resolve(Vec::new())?;
+    // Findings for programs have no colours, and anstream would remove characters that look like them.
+    let stdout: Box<dyn Write> =
+        if args.output.is_findings() { Box::new(io::stdout()) } else { Box::new(anstream::stdout()) };
     // Buffered, because standard output is otherwise flushed after each line.
-    let mut out = BufWriter::new(anstream::stdout());
+    let mut out = BufWriter::new(stdout);
     match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {
         // The reader closed the pipe, as `head` does.
         Err(Error::Output(OutputError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -140,27 +153,43 @@ fn preview(
             output.add_document(args.output, &rendered)?;
         }
     }
-    write(args, &report, &output, out, err)
+    let fail_on = args.fail_on.unwrap_or_else(|| FailOn::default_of(args.output));
+    let findings = RunFindings { report: &report, files: files(&documents), pods: output.pods(), fail_on };
+    write(args.output, &findings, &output, out, err)?;
+    Ok(fail_on.exit(report.worst(), output.has_changes()))
+}
+
+/// The names of the files, each once.
+fn files(documents: &[Document]) -> Vec<Arc<str>> {
+    let mut seen = HashSet::new();
+    let new = documents.iter().filter(|document| seen.insert(&document.file));
+    new.map(|document| Arc::clone(&document.file)).collect()
 }
 
 fn write(
-    args: &Args,
-    report: &Report,
+    format: Format,
+    findings: &RunFindings<'_>,
     output: &Output,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<Exit, Error> {
-    report.write(err)?;
+) -> Result<(), Error> {
+    let report = findings.report;
+    // Workflow commands show the same in the same log.
+    if format != Format::Github {
+        report.write(err)?;
+    }
     output.write_explanations(err)?;
-    if args.output.is_documents() && report.worst() >= Some(Level::Refused) {
+    if format.is_documents() && report.worst() >= Some(Level::Refused) {
         output.write_reason(report, err)?;
+    } else if format.is_findings() {
+        findings.write(format, out).map_err(OutputError::from)?;
     } else {
         output.write(out, err)?;
     }
-    if args.output == Format::Diff {
+    if format == Format::Diff || format.is_findings() {
         output.write_summary(err)?;
     }
-    Ok(exit(args.output, report, output.has_changes()))
+    Ok(())
 }
 
 fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {
@@ -176,16 +205,6 @@ fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifes
         return Err(manifest::Error::Empty { path: names.join(", ") });
     }
     Ok(documents)
-}
-
-fn exit(format: Format, report: &Report, has_changes: bool) -> Exit {
-    let threshold = if format.is_documents() { Level::Refused } else { Level::Warning };
-    match report.worst() {
-        Some(Level::Error) => Exit::Failed,
-        Some(severity) if severity >= threshold => Exit::Found,
-        _ if threshold == Level::Warning && has_changes => Exit::Found,
-        _ => Exit::Done,
-    }
 }
 
 /// Rejects a file without `-f`, as in `preview pod.yaml`, and suggests the flag.

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use json_patch::jsonptr::Pointer;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::cluster::SimulatedCluster;
@@ -20,10 +21,18 @@ pub enum Format {
     /// Unified diff of each Pod that changes
     #[default]
     Diff,
+    /// The findings as JSON, for other programs; docs/findings.schema.json describes it
+    Findings,
+    /// The findings as workflow commands of GitHub Actions, which become annotations
+    Github,
     /// All documents as JSON, with the Pods that would result
     Json,
+    /// The findings as `JUnit` XML, which GitLab and Jenkins show as test results
+    Junit,
     /// The RFC 6902 patches that the webhook sends, one array per call; paths are relative to the Pod
     Patch,
+    /// The findings as SARIF 2.1.0, which code scanning of GitHub shows at the line
+    Sarif,
     /// All documents as YAML, with the Pods that would result
     Yaml,
 }
@@ -32,6 +41,11 @@ impl Format {
     /// Whether the output consists of all documents.
     pub(super) fn is_documents(self) -> bool {
         matches!(self, Self::Json | Self::Yaml)
+    }
+
+    /// Whether the output consists of the findings.
+    pub(super) fn is_findings(self) -> bool {
+        matches!(self, Self::Findings | Self::Github | Self::Junit | Self::Sarif)
     }
 }
 
@@ -57,32 +71,43 @@ struct Piece {
     text: String,
 }
 
+/// How many Pods have which result.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct PodCounts {
+    changed: usize,
+    unchanged: usize,
+    refused: usize,
+    failed: usize,
+}
+
 /// The output so far.
 #[derive(Default)]
 pub(super) struct Output {
     pieces: Vec<Piece>,
     explanations: String,
-    changed: usize,
-    unchanged: usize,
-    refused: usize,
-    unknown: usize,
+    pods: PodCounts,
 }
 
 impl Output {
     /// Counts a Pod.
     pub(super) fn count(&mut self, preview: Option<&Preview<'_>>) {
         let count = match preview.map(|preview| &preview.admission) {
-            None => &mut self.unknown,
-            Some(admission) if admission.is_refused() => &mut self.refused,
-            Some(admission) if admission.changes() => &mut self.changed,
-            Some(_) => &mut self.unchanged,
+            None => &mut self.pods.failed,
+            Some(admission) if admission.is_refused() => &mut self.pods.refused,
+            Some(admission) if admission.changes() => &mut self.pods.changed,
+            Some(_) => &mut self.pods.unchanged,
         };
         *count += 1;
     }
 
     /// Whether a Pod changes.
     pub(super) fn has_changes(&self) -> bool {
-        self.changed > 0
+        self.pods.changed > 0
+    }
+
+    /// How many Pods have which result.
+    pub(super) fn pods(&self) -> PodCounts {
+        self.pods
     }
 
     /// Explains the settings of a Pod.
@@ -106,7 +131,7 @@ impl Output {
                 render_pod(document, preview, overrides);
                 Ok(())
             }
-            (Format::Yaml | Format::Json, None) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -175,10 +200,10 @@ impl Output {
     /// Writes how many Pods change.
     pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let counts = [
-            (self.changed, "would change"),
-            (self.unchanged, "would not change"),
-            (self.refused, "would be refused"),
-            (self.unknown, "in error"),
+            (self.pods.changed, "would change"),
+            (self.pods.unchanged, "would not change"),
+            (self.pods.refused, "would be refused"),
+            (self.pods.failed, "in error"),
         ];
         let parts = counts.iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
@@ -188,7 +213,7 @@ impl Output {
 
     /// Writes why no documents are printed.
     pub(super) fn write_reason(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
-        let reason = match self.refused {
+        let reason = match self.pods.refused {
             0 if report.worst() == Some(Level::Error) => "an object cannot be previewed".to_owned(),
             0 => "an object would be refused".to_owned(),
             1 => "1 Pod would be refused".to_owned(),

@@ -7,9 +7,11 @@ use json_patch::jsonptr::Pointer;
 use super::admission::{self, Admission};
 use super::checks::{self, METADATA, MetadataError};
 use super::cluster::{self, SimulatedCluster};
-use super::report::{Level, Location, Report};
+use super::place::CheckedObject;
+use super::report::{Level, Report};
 use super::workload::Workload;
 use crate::manifest::Object;
+use crate::policy::diagnostics::Code;
 use crate::policy::keys::Key;
 use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning};
 
@@ -46,8 +48,10 @@ impl<'a> Admitter<'a> {
     ) -> (Self, Vec<(Workload<'a>, Option<MetadataError>)>) {
         let (mut workloads, mut reported) = (Vec::new(), NamespaceFindings::new());
         for object in objects {
-            let error = checks::check_object(object, report).err();
-            if let Some(workload) = Workload::new(object, default_namespace) {
+            let workload = Workload::new(object, default_namespace);
+            let checked = workload.as_ref().map_or_else(|| CheckedObject::new(object), Workload::checked);
+            let error = checks::check_object(checked, report).err();
+            if let Some(workload) = workload {
                 workloads.push((workload, error));
             } else if error.is_none() && object.is_core("Namespace") {
                 reported.insert(cluster::name(object), evaluate_namespace(object, cluster, report));
@@ -82,8 +86,12 @@ impl<'a> Admitter<'a> {
                 Some(Preview { workload, admission, settings })
             }
             Err(error) => {
-                let location = Location::of(&workload.object, workload.template());
-                report.add(Level::Error, location, format_args!("{}: {error}", workload.title()));
+                let code = match error {
+                    admission::Error::Unreadable(_) => Code::Undecodable,
+                    admission::Error::Patch(_) => Code::PatchFailed,
+                };
+                let place = workload.checked().place(workload.template());
+                report.add(Level::Error, code, place, format_args!("{}: {error}", workload.title()));
                 None
             }
         }
@@ -97,7 +105,7 @@ impl<'a> Admitter<'a> {
         let is_new_warning = |new: &&Warning| namespace.is_none_or(|known| !known.warnings.contains(new));
         let violations = admission.violations.iter().filter(is_new_violation);
         let warnings = admission.warnings.iter().filter(is_new_warning);
-        add(violations, warnings, &workload.object, &workload.annotations(), report);
+        add(violations, warnings, workload.checked(), &workload.annotations(), report);
     }
 }
 
@@ -107,9 +115,10 @@ fn evaluate_namespace<'a>(
     cluster: &SimulatedCluster<'a>,
     report: &mut Report,
 ) -> Evaluation {
-    checks::check_labels(object, METADATA, report);
+    let checked = CheckedObject::new(object);
+    checks::check_labels(checked, METADATA, report);
     let evaluation = cluster.settings_of(object).evaluate(cluster::is_opted_in(object), true);
-    add(evaluation.violations.iter(), evaluation.warnings.iter(), object, ANNOTATIONS, report);
+    add(evaluation.violations.iter(), evaluation.warnings.iter(), checked, ANNOTATIONS, report);
     evaluation
 }
 
@@ -120,8 +129,8 @@ fn check_metadata(
     report: &mut Report,
 ) -> Result<(), String> {
     let metadata = workload.template().concat(METADATA);
-    checks::check_labels(&workload.object, &metadata, report);
-    checks::check_strings(&workload.object, &metadata, report)?;
+    checks::check_labels(workload.checked(), &metadata, report);
+    checks::check_strings(workload.checked(), &metadata, report)?;
     match error {
         Some(MetadataError::NotString(reason)) => Err(reason.clone()),
         Some(MetadataError::Unreadable) | None => Ok(()),
@@ -132,19 +141,22 @@ fn check_metadata(
 fn add<'f>(
     violations: impl Iterator<Item = &'f Violation>,
     warnings: impl Iterator<Item = &'f Warning>,
-    object: &Object<'_>,
+    checked: CheckedObject<'_, '_>,
     annotations: &Pointer,
     report: &mut Report,
 ) {
-    let location = |key: Option<&str>| {
-        let annotation = key.map(|key| annotations.with_trailing_token(key));
-        let within = annotation.filter(|annotation| object.get(annotation).is_some()).unwrap_or_default();
-        Location::of(object, &within)
+    let place = |key: Option<&str>| {
+        let Some(key) = key else { return checked.place(Pointer::root()) };
+        let annotation = annotations.with_trailing_token(key);
+        let is_here = checked.object.get(&annotation).is_some();
+        checked.place(if is_here { &annotation } else { Pointer::root() }).with_key(key)
     };
     for violation in violations {
-        report.add(Level::Refused, location(violation.field.key().map(Key::name)), violation);
+        let Violation { code, field, text, .. } = violation;
+        let place = place(field.key().map(Key::name));
+        report.add(Level::Refused, *code, place, format_args!("{field}: {text}"));
     }
     for warning in warnings {
-        report.add(Level::Warning, location(warning.key.as_deref()), warning.fitted());
+        report.add_warning(warning.code, place(warning.key.as_deref()), &warning.text);
     }
 }

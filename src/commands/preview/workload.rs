@@ -4,7 +4,7 @@ use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_json::{Map, Value};
 
 use super::overrides::{annotate, map_in};
-use super::report::Location;
+use super::place::{CheckedObject, Location, name};
 use crate::manifest::{Node, Object};
 
 /// A kind that creates Pods.
@@ -48,7 +48,7 @@ impl<'a> Workload<'a> {
     /// Returns the workload, or `None` if the object creates no Pods.
     pub(super) fn new(object: &Object<'a>, default_namespace: &'a str) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group == object.group())?;
-        let namespace = written(object, "/metadata/namespace").unwrap_or(default_namespace);
+        let namespace = name(object, "/metadata/namespace").unwrap_or(default_namespace);
         Some(Self { object: object.clone(), namespace, kind })
     }
 
@@ -67,9 +67,14 @@ impl<'a> Workload<'a> {
         Location::of(&self.object, Pointer::root())
     }
 
+    /// The object with the Namespace of its Pods, for findings.
+    pub(super) fn checked(&self) -> CheckedObject<'_, 'a> {
+        CheckedObject::in_namespace(&self.object, self.namespace)
+    }
+
     fn name(&self) -> &'a str {
-        let generated = || written(&self.object, "/metadata/generateName");
-        written(&self.object, "/metadata/name").or_else(generated).unwrap_or("unnamed")
+        let generated = || name(&self.object, "/metadata/generateName");
+        name(&self.object, "/metadata/name").or_else(generated).unwrap_or("unnamed")
     }
 
     /// The pointer to the annotations of the Pod or its template.
@@ -102,14 +107,5 @@ impl<'a> Workload<'a> {
             }
         }
         pod.into()
-    }
-}
-
-/// A name in an object. One that is not a string, which the API server refuses, is shown as written.
-fn written<'a>(object: &Object<'a>, name: &'static str) -> Option<&'a str> {
-    let node = object.get(Pointer::from_static(name)).filter(|node| !node.is_null())?;
-    match node.as_str() {
-        Some(name) => Some(name).filter(|name| !name.is_empty()),
-        None => object.document.text(node).or(Some("?")),
     }
 }

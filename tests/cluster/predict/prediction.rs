@@ -62,7 +62,8 @@ fn preview(form: &str, objects: &[&Value]) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
-/// Whether a text comes from the webhook: such texts end with a code.
+/// Whether a text comes from the webhook: such texts end with a code below BT070, from which on they are those of
+/// `preview` alone.
 pub(super) fn is_ours(text: &str) -> bool {
-    text.contains("BT0")
+    text.contains("BT0") && !text.contains("(BT07")
 }

@@ -63,7 +63,10 @@ fn kubectl_completes_values_and_files() {
     ] {
         assert_eq!(kubectl(words), [":0"], "{words:?}");
     }
-    assert_eq!(kubectl(&["preview", "-o", ""]), ["diff", "json", "patch", "yaml", ":4"]);
+    assert_eq!(
+        kubectl(&["preview", "-o", ""]),
+        ["diff", "findings", "github", "json", "junit", "patch", "sarif", "yaml", ":4"]
+    );
     assert_eq!(kubectl(&["preview", "--color", ""]), ["always", "auto", "never", ":4"]);
     assert_eq!(kubectl(&["preview", "-n", ""]), [":4"]);
     assert_eq!(kubectl(&["completions", ""]).first().map(String::as_str), Some("bash"));

@@ -10,6 +10,7 @@
 //! - `console` is compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
 //!   server runs.
 //! - `yaml file=NAME` writes a file for later blocks of the page.
+//! - `yaml` is checked for our flags, where its lines call boundtoken as the steps of a pipeline do.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -194,6 +195,8 @@ fn check(block: &Block, directory: &Path) -> Result<(), String> {
         check_served(&block.text, directory)
     } else if block.is("console") {
         check_console(&block.text, directory)
+    } else if block.is("yaml") {
+        check_steps(&block.text, directory)
     } else if !block.is("sh") {
         Ok(())
     } else if block.is("repo") {
@@ -264,6 +267,13 @@ fn check_make(text: &str) -> Result<(), String> {
 fn check_parses(text: &str, directory: &Path) -> Result<(), String> {
     accept(&shell(&format!("set -n\n{text}"), directory), text)?;
     commands(text).iter().try_for_each(|line| check_ours(line, directory))
+}
+
+/// Steps of a pipeline, such as `- run: boundtoken preview -f deploy`: we understand our own command lines.
+fn check_steps(text: &str, directory: &Path) -> Result<(), String> {
+    let steps = text.lines().map(|line| line.trim_start_matches([' ', '-']));
+    let mut steps = steps.map(|step| step.strip_prefix("run: ").unwrap_or(step));
+    steps.try_for_each(|step| check_ours(step, directory))
 }
 
 fn check_ours(line: &str, directory: &Path) -> Result<(), String> {

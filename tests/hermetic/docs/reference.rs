@@ -1,5 +1,6 @@
 //! The reference pages equal what the tables render; `make docs` writes them.
 
+use boundtoken::commands::preview::findings_schema;
 use boundtoken::policy::{reference, schema};
 
 pub(super) fn compare(page: &str, rendered: &str) {
@@ -20,6 +21,12 @@ fn annotations_page_follows_the_table_of_keys() {
 fn schema_follows_the_table_of_keys() {
     let schema = serde_json::to_string_pretty(&schema::annotations()).expect("JSON");
     compare("annotations.schema.json", &format!("{schema}\n"));
+}
+
+#[test]
+fn schema_of_findings_follows_the_types() {
+    let schema = serde_json::to_string_pretty(&findings_schema()).expect("JSON");
+    compare("findings.schema.json", &format!("{schema}\n"));
 }
 
 #[test]

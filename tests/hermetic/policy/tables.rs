@@ -124,7 +124,8 @@ fn each_warning_is_given_in_its_case() {
         (secret, &[], &[], "BT059", "\"s\""),
         (pod(&["app"]), &[("dry-run", "true")], &[], "BT060", "boundtoken.dev/dry-run"),
     ];
-    let mut seen = vec!["BT061"];
+    // Those of a Namespace and of `preview` have tests of their own.
+    let mut seen = vec!["BT061", "BT072", "BT073"];
     for (pod, on_namespace, on_pod, code, words) in cases {
         let answer = decide(&annotated(pod, on_pod), &namespace(on_namespace));
         assert!(answer.allowed(), "{code}: {}", answer.message());

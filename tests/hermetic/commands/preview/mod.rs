@@ -1,5 +1,7 @@
 //! `boundtoken preview`.
 
+mod exit_codes;
+mod findings;
 mod input;
 mod output;
 mod webhook;

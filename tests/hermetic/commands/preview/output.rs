@@ -48,6 +48,9 @@ golden! {
     unquoted_values: "preview -f unquoted.yaml";
     slips_in_keys: "preview -f slips.yaml";
     namespaces_that_did_not_opt_in: "preview -f untouched.yaml";
+    findings: "preview -f mistakes.yaml -f unquoted.yaml -o findings";
+    findings_as_workflow_commands: "preview -f mistakes.yaml -f unquoted.yaml -o github";
+    findings_as_junit: "preview -f mistakes.yaml -f frugal.yaml -f slips.yaml -o junit";
     patches: "preview -f shop.yaml -f list.yaml -o patch";
     colours: "preview -f shop.yaml -f mistakes.yaml --color always";
     defaults_of_the_cluster: "preview -f cronjob.yaml --default-mode disable";
@@ -94,19 +97,19 @@ const BAD_INPUT: [(&str, &str); 10] = [
     ),
     (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: []",
-        "stdin:5: error: pod/a (namespace default): spec.containers must be a list of containers with names",
+        "stdin:5: error: pod/a (namespace default): spec.containers must be a list of containers with names (BT071)",
     ),
     (
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec: {containers: [{name: a}],\n volumes: x}",
-        "stdin:6: error: pod/a (namespace default): spec.volumes must be a list",
+        "stdin:6: error: pod/a (namespace default): spec.volumes must be a list (BT071)",
     ),
     (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {}",
-        "stdin:4: error: deployment/a (namespace default): spec.template must be a Pod template",
+        "stdin:4: error: deployment/a (namespace default): spec.template must be a Pod template (BT071)",
     ),
     (
         "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  annotations: [a]",
-        "stdin:5: error: metadata.annotations must be a map",
+        "stdin:5: error: metadata.annotations must be a map (BT071)",
     ),
 ];
 

@@ -20,43 +20,43 @@ const UNQUOTED: [(&str, &str, &str); 8] = [
         NAMESPACE,
         "metadata: {name: a, labels: {boundtoken.dev/webhook: true}}",
         "stdin:3: refused: label boundtoken.dev/webhook: a boolean, but a label is a string; \
-             write \"enabled\"",
+             write \"enabled\" (BT070)",
     ),
     (
         NAMESPACE,
         "metadata: {name: a, labels: {boundtoken.dev/webhook: off}}",
         "stdin:3: refused: label boundtoken.dev/webhook: a boolean, but a label is a string; \
-             write \"off\"",
+             write \"off\" (BT070)",
     ),
     (
         NAMESPACE,
         "metadata:\n  name: a\n  labels:\n    version: 1.10",
-        "stdin:6: refused: label version: a number, but a label is a string; write \"1.10\"",
+        "stdin:6: refused: label version: a number, but a label is a string; write \"1.10\" (BT070)",
     ),
     (
         NAMESPACE,
         "metadata:\n  name: off",
-        "stdin:4: refused: metadata.name: a boolean, but a name is a string; write \"off\"",
+        "stdin:4: refused: metadata.name: a boolean, but a name is a string; write \"off\" (BT070)",
     ),
     (
         POD,
         "metadata:\n  name: 123",
-        "stdin:5: refused: metadata.name: a number, but a name is a string; write \"123\"",
+        "stdin:5: refused: metadata.name: a number, but a name is a string; write \"123\" (BT070)",
     ),
     (
         POD,
         "metadata:\n  name: a\n  namespace: off",
-        "stdin:6: refused: metadata.namespace: a boolean, but a name is a string; write \"off\"",
+        "stdin:6: refused: metadata.namespace: a boolean, but a name is a string; write \"off\" (BT070)",
     ),
     (
         DEPLOYMENT,
         "metadata:\n  name: a\n  namespace: [b]",
-        "stdin:6: refused: metadata.namespace: a list, but a name is a string; write a name",
+        "stdin:6: refused: metadata.namespace: a list, but a name is a string; write a name (BT070)",
     ),
     (
         "apiVersion: v1\nkind: ServiceAccount\n",
         "metadata:\n  name: a\n  namespace: 1",
-        "stdin:5: refused: metadata.namespace: a number, but a name is a string; write \"1\"",
+        "stdin:5: refused: metadata.namespace: a number, but a name is a string; write \"1\" (BT070)",
     ),
 ];
 
@@ -66,7 +66,7 @@ fn an_unquoted_value_is_reported_with_its_fix() {
         assert_eq!(findings(head, rest), (finding.to_owned(), 1), "{rest}");
     }
     let (finding, code) = findings(DEPLOYMENT, "metadata: off");
-    assert_eq!((finding.as_str(), code), ("stdin:4: error: metadata must be a map", 2));
+    assert_eq!((finding.as_str(), code), ("stdin:4: error: metadata must be a map (BT071)", 2));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_label_with_the_wrong_value_is_not_called_absent() {
     let label = "metadata: {name: a, labels: {boundtoken.dev/webhook: \"true\"}}\n---\n";
     let printed = run("preview -f -", &[NAMESPACE, label, POD, "metadata: {name: b, namespace: a}"].concat());
     let note = "stdin:3: note: Namespace a: the label boundtoken.dev/webhook has \"true\", must be \"enabled\"; \
-                its Pods stay as they are";
+                its Pods stay as they are (BT076)";
     assert!(printed.err.contains(note), "{}", printed.err);
 }
 
