@@ -10,7 +10,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 
 use super::pem;
 use crate::files::{self, Fingerprint, ReloadState};
@@ -30,6 +30,10 @@ pub enum ClientCaError {
     NotCas(PathBuf),
 }
 
+/// Most intermediate certificates that a client may send. webpki tries every order of those whose names fit, before
+/// the client has proved that it has a key: with 64 KiB of certificates that takes seconds on one core.
+const MAX_INTERMEDIATES: usize = 4;
+
 /// Verifies the certificates of clients with the CAs that were last loaded.
 #[derive(Debug)]
 pub struct ClientVerifier(ArcSwap<Arc<dyn ClientCertVerifier>>);
@@ -47,6 +51,9 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
+        if intermediates.len() > MAX_INTERMEDIATES {
+            return Err(CertificateError::UnknownIssuer.into());
+        }
         self.0.load().verify_client_cert(end_entity, intermediates, now)
     }
 

@@ -23,11 +23,14 @@ enum Aud {
 
 /// Returns the audiences of a token; none if the text is not a JSON Web Token with audiences.
 pub fn audiences(token: &str) -> Vec<String> {
-    match payload(token.trim()) {
+    let mut audiences = match payload(token.trim()) {
         Some(Payload { aud: Aud::One(audience) }) => vec![audience],
         Some(Payload { aud: Aud::Several(audiences) }) => audiences,
         None => Vec::new(),
-    }
+    };
+    // An empty name is no audience.
+    audiences.retain(|audience| !audience.is_empty());
+    audiences
 }
 
 /// Returns the audiences of the token in a file; none if it cannot be read.
@@ -54,6 +57,7 @@ mod tests {
     fn a_token_names_one_audience_or_several() {
         assert_eq!(audiences(&token(r#"{"aud": "https://a", "exp": 1}"#)), ["https://a"]);
         assert_eq!(audiences(&token(r#"{"iss": "x", "aud": ["https://a", "k3s"]}"#)), ["https://a", "k3s"]);
+        assert_eq!(audiences(&token(r#"{"aud": ["", "https://a"]}"#)), ["https://a"]);
     }
 
     #[test]

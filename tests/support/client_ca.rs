@@ -61,9 +61,9 @@ impl ClientCa {
 }
 
 impl ClientCertificate {
-    /// The configuration of a client that presents this certificate.
+    /// The configuration of a client that presents this certificate and those after it in the PEM text.
     pub(crate) fn present(&self, mut config: ClientConfig) -> ClientConfig {
-        let chain = vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()];
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes()).map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         let pair = CertifiedKey::from_der(chain, key, config.crypto_provider()).unwrap();
         config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));

@@ -47,17 +47,18 @@ impl OwnToken {
         Ok(Self { path, state, flags, defaults: Arc::new(ArcSwap::new(defaults)) })
     }
 
-    /// Reads the token again if it changed. If it names no audiences, the previous ones stay in use.
+    /// Reads the token again if it changed. If it names no audiences, the previous ones stay in use
+    /// until it does.
     fn reload(&mut self) {
         let seen = Fingerprint::of([self.path.as_path()]);
         if !self.state.is_changed(seen) {
             return;
         }
-        self.state.loaded(seen);
         let audiences = token::audiences_of(&self.path);
         if audiences.is_empty() {
             return;
         }
+        self.state.loaded(seen);
         // The flags were valid at the start, and their validity does not depend on the audiences.
         let Ok(defaults) = self.flags.resolve(audiences) else { return };
         if defaults.api_audiences != self.defaults.load().api_audiences {

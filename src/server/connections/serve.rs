@@ -9,11 +9,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::super::limits::{CONNECTION_BYTES, TLS_BYTES};
+use super::super::limits::{BODY_BYTES, CONNECTION_BYTES, TLS_BYTES};
 use super::connection::{Connection, Stage};
 use super::stream::TrackedStream;
 
@@ -41,15 +41,15 @@ pub(in crate::server) async fn serve_tls<S, F, R, B>(
     }
 }
 
-/// Ends a connection whose handshake failed, and discards what the client sends until it closes the connection
-/// or the deadline of the handshake ends it.
+/// Ends a connection whose handshake failed, and discards what the client sends: at most the largest request, until
+/// it closes the connection or the deadline of the handshake ends it.
 ///
 /// With TLS 1.3 a client sends its request before it reads that its certificate is refused. If the connection
 /// were closed at once, the kernel would reset it, and the client might report the reset instead of the alert.
 async fn discard<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     // Fails if the client was faster.
     let _ = stream.shutdown().await;
-    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    let _ = tokio::io::copy(&mut stream.take(BODY_BYTES as u64), &mut tokio::io::sink()).await;
 }
 
 /// Serves a connection until either side closes it. While the server drains, every response is the last one

@@ -53,19 +53,20 @@ const fn on_both(
     Case { name, code, namespace, pod, change: |_| () }
 }
 
-/// Codes that no API server can be made to print, each with the reason.
-const UNREACHABLE: [(&str, &str); 0] = [];
+/// Whether only `preview` reports a code, from BT070 on. `tests/hermetic/commands/preview` has their texts.
+fn is_of_preview(code: &str) -> bool {
+    code >= "BT070"
+}
 
-/// Every code has a case, and so a reviewed text.
+/// Every code of the webhook has a case, and so a reviewed text.
 pub(crate) async fn every_code_has_a_text(_: Arc<ControlPlane>) {
     let cases = [mistakes::ON_PODS, mistakes::ON_NAMESPACES, findings::GUARDRAILS, findings::WARNINGS];
     let covered: Vec<&str> =
         cases.into_iter().flatten().map(|case| case.code).chain([namespaces::CODE]).collect();
     for diagnostic in diagnostics::all() {
-        let unreachable = UNREACHABLE.iter().any(|(code, _)| *code == diagnostic.name);
         assert_ne!(
             covered.contains(&diagnostic.name),
-            unreachable,
+            is_of_preview(diagnostic.name),
             "{} {}",
             diagnostic.name,
             diagnostic.title

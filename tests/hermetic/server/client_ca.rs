@@ -110,6 +110,19 @@ async fn only_certificates_of_the_ca_are_accepted() {
     assert_eq!((status, started.requests()), (404, 1));
 }
 
+#[tokio::test]
+async fn a_long_chain_is_refused_before_it_is_verified() {
+    let ca = ClientCa::generate();
+    let started = Verifying::start(&ca.pem);
+    let mut certificate = ca.issue();
+    for _ in 0..4 {
+        certificate.certificate.push_str(&ca.pem);
+    }
+    assert!(started.serves(&certificate).await);
+    certificate.certificate.push_str(&ca.pem);
+    assert_eq!(started.refusal(started.config(Some(&certificate))).await, AlertDescription::UnknownCA);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_client_is_disconnected_at_the_deadline() {
     let started = Verifying::start(&ClientCa::generate().pem);

@@ -297,6 +297,10 @@ fn start_controller_manager(programs: &Path, directory: &Path) -> Process {
         "--secure-port=0".to_owned(),
         "--kube-api-qps=1000".to_owned(),
         "--kube-api-burst=2000".to_owned(),
+        // No kubelet reports the status of the Node. After the grace period it would be tainted as unreachable, and
+        // DaemonSets would get no Pods.
+        "--node-startup-grace-period=24h".to_owned(),
+        "--node-monitor-grace-period=24h".to_owned(),
     ];
     Process::start(&programs.join("kube-controller-manager"), &arguments, directory)
 }
