@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::namespaces::Namespace;
-use crate::policy::{Defaults, NamespaceSettings, evaluate};
+use crate::policy::{Defaults, NamespaceSettings};
 
 use super::object::Pod;
 use super::request::Request;
@@ -15,15 +15,12 @@ pub fn allow<O>(request: &Request<'_, O>) -> Response {
     Response::allow(request)
 }
 
-/// Patches or refuses a Pod that is created, under the settings of its Namespace.
-///
-/// Mirror Pods are allowed unchanged: the ServiceAccount admission plugin keeps tokens out of them.
+/// Patches or refuses a Pod that is created, under the settings of its Namespace. Mirror Pods are allowed
+/// unchanged.
 pub fn mutate(request: &Request<'_, Pod<'_>>, settings: &NamespaceSettings) -> Response {
-    match request.object() {
-        Some(pod) if !pod.is_mirror() => {
-            Response::new(request, evaluate(pod.metadata.annotations.own_annotations(), &pod.spec, settings))
-        }
-        _ => allow(request),
+    match request.object().and_then(|pod| pod.evaluate(settings)) {
+        Some(evaluation) => Response::new(request, evaluation),
+        None => allow(request),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::namespaces::Namespace;
 use crate::pod::text::{Text, nullable, object};
 use crate::pod::view::PodSpec;
-use crate::policy::Entries;
+use crate::policy::{Entries, Evaluation, NamespaceSettings, evaluate};
 
 /// A kind of object in admission requests.
 pub trait ReviewedObject {
@@ -45,6 +45,13 @@ impl Pod<'_> {
     /// Whether this is a mirror Pod, which a kubelet creates for a static Pod.
     pub fn is_mirror(&self) -> bool {
         self.metadata.annotations.has_mirror()
+    }
+
+    /// Evaluates the Pod under the settings of its Namespace; `None` for a mirror Pod, which stays as it is: the
+    /// ServiceAccount admission plugin keeps tokens out of it.
+    pub fn evaluate(&self, settings: &NamespaceSettings) -> Option<Evaluation> {
+        let annotations = self.metadata.annotations.own_annotations();
+        (!self.is_mirror()).then(|| evaluate(annotations, &self.spec, settings))
     }
 }
 

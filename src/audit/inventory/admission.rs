@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 use crate::admission::Pod;
-use crate::policy::{NamespaceSettings, Outcome, evaluate};
+use crate::policy::{NamespaceSettings, Outcome};
 
 /// How the Pods of a workload relate to the settings of their Namespace.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,11 +58,7 @@ fn deviation(
     settings: &NamespaceSettings,
     changed: Option<OffsetDateTime>,
 ) -> Option<Deviation> {
-    if pod.is_mirror() {
-        return None;
-    }
-    let annotations = pod.metadata.annotations.own_annotations();
-    match evaluate(annotations, &pod.spec, settings).outcome {
+    match pod.evaluate(settings)?.outcome {
         Outcome::Unchanged => None,
         Outcome::Refused | Outcome::WouldRefuse => Some(Deviation::Refused),
         Outcome::Patched | Outcome::WouldPatch => Some(match changed {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::admission::Pod;
 use crate::pod::plugin::{self, ServiceAccount};
-use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning, evaluate};
+use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning};
 
 /// Name suffixes of the volumes that the first and the second run of the plugin add. They are fixed:
 /// otherwise the output of `-o yaml` would roll out a workload each time.
@@ -85,10 +85,7 @@ pub(super) fn admit(
 /// Calls the webhook; returns whether it changed the Pod.
 fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool, Error> {
     let pod = Pod::deserialize(&admission.after)?;
-    if pod.is_mirror() {
-        return Ok(false);
-    }
-    let evaluation = evaluate(pod.metadata.annotations.own_annotations(), &pod.spec, settings);
+    let Some(evaluation) = pod.evaluate(settings) else { return Ok(false) };
     let Evaluation { patch, violations, warnings, .. } = evaluation;
     extend(&mut admission.violations, violations);
     extend(&mut admission.warnings, warnings);
