@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::evidence::tally::{RENEWAL, StaleTally, Tally};
+use super::evidence::tally::{MAX_USER_AGENTS, RENEWAL, StaleTally, Tally};
 use super::evidence::{Evidence, KnownPod, WorkloadName};
 use crate::pod::token::Ttl;
 
@@ -232,7 +232,7 @@ impl WorkloadUse {
         let new: Vec<String> = new.collect();
         self.user_agents.extend(new);
         self.user_agents.sort_unstable();
-        self.user_agents.truncate(5);
+        self.user_agents.truncate(MAX_USER_AGENTS);
     }
 
     /// Adds the requests of Pods that are gone. They are weaker than those of Pods that exist: they show use where
@@ -252,7 +252,7 @@ impl WorkloadUse {
 
 /// The state that requests show, with the `auditID` of one; `None` without any request.
 fn state(tally: &Tally, holds_year: bool, is_late: bool) -> Option<(UseState, Option<&str>)> {
-    let hour = Ttl::YEAR_LONG_REQUEST.seconds().cast_signed();
+    let lifetime = Ttl::YEAR_LONG_REQUEST.seconds().cast_signed();
     if !tally.denied.is_empty() {
         return Some((UseState::Denied, tally.denied_id.as_deref()));
     }
@@ -262,10 +262,10 @@ fn state(tally: &Tally, holds_year: bool, is_late: bool) -> Option<(UseState, Op
     if tally.requests.is_empty() {
         return None;
     }
-    let fresh = tally.longest_fresh.as_ref().filter(|fresh| fresh.seconds > hour && holds_year);
+    let fresh = tally.longest_fresh.as_ref().filter(|fresh| fresh.seconds > lifetime && holds_year);
     Some(match (&tally.longest, fresh) {
         (_, Some(fresh)) => (UseState::Reloads, Some(&fresh.id)),
-        (Some(longest), None) if longest.seconds <= hour => (UseState::Young, Some(&longest.id)),
+        (Some(longest), None) if longest.seconds <= lifetime => (UseState::Young, Some(&longest.id)),
         _ => (UseState::Unknown, None),
     })
 }

@@ -10,13 +10,15 @@ use time::OffsetDateTime;
 
 use super::distinct::Distinct;
 use crate::audit::event::{AuditEvent, Staleness};
+use crate::pod::text::start;
 use crate::pod::token::Ttl;
 
 /// The age at which the kubelet renews a token of 3607 s: 80 % of that (`requiresRefresh` in
 /// `pkg/kubelet/token/token_manager.go`).
 pub const RENEWAL: Duration = Duration::from_secs(2886);
 
-/// Longest excess of a token that a late kubelet explains: the kubelet renews a token of 3607 s after 80 % of that.
+/// Longest excess of a token that a late kubelet explains: as long as it has for a renewal, 3607 s less [`RENEWAL`],
+/// in whole minutes.
 pub const MAX_LATE: Duration = Duration::from_mins(12);
 
 /// Length of the slots in which tokens of a late kubelet are compared.
@@ -26,7 +28,7 @@ const LATE_SLOT: Duration = Duration::from_mins(15);
 const MAX_LATE_SLOTS: usize = 8;
 
 /// Most user agents that are kept: the first ones in the order of their bytes.
-const MAX_USER_AGENTS: usize = 5;
+pub const MAX_USER_AGENTS: usize = 5;
 
 /// Longest user agent that is kept, in bytes.
 const MAX_USER_AGENT: usize = 256;
@@ -147,8 +149,7 @@ impl Tally {
     }
 
     fn add_user_agent(&mut self, user_agent: &str) {
-        let end = user_agent.floor_char_boundary(MAX_USER_AGENT);
-        let user_agent = user_agent.get(..end).unwrap_or_default();
+        let user_agent = start(user_agent, MAX_USER_AGENT);
         if user_agent.is_empty() || self.user_agents.contains(user_agent) {
             return;
         }

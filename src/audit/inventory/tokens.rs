@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::lifetime::ExtendedLifetime;
 use super::spec::{AuditedContainer, AuditedSpec, AuditedVolume, KeyToPath};
 use crate::pod::text::Text;
-use crate::pod::token::{ApiAudiences, Ttl};
+use crate::pod::token::ApiAudiences;
 use crate::pod::view::ServiceAccountTokenProjection;
 
 /// The key of the token in a Secret of a service account token (`ServiceAccountTokenKey` in `k8s.io/api/core/v1`).
@@ -111,7 +111,7 @@ impl FoundTokens<'_> {
 
     fn bound(&self, token: &ServiceAccountTokenProjection<'_>) -> HeldToken {
         let audience = token.audience().filter(|name| !self.api.contains(Some(name)));
-        let is_extended = audience.is_none() && token.seconds() == Ttl::YEAR_LONG_REQUEST.seconds();
+        let is_extended = audience.is_none() && token.is_year_long();
         let extended = self.extended.lifetime.filter(|_| is_extended);
         let class = match (audience, extended) {
             (Some(_), _) => TokenClass::Audience,

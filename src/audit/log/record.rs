@@ -28,8 +28,8 @@ pub(super) struct LogRecord<'a> {
     annotations: Option<LoggedAnnotations<'a>>,
     /// The value that holds an event: a string with its JSON text, or the object itself.
     pub(super) wrapped: Option<&'a RawValue>,
-    /// `field` of a cell of `CloudWatch` Logs Insights.
-    pub(super) field: Text<'a>,
+    /// `insertId` of a `LogEntry`.
+    insert_id: Text<'a>,
     /// The time in a wrapper or `LogEntry`.
     pub(super) outer_time: Option<&'a RawValue>,
     /// `protoPayload` of a `LogEntry`.
@@ -159,7 +159,7 @@ impl<'a> LogRecord<'a> {
             _ => 500,
         };
         Some(AuditEvent {
-            id: self.field.as_str(),
+            id: self.insert_id.as_str(),
             time: self.outer_time().or_else(|| time::parse(self.received.as_str())),
             verb,
             user: if code == 401 { "" } else { user },
@@ -199,7 +199,7 @@ impl<'a> LogRecord<'a> {
     }
 
     /// Reads the value of a field.
-    fn field<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+    fn read_field<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "auditID" => self.id = Some(map.next_value()?),
             "stage" => self.stage = map.next_value()?,
@@ -217,7 +217,7 @@ impl<'a> LogRecord<'a> {
                 let properties: Option<LoggedProperties<'a>> = map.next_value()?;
                 self.wrapped = properties.and_then(|properties| properties.log);
             }
-            "field" | "insertId" => self.field = map.next_value()?,
+            "insertId" => self.insert_id = map.next_value()?,
             "timestamp" | "time" | "@timestamp" => self.outer_time = Some(map.next_value()?),
             "protoPayload" => self.payload = map.next_value()?,
             "AuditId" => self.is_row = map.next_value::<IgnoredAny>().map(|_| true)?,
@@ -244,7 +244,7 @@ impl<'de> Visitor<'de> for &mut LogRecord<'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            self.field(name.as_str(), &mut map)?;
+            self.read_field(name.as_str(), &mut map)?;
         }
         Ok(())
     }
