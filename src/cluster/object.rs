@@ -15,6 +15,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::pod::text::{Text, nullable};
+
 /// An untyped object. Of its `managedFields`, only the times are read; everything else in them is skipped.
 #[derive(Clone, Debug)]
 pub struct LenientObject(pub DynamicObject);
@@ -29,16 +31,21 @@ struct ObjectFields {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MetadataFields {
-    managed_fields: Option<Vec<WriteTime>>,
+struct MetadataFields<'a> {
+    #[serde(borrow)]
+    managed_fields: Option<Vec<WriteTime<'a>>>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
 
 /// When a manager last wrote its fields.
+///
+/// A text, because the API server also writes times that cannot be parsed: `9999-12-31T23:59:59-23:59` is in the
+/// year 10000 in UTC.
 #[derive(Deserialize)]
-struct WriteTime {
-    time: Option<Time>,
+struct WriteTime<'a> {
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    time: Text<'a>,
 }
 
 impl<'de> Deserialize<'de> for LenientObject {
@@ -50,7 +57,10 @@ impl<'de> Deserialize<'de> for LenientObject {
 
 fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let MetadataFields { managed_fields, others } = MetadataFields::deserialize(deserializer)?;
-    let entry = |WriteTime { time }| ManagedFieldsEntry { time, ..ManagedFieldsEntry::default() };
+    let entry = |WriteTime { time }| {
+        let time = time.as_str().parse().ok().map(Time);
+        ManagedFieldsEntry { time, ..ManagedFieldsEntry::default() }
+    };
     let managed_fields = managed_fields.map(|entries| entries.into_iter().map(entry).collect());
     let metadata: ObjectMeta = serde_json::from_value(others.into()).map_err(D::Error::custom)?;
     Ok(ObjectMeta { managed_fields, ..metadata })
@@ -126,6 +136,25 @@ mod tests {
             };
             check(&object);
         }
+    }
+
+    #[test]
+    fn the_time_of_a_write_may_be_any_text() {
+        let secret = secret("{}");
+        let times = [
+            r#""10000-01-01T23:58:59Z""#,
+            r#""-0001-12-31T00:01:00Z""#,
+            r#""2030\u002d01-01T00:00:00Z""#,
+            r#""""#,
+            "null",
+        ];
+        let read = times.map(|time| {
+            let secret = secret.replace(r#""2030-01-01T00:00:00Z""#, time);
+            let LenientObject(object) = serde_json::from_str(&secret).unwrap();
+            let [entry] = &object.metadata.managed_fields.unwrap()[..] else { panic!("it has one entry") };
+            entry.time.as_ref().map(|time| time.0.as_second())
+        });
+        assert_eq!(read, [None, None, Some(1_893_456_000), None, None]);
     }
 
     #[test]

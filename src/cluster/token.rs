@@ -8,8 +8,14 @@ use serde::Deserialize;
 
 use crate::files;
 
+/// The start of the subject of a `ServiceAccount` (`serviceAccountUsernamePrefix` in
+/// `apiserver/pkg/authentication/serviceaccount/util.go`).
+const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
+
 #[derive(Deserialize)]
 struct Payload {
+    #[serde(default)]
+    sub: String,
     aud: Aud,
 }
 
@@ -21,11 +27,13 @@ enum Aud {
     Several(Vec<String>),
 }
 
-/// Returns the audiences of a token; none if the text is not a JSON Web Token with audiences.
+/// Returns the audiences of a token; none if the text is not the token of a `ServiceAccount` with audiences. The
+/// audience of a token of an identity provider is a client ID, which the API server accepts for that provider only.
 pub fn audiences(token: &str) -> Vec<String> {
-    let mut audiences = match payload(token.trim()) {
-        Some(Payload { aud: Aud::One(audience) }) => vec![audience],
-        Some(Payload { aud: Aud::Several(audiences) }) => audiences,
+    let payload = payload(token.trim()).filter(|payload| payload.sub.starts_with(SERVICE_ACCOUNT));
+    let mut audiences = match payload.map(|payload| payload.aud) {
+        Some(Aud::One(audience)) => vec![audience],
+        Some(Aud::Several(audiences)) => audiences,
         None => Vec::new(),
     };
     // An empty name is no audience.
@@ -53,18 +61,30 @@ mod tests {
         format!("e30.{}.c2ln\n", BASE64_URL_SAFE_NO_PAD.encode(payload))
     }
 
+    /// A token of boundtoken's ServiceAccount with further claims.
+    fn own(claims: &str) -> String {
+        token(&format!(r#"{{"sub": "system:serviceaccount:boundtoken:boundtoken", {claims}}}"#))
+    }
+
     #[test]
     fn a_token_names_one_audience_or_several() {
-        assert_eq!(audiences(&token(r#"{"aud": "https://a", "exp": 1}"#)), ["https://a"]);
-        assert_eq!(audiences(&token(r#"{"iss": "x", "aud": ["https://a", "k3s"]}"#)), ["https://a", "k3s"]);
-        assert_eq!(audiences(&token(r#"{"aud": ["", "https://a"]}"#)), ["https://a"]);
+        assert_eq!(audiences(&own(r#""aud": "https://a", "exp": 1"#)), ["https://a"]);
+        assert_eq!(audiences(&own(r#""iss": "x", "aud": ["https://a", "k3s"]"#)), ["https://a", "k3s"]);
+        assert_eq!(audiences(&own(r#""aud": ["", "https://a"]"#)), ["https://a"]);
+    }
+
+    #[test]
+    fn the_audience_of_an_identity_provider_is_not_one_of_the_api_server() {
+        for subject in ["", r#""sub": "jane@example.com", "#, r#""sub": "system:node:a", "#] {
+            let token = token(&format!(r#"{{{subject}"aud": "client-id"}}"#));
+            assert!(audiences(&token).is_empty(), "{subject}");
+        }
     }
 
     #[test]
     fn other_text_has_no_audiences() {
         let not_base64 = "e30.%%%.c2ln";
-        for text in ["", "a", "a.b", "a.b.c", not_base64, &token("{}"), &token(r#"{"aud": 1}"#), &token("[]")]
-        {
+        for text in ["", "a", "a.b", "a.b.c", not_base64, &token("{}"), &own(r#""aud": 1"#), &token("[]")] {
             assert!(audiences(text).is_empty(), "{text}");
         }
     }
@@ -74,7 +94,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
         assert!(audiences_of(&path).is_empty());
-        std::fs::write(&path, token(r#"{"aud": ["https://a"]}"#)).unwrap();
+        std::fs::write(&path, own(r#""aud": ["https://a"]"#)).unwrap();
         assert_eq!(audiences_of(&path), ["https://a"]);
     }
 }

@@ -23,7 +23,8 @@ pub struct ClusterArgs {
 pub struct Cluster {
     /// The client of its API server.
     pub client: Client,
-    /// The file of this process's own token, if there is one. It is renewed.
+    /// The file of this process's own token, if there is one. It is renewed. With a kubeconfig it may be the token
+    /// of an identity provider.
     pub token_file: Option<PathBuf>,
 }
 

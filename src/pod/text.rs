@@ -9,8 +9,9 @@ use serde::de::{
     Deserialize, Deserializer, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-/// Longest part of a string that an error quotes, in bytes.
-const MAX_QUOTED: usize = 800;
+/// Longest part of a string that an error quotes, in bytes. Messages are cut as a whole, and the line and the column
+/// come last.
+const MAX_QUOTED: usize = 64;
 
 /// A string, borrowed unless the JSON contains escapes.
 ///

@@ -29,8 +29,8 @@ pub const ADMIN_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// microseconds; a timer per request would cost each request more than a microsecond.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A client that takes longer for a body or a response is slow, and its connection is evicted if others of
-/// its network wait for memory. An API server sends a body at once.
+/// A client that takes longer for a handshake, a body or a response is slow, and its connection is evicted if
+/// others of its network wait for a connection or for memory. An API server sends a body at once.
 pub const SLOW: Duration = Duration::from_secs(1);
 
 /// Pause after a failed accept, for example for lack of file descriptors.

@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use accept::{Listener, accept_until};
-use connections::{Connections, serve, serve_tls};
+use connections::{Connections, discard, handshake, serve};
 use routes::Webhook;
 
 use crate::namespaces::NamespaceStore;
@@ -134,7 +134,13 @@ impl<S: NamespaceStore> Server<S> {
             let connected = webhook.metrics.connected();
             tracker.spawn(async move {
                 let handle = |request| webhook.handle(request, &slot);
-                serve_tls(stream, &acceptor, &slot.connection, &draining, handle).await;
+                match handshake(stream, &acceptor).await {
+                    Ok(stream) => serve(stream, &slot.connection, &draining, handle).await,
+                    Err((failure, stream)) => {
+                        webhook.metrics.record_failed_handshake(failure);
+                        discard(stream).await;
+                    }
+                }
                 drop(connected);
             })
         }))

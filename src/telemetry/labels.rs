@@ -35,6 +35,31 @@ pub enum LookupResult {
     Unavailable,
 }
 
+/// The label `reason` of `boundtoken_failed_handshakes_total`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HandshakeFailure {
+    /// The client sent an alert, for example because the `caBundle` does not verify the serving certificate.
+    Alert,
+    /// The client presented no certificate, or one that `--client-ca-file` does not verify.
+    ClientCertificate,
+    /// The client closed the connection, or did not speak TLS.
+    Other,
+}
+
+impl HandshakeFailure {
+    /// All values.
+    pub const ALL: [Self; 3] = [Self::Alert, Self::ClientCertificate, Self::Other];
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::ClientCertificate => "client-certificate",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// The label `mode` of `boundtoken_admissions_total`.
 pub fn mode_name(mode: Option<Mode>) -> &'static str {
     mode.map_or("none", Mode::as_str)

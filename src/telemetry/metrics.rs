@@ -13,7 +13,9 @@ use prometheus_client::registry::Registry;
 use time::OffsetDateTime;
 
 use super::age::{Age, WatchAge};
-pub use super::labels::{LookupResult, ObjectLabel, OutcomeLabel, ResultLabel, WriteResult, mode_name};
+pub use super::labels::{
+    HandshakeFailure, LookupResult, ObjectLabel, OutcomeLabel, ResultLabel, WriteResult, mode_name,
+};
 use super::process::Process;
 use crate::policy::Mode;
 
@@ -31,6 +33,11 @@ impl EncodeLabelValue for Word {
 struct AdmissionLabels {
     mode: Word,
     outcome: Word,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct FailureLabels {
+    reason: Word,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -55,6 +62,12 @@ impl From<ResultLabel> for ResultLabels {
     }
 }
 
+impl From<HandshakeFailure> for FailureLabels {
+    fn from(failure: HandshakeFailure) -> Self {
+        Self { reason: Word(failure.as_str()) }
+    }
+}
+
 /// Counts a connection as open until it is dropped.
 #[derive(Debug)]
 pub struct Connected(Gauge);
@@ -73,6 +86,7 @@ pub struct Metrics {
     duration: Histogram,
     connections: Gauge,
     connections_opened: Counter,
+    failed_handshakes: Family<FailureLabels, Counter>,
     namespaces: Gauge,
     lookups: Family<ResultLabels, Counter>,
     watch_age: Age,
@@ -95,6 +109,11 @@ impl Metrics {
         self.connections_opened.inc();
         self.connections.inc();
         Connected(self.connections.clone())
+    }
+
+    /// Counts a TLS handshake that failed.
+    pub fn record_failed_handshake(&self, failure: HandshakeFailure) {
+        self.failed_handshakes.get_or_create(&failure.into()).inc();
     }
 
     /// Counts a lookup of a Namespace.
@@ -165,6 +184,7 @@ impl Default for Metrics {
             duration: Histogram::new(BUCKETS),
             connections: Gauge::default(),
             connections_opened: Counter::default(),
+            failed_handshakes: Family::default(),
             namespaces: Gauge::default(),
             lookups: Family::default(),
             watch_age: Age::default(),
@@ -186,10 +206,13 @@ const BUCKETS: [f64; 12] =
 impl Metrics {
     /// The registry appends the suffixes `_total` and `_info` itself.
     fn register(&mut self) {
-        let Self { registry, reloads, .. } = self;
+        let Self { registry, reloads, failed_handshakes, .. } = self;
         // Present from the start, so that a rate() sees the first failure.
         for attempt in [ResultLabel::Failure, ResultLabel::Success] {
             let _ = reloads.get_or_create(&attempt.into());
+        }
+        for failure in HandshakeFailure::ALL {
+            let _ = failed_handshakes.get_or_create(&failure.into());
         }
         registry.register_collector(Box::new(Process));
         registry.register_collector(Box::new(WatchAge(self.watch_age.clone())));
@@ -205,6 +228,11 @@ impl Metrics {
             "connections_opened",
             "Connections to the webhook since the start",
             self.connections_opened.clone(),
+        );
+        registry.register(
+            "failed_handshakes",
+            "Connections that ended in the TLS handshake",
+            failed_handshakes.clone(),
         );
         registry.register("namespaces", "Namespaces that opted in", self.namespaces.clone());
         registry.register("namespace_lookups", "Lookups of a Namespace's settings", self.lookups.clone());
@@ -240,6 +268,7 @@ mod tests {
         metrics.record_lookup(LookupResult::NotOptedIn);
         let _one = metrics.connected();
         drop(metrics.connected());
+        metrics.record_failed_handshake(HandshakeFailure::ClientCertificate);
         metrics.set_namespaces(3);
         metrics.set_serving_expiry(OffsetDateTime::UNIX_EPOCH);
         metrics.record_rotation(ResultLabel::Success);
@@ -253,6 +282,8 @@ mod tests {
             "boundtoken_admission_duration_seconds_count 1",
             "boundtoken_connections 1",
             "boundtoken_connections_opened_total 2",
+            "boundtoken_failed_handshakes_total{reason=\"client-certificate\"} 1",
+            "boundtoken_failed_handshakes_total{reason=\"alert\"} 0",
             "boundtoken_namespaces 3",
             "boundtoken_namespace_lookups_total{result=\"not-opted-in\"} 1",
             "boundtoken_certificate_expiry_timestamp_seconds{certificate=\"serving\"} 0",

@@ -14,6 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// The head of a response that ends when its connection closes.
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
 
+/// The subject of a token of boundtoken's ServiceAccount.
+const SUBJECT: &str = "system:serviceaccount:boundtoken:boundtoken";
+
 /// The object of the bookmark that ends a list of Namespaces.
 pub(crate) const END_OF_LIST: &str = r#"{"kind":"Namespace","apiVersion":"v1","metadata":{"resourceVersion":"5","annotations":{"k8s.io/initial-events-end":"true"}}}"#;
 
@@ -61,7 +64,7 @@ pub(crate) fn kubeconfig(directory: &Path, address: SocketAddr) -> PathBuf {
 /// Writes the token of the kubeconfig.
 pub(crate) fn write_token(directory: &Path, audiences: &[&str]) -> PathBuf {
     let path = directory.join("token");
-    let claims = BASE64_URL_SAFE_NO_PAD.encode(json!({"aud": audiences}).to_string());
+    let claims = BASE64_URL_SAFE_NO_PAD.encode(json!({"sub": SUBJECT, "aud": audiences}).to_string());
     fs::write(&path, format!("e30.{claims}.c2ln")).unwrap();
     path
 }

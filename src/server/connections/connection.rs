@@ -17,8 +17,8 @@ use super::super::http_error::HttpError;
 use super::super::limits::{BODY_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, RESPONSE_TIMEOUT, SLOW};
 use super::share::Share;
 
-/// What a connection waits for. Stages up to [`Stage::Head`] count as idle.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(super) enum Stage {
     /// The end of the TLS handshake.
@@ -38,11 +38,21 @@ pub(super) enum Stage {
 impl Stage {
     const ALL: [Self; 6] =
         [Self::Handshake, Self::Idle, Self::Head, Self::Body, Self::Response, Self::Working];
+}
 
-    /// Whether no request with a complete head is lost with the connection.
-    fn is_idle(self) -> bool {
-        self <= Self::Head
-    }
+/// The order in which connections of a network are evicted.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum EvictionRank {
+    /// In a handshake for longer than [`SLOW`], so probably silent.
+    SlowHandshake,
+    /// Without a request, or with a part of its head.
+    Idle,
+    /// In a handshake. An API server finishes it in milliseconds, and then sends the request that waits for it.
+    Handshake,
+    /// Within a request, and waiting for the client.
+    Waiting,
+    /// Within a request, and waiting for the server.
+    Working,
 }
 
 /// Bits of [`Connection::state`] that hold the stage.
@@ -93,11 +103,17 @@ impl Connection {
         (stage, self.opened + Duration::from_micros(bits >> STAGE_BITS))
     }
 
-    /// Sort key of eviction, least first: idle connections, then those that wait for the client within a
-    /// request, then those whose client waits for the server; among equals, the one that has waited longest.
-    pub(super) fn eviction_order(&self) -> (bool, bool, Instant) {
+    /// Sort key of eviction, least first: the rank, and among equals the start of the stage.
+    pub(super) fn eviction_order(&self) -> (EvictionRank, Instant) {
         let (stage, since) = self.stage_since();
-        (!stage.is_idle(), stage == Stage::Working, since)
+        let rank = match stage {
+            Stage::Handshake if since.elapsed() >= SLOW => EvictionRank::SlowHandshake,
+            Stage::Handshake => EvictionRank::Handshake,
+            Stage::Idle | Stage::Head => EvictionRank::Idle,
+            Stage::Body | Stage::Response => EvictionRank::Waiting,
+            Stage::Working => EvictionRank::Working,
+        };
+        (rank, since)
     }
 
     /// Whether the client has exceeded the deadline of the stage. The server's own work has other limits.

@@ -18,7 +18,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep};
 
 pub(super) use connection::{Connection, Memory};
-pub(super) use serve::{serve, serve_tls};
+pub(super) use serve::{discard, handshake, serve};
 pub(super) use share::ParserPermit;
 use share::{ClientNetwork, Pool, Share};
 

@@ -1,6 +1,7 @@
 //! Serves one connection, from the TLS handshake to its end.
 
 use std::convert::Infallible;
+use std::io;
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::header::{CONNECTION, HeaderValue};
@@ -9,35 +10,42 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::Error as TlsError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::super::limits::{BODY_BYTES, CONNECTION_BYTES, TLS_BYTES};
 use super::connection::{Connection, Stage};
 use super::stream::TrackedStream;
+use crate::telemetry::metrics::HandshakeFailure;
 
-/// Serves a connection over TLS.
-pub(in crate::server) async fn serve_tls<S, F, R, B>(
+/// Performs the TLS handshake of a connection.
+///
+/// # Errors
+/// When the handshake fails. The error contains the stream, for [`discard`].
+pub(in crate::server) async fn handshake<S>(
     stream: S,
     acceptor: &TlsAcceptor,
-    connection: &Connection,
-    draining: &CancellationToken,
-    handle: F,
-) where
+) -> Result<TlsStream<S>, (HandshakeFailure, S)>
+where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<Incoming>) -> R,
-    R: Future<Output = Response<B>>,
-    B: HttpBody<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let limited = acceptor.accept_with(stream, |session| session.set_buffer_limit(Some(TLS_BYTES)));
-    match limited.into_fallible().await {
-        Ok(stream) => serve(stream, connection, draining, handle).await,
-        Err((error, stream)) => {
-            tracing::debug!(%error, "a TLS handshake failed");
-            discard(stream).await;
+    limited.into_fallible().await.map_err(|(error, stream)| {
+        tracing::debug!(%error, "a TLS handshake failed");
+        (failure_of(&error), stream)
+    })
+}
+
+fn failure_of(error: &io::Error) -> HandshakeFailure {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(TlsError::NoCertificatesPresented | TlsError::InvalidCertificate(_)) => {
+            HandshakeFailure::ClientCertificate
         }
+        Some(TlsError::AlertReceived(_)) => HandshakeFailure::Alert,
+        _ => HandshakeFailure::Other,
     }
 }
 
@@ -46,7 +54,7 @@ pub(in crate::server) async fn serve_tls<S, F, R, B>(
 ///
 /// With TLS 1.3 a client sends its request before it reads that its certificate is refused. If the connection
 /// were closed at once, the kernel would reset it, and the client might report the reset instead of the alert.
-async fn discard<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+pub(in crate::server) async fn discard<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     // Fails if the client was faster.
     let _ = stream.shutdown().await;
     let _ = tokio::io::copy(&mut stream.take(BODY_BYTES as u64), &mut tokio::io::sink()).await;

@@ -52,6 +52,14 @@ fn complaint(body: &[u8]) -> String {
     sentence
 }
 
+/// The position in the body is what helps to find the mistake.
+#[test]
+fn a_long_text_in_the_wrong_place_does_not_hide_its_position() {
+    let review = review(&json!({"metadata": "x".repeat(5000), "spec": {}}));
+    let sentence = complaint(review.to_string().as_bytes());
+    assert!(sentence.contains(" at line 1 column "), "{sentence}");
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -16,6 +16,9 @@ use crate::support::client_ca::{ClientCa, ClientCertificate};
 use crate::support::http::{HttpClient, client_config, handshake};
 use crate::support::server::{TestServer, no_namespaces, start_verifying};
 
+/// The metric of clients without an accepted certificate.
+const REFUSED: &str = "boundtoken_failed_handshakes_total{reason=\"client-certificate\"}";
+
 /// A server with a file of CAs.
 struct Verifying {
     server: TestServer,
@@ -90,7 +93,7 @@ async fn only_certificates_of_the_ca_are_accepted() {
     let (ca, same_name) = (ClientCa::generate(), ClientCa::generate());
     let other = ClientCa::named("kubernetes");
     let started = Verifying::start(&ca.pem);
-    let day = Duration::DAY;
+    let (day, mut refused) = (Duration::DAY, 0);
     for version in [&TLS12, &TLS13] {
         let config = client_config(started.server.directory.path(), &[version], &[b"http/1.1"]);
         for (certificate, alert) in [
@@ -103,6 +106,8 @@ async fn only_certificates_of_the_ca_are_accepted() {
         ] {
             let config = certificate.map_or_else(|| config.clone(), |one| one.present(config.clone()));
             assert_eq!(started.refusal(config).await, alert, "{version:?}");
+            refused += 1;
+            assert!(started.server.metrics.text().contains(&format!("{REFUSED} {refused}\n")), "{alert:?}");
             assert_eq!(started.requests(), 0, "{alert:?}, {version:?}");
         }
     }

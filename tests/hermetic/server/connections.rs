@@ -86,6 +86,22 @@ async fn an_address_loses_its_longest_idle_connection_first() {
     assert!(is_served(&mut next).await && is_served(&mut last).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_handshake_is_evicted_only_after_a_second_or_after_idle_connections() {
+    let server = start(no_namespaces(), 3);
+    let mut shaking = server.dial();
+    settle().await;
+    let (mut early, mut late) = (server.connect().await, server.connect().await);
+    sleep(limits::SLOW / 2).await;
+    let mut next = server.connect().await;
+    assert!(is_ended(&mut early).await);
+    assert!(timeout(limits::SLOW / 4, shaking.read(&mut [0])).await.is_err(), "a handshake has its time");
+    sleep(limits::SLOW).await;
+    let mut last = server.connect().await;
+    assert_eq!(shaking.read(&mut [0]).await.unwrap(), 0);
+    assert!(is_served(&mut late).await && is_served(&mut next).await && is_served(&mut last).await);
+}
+
 /// Needs five seconds for a Namespace that is unavailable.
 #[derive(Debug)]
 struct Slow;

@@ -218,6 +218,9 @@ async fn label_values_come_from_fixed_sets() {
         "failure",
         "serving",
         "authority",
+        "alert",
+        "client-certificate",
+        "other",
         env!("CARGO_PKG_VERSION"),
     ];
     let text = server.metrics.text();

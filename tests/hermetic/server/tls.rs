@@ -72,6 +72,8 @@ async fn a_new_certificate_leaves_open_connections_alone() {
     assert_eq!(after.get("/").await.status, 404);
     let old = client_config(server.directory.path(), rustls::ALL_VERSIONS, &[]);
     assert!(handshake(server.dial(), old).await.is_err());
+    assert_eq!(after.get("/").await.status, 404);
+    assert!(server.metrics.text().contains("boundtoken_failed_handshakes_total{reason=\"alert\"} 1\n"));
 }
 
 #[tokio::test]
