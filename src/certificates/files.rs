@@ -18,7 +18,7 @@ use crate::files::{self, Fingerprint};
 #[non_exhaustive]
 pub enum PairError {
     /// A file is missing.
-    #[error("{0} does not exist: --tls-cert and --tls-key name the two PEM files of one certificate")]
+    #[error("{0} does not exist")]
     Missing(PathBuf),
     /// A file cannot be read.
     #[error("failed to read {0}")]

@@ -6,6 +6,7 @@ pub mod token;
 mod utf8;
 
 use std::env;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt};
-use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError};
 use kube::{Client, Config};
 use tower::util::option_layer;
 use tower::{BoxError, Layer, ServiceExt};
@@ -45,6 +46,16 @@ pub enum Error {
         #[source]
         source: Box<KubeconfigError>,
     },
+    /// The kubeconfig, or a file that it names, cannot be read.
+    #[error("failed to read {what} {}", .path.display())]
+    Unreadable {
+        /// What the file is.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
     /// The kubeconfig names a proxy.
     #[error("proxy-url in the kubeconfig is not supported: remove it")]
     Proxy,
@@ -68,7 +79,26 @@ pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Res
         },
         None => Config::from_kubeconfig(&options).await,
     };
-    config.map_err(|error| Error::Kubeconfig { path: kubeconfig, source: Box::new(error) })
+    config.map_err(|error| kubeconfig_error(kubeconfig, error))
+}
+
+/// Why a kubeconfig cannot be used. The texts of kube quote paths twice.
+fn kubeconfig_error(path: Option<PathBuf>, error: KubeconfigError) -> Error {
+    use KubeconfigError as Kube;
+    use LoadDataError::ReadFile;
+    match error {
+        Kube::ReadConfig(source, path) => Error::Unreadable { what: "the kubeconfig", path, source },
+        Kube::LoadCertificateAuthority(ReadFile(source, path)) => {
+            Error::Unreadable { what: "the certificate-authority of the kubeconfig", path, source }
+        }
+        Kube::LoadClientCertificate(ReadFile(source, path)) => {
+            Error::Unreadable { what: "the client-certificate of the kubeconfig", path, source }
+        }
+        Kube::LoadClientKey(ReadFile(source, path)) => {
+            Error::Unreadable { what: "the client-key of the kubeconfig", path, source }
+        }
+        source => Error::Kubeconfig { path, source: Box::new(source) },
+    }
 }
 
 /// Creates a client for the cluster. It neither retries nor logs: callers do both. Response bodies are always

@@ -1,10 +1,11 @@
 //! `boundtoken completions`: completion scripts for shells, and for kubectl.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::{Arg, Command, ValueEnum, ValueHint};
 use clap_complete::{Shell, generate};
 
+use super::stdio::{StreamError, stdout};
 use super::{CommandError, Exit};
 
 /// Write a completion script for a shell
@@ -45,7 +46,7 @@ pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
         Some(shell) => generate(shell, &mut super::command(), "boundtoken", &mut script),
         None => script = kubectl().into_bytes(),
     }
-    io::stdout().write_all(&script)?;
+    stdout().write_all(&script).map_err(StreamError::from)?;
     Ok(Exit::Done)
 }
 

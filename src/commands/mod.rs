@@ -7,12 +7,14 @@ pub mod defaults;
 pub mod explain;
 pub mod preview;
 pub mod serve;
+pub mod stdio;
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anstream::{ColorChoice, eprintln};
+use anstream::ColorChoice;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::printable::printable;
@@ -88,17 +90,28 @@ impl Command {
 pub fn main() -> Exit {
     let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
-        Err(error) => {
-            // If even this cannot be printed, nothing can be reported.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Failed } else { Exit::Done };
-        }
+        Err(error) => return print(&error),
     };
     cli.color.apply();
-    cli.command.run().unwrap_or_else(|error| {
-        eprintln!("error: {}", printable(&crate::telemetry::chain(error.as_ref())));
-        Exit::Failed
-    })
+    match cli.command.run().and_then(|exit| Ok(stdio::flush().map(|()| exit)?)) {
+        Ok(exit) => exit,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+/// Prints a mistake in the command line, or what `--help` and `--version` ask for.
+fn print(message: &clap::Error) -> Exit {
+    match message.print().and_then(|()| io::stdout().flush()) {
+        _ if message.use_stderr() => Exit::Failed,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => failed(&stdio::StreamError::from(error)),
+        _ => Exit::Done,
+    }
+}
+
+/// Prints an error, once, with its sources. If even this cannot be written, the exit code is all that is left.
+fn failed(error: &(dyn Error + 'static)) -> Exit {
+    let _ = writeln!(stdio::stderr(), "error: {}", printable(&crate::telemetry::chain(error)));
+    Exit::Failed
 }
 
 /// The command line. Every flag `--some-name` can also be set by the variable `BOUNDTOKEN_SOME_NAME`.

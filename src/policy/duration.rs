@@ -57,23 +57,16 @@ fn whole(text: &str) -> Option<u64> {
 
 fn in_range(text: &str, seconds: u64) -> Result<Ttl, ValueError> {
     Ttl::from_seconds(seconds).ok_or_else(|| {
-        let (is, guess) = if seconds < Ttl::MIN.seconds() {
-            ("too short", Some(longer(text, seconds)))
-        } else {
-            ("too long", None)
-        };
+        let (is, guess) =
+            if seconds < Ttl::MIN.seconds() { ("too short", Some(longer(text))) } else { ("too long", None) };
         let sentence = format!("is {is}: must be from {}{}", ttl_range!(), did_you_mean(guess));
         ValueError::new(Code::Range, sentence)
     })
 }
 
-/// Suggests a lifetime for one that is too short: minutes or hours instead of seconds.
-fn longer(text: &str, seconds: u64) -> String {
-    match (whole(text), seconds) {
-        (Some(0) | None, _) => quote("10m"),
-        (Some(count), 1..10) => quote(&format!("{count}h")),
-        (Some(count), _) => quote(&format!("{count}m")),
-    }
+/// Suggests the shortest lifetime for one that is too short, in the unit of the text.
+fn longer(text: &str) -> String {
+    if whole(text).is_some() { quote(&Ttl::MIN.seconds().to_string()) } else { quote(&Ttl::MIN.to_string()) }
 }
 
 fn unreadable(text: &str) -> String {
@@ -84,7 +77,8 @@ fn unreadable(text: &str) -> String {
     format!("is not a valid duration: {allowed}{}", did_you_mean(guess(text).map(|guess| quote(&guess))))
 }
 
-/// Suggests a valid duration for one with spaces, capitals, unit words, days, weeks or a fraction of zero.
+/// Suggests a valid duration for one with spaces, capitals, unit words, days, weeks, a fraction, or minutes without
+/// their unit.
 fn guess(text: &str) -> Option<String> {
     let compact: String = text.trim_start_matches('+').split_whitespace().collect::<String>().to_lowercase();
     let number = compact.trim_end_matches(|character: char| !character.is_ascii_digit());
@@ -95,11 +89,23 @@ fn guess(text: &str) -> Option<String> {
         (Some(count), "hr" | "hrs" | "hour" | "hours") => format!("{count}h"),
         (Some(count), "min" | "mins" | "minute" | "minutes") => format!("{count}m"),
         (Some(count), "sec" | "secs" | "second" | "seconds") => format!("{count}s"),
+        (None, "") if number.contains('h') => format!("{number}m"),
         (None, "") => number.strip_suffix(".0")?.to_owned(),
+        (None, "h") if number.contains('.') => fraction(number, 3600)?,
+        (None, "m") if number.contains('.') => fraction(number, 60)?,
         _ => compact,
     };
     let ttl = Ttl::from_seconds(seconds(&guess)?)?;
     (ttl != Ttl::YEAR_LONG_REQUEST).then_some(guess)
+}
+
+/// A number such as `1.5` of a unit with this length in seconds; `None` unless it is a number of whole seconds.
+fn fraction(number: &str, unit: u64) -> Option<String> {
+    let (before, after) = number.split_once('.')?;
+    let scale = 10_u64.checked_pow(u32::try_from(after.len()).ok()?)?;
+    let scaled = whole(before)?.checked_mul(scale)?.checked_add(whole(after)?)?.checked_mul(unit)?;
+    (scaled % scale == 0).then_some(())?;
+    Some(Ttl::from_seconds(scaled / scale)?.to_string())
 }
 
 #[cfg(test)]
@@ -142,11 +148,11 @@ mod tests {
             (
                 "599",
                 Code::Range,
-                "too short: must be from 600 s (10m) to 4294967296 s; did you mean \"599m\"?",
+                "too short: must be from 600 s (10m) to 4294967296 s; did you mean \"600\"?",
             ),
-            ("60", Code::Range, "did you mean \"60m\"?"),
-            ("2", Code::Range, "did you mean \"2h\"?"),
-            ("0", Code::Range, "did you mean \"10m\"?"),
+            ("60", Code::Range, "did you mean \"600\"?"),
+            ("2", Code::Range, "did you mean \"600\"?"),
+            ("0", Code::Range, "did you mean \"600\"?"),
             ("5m", Code::Range, "did you mean \"10m\"?"),
             ("4294967297", Code::Range, "too long"),
             ("12345678901234567890", Code::Range, "too long"),
@@ -160,7 +166,13 @@ mod tests {
             ("2 hours", Code::Duration, "did you mean \"2h\"?"),
             ("-1h", Code::Duration, "is not a valid duration"),
             ("3600.0", Code::Duration, "did you mean \"3600\"?"),
-            ("1.5h", Code::Duration, "is not a valid duration"),
+            ("1.5h", Code::Duration, "did you mean \"1h30m\"?"),
+            ("2.0h", Code::Duration, "did you mean \"2h\"?"),
+            ("12.5m", Code::Duration, "did you mean \"12m30s\"?"),
+            ("1.2345h", Code::Duration, "\"90m\", \"1h30m\""),
+            ("0.1h", Code::Duration, "\"90m\", \"1h30m\""),
+            ("1.0000000000000000000000h", Code::Duration, "is not a valid duration"),
+            ("1h30", Code::Duration, "did you mean \"1h30m\"?"),
             ("3607.0", Code::Duration, "\"90m\", \"1h30m\""),
             ("0x258", Code::Duration, "is not a valid duration"),
             ("30m1h", Code::Duration, "is not a valid duration"),
@@ -184,7 +196,9 @@ mod tests {
 
     #[test]
     fn suggested_durations_are_valid() {
-        for text in ["60", "2", "0", "5m", "1d", "2 weeks", "15 m", "1H", "3600.0", "+2h", "300"] {
+        for text in
+            ["60", "2", "0", "5m", "1d", "2 weeks", "15 m", "1H", "3600.0", "+2h", "300", "1.5h", "1h30"]
+        {
             let sentence = ttl(text).expect_err(text).sentence;
             let guess = sentence.rsplit('"').nth(1).expect("a guess in quotes");
             assert!(ttl(guess).is_ok(), "{text}: {sentence}");

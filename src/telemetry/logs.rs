@@ -75,7 +75,8 @@ impl LogArgs {
         S: tracing::Subscriber + for<'l> tracing_subscriber::registry::LookupSpan<'l>,
         W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
     {
-        let layer = fmt::layer().with_writer(writer).with_ansi(colour);
+        // By default, the layer prints an error to write a line, and panics if that fails as well.
+        let layer = fmt::layer().with_writer(writer).with_ansi(colour).log_internal_errors(false);
         match self.log_format {
             LogFormat::Json => layer.json().flatten_event(true).with_filter(self.log_level).boxed(),
             LogFormat::Text => layer.with_filter(self.log_level).boxed(),

@@ -17,7 +17,7 @@ pub const BOTH: &[Row] = &[
     ("ttl", "", "BT003", "is empty"),
     ("ttl", "0", "BT004", "600 s"),
     ("ttl", "599", "BT004", "must be from 600 s (10m) to 4294967296 s"),
-    ("ttl", "60", "BT004", "did you mean \"60m\"?"),
+    ("ttl", "60", "BT004", "did you mean \"600\"?"),
     ("ttl", "5m", "BT004", "did you mean \"10m\"?"),
     ("ttl", "9m59s", "BT004", "is too short"),
     ("ttl", "4294967297", "BT004", "is too long"),

@@ -2,8 +2,9 @@
 
 pub mod plan;
 
-use std::fs;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,11 +135,19 @@ impl Directory {
     }
 
     fn new_ca(&self, now: OffsetDateTime) -> Result<Ca, DirectoryError> {
-        fs::create_dir_all(&self.path)
-            .map_err(|error| DirectoryError::Unwritable(self.path.clone(), error))?;
+        self.create().map_err(|error| DirectoryError::Unwritable(self.path.clone(), error))?;
         let ca = Ca::generate(Validity::from_now(now, CA_LIFE))?;
         write_pair(&self.pair("ca"), &ca.pem)?;
         Ok(ca)
+    }
+
+    /// Makes the directory unless it exists. A new one is private, and Git ignores what is in it.
+    fn create(&self) -> io::Result<()> {
+        if self.path.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+        write_atomically(&self.file(".gitignore"), b"*\n", Access::Everyone)
     }
 
     fn issue(&self, ca: &Ca, now: OffsetDateTime) -> Result<(), DirectoryError> {
@@ -184,6 +193,9 @@ fn write(path: &Path, content: &str, access: Access) -> Result<(), DirectoryErro
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use time::Duration;
 
     use super::*;
@@ -210,7 +222,6 @@ mod tests {
 
     #[test]
     fn only_the_owner_can_read_keys() {
-        use std::os::unix::fs::PermissionsExt;
         let parent = tempfile::tempdir().unwrap();
         let directory = directory(parent.path(), &["localhost"]);
         directory.ensure(NOW).unwrap();
@@ -218,6 +229,28 @@ mod tests {
             let permissions = fs::metadata(directory.file(name)).unwrap().permissions();
             assert_eq!(permissions.mode() & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn a_new_directory_is_private_and_ignored_by_git() {
+        let parent = tempfile::tempdir().unwrap();
+        let new = directory(parent.path(), &["localhost"]);
+        new.ensure(NOW).unwrap();
+        let mode = fs::metadata(parent.path().join("tls")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(fs::read_to_string(new.file(".gitignore")).unwrap(), "*\n");
+    }
+
+    #[test]
+    fn an_existing_directory_keeps_its_mode_and_files() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("tls");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        let existing = directory(parent.path(), &["localhost"]);
+        existing.ensure(NOW).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o750);
+        assert!(!existing.file(".gitignore").exists());
     }
 
     #[test]

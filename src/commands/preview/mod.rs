@@ -17,6 +17,7 @@ use self::overrides::Overrides;
 use self::pods::Admitter;
 use self::report::{Level, Report};
 use super::defaults::DefaultsArgs;
+use super::stdio::{self, Pipe};
 use super::{CommandError, Exit};
 use crate::manifest::{self, Document};
 use crate::policy::Defaults;
@@ -101,16 +102,10 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let defaults = args.defaults.resolve(Vec::new())?;
     // Findings for programs have no colours, and anstream would remove characters that look like them.
     let stdout: Box<dyn Write> =
-        if args.output.is_findings() { Box::new(io::stdout()) } else { Box::new(anstream::stdout()) };
+        if args.output.is_findings() { Box::new(Pipe::new(io::stdout())) } else { Box::new(stdio::stdout()) };
     // Buffered, because standard output is otherwise flushed after each line.
     let mut out = BufWriter::new(stdout);
-    match preview(args, &defaults, &mut io::stdin(), &mut out, &mut anstream::stderr()) {
-        // The reader closed the pipe, as `head` does.
-        Err(Error::Output(OutputError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Exit::Done)
-        }
-        result => Ok(result?),
-    }
+    Ok(preview(args, &defaults, &mut io::stdin(), &mut out, &mut stdio::stderr())?)
 }
 
 fn preview(

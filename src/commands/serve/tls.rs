@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster_tls::ClusterTlsArgs;
 use crate::background::BackgroundTasks;
 use crate::certificates::cluster::CertificateController;
+use crate::certificates::files::PairError;
 use crate::certificates::watcher::PairSource;
 use crate::certificates::{Directory, PairFiles, PairWatcher, ServingCertificate};
 use crate::clock;
@@ -39,6 +40,11 @@ pub(super) struct TlsArgs {
     #[command(flatten)]
     cluster: ClusterTlsArgs,
 }
+
+/// The certificate that flags name cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("--tls-cert and --tls-key must name the two PEM files of one certificate")]
+struct PairOfFlags(#[source] PairError);
 
 /// The serving certificate, and its readiness check.
 pub(super) struct ServingTls {
@@ -92,7 +98,8 @@ impl TlsArgs {
             return Ok(ServingTls::from_cluster(controller, tasks));
         }
         if let (Some(certificate), Some(key)) = (cert, key) {
-            let files = PairWatcher::open(PairFiles { certificate, key }, metrics, clock::now())?;
+            let files = PairWatcher::open(PairFiles { certificate, key }, metrics, clock::now());
+            let files = files.map_err(PairOfFlags)?;
             return Ok(ServingTls::from_files(files, tasks));
         }
         let names = Directory::LOCAL_NAMES.into_iter().map(str::to_owned).chain(dns).collect();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::program::run;
+use crate::support::program::{boundtoken, output, run};
 
 #[test]
 fn certificates_are_created_once() {
@@ -26,6 +26,19 @@ fn certificates_are_created_once() {
 }
 
 #[test]
+fn a_ca_key_is_never_among_the_files_of_a_repository() {
+    let repository = tempfile::tempdir().unwrap();
+    let mut command = boundtoken(&["certs"]);
+    let written = output(command.current_dir(repository.path()));
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    assert!(written.stdout.starts_with(b"boundtoken-tls/ca.crt\n"), "{written:?}");
+    let top: Vec<_> =
+        fs::read_dir(repository.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(top, ["boundtoken-tls"]);
+    assert_eq!(fs::read_to_string(repository.path().join("boundtoken-tls/.gitignore")).unwrap(), "*\n");
+}
+
+#[test]
 fn a_ca_without_its_key_is_not_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
@@ -34,7 +47,9 @@ fn a_ca_without_its_key_is_not_replaced() {
     let authority = fs::read(directory.path().join("ca.crt")).unwrap();
     let output = run(&["certs", "--tls-dir", path]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("exists, but its ca.key cannot be used"));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("exists, but its ca.key cannot be used"), "{errors}");
+    assert!(errors.ends_with("/ca.key does not exist\n") && !errors.contains("--tls-cert"), "{errors}");
     assert_eq!(fs::read(directory.path().join("ca.crt")).unwrap(), authority);
 }
 

@@ -5,3 +5,4 @@ pub(crate) mod command_line;
 mod completions;
 mod preview;
 mod serve;
+mod streams;

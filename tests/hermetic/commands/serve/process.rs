@@ -119,7 +119,7 @@ fn each_startup_error_is_explained_with_exit_code_2() {
             &[],
             "error: no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE",
         ),
-        (&["--kubeconfig", &path("none")], "error: failed to use the kubeconfig"),
+        (&["--kubeconfig", &path("none")], "error: failed to read the kubeconfig"),
         (&["--kubeconfig", &write("kubeconfig", "{}"), "--context", "east"], "east"),
         (&["--namespaces", &good, "--context", "east"], "cannot be used with"),
         (
@@ -154,7 +154,10 @@ fn each_startup_error_is_explained_with_exit_code_2() {
             "--shutdown-deadline (10 s) must not be below --shutdown-delay (20 s)",
         ),
         (&["--namespaces", &good, "--tls-cert", "x"], "--tls-key"),
-        (&["--namespaces", &good, "--tls-cert", &path("x"), "--tls-key", &path("x")], "x does not exist"),
+        (
+            &["--namespaces", &good, "--tls-cert", &path("x"), "--tls-key", &path("x")],
+            "error: --tls-cert and --tls-key must name the two PEM files of one certificate: /",
+        ),
         (
             &["--namespaces", &good, "--tls-cert", &path("one/tls.crt"), "--tls-key", &path("two/tls.key")],
             "does not belong to the certificate",
@@ -196,8 +199,11 @@ fn the_cluster_is_that_of_kubeconfig_or_of_the_pod() {
     let pod = ("KUBERNETES_SERVICE_HOST", "192.0.2.1");
     for (environment, expected) in [
         (&[pod] as &[_], "failed to read the service account in this Pod"),
-        (&[pod, ("KUBECONFIG", "/none")], "failed to read kubeconfig from '\"/none\"': No such file"),
-        (&[("HOME", "/nonexistent")], "failed to read kubeconfig from '\"/nonexistent/.kube/config\"'"),
+        (&[pod, ("KUBECONFIG", "/none")], "failed to read the kubeconfig /none: No such file"),
+        (
+            &[("HOME", "/nonexistent")],
+            "failed to read the kubeconfig /nonexistent/.kube/config: No such file",
+        ),
     ] {
         let output = output(boundtoken(&["serve"]).envs(environment.iter().copied()));
         let text = String::from_utf8(output.stderr).unwrap();

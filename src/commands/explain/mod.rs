@@ -1,21 +1,18 @@
 //! `boundtoken explain`: explains keys and diagnostic codes, from the tables that the webhook uses.
 
-use std::ffi::OsStr;
-use std::fmt::Write as _;
-use std::io::{self, Write};
+mod page;
 
-use anstyle::Style;
+use std::ffi::OsStr;
+use std::io::Write;
+
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
+use self::page::TextPage;
+use super::stdio::{self, StreamError};
 use super::{CommandError, Exit};
 use crate::policy::diagnostics::{self, Diagnostic, Severity};
 use crate::policy::keys::{self, Entry, OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, Scope};
 use crate::policy::nearest::nearest;
-
-/// Longest line of running text, in characters.
-const WIDTH: usize = 80;
-
-const BOLD: Style = Style::new().bold();
 
 /// The explanation of the label.
 const LABEL: &str = "A label of Namespaces, not an annotation: the webhook admits the Pods that are created in a \
@@ -66,8 +63,8 @@ pub enum Error {
         nearest: &'static str,
     },
     /// The explanation cannot be written.
-    #[error("failed to write the output")]
-    Io(#[from] io::Error),
+    #[error(transparent)]
+    Write(#[from] StreamError),
 }
 
 /// Writes the explanation.
@@ -75,16 +72,17 @@ pub enum Error {
 /// # Errors
 /// When the name is unknown, or the output cannot be written.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    explain(args, &mut anstream::stdout())?;
+    explain(args, &mut stdio::stdout())?;
     Ok(Exit::Done)
 }
 
 fn explain(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
-    let text = match args.name.as_deref().map(str::trim) {
-        None => list(),
-        Some(name) => one(name)?,
-    };
-    Ok(out.write_all(text.as_bytes())?)
+    let mut page = TextPage::of_terminal();
+    match args.name.as_deref().map(str::trim) {
+        None => list(&mut page),
+        Some(name) => one(name, &mut page)?,
+    }
+    Ok(out.write_all(page.into_text().as_bytes()).map_err(StreamError::from)?)
 }
 
 /// The keys and the label without prefix.
@@ -96,21 +94,21 @@ fn codes() -> impl Iterator<Item = &'static str> {
     diagnostics::all().map(|diagnostic| diagnostic.name)
 }
 
-fn one(name: &str) -> Result<String, Error> {
+fn one(name: &str, page: &mut TextPage) -> Result<(), Error> {
+    let is_code = |code: &&Diagnostic| code.name.eq_ignore_ascii_case(name);
     if name == OPT_IN_LABEL || name == label() {
-        return Ok(about_label());
+        about_label(page);
+    } else if let Some(entry) = keys::all().find(|entry| entry.name == name || entry.short_name() == name) {
+        about_key(entry, page);
+    } else if let Some(diagnostic) = diagnostics::all().find(is_code) {
+        about_code(diagnostic, page);
+    } else {
+        return Err(match nearest_name(name) {
+            Some(nearest) => Error::Misspelt { name: name.to_owned(), nearest },
+            None => Error::Unknown(name.to_owned()),
+        });
     }
-    if let Some(entry) = keys::all().find(|entry| entry.name == name || entry.short_name() == name) {
-        return Ok(key(entry));
-    }
-    if let Some(diagnostic) = diagnostics::all().find(|diagnostic| diagnostic.name.eq_ignore_ascii_case(name))
-    {
-        return Ok(code(diagnostic));
-    }
-    Err(match nearest_name(name) {
-        Some(nearest) => Error::Misspelt { name: name.to_owned(), nearest },
-        None => Error::Unknown(name.to_owned()),
-    })
+    Ok(())
 }
 
 fn nearest_name(name: &str) -> Option<&'static str> {
@@ -139,42 +137,33 @@ fn label() -> &'static str {
     OPT_IN_LABEL.trim_start_matches(PREFIX)
 }
 
-fn about_label() -> String {
-    let example = format!("{OPT_IN_LABEL}: \"{OPT_IN_VALUE}\"");
+fn about_label(page: &mut TextPage) {
+    page.title(OPT_IN_LABEL, "");
+    page.gap();
+    page.paragraph(LABEL);
+    page.gap();
     let rows = [
         ("Value", format!("`{OPT_IN_VALUE}`; any other value means the same as no label")),
         ("Default", "no label: the webhook is not called".to_owned()),
         ("Set on", "a Namespace".to_owned()),
-        ("Example", example),
     ];
-    format!("{BOLD}{OPT_IN_LABEL}{BOLD:#}\n\n{}\n{}", paragraph(LABEL), table(rows.into_iter()))
+    page.table(rows.into_iter());
+    page.example(&format!("{OPT_IN_LABEL}: \"{OPT_IN_VALUE}\""));
 }
 
-fn list() -> String {
-    let keys = keys::all().map(|entry| (entry.name, entry.value().into_owned()));
+fn list(page: &mut TextPage) {
+    page.title("Label", "");
+    page.table(std::iter::once((OPT_IN_LABEL, format!("`{OPT_IN_VALUE}`: the Namespace opts in"))));
+    page.gap();
+    page.title("Keys", "");
+    page.table(keys::all().map(|entry| (entry.name, entry.value().into_owned())));
+    page.gap();
+    page.title("Codes", "");
     let codes = diagnostics::all();
-    let codes = codes.map(|code| (code.name, format!("{}: {}", severity(code.severity), code.title)));
-    let label = std::iter::once((OPT_IN_LABEL, format!("`{OPT_IN_VALUE}`: the Namespace opts in")));
-    let (label, keys, codes) = (table(label), table(keys), table(codes));
-    format!("{BOLD}Label{BOLD:#}\n{label}\n{BOLD}Keys{BOLD:#}\n{keys}\n{BOLD}Codes{BOLD:#}\n{codes}")
+    page.table(codes.map(|code| (code.name, format!("{}: {}", severity(code.severity), code.title))));
 }
 
-/// Formats two columns, the second one wrapped.
-fn table(rows: impl Iterator<Item = (&'static str, String)> + Clone) -> String {
-    let width = rows.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut text = String::new();
-    for (name, what) in rows {
-        let mut name = name;
-        for line in wrapped(&what, WIDTH.saturating_sub(width + 4)) {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name:width$}  {line}");
-            name = "";
-        }
-    }
-    text
-}
-
-fn key(entry: &Entry) -> String {
+fn about_key(entry: &Entry, page: &mut TextPage) {
     let Entry { name, scope, default, meaning, example, .. } = entry;
     let place = match scope {
         Scope::Namespace => "a Namespace",
@@ -182,17 +171,23 @@ fn key(entry: &Entry) -> String {
             "a Namespace, as the default of its Pods; a Pod or Pod template, which overrides it"
         }
     };
+    page.title(name, "");
+    page.gap();
+    page.paragraph(meaning);
+    page.gap();
+    let rows = [("Value", &*entry.value()), ("Default", default), ("Set on", place)];
+    page.table(rows.map(|(what, text)| (what, text.to_owned())).into_iter());
     // Quoted, because an annotation must be a string even if it looks like a number or a Boolean.
-    let example = format!("{name}: \"{example}\"");
-    let rows = [("Value", &*entry.value()), ("Default", default), ("Set on", place), ("Example", &example)];
-    let rows = rows.map(|(what, text)| (what, text.to_owned())).into_iter();
-    format!("{BOLD}{name}{BOLD:#}\n\n{}\n{}", paragraph(meaning), table(rows))
+    page.example(&format!("{name}: \"{example}\""));
 }
 
-fn code(diagnostic: &Diagnostic) -> String {
+fn about_code(diagnostic: &Diagnostic, page: &mut TextPage) {
     let Diagnostic { code: _, name, severity: of, title, meaning, remedy } = diagnostic;
-    let severity = severity(*of);
-    format!("{BOLD}{name}: {title}{BOLD:#} ({severity})\n\n{}\n{}", paragraph(meaning), paragraph(remedy))
+    page.title(&format!("{name}: {title}"), &format!(" ({})", severity(*of)));
+    page.gap();
+    page.paragraph(meaning);
+    page.gap();
+    page.paragraph(remedy);
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -206,34 +201,18 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn paragraph(text: &str) -> String {
-    wrapped(text, WIDTH).iter().fold(String::new(), |text, line| text + line + "\n")
-}
-
-/// Breaks a text at spaces into lines of at most `width` characters; returns at least one line.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn explained_in(name: &str, width: usize) -> String {
+        let mut page = TextPage::new(width);
+        one(name, &mut page).unwrap();
+        anstream::adapter::strip_str(&page.into_text()).to_string()
+    }
+
     fn explained(name: &str) -> String {
-        let mut out = Vec::new();
-        explain(&Args { name: Some(name.to_owned()) }, &mut out).unwrap();
-        anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string()
+        explained_in(name, 80)
     }
 
     #[test]
@@ -249,20 +228,27 @@ mod tests {
     }
 
     #[test]
-    fn every_key_and_code_is_explained_in_short_lines() {
-        for name in keys::all().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
-            let text = explained(name);
-            assert!(
-                text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= WIDTH),
-                "{text}"
-            );
+    fn paragraphs_and_tables_fit_the_width() {
+        for name in keys::all().map(|entry| entry.name).chain(codes()) {
+            for width in [40, 60, 80] {
+                let text = explained_in(name, width);
+                let fits = |line: &str| {
+                    line.chars().count() <= width
+                        || line.starts_with("  Example  ")
+                        || !line.trim_start_matches("  Default  ").trim().contains(' ')
+                };
+                assert!(text.lines().count() > 2 && text.lines().skip(1).all(fits), "{text}");
+            }
         }
+        assert!(explained_in("BT004", 40).lines().count() > explained_in("BT004", 60).lines().count());
     }
 
     #[test]
     fn the_list_has_every_key_and_code() {
-        let text = list();
-        for name in keys::all().map(|entry| entry.name).chain(diagnostics::all().map(|code| code.name)) {
+        let mut page = TextPage::new(80);
+        list(&mut page);
+        let text = page.into_text();
+        for name in keys::all().map(|entry| entry.name).chain(codes()) {
             assert!(text.contains(name), "{name}");
         }
     }
@@ -275,7 +261,7 @@ mod tests {
             ("BT0004", "unknown key or code \"BT0004\"; did you mean BT004?"),
             ("zebra\u{1b}", "unknown key or code \"zebra\\u{1b}\"; `boundtoken explain` lists them"),
         ] {
-            assert_eq!(one(name).unwrap_err().to_string(), message);
+            assert_eq!(one(name, &mut TextPage::new(80)).unwrap_err().to_string(), message);
         }
     }
 }
