@@ -1,5 +1,6 @@
 //! The background tasks that keep settings and certificates up to date while the program runs.
 
+use std::future::pending;
 use std::panic::resume_unwind;
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ async fn reload_every_tick<F: Send + 'static>(mut files: F, reload: fn(&mut F)) 
             Ok(back) => files = back,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                Err(_) => return,
+                // The runtime is shutting down. To return would be logged as a defect.
+                Err(_) => return pending().await,
             },
         }
     }

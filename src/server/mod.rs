@@ -4,7 +4,7 @@
 //! its connection, while the server goes on serving. After `shutdown_delay`, when clients no
 //! longer open connections, it stops accepting. When the last connection has ended, or at
 //! `shutdown_deadline`, [`Server::run`] returns. A second signal makes it return at once. During
-//! an uninstall the server waits only for in-flight responses.
+//! an uninstall, and after Ctrl-C in a terminal, the server waits only for in-flight responses.
 
 pub mod accept;
 pub mod admin;
@@ -33,6 +33,7 @@ use tower::ServiceExt;
 use accept::{Listener, accept_until};
 use connections::{Connections, discard, handshake, serve};
 use routes::Webhook;
+use signals::StopSignal;
 
 use crate::namespaces::NamespaceStore;
 
@@ -41,6 +42,8 @@ use crate::namespaces::NamespaceStore;
 pub enum End {
     /// A second signal arrived.
     Aborted,
+    /// Ctrl-C was pressed in a terminal during the shutdown.
+    Interrupted,
     /// Connections were still open at the deadline.
     Deadline,
     /// Every connection had ended.
@@ -72,24 +75,34 @@ pub struct Server<S> {
 
 impl<S: NamespaceStore> Server<S> {
     /// Serves until a shutdown is complete. The first signal begins it, and the second one ends it at once.
-    pub async fn run<W: Listener, A: Listener>(self, webhook: W, admin: A, mut signals: Receiver<()>) -> End {
+    pub async fn run<W: Listener, A: Listener>(
+        self,
+        webhook: W,
+        admin: A,
+        mut signals: Receiver<StopSignal>,
+    ) -> End {
         let stop = CancellationToken::new();
-        let connections = TaskTracker::new();
-        let accepting = self.spawn_webhook(webhook, stop.clone(), &connections);
+        let tasks = TaskTracker::new();
+        let connections = Connections::new("webhook", self.max_connections, limits::IDLE_TIMEOUT);
+        let accepting = self.spawn_webhook(webhook, stop.clone(), &tasks, &connections);
         let _admin = self.spawn_admin(admin);
-        next(&mut signals).await;
+        let signal = next(&mut signals).await;
         self.draining.cancel();
         let began = Instant::now();
-        let (delay, deadline) = (self.shutdown_delay, self.shutdown_deadline);
-        tracing::info!(
-            ?delay,
-            ?deadline,
-            "shutting down: /readyz fails, requests are still served; a second signal exits at once"
-        );
+        let draining = async {
+            self.stop_accepting(began, signal, &stop, accepting).await;
+            if signal == StopSignal::Interrupt {
+                connections.close_idle();
+            }
+            self.drain(began, &tasks).await
+        };
         tokio::select! {
-            end = self.drain(began, stop, accepting, &connections) => end,
+            end = draining => end,
             () = self.uninstall_grace() => End::Uninstalled,
-            () = next(&mut signals) => End::Aborted,
+            second = next(&mut signals) => match second {
+                StopSignal::Terminate => End::Aborted,
+                StopSignal::Interrupt => End::Interrupted,
+            },
         }
     }
 
@@ -99,17 +112,35 @@ impl<S: NamespaceStore> Server<S> {
         sleep(limits::UNINSTALL_GRACE).await;
     }
 
-    async fn drain(
+    /// Goes on accepting for the delay, unless a person waits for the end.
+    async fn stop_accepting(
         &self,
         began: Instant,
-        stop: CancellationToken,
+        signal: StopSignal,
+        stop: &CancellationToken,
         accepting: JoinHandle<()>,
-        connections: &TaskTracker,
-    ) -> End {
-        sleep_until(began + self.shutdown_delay.min(self.shutdown_deadline)).await;
+    ) {
+        let (delay, deadline) = (self.shutdown_delay.min(self.shutdown_deadline), self.shutdown_deadline);
+        match signal {
+            StopSignal::Terminate => {
+                tracing::info!(
+                    ?delay,
+                    ?deadline,
+                    "shutting down: /readyz fails, requests are still served; a second signal exits at once"
+                );
+                sleep_until(began + delay).await;
+            }
+            StopSignal::Interrupt => tracing::info!(
+                "shutting down after the responses in flight, without --shutdown-delay; Ctrl-C again exits at once"
+            ),
+        }
         stop.cancel();
         // The backlog must be accepted before the tracker is closed. This fails only after a panic.
         let _ = accepting.await;
+    }
+
+    /// Waits for the end of every connection, or for the deadline.
+    async fn drain(&self, began: Instant, connections: &TaskTracker) -> End {
         connections.close();
         tracing::info!(connections = connections.len(), "accepting no more connections");
         tokio::select! {
@@ -124,12 +155,12 @@ impl<S: NamespaceStore> Server<S> {
         listener: L,
         stop: CancellationToken,
         tracker: &TaskTracker,
+        connections: &Arc<Connections>,
     ) -> JoinHandle<()> {
         let acceptor = TlsAcceptor::from(Arc::new(self.tls.clone()));
         let (tracker, webhook, draining) =
             (tracker.clone(), Arc::clone(&self.webhook), self.draining.clone());
-        let connections = Connections::new("webhook", self.max_connections, limits::IDLE_TIMEOUT);
-        tokio::spawn(accept_until(stop, listener, connections, move |stream, slot| {
+        tokio::spawn(accept_until(stop, listener, Arc::clone(connections), move |stream, slot| {
             let (acceptor, webhook, draining) = (acceptor.clone(), Arc::clone(&webhook), draining.clone());
             let connected = webhook.metrics.connected();
             tracker.spawn(async move {
@@ -165,8 +196,9 @@ impl<S: NamespaceStore> Server<S> {
 }
 
 /// Waits for the next signal, forever if the sender is gone.
-async fn next(signals: &mut Receiver<()>) {
-    if signals.recv().await.is_none() {
-        std::future::pending::<()>().await;
+async fn next(signals: &mut Receiver<StopSignal>) -> StopSignal {
+    match signals.recv().await {
+        Some(signal) => signal,
+        None => std::future::pending().await,
     }
 }

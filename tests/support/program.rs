@@ -64,13 +64,24 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts the server with these Namespaces and waits until it listens.
     pub(crate) fn start(directory: &Path, namespaces: &str, more: &[&str]) -> Self {
+        Self::spawn(Self::command(directory, namespaces, more), directory)
+    }
+
+    /// Like [`Self::start`], with this standard input.
+    pub(crate) fn start_reading(stdin: impl Into<Stdio>, directory: &Path, namespaces: &str) -> Self {
+        let mut command = Self::command(directory, namespaces, &[]);
+        command.stdin(stdin);
+        Self::spawn(command, directory)
+    }
+
+    fn command(directory: &Path, namespaces: &str, more: &[&str]) -> Command {
         let manifest = directory.join("namespaces.yaml");
         std::fs::write(&manifest, namespaces).unwrap();
         let arguments = ["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
         let mut command = with_arguments(killed_with_parent(env!("CARGO_BIN_EXE_boundtoken")), &arguments);
         command.arg("--namespaces").arg(manifest).arg("--tls-dir").arg(directory).args(more);
         command.arg("--log-format=json");
-        Self::spawn(command, directory)
+        command
     }
 
     /// Starts the server with the Namespaces of a cluster and waits until it listens.

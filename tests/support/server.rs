@@ -11,6 +11,7 @@ use boundtoken::namespaces::NamespaceStore;
 use boundtoken::server::accept::Listener;
 use boundtoken::server::admin::{self, Readiness};
 use boundtoken::server::routes::Webhook;
+use boundtoken::server::signals::StopSignal;
 use boundtoken::server::{End, Server, tls};
 use boundtoken::telemetry::metrics::Metrics;
 use rustls::server::danger::ClientCertVerifier;
@@ -50,7 +51,7 @@ impl Listener for Injected {
 pub(crate) struct TestServer {
     pub(crate) webhook: mpsc::UnboundedSender<Accepted>,
     pub(crate) admin: mpsc::UnboundedSender<Accepted>,
-    pub(crate) signals: mpsc::Sender<()>,
+    pub(crate) signals: mpsc::Sender<StopSignal>,
     pub(crate) uninstalled: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) certificate: Arc<ServingCertificate>,

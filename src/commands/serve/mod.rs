@@ -155,6 +155,10 @@ fn ended(end: End) -> Exit {
             Exit::Done
         }
         End::Uninstalled => Exit::Done,
+        End::Interrupted => {
+            tracing::info!("a second Ctrl-C ended the shutdown");
+            Exit::Done
+        }
         End::Aborted => {
             tracing::warn!("a second signal ended the shutdown");
             Exit::Failed

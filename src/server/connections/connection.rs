@@ -130,6 +130,11 @@ impl Connection {
         since.elapsed() >= limit
     }
 
+    /// Whether no request with a complete head is lost with the connection.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.stage(), Stage::Handshake | Stage::Idle | Stage::Head)
+    }
+
     /// Whether the client waits for the server.
     pub(super) fn is_working(&self) -> bool {
         self.stage() == Stage::Working

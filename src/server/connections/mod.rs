@@ -84,6 +84,13 @@ impl Connections {
         Some(Slot { connection, connections: Arc::clone(self) })
     }
 
+    /// Ends the connections without a request. A client that has just sent one gets no response.
+    pub fn close_idle(&self) {
+        let open = self.lock();
+        let all = open.networks.values().flat_map(|network| &network.connections);
+        all.filter(|connection| connection.is_idle()).for_each(|connection| connection.abort());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::http::post_head;
 use crate::support::server::{TestServer, no_namespaces, settle, start};
 use boundtoken::server::End;
+use boundtoken::server::signals::StopSignal;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -13,7 +14,11 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 async fn signal(server: &TestServer) {
-    server.signals.send(()).await.unwrap();
+    send(server, StopSignal::Terminate).await;
+}
+
+async fn send(server: &TestServer, signal: StopSignal) {
+    server.signals.send(signal).await.unwrap();
     settle().await;
 }
 
@@ -140,6 +145,52 @@ async fn a_second_signal_ends_everything_at_once() {
         let began = Instant::now();
         signal(&server).await;
         assert_eq!(server.end.await.unwrap(), End::Aborted);
+        assert_eq!(began.elapsed().as_secs(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_ctrl_c_the_server_waits_only_for_responses_in_flight() {
+    let server = start(no_namespaces(), 512);
+    let mut idle = server.connect().await;
+    idle.get("/").await;
+    let _unused = server.connect().await;
+    let mut busy = server.connect().await;
+    busy.send(post_head("/mutate", "application/json", 2)).await;
+    settle().await;
+    let began = Instant::now();
+    send(&server, StopSignal::Interrupt).await;
+    assert!(server.webhook.is_closed() && !server.end.is_finished());
+    idle.closed().await;
+    sleep(seconds(2)).await;
+    busy.send("{}").await;
+    let answer = busy.response().await.unwrap();
+    assert!(answer.status == 400 && answer.closes(), "{}", answer.head);
+    assert_eq!(server.end.await.unwrap(), End::Drained);
+    assert_eq!(began.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_ctrl_c_an_idle_server_ends_at_once() {
+    let server = start(no_namespaces(), 512);
+    let _open = server.connect().await;
+    let began = Instant::now();
+    send(&server, StopSignal::Interrupt).await;
+    assert_eq!(server.end.await.unwrap(), End::Drained);
+    assert_eq!(began.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_ctrl_c_ends_everything_at_once() {
+    for first in [StopSignal::Interrupt, StopSignal::Terminate] {
+        let server = start(no_namespaces(), 512);
+        let mut busy = server.connect().await;
+        busy.send(post_head("/mutate", "application/json", 2)).await;
+        settle().await;
+        send(&server, first).await;
+        let began = Instant::now();
+        send(&server, StopSignal::Interrupt).await;
+        assert_eq!(server.end.await.unwrap(), End::Interrupted);
         assert_eq!(began.elapsed().as_secs(), 0);
     }
 }

@@ -1,7 +1,8 @@
 //! `boundtoken serve` as a process.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 
 use crate::support::client_ca::ClientCa;
 use crate::support::eventually::eventually;
@@ -9,6 +10,7 @@ use crate::support::http::{HttpClient, client_config, handshake, post_head};
 use crate::support::program::{Serving, boundtoken, output, run};
 use crate::support::reviews;
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -98,6 +100,41 @@ async fn a_second_signal_ends_the_process_at_once() {
     server.signal(Signal::INT);
     let (code, lines) = server.end();
     assert_eq!(code, Some(2), "{lines:?}");
+}
+
+/// A process with a terminal as standard input gets SIGINT from Ctrl-C.
+#[tokio::test]
+async fn ctrl_c_in_a_terminal_ends_the_process_at_once() {
+    for presses in [1, 2] {
+        let directory = tempfile::tempdir().unwrap();
+        let (_terminal, input) = terminal();
+        let server = Serving::start_reading(input, directory.path(), reviews::NAMESPACES);
+        let mut client = server.webhook().await;
+        client.get("/").await;
+        if presses == 2 {
+            client.send(post_head("/mutate", JSON, 2)).await;
+            server.signal(Signal::INT);
+            eventually("a server that is not ready", async || {
+                let status = server.admin().await.get("/readyz").await.status;
+                if status == 503 { Ok(()) } else { Err(status) }
+            })
+            .await;
+        }
+        server.signal(Signal::INT);
+        let (code, lines) = server.end();
+        assert_eq!(code, Some(0), "{lines:?}");
+        let last = if presses == 1 { "every connection has ended" } else { "a second Ctrl-C ended" };
+        assert!(lines.last().unwrap().contains(last), "{lines:?}");
+    }
+}
+
+/// Both sides of a new terminal.
+fn terminal() -> (OwnedFd, File) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    (terminal, File::options().read(true).write(true).open(name).unwrap())
 }
 
 #[test]
