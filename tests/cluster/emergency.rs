@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::pods::{DEFAULT, all_hold, held, pod};
 use crate::shop::{Shop, Terminal};
 use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::guard::guard;
 use crate::support::pages::{block, file};
 use crate::support::test_install::SHOP;
 
@@ -32,6 +33,26 @@ pub(crate) async fn the_card_works_while_the_webhook_is_down(plane: Arc<ControlP
                 said.contains("the server rejected our request due to an error in our request"),
                 "{said}"
             );
+        })
+        .await;
+    until(&shop.terminal, "3600").await;
+}
+
+/// The guard refuses what an open webhook admits, until its block turns it into a warning.
+pub(crate) async fn the_guard_is_opened_and_closed(plane: Arc<ControlPlane>) {
+    let shop = Shop::open(&plane, &[]).await;
+    guard(&plane, SHOP).await;
+    let shop = shop
+        .without_webhook(async |terminal| {
+            until(terminal, REFUSED).await;
+            terminal.type_in(&block("open"));
+            until_printed(terminal, "'boundtoken-guard' denied request").await;
+            terminal.type_in(&block("guard-open"));
+            until_printed(terminal, "3607\nWarning: Validation failed").await;
+            terminal.type_in(&block("guard-close"));
+            until_printed(terminal, "'boundtoken-guard' denied request").await;
+            terminal.type_in(&block("close"));
+            until(terminal, REFUSED).await;
         })
         .await;
     until(&shop.terminal, "3600").await;
@@ -77,17 +98,25 @@ pub(crate) async fn pods_created_during_a_pause_keep_their_token(plane: Arc<Cont
 /// The error of the API server about an unreachable webhook.
 const REFUSED: &str = "failed calling webhook";
 
-/// Waits until the probe of the page prints this.
+/// Waits until the probe of the page prints this, and nothing else unless it is [`REFUSED`].
 async fn until(terminal: &Terminal, expected: &str) {
+    wait(terminal, expected, |printed| {
+        printed.trim() == expected || expected == REFUSED && printed.contains(REFUSED)
+    })
+    .await;
+}
+
+/// Waits until the output of the probe of the page contains this.
+async fn until_printed(terminal: &Terminal, expected: &str) {
+    wait(terminal, expected, |printed| printed.contains(expected)).await;
+}
+
+async fn wait(terminal: &Terminal, expected: &str, is_expected: impl Fn(&str) -> bool) {
     let probe = block("probe");
     eventually(&format!("{expected:?} from the probe"), async || {
         let output = terminal.try_in(&probe);
         let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        if printed.trim() == expected || expected == REFUSED && printed.contains(REFUSED) {
-            Ok(())
-        } else {
-            Err(printed)
-        }
+        if is_expected(&printed) { Ok(()) } else { Err(printed) }
     })
     .await;
 }

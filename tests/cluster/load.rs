@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::pods::{DEFAULT, held, owner_of};
 use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::guard::guard;
 use crate::support::test_install::{Settings, TestInstall, annotations};
 
 const NAMESPACES: u64 = 20;
@@ -67,6 +68,7 @@ pub(crate) async fn two_thousand_pods(plane: Arc<ControlPlane>) {
         .map(|(case, settings)| (case.name.as_str(), settings.as_slice()))
         .collect();
     let install = TestInstall::start_as(WEBHOOK, &plane, "load", &namespaces).await;
+    guard(&plane, "load").await;
 
     let mut creates = JoinSet::new();
     for owner in cases.iter().flat_map(owners) {

@@ -17,6 +17,9 @@ mod audit_log;
 mod client_ca;
 mod edge;
 mod emergency;
+mod guard;
+mod guard_install;
+mod guard_namespaces;
 mod issued;
 mod load;
 mod manifests;
@@ -63,9 +66,21 @@ tests![
     edge::an_ephemeral_container,
     edge::automount_of_the_service_account,
     edge::tokens_that_the_user_projects,
+    emergency::the_guard_is_opened_and_closed,
     emergency::one_pod_while_the_webhook_is_down,
     emergency::the_card_works_while_the_webhook_is_down,
     emergency::pods_created_during_a_pause_keep_their_token,
+    guard::a_webhook_that_overrules_boundtoken,
+    guard::an_opened_webhook,
+    guard::each_form_of_a_year_long_token_is_refused,
+    guard::expressions_have_no_type_warnings,
+    guard::large_pods_are_within_the_cost_limit,
+    guard::pods_of_workloads_are_refused,
+    guard::settings_are_respected,
+    guard::the_trial_warns,
+    guard_install::a_trial_becomes_the_guard,
+    guard_install::applied_and_removed_in_any_order,
+    guard_namespaces::only_authorized_users_change_settings,
     partial_disable::removal_and_field_leave_no_token,
     partial_disable::removal_alone_leaves_the_token,
     partial_disable::the_field_alone_leaves_the_token,

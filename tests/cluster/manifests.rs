@@ -9,8 +9,15 @@ use crate::shop::alone;
 use crate::support::control_plane::{ControlPlane, eventually};
 
 /// The kustomizations that need no other product.
-const KUSTOMIZATIONS: [&str; 4] =
-    ["manifests", "manifests/client-ca", "manifests/hostnetwork", "manifests/static-tls"];
+const KUSTOMIZATIONS: [&str; 7] = [
+    "manifests",
+    "manifests/client-ca",
+    "manifests/guard",
+    "manifests/guard-audit",
+    "manifests/guard-namespaces",
+    "manifests/hostnetwork",
+    "manifests/static-tls",
+];
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::pods::{self, OWNERS, all_hold, generated, held, owner, pod};
 use crate::support::control_plane::ControlPlane;
+use crate::support::guard::guard;
 use crate::support::test_install::{Settings, TestInstall};
 
 /// The settings, and the resulting tokens of every container of every Pod.
@@ -63,6 +64,7 @@ const CASES: &[Case] = &[
 pub(crate) async fn every_mode_for_every_owner(plane: Arc<ControlPlane>) {
     let namespaces: Vec<_> = CASES.iter().map(|case| (case.name, case.namespace)).collect();
     let install = TestInstall::start(&plane, "modes", &namespaces).await;
+    guard(&plane, "modes").await;
     for case in CASES {
         install.create(&pod(case.name, "bare", case.pod)).await.unwrap();
         install.create(&generated(case.name, "generated", case.pod)).await.unwrap();

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::control_plane::ControlPlane;
 use crate::support::control_plane::api::ApiResponse;
+use crate::support::guard::guard;
 use crate::support::test_install::TestInstall;
 
 use self::cases::{Case, namespace_of, template};
@@ -112,6 +113,8 @@ async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> TestIns
                 .unwrap();
         }
     }
+    // The guard refuses no Pod that the webhook admits.
+    guard(plane, name).await;
     install
 }
 

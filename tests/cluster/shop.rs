@@ -34,12 +34,18 @@ impl Shop {
 }
 
 /// The objects that are named as in the pages or as in an install.
-const NAMED: [&str; 5] = [
+const NAMED: [&str; 11] = [
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/boundtoken",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/boundtoken-guard",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/boundtoken-guard-namespaces",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/boundtoken-guard",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/boundtoken-guard-namespaces",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/boundtoken",
     "/apis/rbac.authorization.k8s.io/v1/clusterroles/boundtoken",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/boundtoken-namespacesettings",
     "/api/v1/namespaces/boundtoken",
     "/api/v1/namespaces/shop",
+    "/api/v1/namespaces/shop-guard",
 ];
 
 /// Gives one test at a time the use of these names, after the objects of the previous test are deleted.

@@ -22,6 +22,7 @@ pub(crate) mod control_plane;
 pub(crate) mod eventually;
 pub(crate) mod fake_api;
 pub(crate) mod generate;
+pub(crate) mod guard;
 pub(crate) mod http;
 pub(crate) mod killed_with_parent;
 pub(crate) mod mistakes;
