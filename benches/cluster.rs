@@ -1,8 +1,8 @@
 //! The latency that boundtoken adds to the creation of a Pod, compared with policies that do the same.
 //!
-//! A real API server creates Pods as a server-side dry run, in four arms: without a policy, with boundtoken,
-//! with a `MutatingAdmissionPolicy` that reads no annotations, and with one that does. The arms take turns,
-//! so that noise affects all of them alike.
+//! A real API server creates Pods as a server-side dry run, in five arms: without a policy, with boundtoken,
+//! with boundtoken and the guard, with a `MutatingAdmissionPolicy` that reads no annotations, and with one that
+//! does. The arms take turns, so that noise affects all of them alike.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,11 +28,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::guard::guard;
 use crate::support::test_install::TestInstall;
 use run::{load, run};
 
 /// The arms: the name of a Namespace, and the lifetime of a default token there in seconds.
-const ARMS: [(&str, u64); 4] = [("without", 3607), ("webhook", 3600), ("policy", 3600), ("annotated", 3600)];
+const ARMS: [(&str, u64); 5] =
+    [("without", 3607), ("webhook", 3600), ("guarded", 3600), ("policy", 3600), ("annotated", 3600)];
 /// Concurrent clients, and the Pods that each creates in a turn.
 const CLIENTS: [(usize, usize); 2] = [(1, 100), (16, 20)];
 /// Number of rounds. Every second one takes the arms in reverse order.
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 async fn measure(plane: &Arc<ControlPlane>) {
-    let install = prepare(plane).await;
+    let [install, _guarded] = prepare(plane).await;
     println!("Pod creation in ms, dry run, {ROUNDS} rounds; load before: {}\n", load());
     println!(
         "clients  {:<12}{:>8}{:>8}{:>12}{:>12}{:>8}",
@@ -56,7 +58,7 @@ async fn measure(plane: &Arc<ControlPlane>) {
         let mut times: [Vec<Duration>; ARMS.len()] = Default::default();
         // The first round warms up.
         for round in 0..=ROUNDS {
-            let order = if round % 2 == 0 { [0, 1, 2, 3] } else { [3, 2, 1, 0] };
+            let order = if round % 2 == 0 { [0, 1, 2, 3, 4] } else { [4, 3, 2, 1, 0] };
             for arm in order {
                 let turn = turn(plane, ARMS[arm], clients, each).await;
                 if round > 0 {
@@ -75,8 +77,8 @@ async fn measure(plane: &Arc<ControlPlane>) {
     );
 }
 
-/// Creates the Namespaces, the policies and the webhook, and checks that they have the same effect.
-async fn prepare(plane: &Arc<ControlPlane>) -> TestInstall {
+/// Creates the Namespaces, the policies and both webhooks, and checks that they have the same effect.
+async fn prepare(plane: &Arc<ControlPlane>) -> [TestInstall; 2] {
     for name in ["without", "policy", "annotated"] {
         let metadata = json!({"name": name, "labels": {"arm": name}});
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
@@ -87,6 +89,8 @@ async fn prepare(plane: &Arc<ControlPlane>) -> TestInstall {
         plane.api.create(&object).await.unwrap();
     }
     let install = TestInstall::start(plane, "latency", &[("webhook", &[])]).await;
+    let guarded = TestInstall::start(plane, "guarded", &[("guarded", &[])]).await;
+    guard(plane, "guarded").await;
     for policy in ["policy", "annotated"] {
         eventually("a policy in force", async || (create(plane, policy).await == 3600).then_some(())).await;
         let [of_webhook, of_policy] =
@@ -107,7 +111,7 @@ async fn prepare(plane: &Arc<ControlPlane>) -> TestInstall {
         all.push(of_policy);
     }
     assert!(!all.contains(&sources(plane, "without", &json!({})).await), "they do something");
-    install
+    [install, guarded]
 }
 
 /// Creates a Pod with many kinds of tokens. Returns the sources of each volume after admission.
