@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Node;
+use super::node::TextPosition;
 
 /// A document: a value, and the positions of its parts in a file.
 #[derive(Debug)]
@@ -25,6 +26,17 @@ pub(super) struct Offset {
 }
 
 impl Offset {
+    /// The line in the file of a position in the text after this offset.
+    pub(super) fn line(self, position: TextPosition) -> u64 {
+        self.lines + u64::from(position.line)
+    }
+
+    /// The column in the file of a position in the text after this offset.
+    pub(super) fn column(self, position: TextPosition) -> u64 {
+        let before = if position.line == 1 { self.columns } else { 0 };
+        before + u64::from(position.column)
+    }
+
     /// The offset after a further part of the file.
     pub(super) fn after(self, text: &str) -> Self {
         let characters = |text: &str| text.chars().count() as u64;
@@ -46,13 +58,12 @@ impl Document {
 
     /// The line of a node of this document in the file, counted from 1.
     pub fn line(&self, node: &Node) -> u64 {
-        self.before.lines + u64::from(node.line)
+        self.before.line(node.position())
     }
 
     /// The column of a node of this document in its line, counted from 1 in characters.
     pub fn column(&self, node: &Node) -> u64 {
-        let before = if node.line == 1 { self.before.columns } else { 0 };
-        before + u64::from(node.column)
+        self.before.column(node.position())
     }
 
     /// A scalar of this document as written in the file.

@@ -1,10 +1,15 @@
 //! Parses manifests, which are YAML or JSON files, into documents with line numbers.
 
+mod compose;
 mod document;
 mod files;
+mod flow;
+mod limits;
+mod map;
 mod node;
 mod object;
 mod parse;
+mod scalar;
 mod strings;
 mod type_meta;
 mod yaml;

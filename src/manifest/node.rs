@@ -3,33 +3,45 @@
 use std::fmt;
 use std::ops::Range;
 
+use granit_parser::Marker;
 use json_patch::jsonptr::Pointer;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{
-    self, Deserialize, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
-use serde_saphyr::Spanned;
 
 /// A value and its position in the file.
 ///
 /// A bundle has up to a million nodes, so a node takes only 40 bytes: positions have 32 bits, as a file has
 /// at most 64 MiB, and lists have no spare capacity. A [`Value`] takes three times as much.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     pub(super) content: Content,
-    /// Line, counted from 1; for a map or list the line of its first entry.
-    pub(super) line: u32,
-    /// Column, counted from 1 in characters; for a map or list in block style that of its first entry.
-    pub(super) column: u32,
+    position: TextPosition,
     start: u32,
-    /// Length of the text in bytes; 0 where the parser does not report it.
+    /// Length of the text in bytes; 0 for a map or list.
     length: u32,
 }
 
+/// A position in the text of a document.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TextPosition {
+    /// Line, counted from 1; for a map or list in block style that of its first entry.
+    pub(super) line: u32,
+    /// Column, counted from 1 in characters; for a map or list in block style that of its first entry.
+    pub(super) column: u32,
+}
+
+impl TextPosition {
+    /// The position that the parser reports.
+    pub(super) fn of(marker: &Marker) -> Self {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { line: number(marker.line()), column: number(marker.col().saturating_add(1)) }
+    }
+}
+
 /// The content of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Content {
     Null,
     Bool(bool),
@@ -40,6 +52,27 @@ pub(super) enum Content {
 }
 
 impl Node {
+    /// A value without a position.
+    pub(super) fn new(content: Content) -> Self {
+        Self { content, position: TextPosition::default(), start: 0, length: 0 }
+    }
+
+    /// The value at another position.
+    pub(super) fn at_position(self, position: TextPosition) -> Self {
+        Self { position, ..self }
+    }
+
+    /// The value with the byte range of its text in the file.
+    pub(super) fn with_range(self, range: Range<usize>) -> Self {
+        let number = |number: usize| u32::try_from(number).unwrap_or(0);
+        Self { start: number(range.start), length: number(range.len()), ..self }
+    }
+
+    /// The position in the text of the document.
+    pub(super) fn position(&self) -> TextPosition {
+        self.position
+    }
+
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
@@ -94,78 +127,6 @@ impl Node {
     pub(super) fn range(&self) -> Option<Range<usize>> {
         let (start, length) = (usize::try_from(self.start).ok()?, usize::try_from(self.length).ok()?);
         (length > 0).then_some(start..start + length)
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, defined: _ } = Spanned::<Content>::deserialize(deserializer)?;
-        let span = referenced.span();
-        let position = |bytes: Option<u64>| bytes.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0);
-        Ok(Self {
-            content: value,
-            line: u32::try_from(referenced.line()).unwrap_or(u32::MAX),
-            column: u32::try_from(referenced.column()).unwrap_or(u32::MAX),
-            start: position(span.byte_offset()),
-            length: position(span.byte_len()),
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ContentVisitor)
-    }
-}
-
-struct ContentVisitor;
-
-impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = Content;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
-        Ok(Content::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Content, E> {
-        Ok(Content::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Content, E> {
-        Ok(Content::Number(value.into()))
-    }
-
-    /// JSON has no infinity and no NaN.
-    fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
-        Ok(Number::from_f64(value).map_or(Content::Null, Content::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Content, E> {
-        Ok(Content::Text(value.into()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Content, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(Content::List(items.into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Content::Map(entries.into()))
     }
 }
 

@@ -1,135 +1,153 @@
-//! Parses text into documents: YAML as Kubernetes' own parser reads it, or JSON.
+//! Parses text into documents as kubectl does: a stream of JSON values, or YAML documents between lines of `---`.
+//!
+//! The source is `YAMLOrJSONDecoder` of `k8s.io/apimachinery/pkg/util/yaml`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::thread;
 
 use serde_json::value::RawValue;
-use serde_saphyr::UserMessageFormatter;
 
+use super::compose::{ComposeError, compose};
 use super::document::Offset;
-use super::node::Node;
-use super::{Document, Error};
+use super::limits::Limits;
+use super::{Document, Error, flow};
 
-/// Stack size of the parser thread: the parser recurses, at some 40 kB per level in a debug build.
-const STACK_BYTES: usize = 64 << 20;
+/// Starts a text in some editors; it has no meaning.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Deepest nesting, below the limit of 128 levels in `serde_json`, which parses the review that contains a
-/// Pod.
-const MAX_DEPTH: usize = 100;
-
-/// Most values in one file; the largest bundles of CRDs in use have some 300 000.
-const MAX_NODES: usize = 1_000_000;
-
-/// Most values that aliases may expand to, so that a small file cannot expand to a huge one.
-const MAX_ALIASED: usize = 100_000;
+/// The line between documents starts with it.
+const SEPARATOR: &str = "---";
 
 /// Parses all documents of a text; empty ones are skipped.
 ///
 /// # Errors
 /// When the text is neither YAML nor JSON, or exceeds the limits.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Error> {
-    let file: Arc<str> = file.into();
-    let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
-    if start.starts_with('{') && !start.starts_with("{{") {
-        return parse_json(&file, text, text.len() - start.len());
+    let masked = flow::mask(text);
+    let is_masked = matches!(masked, Cow::Owned(_));
+    let source = Source { file: file.into(), text: masked.into(), is_masked };
+    let mut documents = Documents { source: &source, limits: Limits::default(), found: Vec::new() };
+    let start = source.text.trim_start_matches([BYTE_ORDER_MARK, ' ', '\t', '\r', '\n']);
+    let offset = source.text.len() - start.len();
+    if start.starts_with('{') {
+        documents.add_json(offset)?;
+    } else {
+        documents.add_yaml(0)?;
     }
-    parse_yaml(&file, text, Offset::default())
+    Ok(documents.found)
 }
 
-/// Parses JSON documents, which may follow each other without a separator. Text after `---` is YAML.
-fn parse_json(file: &Arc<str>, text: &str, start: usize) -> Result<Vec<Document>, Error> {
-    let (_, body) = text.split_at_checked(start).unwrap_or_default();
-    let mut documents = Vec::new();
-    let mut pieces = serde_json::Deserializer::from_str(body).into_iter::<&RawValue>();
-    // Lines are counted from piece to piece: counting from the start each time would take quadratic time.
-    let (mut counted, mut before) = (0, Offset::default());
-    let mut up_to = |offset: usize| {
-        before = before.after(text.get(counted..offset).unwrap_or_default());
-        counted = offset;
-        before
-    };
-    loop {
-        let (_, rest) = body.split_at_checked(pieces.byte_offset()).unwrap_or_default();
-        if rest.trim_start().starts_with("---") {
-            documents.extend(parse_yaml(file, rest, up_to(text.len() - rest.len()))?);
-            return Ok(documents);
-        }
-        let Some(piece) = pieces.next() else { return Ok(documents) };
-        let piece = piece.map_err(|error| json_error(file, text, start, &error))?.get();
-        let offset = piece.as_ptr().addr() - text.as_ptr().addr();
-        documents.extend(parse_yaml(file, piece, up_to(offset))?);
+/// A file.
+struct Source {
+    file: Arc<str>,
+    text: Arc<str>,
+    is_masked: bool,
+}
+
+impl Source {
+    fn from(&self, offset: usize) -> &str {
+        self.text.get(offset..).unwrap_or_default()
     }
-}
 
-fn json_error(file: &str, text: &str, start: usize, error: &serde_json::Error) -> Error {
-    let (line, column) = (error.line() as u64, error.column() as u64);
-    let message = error.to_string();
-    let reason = format!("not JSON: {}", message.split(" at line ").next().unwrap_or(&message));
-    let before = newlines(text.get(..start).unwrap_or_default());
-    Error::Syntax { path: file.to_owned(), line: before + line, column, reason }
-}
-
-fn newlines(text: &str) -> u64 {
-    memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64
-}
-
-/// Parses YAML, of which JSON is a subset.
-fn parse_yaml(file: &Arc<str>, text: &str, before: Offset) -> Result<Vec<Document>, Error> {
-    let roots = on_large_stack(file, || {
-        serde_saphyr::from_multiple_with_options::<Node>(text, options(MAX_NODES))
-            .map_err(|error| yaml_error(file, text, before.lines, &error))
-    })?;
-    let text: Arc<str> = text.into();
-    Ok(roots.into_iter().map(|root| Document::new(file, &text, root, before)).collect())
-}
-
-/// Options that follow YAML 1.1 where Kubernetes' parser does: `0644` is octal, `yes` and `on` are Booleans.
-fn options(max_nodes: usize) -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: MAX_DEPTH,
-            max_documents: max_nodes,
-            max_events: 4 * max_nodes,
-            max_nodes: max_nodes,
-            max_recorded_anchor_events: MAX_ALIASED,
-        },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
-        legacy_octal_numbers: true,
-        with_snippet: false,
+    fn error(&self, line: u64, column: u64, reason: String) -> Error {
+        Error::Syntax { path: self.file.to_string(), line, column, reason }
     }
-}
 
-/// Runs the parser on a thread with a large stack: nesting of [`MAX_DEPTH`] would overflow the stack of a
-/// server thread.
-fn on_large_stack<T: Send, E: From<Error> + Send>(
-    file: &str,
-    work: impl FnOnce() -> Result<T, E> + Send,
-) -> Result<T, E> {
-    let io_error = |source| E::from(Error::Io { path: file.to_owned(), source });
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
-        let result = thread.map_err(io_error)?.join();
-        result.unwrap_or_else(|_| Err(io_error(std::io::Error::other("the YAML parser failed"))))
-    })
-}
-
-fn yaml_error(file: &str, text: &str, lines_before: u64, error: &serde_saphyr::Error) -> Error {
-    let mut error = syntax_error(file, error);
-    if let Error::Syntax { line, reason, .. } = &mut error {
-        *line += lines_before;
-        if text.contains("{{") {
+    fn yaml_error(&self, before: Offset, error: &ComposeError) -> Error {
+        let mut reason = format!("not YAML: {}", error.reason);
+        if self.text.contains("{{") {
             reason.push_str("; this looks like a template: render it first, such as with `helm template`");
         }
+        self.error(before.line(error.position), before.column(error.position), reason)
     }
-    error
+
+    /// An error in the JSON that starts at an offset.
+    fn json_error(&self, offset: usize, error: &serde_json::Error) -> Error {
+        let before = Offset::default().after(self.text.get(..offset).unwrap_or_default());
+        let message = error.to_string();
+        let reason = format!("not JSON: {}", message.split(" at line ").next().unwrap_or(&message));
+        let (line, column) = (error.line() as u64, error.column() as u64);
+        let columns = if line == 1 { before.columns } else { 0 };
+        self.error(before.lines + line, columns + column, reason)
+    }
 }
 
-/// Converts a YAML error, with its position.
-fn syntax_error(file: &str, error: &serde_saphyr::Error) -> Error {
-    let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
-    let message = error.render_with_formatter(&UserMessageFormatter);
-    let reason = message.split(" at line ").next().unwrap_or(&message);
-    Error::Syntax { path: file.to_owned(), line, column, reason: format!("not YAML: {reason}") }
+/// The documents of a file so far.
+struct Documents<'s> {
+    source: &'s Source,
+    limits: Limits,
+    found: Vec<Document>,
+}
+
+impl Documents<'_> {
+    /// Adds JSON values, which may follow each other without a separator, and then the YAML that follows them.
+    fn add_json(&mut self, start: usize) -> Result<(), Error> {
+        let source = self.source;
+        let mut values = serde_json::Deserializer::from_str(source.from(start)).into_iter::<&RawValue>();
+        // Lines are counted from value to value: counting from the start each time would take quadratic time.
+        let (mut counted, mut before) = (0, Offset::default());
+        loop {
+            let end = start + values.byte_offset();
+            let error = match values.next() {
+                None => return Ok(()),
+                Some(Ok(value)) => {
+                    let value = value.get();
+                    let offset = value.as_ptr().addr() - source.text.as_ptr().addr();
+                    before = before.after(source.text.get(counted..offset).unwrap_or_default());
+                    counted = offset;
+                    self.add(value, offset, before)?;
+                    continue;
+                }
+                Some(Err(error)) => error,
+            };
+            return self.add_rest(end, source.json_error(start, &error));
+        }
+    }
+
+    /// Adds the text after JSON values as YAML. After two values kubectl expects no YAML.
+    fn add_rest(&mut self, start: usize, json_error: Error) -> Result<(), Error> {
+        let rest = self.source.from(start).trim_start();
+        let start = self.source.text.len() - rest.len();
+        if self.found.len() > 1 && !rest.starts_with(SEPARATOR) {
+            return Err(json_error);
+        }
+        // JSON with a mistake is YAML with a mistake; the message about JSON is clearer.
+        let mut inside = rest.strip_prefix('{').unwrap_or_default().trim_start().chars();
+        let is_like_json = matches!(inside.next(), Some('"' | '}')) && !rest.contains("{{");
+        self.add_yaml(start).map_err(|error| if is_like_json { json_error } else { error })
+    }
+
+    /// Adds the YAML documents from an offset in the text.
+    fn add_yaml(&mut self, offset: usize) -> Result<(), Error> {
+        let source = self.source;
+        let (mut start, mut end) = (offset, offset);
+        let mut before = Offset::default().after(source.text.get(..offset).unwrap_or_default());
+        let mut lines = before;
+        for line in source.from(offset).split_inclusive('\n') {
+            let next = lines.after(line);
+            if let Some(rest) = line.strip_prefix(SEPARATOR) {
+                if !matches!(rest.trim().chars().next(), None | Some('#')) {
+                    let reason = "not YAML: after --- at the start of a line, only a comment may follow";
+                    return Err(source.error(lines.lines + 1, 1, reason.to_owned()));
+                }
+                self.add(source.text.get(start..end).unwrap_or_default(), start, before)?;
+                (start, before) = (end + line.len(), next);
+            }
+            (end, lines) = (end + line.len(), next);
+        }
+        self.add(source.text.get(start..end).unwrap_or_default(), start, before)
+    }
+
+    /// Adds the document of a text, which starts at an offset.
+    fn add(&mut self, text: &str, offset: usize, before: Offset) -> Result<(), Error> {
+        let document = text.trim_start_matches(BYTE_ORDER_MARK);
+        let offset = offset + text.len() - document.len();
+        let root = compose(document, offset, self.source.is_masked, &mut self.limits)
+            .map_err(|error| self.source.yaml_error(before, &error))?;
+        let Source { file, text, .. } = self.source;
+        self.found.extend(root.map(|root| Document::new(file, text, root, before)));
+        Ok(())
+    }
 }
 
 #[cfg(test)]
