@@ -47,7 +47,7 @@ impl Planner<'_> {
         }
         // Another replica may remember the certificates if there were any.
         let published = self.state.webhooks.is_some_and(|webhooks| webhooks.owned);
-        if self.state.memory.is_none() && published && self.is_recent() {
+        if self.memory().is_none() && published && self.is_recent() {
             return Some(Action::Wait(WaitReason::WaitingForPeer));
         }
         self.recover()
@@ -56,7 +56,7 @@ impl Planner<'_> {
     /// The best replacement of lost certificates. Restored certificates that have expired are renewed by
     /// later actions.
     fn recover(&self) -> Option<Action> {
-        match self.state.memory {
+        match self.memory() {
             Some(memory) => Some(self.restore(memory)),
             None if self.secret.next_ca.is_some() => self.switch_ca().map(Action::WriteSecret),
             None => Some(Action::WriteSecret(self.create())),
@@ -125,10 +125,22 @@ impl Planner<'_> {
         (retired.cas.len() <= MAX_RETIRED).then_some(retired)
     }
 
-    /// Replaces a serving certificate that chains to no CA in the Secret, after a replica that remembers its CA
-    /// had time to restore it.
+    /// The Secret that this replica remembers, if replicas can serve it.
+    fn memory(&self) -> Option<&SecretState> {
+        self.state.memory.filter(|memory| self.can_serve(memory))
+    }
+
+    /// Whether replicas can serve the content of this Secret: its certificate chains to one of its CAs, and is
+    /// valid or can be renewed.
+    fn can_serve(&self, secret: &SecretState) -> bool {
+        let is_live = |serving: &Certificate| secret.ca.is_some() || self.may_be_valid(serving.validity);
+        secret.usable().is_some_and(is_live)
+    }
+
+    /// Replaces a serving certificate that chains to no CA in the Secret, or that has expired and whose CA is
+    /// lost, after a replica that remembers a better one had time to restore it.
     fn replace_orphan(&self) -> Option<Action> {
-        if self.secret.usable().is_some() {
+        if self.can_serve(self.secret) {
             return None;
         }
         let webhooks = self.state.webhooks;
@@ -136,8 +148,9 @@ impl Planner<'_> {
             webhooks
                 .is_some_and(|webhooks| webhooks.cas().any(|published| published.public_key == ca.public_key))
         });
-        let remembered = self.secret.serving.is_some() || webhooks.is_some_and(|webhooks| webhooks.owned);
-        if remembered && !trusted && self.is_recent() {
+        let was_served = self.secret.serving.is_some() || webhooks.is_some_and(|webhooks| webhooks.owned);
+        let is_restorable = self.secret.usable().is_some() && self.memory().is_some();
+        if was_served && !trusted && !is_restorable && self.is_recent() {
             return Some(Action::Wait(WaitReason::WaitingForPeer));
         }
         match &self.secret.ca {

@@ -71,12 +71,11 @@ impl SecretState {
         has_key(&self.trusted(), serving.issuer.as_ref()?).then_some(serving)
     }
 
-    /// Whether to remember this state instead of `memory`: its certificate can be served, and it does not
-    /// merely lack the CA of that certificate, which `memory` still has.
+    /// Whether to remember this state instead of `memory`: its certificate can be served, and it does not lack
+    /// a CA with its key if `memory` has one.
     pub fn outdates(&self, memory: Option<&Self>) -> bool {
-        let Some(serving) = self.usable() else { return false };
-        let signs = |secret: &Self| secret.ca.as_ref().map(|ca| &ca.public_key) == serving.issuer.as_ref();
-        signs(self) || !memory.is_some_and(signs)
+        let has_ca = self.ca.is_some() || memory.is_none_or(|memory| memory.ca.is_none());
+        has_ca && self.usable().is_some()
     }
 
     /// Whether the Secret has neither a CA nor a serving certificate.

@@ -123,6 +123,43 @@ fn a_secret_restored_after_expiry_replaces_nothing() {
 }
 
 #[test]
+fn an_expired_secret_without_its_ca_is_replaced_by_what_a_replica_remembers() {
+    let mut simulation = Simulation::new();
+    simulation.advance(9600);
+    simulation.disturb(&Event::NewKey);
+    simulation.advance(1800);
+    let current = simulation.secret().unwrap().clone();
+    simulation.disturb(&Event::RestoreSecret(11_000));
+    let restored = simulation.secret().unwrap().serving.clone().unwrap();
+    assert!(restored.validity.not_after <= wall(simulation.second));
+    simulation.disturb(&Event::LoseCaKey);
+    simulation.restart(0);
+    simulation.advance(3 * TICK);
+    let restored = simulation.secret().unwrap();
+    assert_eq!((&restored.serving, &restored.ca), (&current.serving, &current.ca));
+    assert!(simulation.all_serve_the_same());
+}
+
+#[test]
+fn an_external_ca_stays_trusted_while_the_secret_is_absent() {
+    let mut simulation = Simulation::new();
+    simulation.advance(290);
+    simulation.disturb(&Event::ExternalCa);
+    simulation.advance(770);
+    let external = simulation.secret().unwrap().ca.clone().unwrap();
+    // A replica serves under the external CA. The others have not observed its certificate yet.
+    assert_eq!(
+        simulation.secret().unwrap().serving.as_ref().unwrap().issuer,
+        Some(external.public_key.clone())
+    );
+    simulation.disturb(&Event::DeleteSecret);
+    simulation.disturb(&Event::Observe(0, 2, 0));
+    simulation.disturb(&Event::WipeBundle);
+    simulation.advance(3 * TICK);
+    assert!(simulation.webhooks().unwrap().cas().any(|ca| *ca == external));
+}
+
+#[test]
 fn a_conflicting_writer_is_answered_every_ten_seconds() {
     let mut simulation = Simulation::new();
     simulation.advance(600);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use time::OffsetDateTime;
 
 use super::replica::{WriteFate, newest};
-use super::{LONGEST_ABSENCE, REPLICA_LAG, Simulation, wall};
+use super::{DWELL, LONGEST_ABSENCE, REPLICA_LAG, Simulation, Version, wall};
 
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -145,13 +145,18 @@ impl Simulation {
         self.replicas.iter().filter_map(|replica| replica.serving.as_ref()).chain(unseen)
     }
 
-    /// Whether the CA of every certificate in use is in the Secret, or in its last usable version, which replicas
-    /// restore.
+    /// Whether the CA of every certificate in use is in the last usable version of the Secret, which replicas
+    /// restore, and in each usable version that a replica may remember before it observes that one.
     fn secret_trusts_all(&self) -> bool {
-        let mut versions = self.secret.iter().rev().filter_map(|version| version.object.as_ref());
-        let Some(secret) = versions.find(|secret| secret.usable().is_some()) else { return true };
-        let trusted = secret.trusted();
-        self.in_use().all(|serving| serving.issuer.as_ref().is_none_or(|issuer| has_key(&trusted, issuer)))
+        let seen = newest(&self.secret, self.second.saturating_sub(REPLICA_LAG));
+        let usable = |version: &Version<SecretState>| {
+            version.object.as_ref().filter(|secret| secret.usable().is_some()).map(SecretState::trusted)
+        };
+        let last = self.secret.iter().rev().find_map(usable);
+        last.into_iter().chain(self.secret[seen..].iter().filter_map(usable)).all(|trusted| {
+            self.in_use()
+                .all(|serving| serving.issuer.as_ref().is_none_or(|issuer| has_key(&trusted, issuer)))
+        })
     }
 
     fn bundles_trust_all(&self) -> bool {
@@ -162,8 +167,9 @@ impl Simulation {
     fn restore_secret(&mut self, seconds: u64) {
         let backup = newest(&self.secret, self.second.saturating_sub(seconds));
         let Some(secret) = self.secret[backup].object.clone() else { return };
-        // A certificate that expires within minutes may expire before a lost CA is replaced.
-        let (now, soon) = (wall(self.second), wall(self.second + 2 * LONGEST_ABSENCE));
+        // A certificate may expire before a lost CA is replaced: both objects may be absent, and interrupt the
+        // dwell time of its successor, which takes up to three times as long with all delays.
+        let (now, soon) = (wall(self.second), wall(self.second + 2 * LONGEST_ABSENCE + 6 * DWELL));
         let ends = secret.serving.as_ref().map_or(soon, |serving| serving.validity.not_after);
         // A CA that was removed comes back, and API servers that lag do not know it.
         let trusted = self.webhooks().is_some_and(|webhooks| {

@@ -205,7 +205,9 @@ impl Simulation {
 
     /// Records that no usable certificate was left to serve until all API servers trust this CA.
     fn note_emergency(&mut self, before: &SecretState, ca: &Certificate) {
-        if before.usable().is_none() {
+        let now = wall(self.second);
+        let can_serve = |serving: &Certificate| before.ca.is_some() || now < serving.validity.not_after;
+        if !before.usable().is_some_and(can_serve) {
             self.emergency.entry(ca.public_key.clone()).or_insert(self.second);
         }
     }
