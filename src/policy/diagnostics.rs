@@ -235,8 +235,9 @@ codes! {
         "Set `dry-run` to `false` once the warnings match what you want."
 
     BT061 Warning NotOptedIn "settings without the label"
-        "Annotations of a Namespace have no effect without the label `boundtoken.dev/webhook: enabled`."
-        "Label the Namespace."
+        "Annotations of a Namespace and of its Pods have no effect without the label \
+         `boundtoken.dev/webhook: enabled` on the Namespace."
+        "Label the Namespace, or remove the annotations."
 
     BT070 Malformed NotText "value that is not a string"
         "Names, labels and annotations are strings. YAML reads unquoted text such as `7200`, `true` or `off` as a \
@@ -253,13 +254,15 @@ codes! {
         "Make it an annotation, or correct its name."
 
     BT073 Warning OutsideTemplate "setting outside the Pod template"
-        "Annotations of a Deployment or another workload are not copied to its Pods, so they have no effect."
-        "Move the annotation to the metadata of the Pod template."
+        "Settings are read from Namespaces, Pods and Pod templates. Annotations of a Deployment, a ServiceAccount or \
+         another object do not reach its Pods, so they have no effect."
+        "Move the annotation to the metadata of the Pod template, or to the Namespace."
 
     BT074 Note UnknownKind "kind that preview does not know"
-        "The object has a Pod template, but `preview` does not know whether Pods are created from it. The webhook \
-         handles Pods of every kind of workload."
-        "To see the effect, preview a Pod with the same spec."
+        "The object has a Pod template, but its kind is not one of Kubernetes itself. `preview` assumes that Pods are \
+         created from the template as it is written, in the Namespace of the object; the controller of the kind may \
+         change them first. The webhook handles Pods of every kind of workload."
+        "To see the exact effect, preview a Pod that the controller created."
 
     BT075 Note NamespaceAssumed "Namespace not in the input"
         "`preview` assumes that the Namespace has the label `boundtoken.dev/webhook: enabled` and no annotations."
@@ -273,6 +276,17 @@ codes! {
     BT077 Error PatchFailed "patch that cannot be applied"
         "The patch of the webhook does not fit the Pod, which is a defect of boundtoken."
         "Report it, with the manifest."
+
+    BT078 Warning LabelValue "value of the label that does not opt in"
+        "The webhook is called for Namespaces whose label `boundtoken.dev/webhook` has exactly the value `enabled`, \
+         and never for `kube-system` and the Namespace of boundtoken."
+        "Write `enabled`. To keep a Namespace out, write `disabled` or remove the label."
+
+    BT079 Note AccountAssumed "ServiceAccount not in the input"
+        "`preview` assumes that the ServiceAccount exists and does not set `automountServiceAccountToken`. With \
+         `false` there, the Pod has no default token."
+        "Pass the ServiceAccount as well: `kubectl get serviceaccount NAME -n NAMESPACE -o yaml | boundtoken preview \
+         -f - -f FILE`."
 }
 
 /// The page with the explanation of every code.

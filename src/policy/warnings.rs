@@ -159,7 +159,7 @@ pub(super) fn about(code: Code, key: Key, origin: Option<&Origin>, text: String)
 }
 
 /// A text and a code in at most 120 characters.
-pub(crate) fn fitted(code: Code, text: &str) -> String {
+fn fitted(code: Code, text: &str) -> String {
     let suffix = format!(" ({code})");
     let room = MAX_CHARS - suffix.len();
     if text.chars().count() <= room {

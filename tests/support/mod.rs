@@ -29,6 +29,7 @@ pub(crate) mod mistakes;
 pub(crate) mod pages;
 pub(crate) mod pods;
 pub(crate) mod port;
+pub(crate) mod previews;
 pub(crate) mod program;
 pub(crate) mod reviews;
 pub(crate) mod scripted_api;

@@ -3,15 +3,12 @@
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_path_to_error::Segment;
 
-use super::place::CheckedObject;
+use super::place::{CheckedObject, field};
 use super::report::{Level, Report};
 use super::workload::Workload;
 use crate::manifest::{MetadataMap, Node, NotString, Object};
 use crate::pod::view::PodSpec;
 use crate::policy::diagnostics::Code;
-use crate::policy::keys::{
-    Key, OPT_IN_LABEL, OPT_IN_VALUE, corrected_key, has_own_prefix, is_misspelled_label,
-};
 
 /// The pointer to the metadata of an object.
 pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
@@ -22,6 +19,7 @@ const NAMES: [&str; 3] = ["name", "generateName", "namespace"];
 const MAPS: [(MetadataMap, &str); 2] = [(MetadataMap::Annotations, ""), (MetadataMap::Labels, "label ")];
 
 /// An error in the metadata of an object.
+#[derive(Clone)]
 pub(super) enum MetadataError {
     /// A value is not a string, so the API server refuses the object; with the message.
     NotString(String),
@@ -93,57 +91,6 @@ fn map_errors<'a>(
     })
 }
 
-/// Warns about labels that have boundtoken's prefix or a misspelled one, but are not the label that opts in.
-pub(super) fn check_labels(checked: CheckedObject<'_, '_>, metadata: &Pointer, report: &mut Report) {
-    for (key, node) in entries(checked.object, metadata, "labels") {
-        if key != OPT_IN_LABEL && (has_own_prefix(key) || is_misspelled_label(key)) {
-            let text = format_args!("{key}: a label has no effect; {}", label_fix(key, checked.object));
-            report.add(Level::Warning, Code::LabelIgnored, checked.place_of(node).with_key(key), text);
-        }
-    }
-}
-
-/// Suggests a fix for a label that has no effect.
-fn label_fix(key: &str, object: &Object<'_>) -> String {
-    let is_setting = Key::from_name(key).is_some() || corrected_key(key).is_some();
-    if object.is_core("Namespace") && !is_setting {
-        format!("the one that opts in is {OPT_IN_LABEL}: {OPT_IN_VALUE}")
-    } else {
-        "settings are annotations".to_owned()
-    }
-}
-
-/// Warns about settings on the object instead of its Pod template, which therefore never reach a Pod.
-pub(super) fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
-    let object = &workload.object;
-    let template = workload.annotations();
-    let annotations = object.get(&template);
-    for metadata in workload.misplaced() {
-        for (key, node) in entries(object, metadata, "annotations") {
-            if Key::from_name(key).is_some() && annotations.and_then(|set| set.get(key)).is_none() {
-                let (kind, place) = (workload.kind(), field(&template));
-                let text = format_args!("{key}: no effect on a {kind}; move it to {place}");
-                let place = workload.checked().place_of(node).with_key(key);
-                report.add(Level::Warning, Code::OutsideTemplate, place, text);
-            }
-        }
-    }
-}
-
-/// Adds a note about an object with a Pod template that is not a workload of Kubernetes itself.
-pub(super) fn check_kind(object: &Object<'_>, report: &mut Report) {
-    let containers = object.get(Pointer::from_static("/spec/template/spec/containers"));
-    if containers.is_some_and(|containers| containers.as_list().is_some()) {
-        let text = format_args!(
-            "preview does not know the kind {} of {}: admission treats its Pods as others, but they are not shown",
-            object.kind(),
-            object.group()
-        );
-        let place = CheckedObject::new(object).place(Pointer::root());
-        report.add(Level::Note, Code::UnknownKind, place, text);
-    }
-}
-
 /// Reports a Pod that the API server cannot decode; returns whether the Pod is well-formed.
 pub(super) fn check_pod(workload: &Workload<'_>, report: &mut Report) -> bool {
     let Some((pointer, fault)) = pod_error(workload) else { return true };
@@ -164,7 +111,8 @@ fn pod_error(workload: &Workload<'_>) -> Option<(PointerBuf, String)> {
     let containers = || Some((PointerBuf::from_tokens(["spec", "containers"]), NO_CONTAINERS.to_owned()));
     let Some(spec) = pod.get("spec") else { return containers() };
     match serde_path_to_error::deserialize::<_, Option<PodSpec<'_>>>(spec) {
-        Ok(Some(spec)) if has_containers(&spec) => None,
+        // A controller of another kind may name a container itself, as that of Knative does.
+        Ok(Some(spec)) if has_containers(&spec) || !workload.is_known() => None,
         Ok(_) => containers(),
         Err(error) => Some((pointer(error.path()), error.inner().to_string())),
     }
@@ -198,9 +146,4 @@ pub(super) fn entries<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a Node)> {
     let map = object.get(metadata).and_then(|metadata| metadata.get(map)?.as_map());
     map.into_iter().flatten().map(|(key, node)| (&**key, node))
-}
-
-/// The name of a field in messages of the API server, such as `spec.template.spec`.
-fn field(pointer: &Pointer) -> String {
-    pointer.as_str().trim_start_matches('/').replace('/', ".")
 }

@@ -1,6 +1,7 @@
 //! The cluster as the input describes it: Namespaces with their settings, and service accounts.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use json_patch::jsonptr::Pointer;
@@ -9,13 +10,12 @@ use serde_json::Value;
 use super::checks::{self, METADATA};
 use super::overrides::Overrides;
 use super::place::{CheckedObject, Place};
-use super::report::{Level, Report};
-use super::workload::Workload;
+use super::report::{Alike, Report};
 use crate::manifest::{Node, Object};
 use crate::namespaces::opts_in;
 use crate::pod::plugin::{ServiceAccount, service_account_name};
 use crate::policy::diagnostics::Code;
-use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE};
+use crate::policy::keys::{Key, OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
 
 /// Namespaces that the webhook configuration excludes regardless of their labels.
@@ -25,10 +25,27 @@ const EXCLUDED: [&str; 2] = ["boundtoken", "kube-system"];
 pub(super) struct SimulatedCluster<'a> {
     namespaces: BTreeMap<&'a str, Object<'a>>,
     accounts: BTreeMap<(&'a str, &'a str), ServiceAccount>,
-    /// The settings of `--annotate`.
+    /// The settings of `--annotate` and `--label`.
     pub(super) overrides: &'a Overrides<'a>,
     /// The defaults of the cluster.
     pub(super) defaults: &'a Arc<Defaults>,
+}
+
+/// Whether the webhook is called for the Pods of a Namespace, and with which settings.
+#[derive(Clone)]
+pub(super) enum WebhookCall {
+    /// It is called.
+    Called {
+        /// The settings of the Namespace.
+        settings: Rc<NamespaceSettings>,
+        /// The settings without `dry-run`, if the Namespace sets that.
+        without_dry_run: Option<Rc<NamespaceSettings>>,
+    },
+    /// It is not called.
+    NotCalled {
+        /// The reason, such as `Namespace shop is not opted in`.
+        reason: Rc<str>,
+    },
 }
 
 impl<'a> SimulatedCluster<'a> {
@@ -53,65 +70,121 @@ impl<'a> SimulatedCluster<'a> {
         self.namespaces.get(name)
     }
 
-    /// The ServiceAccount of a Pod; one that is not in the input has no settings.
-    pub(super) fn account(&self, namespace: &str, pod: &Value) -> ServiceAccount {
-        self.accounts.get(&(namespace, service_account_name(pod))).cloned().unwrap_or_default()
+    /// The ServiceAccount of a Pod; `None` if it is not in the input.
+    pub(super) fn account(&self, namespace: &str, pod: &Value) -> Option<ServiceAccount> {
+        self.accounts.get(&(namespace, service_account_name(pod))).cloned()
     }
 
-    /// The settings of a workload's Namespace; `None` if it did not opt in. A Namespace that is not in the
-    /// input is assumed to have opted in.
-    pub(super) fn settings(&self, workload: &Workload<'_>, report: &mut Report) -> Option<NamespaceSettings> {
-        let name = workload.namespace;
-        if EXCLUDED.contains(&name) {
-            let text = format_args!("Namespace {name} is never matched: its Pods stay as they are");
-            report.add(Level::Note, Code::NotCalled, Place::of_namespace(name), text);
-            return None;
+    /// Whether the webhook is called for the Pods of a Namespace. One that is not in the input is assumed to have
+    /// opted in.
+    pub(super) fn call(&self, name: &str, report: &mut Report) -> WebhookCall {
+        if is_excluded(name) {
+            let place = Place::absent("Namespace", None, name);
+            let sentence = format!("Namespace {name} is never matched: its Pods stay as they are");
+            let many = "Namespaces are never matched: their Pods stay as they are";
+            report.add_note(Code::NotCalled, place, Alike { name: name.to_owned(), sentence, many });
+            return WebhookCall::NotCalled {
+                reason: format!("the webhook is never called for Namespace {name}").into(),
+            };
         }
-        let Some(namespace) = self.namespace(name) else {
-            let text = format_args!(
-                "Namespace {name} is not in the input: assumed to be opted in, without settings"
-            );
-            report.add(Level::Note, Code::NamespaceAssumed, Place::of_namespace(name), text);
-            return Some(NamespaceSettings::parse(
-                name,
-                self.overrides.namespace.iter().copied(),
-                self.defaults,
-            ));
-        };
-        if is_opted_in(namespace) {
-            return Some(self.settings_of(namespace));
+        let namespace = self.namespace(name);
+        if !self.is_opted_in(namespace) {
+            report.add_note(Code::NotCalled, place_of_label(namespace, name), not_opted_in(name));
+            return WebhookCall::NotCalled { reason: format!("Namespace {name} is not opted in").into() };
         }
-        let fault = match label(namespace) {
-            Some(label) => {
-                let value = label.to_value();
-                format!(": the label {OPT_IN_LABEL} has {value}, must be \"{OPT_IN_VALUE}\";")
-            }
-            None => format!(" lacks the label {OPT_IN_LABEL}={OPT_IN_VALUE}:"),
-        };
-        let pointer = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
-        let text = format_args!("Namespace {name}{fault} its Pods stay as they are");
-        let place = CheckedObject::new(namespace).place(&pointer).with_key(OPT_IN_LABEL);
-        report.add(Level::Note, Code::NotCalled, place, text);
-        None
+        if namespace.is_none() {
+            let place = Place::absent("Namespace", None, name);
+            report.add_note(Code::NamespaceAssumed, place, namespace_assumed(name));
+        }
+        let settings = self.settings_of(namespace, name);
+        let without_dry_run = settings.is_dry_run().then(|| {
+            let entries = self.annotations(namespace).filter(|(key, _)| *key != Key::DryRun.name());
+            Rc::new(NamespaceSettings::parse(name, entries, self.defaults))
+        });
+        WebhookCall::Called { settings: Rc::new(settings), without_dry_run }
     }
 
-    /// The settings of a Namespace in the input, with those of `--annotate`.
-    pub(super) fn settings_of(&self, namespace: &Object<'a>) -> NamespaceSettings {
+    /// The settings of a Namespace, with those of `--annotate`.
+    pub(super) fn settings_of(&self, namespace: Option<&Object<'a>>, name: &str) -> NamespaceSettings {
+        NamespaceSettings::parse(name, self.annotations(namespace), self.defaults)
+    }
+
+    /// The annotations of a Namespace, with those of `--annotate`.
+    fn annotations<'s>(
+        &'s self,
+        namespace: Option<&'s Object<'a>>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + 's {
         let overrides = &self.overrides.namespace;
         let is_overridden = |key: &str| overrides.iter().any(|(name, _)| *name == key);
+        let written =
+            namespace.into_iter().flat_map(|object| checks::entries(object, METADATA, "annotations"));
         // The API server reads `null` as the empty string; other values that are not strings are reported by
         // the checks.
-        let written = checks::entries(namespace, METADATA, "annotations").filter_map(|(key, node)| {
+        let written = written.filter_map(move |(key, node)| {
             let value = if node.is_null() { Some("") } else { node.as_str() };
             value.filter(|_| !is_overridden(key)).map(|value| (key, value))
         });
-        NamespaceSettings::parse(name(namespace), written.chain(overrides.iter().copied()), self.defaults)
+        written.chain(overrides.iter().copied())
+    }
+
+    /// Whether a Namespace has the label that opts in. One that is not in the input is assumed to have it.
+    pub(super) fn is_opted_in(&self, namespace: Option<&Object<'a>>) -> bool {
+        match (self.overrides.label, namespace) {
+            (None, None) => true,
+            _ => opts_in(self.label(namespace)),
+        }
+    }
+
+    /// The label that opts in, with that of `--label`.
+    pub(super) fn label(&self, namespace: Option<&Object<'a>>) -> Option<&'a str> {
+        self.overrides.label.or_else(|| label(namespace?)?.as_str())
     }
 }
 
-/// Whether a Namespace has the label that opts in.
-pub(super) fn is_opted_in(namespace: &Object<'_>) -> bool {
-    opts_in(label(namespace).and_then(Node::as_str))
+/// The place of the label that opts in a Namespace.
+fn place_of_label(namespace: Option<&Object<'_>>, name: &str) -> Place {
+    let Some(namespace) = namespace else { return Place::absent("Namespace", None, name) };
+    let pointer = Pointer::from_static("/metadata/labels").with_trailing_token(OPT_IN_LABEL);
+    CheckedObject::new(namespace).place(&pointer).with_key(OPT_IN_LABEL)
+}
+
+fn not_opted_in(name: &str) -> Alike {
+    Alike {
+        name: name.to_owned(),
+        sentence: format!(
+            "Namespace {name} lacks the label {OPT_IN_LABEL}={OPT_IN_VALUE}: its Pods stay as they are"
+        ),
+        many: "Namespaces lack the label boundtoken.dev/webhook=enabled: their Pods stay as they are",
+    }
+}
+
+fn namespace_assumed(name: &str) -> Alike {
+    Alike {
+        name: name.to_owned(),
+        sentence: format!("Namespace {name} is not in the input: assumed to be opted in, without settings"),
+        many: "Namespaces are not in the input: assumed to be opted in, without settings",
+    }
+}
+
+/// Adds a note that a Pod's ServiceAccount is not in the input, unless the Pod overrides its setting.
+pub(super) fn report_assumed_account(namespace: &str, pod: &Value, report: &mut Report) {
+    if pod.pointer("/spec/automountServiceAccountToken").is_some_and(Value::is_boolean) {
+        return;
+    }
+    let name = service_account_name(pod);
+    let alike = Alike {
+        name: format!("{namespace}/{name}"),
+        sentence: format!(
+            "ServiceAccount {namespace}/{name} is not in the input: assumed to allow a default token"
+        ),
+        many: "ServiceAccounts are not in the input: assumed to allow a default token",
+    };
+    report.add_note(Code::AccountAssumed, Place::absent("ServiceAccount", Some(namespace), name), alike);
+}
+
+/// Whether the webhook is never called for a Namespace.
+pub(super) fn is_excluded(name: &str) -> bool {
+    EXCLUDED.contains(&name)
 }
 
 fn label<'a>(namespace: &Object<'a>) -> Option<&'a Node> {

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::place::Location;
+use super::effect::{TokenEffect, write_effects};
 use super::report::BOLD;
 use crate::manifest::to_yaml;
 use crate::printable::printable;
@@ -15,17 +15,17 @@ use crate::printable::printable;
 /// Time limit for finding the smallest diff of one Pod.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The lines that differ, with five lines around them; `title` and `location` name the old side.
+/// The names of the two Pods, what happens to their tokens, and the lines that differ, with five lines around them.
 pub(super) fn diff(
-    title: &str,
-    location: &Location,
+    header: [&str; 2],
+    effects: &[TokenEffect],
     old: &Value,
     new: &Value,
 ) -> Result<String, serde_saphyr::ser::Error> {
     let (old, new) = (to_yaml(old)?, to_yaml(new)?);
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write(&mut text, title, location, &lines(&old, &new));
+    let _ = write(&mut text, header, effects, &lines(&old, &new));
     Ok(text)
 }
 
@@ -37,12 +37,13 @@ fn lines<'a>(old: &'a str, new: &'a str) -> TextDiff<'a, 'a, 'a, str> {
 
 fn write<'a>(
     text: &mut String,
-    title: &str,
-    location: &Location,
+    [old, new]: [&str; 2],
+    effects: &[TokenEffect],
     diff: &TextDiff<'a, 'a, 'a, str>,
 ) -> fmt::Result {
-    line(text, BOLD, &printable(&format!("--- {title} {location}")))?;
-    line(text, BOLD, &printable(&format!("+++ {title} with boundtoken")))?;
+    line(text, BOLD, &printable(&format!("--- {old}")))?;
+    line(text, BOLD, &printable(&format!("+++ {new}")))?;
+    write_effects(effects.iter().map(|effect| (effect.container.as_str(), &effect.change)), text)?;
     for hunk in diff.unified_diff().context_radius(5).iter_hunks() {
         line(text, AnsiColor::Cyan.on_default(), &hunk.header().to_string())?;
         for change in hunk.iter_changes() {

@@ -30,7 +30,7 @@ pub(super) fn explain(
 }
 
 fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, String> {
-    let Preview { workload: _, admission, settings } = preview;
+    let Preview { admission, settings, .. } = preview;
     let Some(settings) = settings else {
         return Err(match &admission.rejection {
             Some(reason) => format!("refused before any webhook is called: {reason}"),
@@ -41,7 +41,7 @@ fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, String> {
     if pod.is_mirror() {
         return Err("a mirror Pod stays as it is".to_owned());
     }
-    effective(pod.metadata.annotations.own_annotations(), settings)
+    effective(pod.metadata.annotations.own_annotations(), settings.as_ref())
         .map_err(|_| "they are refused, see above".to_owned())
 }
 

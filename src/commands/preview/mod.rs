@@ -27,6 +27,7 @@ mod admission;
 mod checks;
 mod cluster;
 mod diff;
+mod effect;
 mod explain;
 mod fail_on;
 mod findings;
@@ -35,16 +36,19 @@ mod overrides;
 mod place;
 mod pods;
 mod report;
+mod slips;
+mod summary;
+mod templates;
 mod workload;
 
 pub use self::fail_on::FailOn;
 pub use self::findings::schema as findings_schema;
 pub use self::output::{Format, OutputError};
-pub use self::overrides::{AnnotationError, Annotations};
+pub use self::overrides::{AnnotationError, Annotations, LabelError, LabelValue};
 
 /// Show what admission would do to manifests, without a cluster
 ///
-/// Pods, and everything with a Pod template, go through the ServiceAccount plugin and the webhook as they
+/// Pods, and the Pod templates of objects of any kind, go through the ServiceAccount plugin and the webhook as they
 /// would in a cluster. Namespaces and service accounts among the manifests count. Exit codes: 0 done, 1 found
 /// something that --fail-on names, 2 failure.
 #[derive(Debug, clap::Args)]
@@ -65,11 +69,14 @@ pub struct Args {
     /// the variable `BOUNDTOKEN_ANNOTATE` holds one per line
     #[arg(long, value_name = "KEY=VALUE")]
     annotate: Vec<Annotations>,
+    /// Try the label on each Namespace: boundtoken.dev/webhook=enabled, or another value that does not opt in
+    #[arg(long, value_name = "KEY=VALUE")]
+    label: Option<LabelValue>,
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "diff")]
     output: Format,
     /// Which results give exit code 1; an object that cannot be previewed gives 2 in any case
-    /// [default: change with -o diff and patch, refused with yaml and json, otherwise warning]
+    /// [default: change with -o diff, summary and patch, refused with yaml and json, otherwise warning]
     #[arg(long, value_name = "RESULT")]
     fail_on: Option<FailOn>,
     /// Show where each setting comes from
@@ -117,10 +124,10 @@ fn preview(
 ) -> Result<Exit, Error> {
     let documents = documents(args, stdin)?;
     let objects = documents.iter().map(manifest::objects).collect::<Result<Vec<_>, _>>()?.concat();
-    let overrides = Overrides::new(&args.annotate);
+    let overrides = Overrides::new(&args.annotate, args.label.as_ref());
     let cluster = SimulatedCluster::new(&objects, &args.namespace, &overrides, defaults);
     let mut report = Report::default();
-    let (admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
+    let (mut admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
     let mut output = Output::default();
     // Document by document, so that only one at a time is in memory as a tree of values.
     let (mut objects, mut workloads) = (objects.iter().peekable(), workloads.iter().peekable());
@@ -137,11 +144,11 @@ fn preview(
             if args.explain {
                 output.explain(&preview, &cluster);
             }
-            output.add_pod(args.output, &preview, rendered.as_mut(), &overrides.pod)?;
+            output.add_pod(args.output, &preview, rendered.as_mut(), &cluster)?;
         }
         while let Some(object) = objects.next_if(|object| ptr::eq(object.document, document)) {
             if let Some(rendered) = rendered.as_mut().filter(|_| object.is_core("Namespace")) {
-                output::render_namespace(rendered, object, &overrides.namespace);
+                output::render_namespace(rendered, object, &overrides);
             }
         }
         if let Some(rendered) = rendered {
@@ -171,7 +178,7 @@ fn write(
     let report = findings.report;
     // Workflow commands show the same in the same log.
     if format != Format::Github {
-        report.write(err)?;
+        report.write(format == Format::Summary, err)?;
     }
     output.write_explanations(err)?;
     if format.is_documents() && report.worst() >= Some(Level::Refused) {
@@ -181,7 +188,7 @@ fn write(
     } else {
         output.write(out, err)?;
     }
-    if format == Format::Diff || format.is_findings() {
+    if matches!(format, Format::Diff | Format::Summary) || format.is_findings() {
         output.write_summary(err)?;
     }
     Ok(())

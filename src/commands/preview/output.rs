@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 
 use super::cluster::SimulatedCluster;
 use super::diff::diff;
+use super::effect::effects;
 use super::explain::explain;
-use super::overrides::annotate;
+use super::overrides::{Overrides, annotate, label};
 use super::pods::Preview;
 use super::report::{BOLD, Level, Report};
+use super::summary::Summary;
 use crate::manifest::{Object, to_yaml};
 use crate::printable::printable;
 
@@ -33,6 +35,8 @@ pub enum Format {
     Patch,
     /// The findings as SARIF 2.1.0, which code scanning of GitHub shows at the line
     Sarif,
+    /// What happens to the tokens of each container, with Pods that change in the same way in one group
+    Summary,
     /// All documents as YAML, with the Pods that would result
     Yaml,
 }
@@ -78,6 +82,9 @@ pub(super) struct PodCounts {
     unchanged: usize,
     refused: usize,
     failed: usize,
+    /// Those among the unchanged ones that only `dry-run` keeps unchanged.
+    #[serde(skip)]
+    held_back: usize,
 }
 
 /// The output so far.
@@ -85,6 +92,7 @@ pub(super) struct PodCounts {
 pub(super) struct Output {
     pieces: Vec<Piece>,
     explanations: String,
+    summary: Summary,
     pods: PodCounts,
 }
 
@@ -98,6 +106,7 @@ impl Output {
             Some(_) => &mut self.pods.unchanged,
         };
         *count += 1;
+        self.pods.held_back += usize::from(preview.is_some_and(Preview::is_held_back));
     }
 
     /// Whether a Pod changes.
@@ -116,23 +125,24 @@ impl Output {
         let _ = explain(preview, cluster, &mut self.explanations);
     }
 
-    /// Adds a Pod: its diff or patches, or its place in the rendered document.
+    /// Adds a Pod: its diff, its tokens or its patches, or its place in the rendered document.
     pub(super) fn add_pod(
         &mut self,
         format: Format,
         preview: &Preview<'_>,
         rendered: Option<&mut Value>,
-        overrides: &[(&str, &str)],
+        cluster: &SimulatedCluster<'_>,
     ) -> Result<(), OutputError> {
         match (format, rendered) {
-            (Format::Diff, _) => self.add_diff(preview),
-            (Format::Patch, _) => self.add_patches(preview),
+            (Format::Diff, _) => self.add_diff(preview, cluster)?,
+            (Format::Summary, _) => self.add_to_summary(preview, cluster),
+            (Format::Patch, _) => self.add_patches(preview)?,
             (Format::Yaml | Format::Json, Some(document)) => {
-                render_pod(document, preview, overrides);
-                Ok(())
+                render_pod(document, preview, &cluster.overrides.pod);
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Adds a rendered document.
@@ -141,14 +151,24 @@ impl Output {
     }
 
     /// Adds the diff of a Pod, if it changes.
-    fn add_diff(&mut self, preview: &Preview<'_>) -> Result<(), OutputError> {
-        let Preview { workload, admission, .. } = preview;
-        if admission.changes() {
-            let location = workload.location();
-            let text = diff(&workload.title(), &location, &admission.before, &admission.after)?;
-            self.pieces.push(Piece { title: None, text });
-        }
+    fn add_diff(&mut self, preview: &Preview<'_>, cluster: &SimulatedCluster<'_>) -> Result<(), OutputError> {
+        let Some(change) = preview.change() else { return Ok(()) };
+        let title = preview.workload.pod_title();
+        let dry_run = if preview.is_held_back() { ", without dry-run" } else { "" };
+        let [old, new] =
+            [format!("{title} {}", preview.workload.location()), format!("{title} with boundtoken{dry_run}")];
+        let effects = effects(change, &cluster.defaults.api_audiences);
+        let text = diff([&old, &new], &effects, &change.before, &change.after)?;
+        self.pieces.push(Piece { title: None, text });
         Ok(())
+    }
+
+    /// Adds what happens to the tokens of a Pod, if it changes.
+    fn add_to_summary(&mut self, preview: &Preview<'_>, cluster: &SimulatedCluster<'_>) {
+        if let Some(change) = preview.change() {
+            let effects = effects(change, &cluster.defaults.api_audiences);
+            self.summary.add(preview.workload, effects, preview.is_held_back());
+        }
     }
 
     /// Adds the patches of a Pod, if it changes: one JSON document for each call of the webhook.
@@ -182,8 +202,12 @@ impl Output {
         err.write_all(self.explanations.as_bytes())
     }
 
-    /// Writes the pieces and their titles.
+    /// Writes the pieces and their titles, and the summary.
     pub(super) fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), OutputError> {
+        let mut summary = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.summary.write(&mut summary);
+        out.write_all(summary.as_bytes())?;
         for Piece { title, text } in &self.pieces {
             if let Some(title) = title {
                 writeln!(err, "{title}")?;
@@ -201,7 +225,8 @@ impl Output {
     pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let counts = [
             (self.pods.changed, "would change"),
-            (self.pods.unchanged, "would not change"),
+            (self.pods.held_back, "would change without dry-run"),
+            (self.pods.unchanged - self.pods.held_back, "would not change"),
             (self.pods.refused, "would be refused"),
             (self.pods.failed, "in error"),
         ];
@@ -225,7 +250,7 @@ impl Output {
 
 /// Replaces the Pod or Pod template of a workload in its document. Unchanged parts stay as written.
 fn render_pod(document: &mut Value, preview: &Preview<'_>, overrides: &[(&str, &str)]) {
-    let Preview { workload, admission, settings: _ } = preview;
+    let Preview { workload, admission, .. } = preview;
     if let Some(pod) = part_of(document, &workload.object, workload.template()) {
         annotate(pod, overrides);
         if let Some(spec) = admission.after.get("spec").filter(|_| admission.changes()) {
@@ -234,10 +259,11 @@ fn render_pod(document: &mut Value, preview: &Preview<'_>, overrides: &[(&str, &
     }
 }
 
-/// Adds annotations to a Namespace in its document.
-pub(super) fn render_namespace(document: &mut Value, object: &Object<'_>, overrides: &[(&str, &str)]) {
+/// Adds annotations and the label to a Namespace in its document.
+pub(super) fn render_namespace(document: &mut Value, object: &Object<'_>, overrides: &Overrides<'_>) {
     if let Some(namespace) = part_of(document, object, Pointer::root()) {
-        annotate(namespace, overrides);
+        annotate(namespace, &overrides.namespace);
+        label(namespace, overrides.label);
     }
 }
 

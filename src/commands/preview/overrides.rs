@@ -1,10 +1,10 @@
-//! `--annotate KEY=VALUE`: settings to try.
+//! `--annotate KEY=VALUE` and `--label KEY=VALUE`: settings to try.
 
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use crate::policy::keys::{self, Entry, Key, OPT_IN_LABEL, PREFIX, Scope};
+use crate::policy::keys::{self, Entry, Key, OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, Scope};
 use crate::policy::nearest::nearest;
 
 /// The settings of one `--annotate`, or of the variable `BOUNDTOKEN_ANNOTATE`.
@@ -22,7 +22,7 @@ pub enum AnnotationError {
     #[error("`{0}` lacks the prefix; write {PREFIX}{0}=…")]
     NoPrefix(String),
     /// The key is the label.
-    #[error("{OPT_IN_LABEL} is a label of Namespaces, not a setting; preview assumes that it is set")]
+    #[error("{OPT_IN_LABEL} is a label of Namespaces; write --label {OPT_IN_LABEL}={OPT_IN_VALUE}")]
     Label,
     /// The key is unknown, but similar to a known one.
     #[error("unknown key `{key}`; did you mean {PREFIX}{nearest}?")]
@@ -83,18 +83,53 @@ fn unknown(key: &str) -> AnnotationError {
     }
 }
 
-/// Annotations that replace those in the input; each key occurs once.
+/// The label of `--label`: its value on each Namespace.
+#[derive(Clone, Debug)]
+pub struct LabelValue(String);
+
+/// An invalid value of `--label`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabelError {
+    /// There is no value.
+    #[error("expected KEY=VALUE, such as {OPT_IN_LABEL}={OPT_IN_VALUE}")]
+    NoValue,
+    /// The key is an annotation.
+    #[error("{0} is an annotation; write --annotate {0}=…")]
+    Annotation(&'static str),
+    /// The key is unknown.
+    #[error("unknown label `{0}`; the only label is {OPT_IN_LABEL}")]
+    Unknown(String),
+}
+
+impl FromStr for LabelValue {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (key, value) = text.split_once('=').ok_or(LabelError::NoValue)?;
+        match Key::from_name(key) {
+            Some(key) => Err(LabelError::Annotation(key.name())),
+            None if key == OPT_IN_LABEL => Ok(Self(value.to_owned())),
+            None => Err(LabelError::Unknown(key.to_owned())),
+        }
+    }
+}
+
+/// Annotations and the label that replace those in the input; each key occurs once.
 pub(super) struct Overrides<'a> {
     /// On each Namespace: the keys that only Namespaces have.
     pub(super) namespace: Vec<(&'static str, &'a str)>,
     /// On each Pod: all others.
     pub(super) pod: Vec<(&'static str, &'a str)>,
+    /// The value of the label that opts in, on each Namespace.
+    pub(super) label: Option<&'a str>,
 }
 
 impl<'a> Overrides<'a> {
     /// Collects the settings of the command line. If a key is repeated, the last value wins.
-    pub(super) fn new(annotations: &'a [Annotations]) -> Self {
-        let mut overrides = Self { namespace: Vec::new(), pod: Vec::new() };
+    pub(super) fn new(annotations: &'a [Annotations], label: Option<&'a LabelValue>) -> Self {
+        let label = label.map(|LabelValue(value)| value.as_str());
+        let mut overrides = Self { namespace: Vec::new(), pod: Vec::new(), label };
         for (key, value) in annotations.iter().flat_map(|Annotations(settings)| settings) {
             let of_scope = match key.scope() {
                 Scope::Namespace => &mut overrides.namespace,
@@ -109,12 +144,22 @@ impl<'a> Overrides<'a> {
 
 /// Adds annotations to a Pod, a Pod template or a Namespace.
 pub(super) fn annotate(object: &mut Map<String, Value>, annotations: &[(&str, &str)]) {
-    if annotations.is_empty() {
+    extend_metadata(object, "annotations", annotations);
+}
+
+/// Adds the label that opts in to a Namespace.
+pub(super) fn label(namespace: &mut Map<String, Value>, value: Option<&str>) {
+    let labels: Vec<_> = value.map(|value| (OPT_IN_LABEL, value)).into_iter().collect();
+    extend_metadata(namespace, "labels", &labels);
+}
+
+fn extend_metadata(object: &mut Map<String, Value>, field: &str, entries: &[(&str, &str)]) {
+    if entries.is_empty() {
         return;
     }
     let Some(metadata) = map_in(object, "metadata") else { return };
-    if let Some(existing) = map_in(metadata, "annotations") {
-        existing.extend(annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())));
+    if let Some(existing) = map_in(metadata, field) {
+        existing.extend(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())));
     }
 }
 

@@ -110,9 +110,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A Namespace that is not in the input.
-    pub(super) fn of_namespace(name: &str) -> Self {
-        let object = ObjectName { kind: "Namespace".into(), namespace: None, name: Some(name.into()) };
+    /// An object that is not in the input.
+    pub(super) fn absent(kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        let object =
+            ObjectName { kind: kind.into(), namespace: namespace.map(Box::from), name: Some(name.into()) };
         Self { object, location: None, key: None }
     }
 
@@ -129,4 +130,9 @@ pub(super) fn name<'a>(object: &Object<'a>, pointer: &'static str) -> Option<&'a
         Some(name) => Some(name).filter(|name| !name.is_empty()),
         None => object.document.text(node).or(Some("?")),
     }
+}
+
+/// The name of a field in messages of the API server, such as `spec.template.spec`.
+pub(super) fn field(pointer: &Pointer) -> String {
+    pointer.as_str().trim_start_matches('/').replace('/', ".")
 }

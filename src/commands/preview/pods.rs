@@ -1,19 +1,25 @@
 //! Evaluates Namespaces, takes each workload's Pod through admission, and reports the findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use json_patch::jsonptr::Pointer;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::admission::{self, Admission};
 use super::checks::{self, METADATA, MetadataError};
-use super::cluster::{self, SimulatedCluster};
+use super::cluster::{self, SimulatedCluster, WebhookCall};
 use super::place::CheckedObject;
 use super::report::{Level, Report};
+use super::slips;
 use super::workload::Workload;
+use crate::admission::Pod;
 use crate::manifest::Object;
+use crate::pod::plugin::ServiceAccount;
 use crate::policy::diagnostics::Code;
 use crate::policy::keys::Key;
-use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning};
+use crate::policy::{Evaluation, NamespaceSettings, Origin, Violation, Warning};
 
 /// The pointer to the annotations of a Namespace.
 pub(super) const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
@@ -24,48 +30,76 @@ pub(super) struct Preview<'p> {
     pub(super) workload: &'p Workload<'p>,
     /// The admission of one of its Pods.
     pub(super) admission: Admission,
+    /// The admission without `dry-run`, if the Namespace sets that.
+    pub(super) without_dry_run: Option<Admission>,
     /// The settings of its Namespace, if it opted in.
-    pub(super) settings: Option<NamespaceSettings>,
+    pub(super) settings: Option<Rc<NamespaceSettings>>,
+}
+
+impl<'p> Preview<'p> {
+    /// A Pod that the API server refuses before it calls any webhook.
+    fn rejected(workload: &'p Workload<'p>, pod: Value, reason: String) -> Self {
+        Self { workload, admission: Admission::rejected(pod, reason), without_dry_run: None, settings: None }
+    }
+
+    /// What boundtoken changes in the Pod, or would change without `dry-run`; `None` if that is nothing.
+    pub(super) fn change(&self) -> Option<&Admission> {
+        Some(self.without_dry_run.as_ref().unwrap_or(&self.admission)).filter(|shown| shown.changes())
+    }
+
+    /// Whether only `dry-run` keeps boundtoken from changing the Pod.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.without_dry_run.as_ref().is_some_and(Admission::changes)
+    }
 }
 
 /// The evaluation of each Namespace, whose findings are not repeated for its Pods.
 type NamespaceFindings<'a> = BTreeMap<&'a str, Evaluation>;
 
+/// A workload, and the error in the metadata of its object, if any.
+type CheckedWorkload<'a> = (Workload<'a>, Option<MetadataError>);
+
 /// Takes the Pods of the input through admission.
 pub(super) struct Admitter<'a> {
     cluster: &'a SimulatedCluster<'a>,
     reported: NamespaceFindings<'a>,
+    /// The Namespaces of the Pods so far: each is evaluated and reported once.
+    calls: HashMap<&'a str, WebhookCall>,
 }
 
 impl<'a> Admitter<'a> {
     /// Reports findings about each object except the Pods of workloads. Returns the workloads in the order of
-    /// the input, each with the error in its metadata, if any.
+    /// the input.
     pub(super) fn new(
         objects: &[Object<'a>],
         default_namespace: &'a str,
         cluster: &'a SimulatedCluster<'a>,
         report: &mut Report,
-    ) -> (Self, Vec<(Workload<'a>, Option<MetadataError>)>) {
+    ) -> (Self, Vec<CheckedWorkload<'a>>) {
         let (mut workloads, mut reported) = (Vec::new(), NamespaceFindings::new());
         for object in objects {
-            let workload = Workload::new(object, default_namespace);
-            let checked = workload.as_ref().map_or_else(|| CheckedObject::new(object), Workload::checked);
+            let of_object = Workload::all(object, default_namespace);
+            let checked =
+                of_object.first().map_or_else(|| CheckedObject::new(object), |first| first.of(object));
             let error = checks::check_object(checked, report).err();
-            if let Some(workload) = workload {
-                workloads.push((workload, error));
-            } else if error.is_none() && object.is_core("Namespace") {
-                reported.insert(cluster::name(object), evaluate_namespace(object, cluster, report));
-            } else {
-                checks::check_kind(object, report);
+            if of_object.iter().any(|workload| !workload.is_known()) {
+                slips::check_kind(checked, report);
+            } else if of_object.is_empty() && error.is_none() {
+                if object.is_core("Namespace") {
+                    reported.insert(cluster::name(object), evaluate_namespace(object, cluster, report));
+                } else {
+                    slips::check_other(object, report);
+                }
             }
+            workloads.extend(of_object.into_iter().map(|workload| (workload, error.clone())));
         }
-        (Self { cluster, reported }, workloads)
+        (Self { cluster, reported, calls: HashMap::new() }, workloads)
     }
 
     /// Takes a Pod of a workload through admission. Returns `None` if that is impossible; the report then
     /// says why.
     pub(super) fn preview<'w>(
-        &self,
+        &mut self,
         workload: &'w Workload<'a>,
         error: Option<&MetadataError>,
         report: &mut Report,
@@ -73,17 +107,15 @@ impl<'a> Admitter<'a> {
         if matches!(error, Some(MetadataError::Unreadable)) || !checks::check_pod(workload, report) {
             return None;
         }
-        checks::check_misplaced(workload, report);
+        slips::check_workload(workload, report);
         let pod = workload.pod(&self.cluster.overrides.pod);
         if let Err(reason) = check_metadata(workload, error, report) {
-            return Some(Preview { workload, admission: Admission::rejected(pod, reason), settings: None });
+            return Some(Preview::rejected(workload, pod, reason));
         }
-        let settings = self.cluster.settings(workload, report);
-        let account = self.cluster.account(workload.namespace, &pod);
-        match admission::admit(pod, &account, settings.as_ref()) {
-            Ok(admission) => {
-                self.report(workload, &admission, report);
-                Some(Preview { workload, admission, settings })
+        match self.admit(workload, pod, report) {
+            Ok(preview) => {
+                self.report(&preview, report);
+                Some(preview)
             }
             Err(error) => {
                 let code = match error {
@@ -97,8 +129,38 @@ impl<'a> Admitter<'a> {
         }
     }
 
+    fn admit<'w>(
+        &mut self,
+        workload: &'w Workload<'a>,
+        pod: Value,
+        report: &mut Report,
+    ) -> Result<Preview<'w>, admission::Error> {
+        let cluster = self.cluster;
+        let call = self.calls.entry(workload.namespace);
+        let call = call.or_insert_with_key(|name| cluster.call(name, report));
+        let (settings, without_dry_run) = match call {
+            WebhookCall::Called { settings, without_dry_run } => (settings, without_dry_run),
+            WebhookCall::NotCalled { reason } => {
+                let admission = admission::admit(pod, &ServiceAccount::default(), None)?;
+                report_unused(workload, &admission, reason, cluster, report);
+                return Ok(Preview { workload, admission, without_dry_run: None, settings: None });
+            }
+        };
+        let account = cluster.account(workload.namespace, &pod);
+        let is_assumed = account.is_none();
+        let account = account.unwrap_or_default();
+        let admit = |pod, settings: &NamespaceSettings| admission::admit(pod, &account, Some(settings));
+        let without_dry_run = without_dry_run.as_ref().map(|other| admit(pod.clone(), other)).transpose()?;
+        let admission = admit(pod, settings)?;
+        if is_assumed && !admission.is_refused() {
+            cluster::report_assumed_account(workload.namespace, &admission.before, report);
+        }
+        Ok(Preview { workload, admission, without_dry_run, settings: Some(Rc::clone(settings)) })
+    }
+
     /// Reports the webhook's findings about a Pod, except those already reported for its Namespace.
-    fn report(&self, workload: &Workload<'_>, admission: &Admission, report: &mut Report) {
+    fn report(&self, preview: &Preview<'_>, report: &mut Report) {
+        let Preview { workload, admission, .. } = preview;
         let namespace = self.reported.get(workload.namespace);
         let is_new_violation =
             |new: &&Violation| namespace.is_none_or(|known| !known.violations.contains(new));
@@ -116,10 +178,47 @@ fn evaluate_namespace<'a>(
     report: &mut Report,
 ) -> Evaluation {
     let checked = CheckedObject::new(object);
-    checks::check_labels(checked, METADATA, report);
-    let evaluation = cluster.settings_of(object).evaluate(cluster::is_opted_in(object), true);
+    let name = cluster::name(object);
+    let is_excluded = cluster::is_excluded(name);
+    slips::check_labels(checked, METADATA, report);
+    slips::check_opt_in(checked, cluster.label(Some(object)), is_excluded, report);
+    let is_opted_in = cluster.is_opted_in(Some(object)) && !is_excluded;
+    let mut evaluation = cluster.settings_of(Some(object), name).evaluate(is_opted_in, true);
+    for warning in evaluation.warnings.iter_mut().filter(|warning| warning.code == Code::NotOptedIn) {
+        if let (true, Some(key)) = (is_excluded, &warning.key) {
+            warning.text = format!("{key} has no effect: the webhook is never called for Namespace {name}");
+        }
+    }
     add(evaluation.violations.iter(), evaluation.warnings.iter(), checked, ANNOTATIONS, report);
     evaluation
+}
+
+/// Reports settings of a Pod for which the webhook is not called: that they have no effect, and what is wrong with
+/// them.
+fn report_unused(
+    workload: &Workload<'_>,
+    admission: &Admission,
+    reason: &str,
+    cluster: &SimulatedCluster<'_>,
+    report: &mut Report,
+) {
+    let Ok(pod) = Pod::deserialize(&admission.before) else { return };
+    let mut keys = pod.metadata.annotations.own_annotations().map(|(key, _)| key);
+    let first = keys.find_map(Key::from_name).map(|key| Warning {
+        code: Code::NotOptedIn,
+        key: Some(key.name().into()),
+        origin: Some(Origin::Pod),
+        text: format!("{key} on the Pod has no effect: {reason}"),
+    });
+    let settings = NamespaceSettings::parse(workload.namespace, [], cluster.defaults);
+    let evaluation = pod.evaluate(&settings);
+    let is_of_annotation = |warning: &Warning| warning.key.is_some() && warning.origin == Some(Origin::Pod);
+    let warnings = evaluation.into_iter().flat_map(|evaluation| {
+        let violations: Vec<_> = evaluation.violations.iter().map(Warning::from).collect();
+        violations.into_iter().chain(evaluation.warnings)
+    });
+    let warnings: Vec<_> = first.into_iter().chain(warnings.filter(is_of_annotation)).collect();
+    add([].iter(), warnings.iter(), workload.checked(), &workload.annotations(), report);
 }
 
 /// Reports labels and metadata of a Pod that the API server refuses; `error` is that of its object.
@@ -129,7 +228,6 @@ fn check_metadata(
     report: &mut Report,
 ) -> Result<(), String> {
     let metadata = workload.template().concat(METADATA);
-    checks::check_labels(workload.checked(), &metadata, report);
     checks::check_strings(workload.checked(), &metadata, report)?;
     match error {
         Some(MetadataError::NotString(reason)) => Err(reason.clone()),
@@ -157,6 +255,6 @@ fn add<'f>(
         report.add(Level::Refused, *code, place, format_args!("{field}: {text}"));
     }
     for warning in warnings {
-        report.add_warning(warning.code, place(warning.key.as_deref()), &warning.text);
+        report.add(Level::Warning, warning.code, place(warning.key.as_deref()), &warning.text);
     }
 }

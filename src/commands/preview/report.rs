@@ -1,6 +1,6 @@
 //! The findings, and their lines on standard error with file and line, as a compiler prints them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 
 use super::place::Place;
 use crate::policy::diagnostics::Code;
-use crate::policy::fitted;
 use crate::printable::printable;
 
 /// Style of titles.
@@ -58,6 +57,19 @@ impl fmt::Display for Level {
     }
 }
 
+/// Most findings that are alike and are still written one by one.
+const MAX_ALIKE: usize = 3;
+
+/// A note that may be true of many objects.
+pub(super) struct Alike {
+    /// The name of the object, without its kind.
+    pub(super) name: String,
+    /// The note about this object alone.
+    pub(super) sentence: String,
+    /// The note about many, after their number: `Namespaces are not in the input`.
+    pub(super) many: &'static str,
+}
+
 /// Something that preview reports about the input.
 #[derive(Debug, Eq, Hash, PartialEq)]
 pub(super) struct ReportEntry {
@@ -69,15 +81,17 @@ pub(super) struct ReportEntry {
     pub(super) place: Place,
     /// The message, without the code.
     pub(super) text: String,
-    /// Whether the message is shown in at most 120 characters, as kubectl shows it.
-    is_fitted: bool,
+    /// The name of the object and the message about many, if the finding is about an object like others.
+    alike: Option<(Box<str>, &'static str)>,
 }
 
-impl ReportEntry {
-    /// The message with its code, as it is written to standard error.
-    fn message(&self) -> String {
-        if self.is_fitted { fitted(self.code, &self.text) } else { format!("{} ({})", self.text, self.code) }
-    }
+/// What findings have in common that may be written as one.
+#[derive(Eq, Hash, PartialEq)]
+enum Group<'e> {
+    /// The code and the message about many.
+    Alike(Code, &'static str),
+    /// The severity, the code and the message.
+    Same(Level, Code, &'e str),
 }
 
 /// The findings, in the order in which they are printed.
@@ -90,13 +104,14 @@ pub(super) struct Report {
 impl Report {
     /// Adds a finding.
     pub(super) fn add(&mut self, level: Level, code: Code, place: Place, text: impl fmt::Display) {
-        self.push(ReportEntry { level, code, place, text: text.to_string(), is_fitted: false });
+        self.push(ReportEntry { level, code, place, text: text.to_string(), alike: None });
     }
 
-    /// Adds a warning of the webhook, which is shown in at most 120 characters.
-    pub(super) fn add_warning(&mut self, code: Code, place: Place, text: &str) {
-        let text = text.to_owned();
-        self.push(ReportEntry { level: Level::Warning, code, place, text, is_fitted: true });
+    /// Adds a note that may be true of many objects.
+    pub(super) fn add_note(&mut self, code: Code, place: Place, alike: Alike) {
+        let Alike { name, sentence, many } = alike;
+        let alike = Some((name.into(), many));
+        self.push(ReportEntry { level: Level::Note, code, place, text: sentence, alike });
     }
 
     fn push(&mut self, entry: ReportEntry) {
@@ -115,20 +130,62 @@ impl Report {
         self.entries.iter().filter(move |entry| seen.insert(*entry))
     }
 
-    /// Writes a line for each finding, without duplicates.
-    pub(super) fn write(&self, err: &mut dyn Write) -> io::Result<()> {
-        let mut written = HashSet::new();
-        for entry in &self.entries {
+    /// Writes the findings without duplicates, a line for each. Notes about many objects share a line; with
+    /// `is_grouped`, so do findings with the same message.
+    pub(super) fn write(&self, is_grouped: bool, err: &mut dyn Write) -> io::Result<()> {
+        let mut order: Vec<Vec<&ReportEntry>> = Vec::new();
+        let mut known: HashMap<Group<'_>, usize> = HashMap::new();
+        for entry in self.lines() {
+            let group = match entry.alike {
+                Some((_, many)) => Some(Group::Alike(entry.code, many)),
+                None => is_grouped.then_some(Group::Same(entry.level, entry.code, &entry.text)),
+            };
+            let index = group.map_or(order.len(), |group| *known.entry(group).or_insert(order.len()));
+            match order.get_mut(index) {
+                Some(entries) => entries.push(entry),
+                None => order.push(vec![entry]),
+            }
+        }
+        order.iter().try_for_each(|entries| write_group(entries, err))
+    }
+
+    /// The findings that differ in their line or their message.
+    fn lines(&self) -> impl Iterator<Item = &ReportEntry> {
+        let mut seen = HashSet::new();
+        self.entries.iter().filter(move |entry| {
             let location = entry.place.location.as_ref();
             let line = location.map(|location| (&location.file, location.line));
-            if !written.insert((entry.level, entry.code, line, &entry.text)) {
-                continue;
-            }
-            if let Some(location) = location {
-                write!(err, "{}: ", printable(&location.to_string()))?;
-            }
-            writeln!(err, "{}: {}", entry.level, printable(&entry.message()))?;
-        }
-        Ok(())
+            seen.insert((entry.level, entry.code, line, &entry.text))
+        })
+    }
+}
+
+/// Writes findings that are alike: in one line if they are many.
+fn write_group(entries: &[&ReportEntry], err: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = entries.first().filter(|_| entries.len() > MAX_ALIKE) else {
+        return entries.iter().try_for_each(|entry| write_line(entry, &entry.text, err));
+    };
+    let Some((_, many)) = &first.alike else {
+        let text = format!("{}; likewise in {} other places", first.text, entries.len() - 1);
+        return write_line(first, &text, err);
+    };
+    let names = entries.iter().filter_map(|entry| Some(&*entry.alike.as_ref()?.0));
+    let text = format!("{} {many}: {}", entries.len(), first_of(names, entries.len()));
+    writeln!(err, "{}: {} ({})", first.level, printable(&text), first.code)
+}
+
+fn write_line(entry: &ReportEntry, text: &str, err: &mut dyn Write) -> io::Result<()> {
+    if let Some(location) = &entry.place.location {
+        write!(err, "{}: ", printable(&location.to_string()))?;
+    }
+    writeln!(err, "{}: {} ({})", entry.level, printable(text), entry.code)
+}
+
+/// The first of `count` names, and how many more there are.
+pub(super) fn first_of<'n>(names: impl Iterator<Item = &'n str>, count: usize) -> String {
+    let first = names.take(MAX_ALIKE).collect::<Vec<_>>().join(", ");
+    match count.saturating_sub(MAX_ALIKE) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }

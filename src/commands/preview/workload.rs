@@ -1,13 +1,16 @@
 //! Objects that create Pods, and the Pods they create.
 
+use std::borrow::Cow;
+
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_json::{Map, Value};
 
 use super::overrides::{annotate, map_in};
-use super::place::{CheckedObject, Location, name};
+use super::place::{CheckedObject, Location, field, name};
+use super::templates;
 use crate::manifest::{Node, Object};
 
-/// A kind that creates Pods.
+/// A kind of Kubernetes that creates Pods.
 struct Kind {
     group: &'static str,
     name: &'static str,
@@ -19,8 +22,9 @@ struct Kind {
 
 const TEMPLATE: &str = "/spec/template";
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind { group: "", name: "Pod", template: "", misplaced: &[] },
+    Kind { group: "", name: "PodTemplate", template: "/template", misplaced: &["/metadata"] },
     Kind { group: "", name: "ReplicationController", template: TEMPLATE, misplaced: &["/metadata"] },
     Kind { group: "apps", name: "DaemonSet", template: TEMPLATE, misplaced: &["/metadata"] },
     Kind { group: "apps", name: "Deployment", template: TEMPLATE, misplaced: &["/metadata"] },
@@ -35,41 +39,86 @@ const KINDS: [Kind; 8] = [
     Kind { group: "batch", name: "Job", template: TEMPLATE, misplaced: &["/metadata"] },
 ];
 
-/// An object that creates Pods.
+/// The known kind that a misspelled one probably means: it differs in the case of letters only.
+pub(super) fn similar_kind(kind: &str) -> Option<&'static str> {
+    let mut names = KINDS.iter().map(|known| known.name);
+    names.find(|name| name.eq_ignore_ascii_case(kind) && *name != kind)
+}
+
+/// A Pod, or a Pod template of an object.
 pub(super) struct Workload<'a> {
     /// The object.
     pub(super) object: Object<'a>,
     /// Namespace of its Pods.
     pub(super) namespace: &'a str,
-    kind: &'static Kind,
+    /// The kind; `None` if it is not one of Kubernetes itself.
+    kind: Option<&'static Kind>,
+    template: Cow<'static, Pointer>,
+    /// Whether the object has several Pod templates.
+    is_one_of_several: bool,
 }
 
 impl<'a> Workload<'a> {
-    /// Returns the workload, or `None` if the object creates no Pods.
-    pub(super) fn new(object: &Object<'a>, default_namespace: &'a str) -> Option<Self> {
-        let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group == object.group())?;
+    /// The Pod templates of an object, in the order of the file: one in a kind that Kubernetes creates Pods from,
+    /// and any number in other kinds.
+    pub(super) fn all(object: &Object<'a>, default_namespace: &'a str) -> Vec<Self> {
+        let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group == object.group());
+        let templates: Vec<Cow<'static, Pointer>> = match kind {
+            Some(kind) => vec![Cow::Borrowed(Pointer::from_static(kind.template))],
+            None => templates::find(object.value).into_iter().map(Cow::Owned).collect(),
+        };
+        let is_one_of_several = templates.len() > 1;
         let namespace = name(object, "/metadata/namespace").unwrap_or(default_namespace);
-        Some(Self { object: object.clone(), namespace, kind })
+        let workload =
+            |template| Self { object: object.clone(), namespace, kind, template, is_one_of_several };
+        templates.into_iter().map(workload).collect()
     }
 
     /// The kind, such as `Deployment`.
-    pub(super) fn kind(&self) -> &'static str {
-        self.kind.name
+    pub(super) fn kind(&self) -> &'a str {
+        self.object.kind()
+    }
+
+    /// Whether Kubernetes itself creates Pods from the template. If not, the template was found by its structure.
+    pub(super) fn is_known(&self) -> bool {
+        self.kind.is_some()
     }
 
     /// The name in messages: `deployment/web (namespace shop)`.
     pub(super) fn title(&self) -> String {
-        format!("{}/{} (namespace {})", self.kind.name.to_lowercase(), self.name(), self.namespace)
+        let (kind, name, namespace) = (self.kind().to_lowercase(), self.name(), self.namespace);
+        format!("{kind}/{name}{} (namespace {namespace})", self.which())
     }
 
-    /// The location of the object: `deploy.yaml:12`.
+    /// The name of its Pods in messages: `Pod of deployment/web (namespace shop)`.
+    pub(super) fn pod_title(&self) -> String {
+        if self.template.is_root() { self.title() } else { format!("Pod of {}", self.title()) }
+    }
+
+    /// The name without the kind: `shop/web`.
+    pub(super) fn path(&self) -> String {
+        format!("{}/{}{}", self.namespace, self.name(), self.which())
+    }
+
+    /// Which of several Pod templates this is, for the end of a name.
+    fn which(&self) -> String {
+        if self.is_one_of_several { format!(" {}", field(&self.template)) } else { String::new() }
+    }
+
+    /// The location of the object, or of one of its Pod templates: `deploy.yaml:12`.
     pub(super) fn location(&self) -> Location {
-        Location::of(&self.object, Pointer::root())
+        let part = if self.is_one_of_several { self.template() } else { Pointer::root() };
+        Location::of(&self.object, part)
     }
 
     /// The object with the Namespace of its Pods, for findings.
     pub(super) fn checked(&self) -> CheckedObject<'_, 'a> {
-        CheckedObject::in_namespace(&self.object, self.namespace)
+        self.of(&self.object)
+    }
+
+    /// `object`, of which this is a Pod template, with the Namespace of its Pods.
+    pub(super) fn of<'o>(&self, object: &'o Object<'a>) -> CheckedObject<'o, 'a> {
+        CheckedObject::in_namespace(object, self.namespace)
     }
 
     fn name(&self) -> &'a str {
@@ -83,13 +132,14 @@ impl<'a> Workload<'a> {
     }
 
     /// The pointer to the Pod or its template.
-    pub(super) fn template(&self) -> &'static Pointer {
-        Pointer::from_static(self.kind.template)
+    pub(super) fn template(&self) -> &Pointer {
+        &self.template
     }
 
     /// The pointers to metadata of the object whose annotations never reach a Pod.
     pub(super) fn misplaced(&self) -> impl Iterator<Item = &'static Pointer> {
-        self.kind.misplaced.iter().map(|pointer| Pointer::from_static(pointer))
+        let misplaced = self.kind.map_or(["/metadata"].as_slice(), |kind| kind.misplaced);
+        misplaced.iter().map(|pointer| Pointer::from_static(pointer))
     }
 
     /// The Pod as written, with additional annotations.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::cases::{Case, template};
+use crate::support::previews::as_kubectl_shows;
 use crate::support::program;
 
 /// The output of `boundtoken preview`.
@@ -25,11 +26,17 @@ impl Prediction {
             let mark = format!(": {severity}: ");
             words.lines().filter_map(|line| Some(line.split_once(&mark)?.1.to_owned())).collect()
         };
+        // Where the webhook is not called, warnings about settings are those of `preview` alone.
+        let is_called = !words.contains("(BT076)");
         let documents = serde_json::Deserializer::from_str(&stdout).into_iter();
         Self {
             documents: documents.collect::<Result<_, _>>().unwrap(),
             refusals: of("refused"),
-            warnings: of("warning").into_iter().filter(|text| is_ours(text)).collect(),
+            warnings: of("warning")
+                .iter()
+                .filter(|text| is_called && is_ours(text))
+                .map(|text| as_kubectl_shows(text))
+                .collect(),
             errors: of("error").len(),
         }
     }

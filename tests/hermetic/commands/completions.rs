@@ -65,7 +65,7 @@ fn kubectl_completes_values_and_files() {
     }
     assert_eq!(
         kubectl(&["preview", "-o", ""]),
-        ["diff", "findings", "github", "json", "junit", "patch", "sarif", "yaml", ":4"]
+        ["diff", "findings", "github", "json", "junit", "patch", "sarif", "summary", "yaml", ":4"]
     );
     assert_eq!(kubectl(&["preview", "--color", ""]), ["always", "auto", "never", ":4"]);
     assert_eq!(kubectl(&["preview", "-n", ""]), [":4"]);

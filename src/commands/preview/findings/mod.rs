@@ -37,7 +37,7 @@ impl RunFindings<'_> {
             Format::Github => github::write(self, out)?,
             Format::Junit => junit::write(self, out)?,
             Format::Sarif => sarif::write(self, out)?,
-            Format::Diff | Format::Json | Format::Patch | Format::Yaml => {}
+            Format::Diff | Format::Json | Format::Patch | Format::Summary | Format::Yaml => {}
         }
         out.flush()
     }

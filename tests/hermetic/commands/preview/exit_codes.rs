@@ -15,9 +15,10 @@ const INPUTS: [&str; 5] = [
 ];
 
 /// Flags, and the exit codes for the inputs.
-const CODES: [(&str, [i32; 5]); 17] = [
+const CODES: [(&str, [i32; 5]); 18] = [
     ("", [0, 1, 1, 1, 2]),
     ("-o patch", [0, 1, 1, 1, 2]),
+    ("-o summary", [0, 1, 1, 1, 2]),
     ("-o yaml", [0, 0, 0, 1, 2]),
     ("-o json", [0, 0, 0, 1, 2]),
     ("-o findings", [0, 0, 1, 1, 2]),
@@ -47,7 +48,8 @@ fn fail_on_decides_the_exit_code() {
 #[test]
 fn help_states_the_default_of_fail_on() {
     let help = run("preview --help", "").out.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["change with -o diff and patch, refused with yaml and json", "BOUNDTOKEN_FAIL_ON"] {
+    for words in ["change with -o diff, summary and patch, refused with yaml and json", "BOUNDTOKEN_FAIL_ON"]
+    {
         assert!(help.contains(words), "{help}");
     }
 }

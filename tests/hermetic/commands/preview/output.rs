@@ -51,6 +51,9 @@ golden! {
     findings: "preview -f mistakes.yaml -f unquoted.yaml -o findings";
     findings_as_workflow_commands: "preview -f mistakes.yaml -f unquoted.yaml -o github";
     findings_as_junit: "preview -f mistakes.yaml -f frugal.yaml -f slips.yaml -o junit";
+    a_summary: "preview -f shop.yaml -f list.yaml -f cronjob.yaml -f ../../examples -o summary";
+    a_dry_run: "preview -f shop.yaml -f mistakes.yaml --annotate boundtoken.dev/dry-run=true";
+    kinds_that_kubernetes_does_not_have: "preview -f kinds.yaml";
     patches: "preview -f shop.yaml -f list.yaml -o patch";
     colours: "preview -f shop.yaml -f mistakes.yaml --color always";
     defaults_of_the_cluster: "preview -f cronjob.yaml --default-mode disable";
@@ -164,10 +167,26 @@ fn a_misspelt_setting_to_try_gets_a_suggestion() {
         ("boundtoken.dev/mode", "expected KEY=VALUE, such as boundtoken.dev/mode=disable"),
         (
             "boundtoken.dev/webhook=enabled",
-            "boundtoken.dev/webhook is a label of Namespaces, not a setting; preview assumes that it is set",
+            "boundtoken.dev/webhook is a label of Namespaces; write --label boundtoken.dev/webhook=enabled",
         ),
     ] {
         let printed = run(&format!("preview -f shop.yaml --annotate {setting}"), "");
+        assert!(printed.err.contains(sentence) && printed.code == 2, "{}", printed.err);
+    }
+}
+
+#[test]
+fn a_wrong_label_to_try_gets_a_suggestion() {
+    for (label, sentence) in [
+        ("boundtoken.dev/webhook", "expected KEY=VALUE, such as boundtoken.dev/webhook=enabled"),
+        ("shop", "expected KEY=VALUE, such as boundtoken.dev/webhook=enabled"),
+        ("webhook=enabled", "unknown label `webhook`; the only label is boundtoken.dev/webhook"),
+        (
+            "boundtoken.dev/mode=off",
+            "boundtoken.dev/mode is an annotation; write --annotate boundtoken.dev/mode=…",
+        ),
+    ] {
+        let printed = run(&format!("preview -f shop.yaml --label {label}"), "");
         assert!(printed.err.contains(sentence) && printed.code == 2, "{}", printed.err);
     }
 }

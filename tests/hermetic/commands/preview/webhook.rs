@@ -13,6 +13,7 @@ use tokio_rustls::client::TlsStream;
 use crate::commands::command_line::run;
 use crate::support::http::HttpClient;
 use crate::support::pods::{after_plugin_of, apply, operations};
+use crate::support::previews::as_kubectl_shows;
 use crate::support::reviews::{CREATIONS, captured_pod, review};
 use crate::support::server::start;
 
@@ -106,7 +107,7 @@ fn preview<'o>(objects: impl Iterator<Item = &'o Value>) -> BTreeMap<usize, Answ
         } else if let Some(text) = text.strip_prefix(" refused: ") {
             refusals.insert(text.to_owned());
         } else {
-            warnings.insert(text.strip_prefix(" warning: ").unwrap().to_owned());
+            warnings.insert(as_kubectl_shows(text.strip_prefix(" warning: ").unwrap()));
         }
     }
     assert!(patches.next().is_none(), "{}", printed.err);

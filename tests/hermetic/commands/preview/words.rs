@@ -97,15 +97,6 @@ fn errors_of_preview_name_no_admission_review() {
 }
 
 #[test]
-fn a_label_with_the_wrong_value_is_not_called_absent() {
-    let label = "metadata: {name: a, labels: {boundtoken.dev/webhook: \"true\"}}\n---\n";
-    let printed = run("preview -f -", &[NAMESPACE, label, POD, "metadata: {name: b, namespace: a}"].concat());
-    let note = "stdin:3: note: Namespace a: the label boundtoken.dev/webhook has \"true\", must be \"enabled\"; \
-                its Pods stay as they are (BT076)";
-    assert!(printed.err.contains(note), "{}", printed.err);
-}
-
-#[test]
 fn an_empty_output_is_explained() {
     for (input, sentence) in [
         ("mistakes.yaml", "nothing is printed, since 1 Pod would be refused"),

@@ -1,0 +1,162 @@
+//! Settings and labels where they have no effect: on the wrong object, or with the wrong value.
+
+use json_patch::jsonptr::Pointer;
+
+use super::checks::{METADATA, entries};
+use super::place::{CheckedObject, field};
+use super::report::{Alike, Level, Report};
+use super::workload::{Workload, similar_kind};
+use crate::manifest::Object;
+use crate::namespaces::opts_in;
+use crate::policy::diagnostics::Code;
+use crate::policy::keys::{
+    Key, OPT_IN_LABEL, OPT_IN_VALUE, Scope, corrected_key, has_own_prefix, is_misspelled_label,
+};
+use crate::policy::{Mode, quote};
+
+/// Values of the label that say on purpose that a Namespace does not opt in.
+const OPT_OUT_VALUES: [&str; 4] = ["disabled", "false", "no", "off"];
+
+/// Warns about labels with boundtoken's prefix or a misspelled one, except for the label that opts in a Namespace.
+pub(super) fn check_labels(checked: CheckedObject<'_, '_>, metadata: &Pointer, report: &mut Report) {
+    let is_namespace = checked.object.is_core("Namespace");
+    for (key, node) in entries(checked.object, metadata, "labels") {
+        let is_own = has_own_prefix(key) || is_misspelled_label(key);
+        if is_own && !(is_namespace && key == OPT_IN_LABEL) {
+            let fix = label_fix(key, node.as_str(), is_namespace);
+            let text = format_args!("{key}: a label has no effect; {fix}");
+            report.add(Level::Warning, Code::LabelIgnored, checked.place_of(node).with_key(key), text);
+        }
+    }
+}
+
+/// Suggests a fix for a label that has no effect.
+fn label_fix(key: &str, value: Option<&str>, is_namespace: bool) -> String {
+    let is_setting = Key::from_name(key).is_some() || corrected_key(key).is_some();
+    let is_opt_in = key == OPT_IN_LABEL || is_misspelled_label(key);
+    match is_namespace {
+        true if !is_setting => format!("the one that opts in is {OPT_IN_LABEL}: {OPT_IN_VALUE}"),
+        false if is_opt_in && value.is_some_and(opts_out) => {
+            format!("to leave a Pod as it is, annotate it with {}: \"{}\"", Key::Mode, Mode::Off)
+        }
+        false if is_opt_in => format!("the label of its Namespace opts in, {OPT_IN_LABEL}: {OPT_IN_VALUE}"),
+        _ => "settings are annotations".to_owned(),
+    }
+}
+
+/// Warns about a value of the label of a Namespace that is probably meant to opt in, but does not. `value` is the
+/// label in force, and `is_excluded` says that the webhook is never called for the Namespace.
+pub(super) fn check_opt_in(
+    checked: CheckedObject<'_, '_>,
+    value: Option<&str>,
+    is_excluded: bool,
+    report: &mut Report,
+) {
+    let Some(value) = value.filter(|value| !opts_out(value)) else { return };
+    let fault = if !opts_in(Some(value)) {
+        format!("{} does not opt in; write \"{OPT_IN_VALUE}\"", quote(value))
+    } else if is_excluded {
+        "no effect on this Namespace: the webhook is never called for it".to_owned()
+    } else {
+        return;
+    };
+    let pointer = METADATA.concat(Pointer::from_static("/labels")).with_trailing_token(OPT_IN_LABEL);
+    let place = checked.place(&pointer).with_key(OPT_IN_LABEL);
+    report.add(Level::Warning, Code::LabelValue, place, format_args!("label {OPT_IN_LABEL}: {fault}"));
+}
+
+fn opts_out(value: &str) -> bool {
+    OPT_OUT_VALUES.iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
+/// Warns about labels of a workload and its Pods, and about settings outside its Pod template.
+pub(super) fn check_workload(workload: &Workload<'_>, report: &mut Report) {
+    check_labels(workload.checked(), &workload.template().concat(METADATA), report);
+    check_labels(workload.checked(), METADATA, report);
+    check_misplaced(workload, report);
+}
+
+/// Warns about settings on the object instead of its Pod template, which therefore never reach a Pod.
+fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
+    let object = &workload.object;
+    let template = workload.annotations();
+    let annotations = object.get(&template);
+    for metadata in workload.misplaced() {
+        for (key, node) in entries(object, metadata, "annotations") {
+            if has_own_prefix(key) && annotations.and_then(|set| set.get(key)).is_none() {
+                let fix = match Key::from_name(key).map(Key::scope) {
+                    _ if key == OPT_IN_LABEL => ON_NAMESPACE.to_owned(),
+                    Some(Scope::Namespace) => ON_NAMESPACE.to_owned(),
+                    Some(Scope::NamespaceAndPod) | None => format!("move it to {}", field(&template)),
+                };
+                let text = format_args!("{key}: no effect on {}; {fix}", with_article(workload.kind()));
+                let place = workload.checked().place_of(node).with_key(key);
+                report.add(Level::Warning, Code::OutsideTemplate, place, text);
+            }
+        }
+    }
+}
+
+/// The fix for a key that only Namespaces have.
+const ON_NAMESPACE: &str = "it is read on Namespaces only";
+
+/// Warns about settings on an object of Kubernetes that neither is a Namespace nor creates Pods. A controller of
+/// another kind may copy annotations to its Pods, so those are not reported.
+pub(super) fn check_other(object: &Object<'_>, report: &mut Report) {
+    let checked = CheckedObject::new(object);
+    check_labels(checked, METADATA, report);
+    if !is_of_kubernetes(object.group()) {
+        return;
+    }
+    for (key, node) in entries(object, METADATA, "annotations").filter(|(key, _)| has_own_prefix(key)) {
+        let kind = with_article(object.kind());
+        let text =
+            format_args!("{key}: no effect on {kind}; settings belong to Namespaces, Pods and Pod templates");
+        report.add(Level::Warning, Code::OutsideTemplate, checked.place_of(node).with_key(key), text);
+    }
+}
+
+/// Whether an API group is one of Kubernetes itself: all others have a domain of their own.
+fn is_of_kubernetes(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
+}
+
+/// A kind with its indefinite article.
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
+/// Adds a note about an object of another kind, whose Pod templates were found by their structure.
+pub(super) fn check_kind(checked: CheckedObject<'_, '_>, report: &mut Report) {
+    let (kind, group) = (checked.object.kind(), checked.object.group());
+    let place = checked.place(Pointer::root());
+    if let Some(similar) = similar_kind(kind) {
+        let text = format_args!("preview does not know the kind {kind}; did you mean {similar}?");
+        return report.add(Level::Note, Code::UnknownKind, place, text);
+    }
+    let of_group = if group.is_empty() { String::new() } else { format!(" of {group}") };
+    let alike = Alike {
+        name: place.object.to_string(),
+        sentence: format!(
+            "preview does not know the kind {kind}{of_group}: its Pod templates are shown as written"
+        ),
+        many: "objects have kinds that preview does not know: their Pod templates are shown as written",
+    };
+    report.add_note(Code::UnknownKind, place, alike);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_kubernetes_have_no_other_domain() {
+        for group in ["", "apps", "networking.k8s.io", "gateway.networking.k8s.io"] {
+            assert!(is_of_kubernetes(group), "{group}");
+        }
+        for group in ["argoproj.io", "jobset.x-k8s.io", "serving.knative.dev", "k8s.io.example.com"] {
+            assert!(!is_of_kubernetes(group), "{group}");
+        }
+    }
+}

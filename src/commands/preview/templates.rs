@@ -1,0 +1,87 @@
+//! The Pod templates in objects of any kind, found by their structure.
+
+use json_patch::jsonptr::PointerBuf;
+
+use crate::manifest::Node;
+
+/// The pointers to the Pod templates in an object: each map with a `spec` that has a list of `containers`, unless it
+/// is an object of another kind. The object itself is none, since its own metadata is not that of a Pod.
+pub(super) fn find(object: &Node) -> Vec<PointerBuf> {
+    let mut found = Vec::new();
+    search(object, &mut PointerBuf::root(), &mut found);
+    found
+}
+
+fn search(node: &Node, pointer: &mut PointerBuf, found: &mut Vec<PointerBuf>) {
+    if !pointer.is_root() && is_template(node) {
+        found.push(pointer.clone());
+        return;
+    }
+    for (key, child) in node.as_map().into_iter().flatten() {
+        pointer.push_back(&**key);
+        search(child, pointer, found);
+        pointer.pop_back();
+    }
+    for (index, child) in node.as_list().into_iter().flatten().enumerate() {
+        pointer.push_back(index);
+        search(child, pointer, found);
+        pointer.pop_back();
+    }
+}
+
+fn is_template(node: &Node) -> bool {
+    let containers = node.get("spec").and_then(|spec| spec.get("containers")?.as_list());
+    let is_container = |item: &Node| {
+        ["name", "image"].iter().any(|field| item.get(field).is_some_and(|field| field.as_str().is_some()))
+    };
+    let is_pod = node.get("kind").is_none_or(|kind| kind.as_str() == Some("Pod"));
+    is_pod && containers.is_some_and(|items| !items.is_empty() && items.iter().all(is_container))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::parse;
+
+    /// The pointers to the templates in an object with this content.
+    fn found(content: &str) -> Vec<String> {
+        let documents = parse("a.yaml", &format!("apiVersion: a/v1\nkind: A\n{content}")).unwrap();
+        find(&documents[0].root).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn templates_are_found_at_any_depth() {
+        let template = "{metadata: {}, spec: {containers: [{image: a}]}}";
+        for (content, expected) in [
+            (format!("template: {template}"), vec!["/template"]),
+            (
+                format!("spec: {{jobTargetRef: {{template: {template}}}}}"),
+                vec!["/spec/jobTargetRef/template"],
+            ),
+            ("objects: [{kind: Pod, spec: {containers: [{name: a}]}}]".to_owned(), vec!["/objects/0"]),
+            (
+                format!(
+                    "spec: {{head: {{template: {template}}}, workers: [{{a: 1}}, {{template: {template}}}]}}"
+                ),
+                vec!["/spec/head/template", "/spec/workers/1/template"],
+            ),
+        ] {
+            assert_eq!(found(&content), expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn other_maps_are_no_templates() {
+        for content in [
+            "spec: {containers: [{name: a}]}",
+            "spec: {template: {spec: {containers: []}}}",
+            "spec: {template: {spec: {containers: {properties: {name: {type: string}}}}}}",
+            "spec: {template: {spec: {containers: [a]}}}",
+            "spec: {template: {spec: {containers: [{name: 1}]}}}",
+            "spec: {template: {containers: [{name: a}]}}",
+            "objects: [{kind: Prometheus, spec: {containers: [{name: a}]}}]",
+        ] {
+            assert!(found(content).is_empty(), "{content}");
+        }
+    }
+}

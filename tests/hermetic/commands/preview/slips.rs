@@ -1,0 +1,188 @@
+//! Settings and labels where they have no effect: `preview` warns, and fails.
+
+use crate::commands::command_line::run;
+
+const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n";
+const POD: &str = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a}]}\n";
+const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\n\
+    spec: {template: {spec: {containers: [{name: a}]}}}\n";
+
+/// The warnings about an input, and the exit code of a gate for warnings.
+fn warnings(input: &str) -> (Vec<String>, i32) {
+    let printed = run("preview -f - --fail-on warning", input);
+    let warnings = printed.err.lines().filter(|line| line.contains(" warning: "));
+    (warnings.map(str::to_owned).collect(), printed.code)
+}
+
+/// Objects, and the warnings about them.
+const SLIPS: [(&[&str], &[&str]); 12] = [
+    (
+        &[NAMESPACE, POD, "metadata: {name: a, namespace: a, annotations: {boundtoken.dev/mode: disable}}"],
+        &[
+            "stdin:8: warning: boundtoken.dev/mode on the Pod has no effect: Namespace a is not opted in (BT061)",
+        ],
+    ),
+    (
+        &[
+            NAMESPACE,
+            POD,
+            "metadata: {name: a, namespace: a, annotations: {boundtoken.dev/mode: disabel, boundtoken.dev/ttl: 5m}}",
+        ],
+        &[
+            "stdin:8: warning: boundtoken.dev/mode on the Pod has no effect: Namespace a is not opted in (BT061)",
+            "stdin:8: warning: boundtoken.dev/mode: \"disabel\" on the Pod must be one of replace, disable, add, off; \
+             did you mean \"disable\"? (BT001)",
+            "stdin:8: warning: boundtoken.dev/ttl: \"5m\" on the Pod is too short: must be from 600 s (10m) to 4294967296 s; \
+             did you mean \"10m\"? (BT004)",
+        ],
+    ),
+    (
+        &[NAMESPACE, POD, "metadata: {name: a, namespace: a, annotations: {boundtoken.dev/mod: disable}}"],
+        &[
+            "stdin:8: warning: \"boundtoken.dev/mod\" on the Pod is unknown; did you mean boundtoken.dev/mode? (BT050)",
+        ],
+    ),
+    (
+        &[POD, "metadata: {name: a, namespace: kube-system, annotations: {boundtoken.dev/ttl: 2h}}"],
+        &["stdin:4: warning: boundtoken.dev/ttl on the Pod has no effect: the webhook is never called for \
+           Namespace kube-system (BT061)"],
+    ),
+    (
+        &[POD, "metadata: {name: a, labels: {boundtoken.dev/webhook: enabled}}"],
+        &[
+            "stdin:4: warning: boundtoken.dev/webhook: a label has no effect; the label of its Namespace opts in, \
+           boundtoken.dev/webhook: enabled (BT072)",
+        ],
+    ),
+    (
+        &[DEPLOYMENT, "metadata: {name: a, labels: {boundtoken.dev/webhook: disabled}}"],
+        &[
+            "stdin:4: warning: boundtoken.dev/webhook: a label has no effect; to leave a Pod as it is, annotate it with \
+           boundtoken.dev/mode: \"off\" (BT072)",
+        ],
+    ),
+    (
+        &[
+            "apiVersion: v1\nkind: ServiceAccount\n",
+            "metadata: {name: a, annotations: {boundtoken.dev/audience: b}}",
+        ],
+        &[
+            "stdin:3: warning: boundtoken.dev/audience: no effect on a ServiceAccount; settings belong to Namespaces, \
+           Pods and Pod templates (BT073)",
+        ],
+    ),
+    (
+        &[
+            DEPLOYMENT,
+            "metadata: {name: a, annotations: {boundtoken.dev/mdoe: disable, boundtoken.dev/max-ttl: 1h}}",
+        ],
+        &[
+            "stdin:4: warning: boundtoken.dev/mdoe: no effect on a Deployment; move it to \
+             spec.template.metadata.annotations (BT073)",
+            "stdin:4: warning: boundtoken.dev/max-ttl: no effect on a Deployment; it is read on Namespaces only (BT073)",
+        ],
+    ),
+    (
+        &[
+            "apiVersion: v1\nkind: Namespace\n",
+            "metadata: {name: a, labels: {boundtoken.dev/webhook: \"true\"}}",
+        ],
+        &[
+            "stdin:3: warning: label boundtoken.dev/webhook: \"true\" does not opt in; write \"enabled\" (BT078)",
+        ],
+    ),
+    (
+        &[
+            "apiVersion: v1\nkind: Namespace\n",
+            "metadata: {name: a, labels: {boundtoken.dev/webhook: Enabled}}",
+        ],
+        &[
+            "stdin:3: warning: label boundtoken.dev/webhook: \"Enabled\" does not opt in; write \"enabled\" (BT078)",
+        ],
+    ),
+    (&["apiVersion: v1\nkind: Namespace\n", "metadata: {name: a, labels: {boundtoken.dev/webhook: }}"], &[]),
+    (
+        &[
+            "apiVersion: v1\nkind: Namespace\n",
+            "metadata: {name: kube-system, labels: {boundtoken.dev/webhook: enabled}, \
+             annotations: {boundtoken.dev/ttl: 2h}}",
+        ],
+        &[
+            "stdin:3: warning: label boundtoken.dev/webhook: no effect on this Namespace: the webhook is never called \
+             for it (BT078)",
+            "stdin:3: warning: boundtoken.dev/ttl has no effect: the webhook is never called for Namespace \
+             kube-system (BT061)",
+        ],
+    ),
+];
+
+#[test]
+fn a_setting_or_label_without_effect_is_a_warning() {
+    for (input, expected) in SLIPS {
+        let (found, code) = warnings(&input.concat());
+        assert_eq!(found, expected, "{input:?}");
+        assert_eq!(code, i32::from(!expected.is_empty()), "{input:?}");
+    }
+}
+
+#[test]
+fn a_label_that_opts_out_on_purpose_is_no_warning() {
+    for value in ["disabled", "\"false\"", "\"off\"", "\"No\""] {
+        let label = format!("metadata: {{name: a, labels: {{boundtoken.dev/webhook: {value}}}}}\n---\n");
+        let input =
+            ["apiVersion: v1\nkind: Namespace\n", &label, POD, "metadata: {name: b, namespace: a}"].concat();
+        assert_eq!(warnings(&input), (Vec::new(), 0), "{value}");
+        let note = "stdin:3: note: Namespace a lacks the label boundtoken.dev/webhook=enabled: its Pods stay as they \
+                    are (BT076)";
+        let printed = run("preview -f -", &input);
+        assert!(printed.err.lines().any(|line| line == note), "{}", printed.err);
+    }
+}
+
+#[test]
+fn the_label_can_be_tried() {
+    let input = [NAMESPACE, POD, "metadata: {name: b, namespace: a}"].concat();
+    let plain = run("preview -f -", &input);
+    assert_eq!((plain.out.as_str(), plain.code), ("", 0), "{}", plain.err);
+    let tried = run("preview -f - --label boundtoken.dev/webhook=enabled", &input);
+    assert!(tried.out.contains("up to 1 year → 1 h") && tried.code == 1, "{}", tried.out);
+    let yaml = run("preview -f - -o yaml --label boundtoken.dev/webhook=enabled", &input);
+    assert!(yaml.out.contains("labels:\n    boundtoken.dev/webhook: enabled\n"), "{}", yaml.out);
+    let without =
+        run("preview -f - --label boundtoken.dev/webhook=disabled", &[POD, "metadata: {name: b}"].concat());
+    assert_eq!((without.out.as_str(), without.code), ("", 0), "{}", without.err);
+}
+
+#[test]
+fn an_assumed_service_account_is_named() {
+    let note = |name: &str| {
+        format!(
+            "note: ServiceAccount default/{name} is not in the input: assumed to allow a default token (BT079)\n"
+        )
+    };
+    let metadata = "metadata: {name: a}\n";
+    let account = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: bot}\nautomountServiceAccountToken: false";
+    let of_bot = POD.replace("spec: {", "spec: {serviceAccountName: bot, ");
+    let printed = run("preview -f -", &[&of_bot, metadata].concat());
+    assert!(printed.err.contains(&note("bot")) && printed.code == 1, "{}", printed.err);
+    let printed = run("preview -f -", &[&of_bot, metadata, account].concat());
+    assert!(!printed.err.contains("BT079") && printed.code == 0, "{}", printed.err);
+    let printed = run("preview -f -", &[POD, metadata].concat());
+    assert!(printed.err.contains(&note("default")), "{}", printed.err);
+    let own = POD.replace("spec: {", "spec: {automountServiceAccountToken: true, ");
+    let printed = run("preview -f -", &[&own, metadata].concat());
+    assert!(!printed.err.contains("BT079"), "{}", printed.err);
+}
+
+#[test]
+fn a_typo_in_a_template_of_any_kind_is_reported() {
+    let printed = run("preview -f kinds.yaml -o findings", "");
+    for code in ["BT001", "BT050", "BT073", "BT074"] {
+        assert!(printed.out.contains(&format!("\"code\":\"{code}\"")), "{code}: {}", printed.out);
+    }
+    assert!(
+        printed.out.contains("\"pods\":{\"changed\":5,\"unchanged\":0,\"refused\":1,\"failed\":0}"),
+        "{}",
+        printed.out
+    );
+}
