@@ -175,9 +175,9 @@ pub(super) fn report_assumed_account(namespace: &str, pod: &Value, report: &mut 
     let alike = Alike {
         name: format!("{namespace}/{name}"),
         sentence: format!(
-            "ServiceAccount {namespace}/{name} is not in the input: assumed to allow a default token"
+            "ServiceAccount {namespace}/{name} is not in the input: assumed to allow automount"
         ),
-        many: "ServiceAccounts are not in the input: assumed to allow a default token",
+        many: "ServiceAccounts are not in the input: assumed to allow automount",
     };
     report.add_note(Code::AccountAssumed, Place::absent("ServiceAccount", Some(namespace), name), alike);
 }

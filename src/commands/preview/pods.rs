@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::admission::{self, Admission};
 use super::checks::{self, METADATA, MetadataError};
@@ -13,12 +13,13 @@ use super::cluster::{self, SimulatedCluster, WebhookCall};
 use super::place::CheckedObject;
 use super::report::{Level, Report};
 use super::slips;
+use super::templates;
 use super::workload::Workload;
 use crate::admission::Pod;
-use crate::manifest::Object;
+use crate::manifest::{Node, Object};
 use crate::pod::plugin::ServiceAccount;
-use crate::policy::diagnostics::Code;
-use crate::policy::keys::Key;
+use crate::policy::diagnostics::{Code, Severity};
+use crate::policy::keys::{Key, has_own_prefix};
 use crate::policy::{Evaluation, NamespaceSettings, Origin, Violation, Warning};
 
 /// The pointer to the annotations of a Namespace.
@@ -76,7 +77,8 @@ impl<'a> Admitter<'a> {
         cluster: &'a SimulatedCluster<'a>,
         report: &mut Report,
     ) -> (Self, Vec<CheckedWorkload<'a>>) {
-        let (mut workloads, mut reported) = (Vec::new(), NamespaceFindings::new());
+        let (mut workloads, mut errors, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reported = NamespaceFindings::new();
         for object in objects {
             let of_object = Workload::all(object, default_namespace);
             let checked =
@@ -88,11 +90,17 @@ impl<'a> Admitter<'a> {
                 if object.is_core("Namespace") {
                     reported.insert(cluster::name(object), evaluate_namespace(object, cluster, report));
                 } else {
-                    slips::check_other(object, report);
+                    others.push(object);
                 }
             }
-            workloads.extend(of_object.into_iter().map(|workload| (workload, error.clone())));
+            if !slips::is_of_kubernetes(object.group()) {
+                report_copied(object, cluster, report);
+            }
+            errors.extend(of_object.iter().map(|_| error.clone()));
+            workloads.extend(of_object);
         }
+        slips::check_others(&others, &workloads, report);
+        let workloads = workloads.into_iter().zip(errors).collect();
         (Self { cluster, reported, calls: HashMap::new() }, workloads)
     }
 
@@ -210,15 +218,35 @@ fn report_unused(
         origin: Some(Origin::Pod),
         text: format!("{key} on the Pod has no effect: {reason}"),
     });
-    let settings = NamespaceSettings::parse(workload.namespace, [], cluster.defaults);
-    let evaluation = pod.evaluate(&settings);
-    let is_of_annotation = |warning: &Warning| warning.key.is_some() && warning.origin == Some(Origin::Pod);
+    let warnings: Vec<_> = first.into_iter().chain(mistakes(&pod, cluster)).collect();
+    add([].iter(), warnings.iter(), workload.checked(), &workload.annotations(), report);
+}
+
+/// Reports mistakes in annotations that a controller may copy to Pods: those outside Pod templates in a kind that
+/// Kubernetes itself does not have.
+fn report_copied(object: &Object<'_>, cluster: &SimulatedCluster<'_>, report: &mut Report) {
+    for pointer in templates::find_annotations(object.value, has_own_prefix) {
+        let annotations = object.get(&pointer).map(Node::to_value).unwrap_or_default();
+        let pod = json!({"metadata": {"annotations": annotations}});
+        let Ok(pod) = Pod::deserialize(&pod) else { continue };
+        // Other warnings are about the containers of the Pod, which are not known.
+        let is_of_annotation = |warning: &Warning| {
+            warning.code.severity() != Severity::Warning
+                || matches!(warning.code, Code::UnknownKey | Code::NamespaceKey)
+        };
+        let warnings: Vec<_> = mistakes(&pod, cluster).filter(is_of_annotation).collect();
+        add([].iter(), warnings.iter(), CheckedObject::new(object), &pointer, report);
+    }
+}
+
+/// What is wrong with the settings of a Pod, whatever its Namespace and its spec, as warnings.
+fn mistakes(pod: &Pod<'_>, cluster: &SimulatedCluster<'_>) -> impl Iterator<Item = Warning> {
+    let evaluation = pod.evaluate(&NamespaceSettings::parse("", [], cluster.defaults));
     let warnings = evaluation.into_iter().flat_map(|evaluation| {
         let violations: Vec<_> = evaluation.violations.iter().map(Warning::from).collect();
         violations.into_iter().chain(evaluation.warnings)
     });
-    let warnings: Vec<_> = first.into_iter().chain(warnings.filter(is_of_annotation)).collect();
-    add([].iter(), warnings.iter(), workload.checked(), &workload.annotations(), report);
+    warnings.filter(|warning| warning.key.is_some() && warning.origin == Some(Origin::Pod))
 }
 
 /// Reports labels and metadata of a Pod that the API server refuses; `error` is that of its object.

@@ -1,12 +1,14 @@
 //! Settings and labels where they have no effect: on the wrong object, or with the wrong value.
 
+use std::collections::HashSet;
+
 use json_patch::jsonptr::Pointer;
 
 use super::checks::{METADATA, entries};
 use super::place::{CheckedObject, field};
 use super::report::{Alike, Level, Report};
 use super::workload::{Workload, similar_kind};
-use crate::manifest::Object;
+use crate::manifest::{Node, Object};
 use crate::namespaces::opts_in;
 use crate::policy::diagnostics::Code;
 use crate::policy::keys::{
@@ -82,8 +84,8 @@ fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
     let template = workload.annotations();
     let annotations = object.get(&template);
     for metadata in workload.misplaced() {
-        for (key, node) in entries(object, metadata, "annotations") {
-            if has_own_prefix(key) && annotations.and_then(|set| set.get(key)).is_none() {
+        for (key, node) in own_annotations(object, metadata) {
+            if annotations.and_then(|set| set.get(key)).is_none() {
                 let fix = match Key::from_name(key).map(Key::scope) {
                     _ if key == OPT_IN_LABEL => ON_NAMESPACE.to_owned(),
                     Some(Scope::Namespace) => ON_NAMESPACE.to_owned(),
@@ -100,24 +102,49 @@ fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
 /// The fix for a key that only Namespaces have.
 const ON_NAMESPACE: &str = "it is read on Namespaces only";
 
-/// Warns about settings on an object of Kubernetes that neither is a Namespace nor creates Pods. A controller of
-/// another kind may copy annotations to its Pods, so those are not reported.
-pub(super) fn check_other(object: &Object<'_>, report: &mut Report) {
-    let checked = CheckedObject::new(object);
-    check_labels(checked, METADATA, report);
-    if !is_of_kubernetes(object.group()) {
-        return;
-    }
-    for (key, node) in entries(object, METADATA, "annotations").filter(|(key, _)| has_own_prefix(key)) {
-        let kind = with_article(object.kind());
-        let text =
-            format_args!("{key}: no effect on {kind}; settings belong to Namespaces, Pods and Pod templates");
-        report.add(Level::Warning, Code::OutsideTemplate, checked.place_of(node).with_key(key), text);
+/// Warns about labels and settings of objects that neither are Namespaces nor create Pods.
+///
+/// A setting that a Pod template has as well is not reported: `commonAnnotations` of Kustomize are copied to every
+/// object. Neither are settings in kinds that Kubernetes does not have, whose controllers may copy them to Pods.
+pub(super) fn check_others<'a>(others: &[&Object<'a>], workloads: &[Workload<'a>], report: &mut Report) {
+    let of_kubernetes = others.iter().filter(|object| is_of_kubernetes(object.group()));
+    let settings: Vec<_> = of_kubernetes.flat_map(|object| own_annotations(object, METADATA)).collect();
+    let common: HashSet<_> = if settings.is_empty() {
+        HashSet::new()
+    } else {
+        let of_template = |workload: &Workload<'a>| {
+            own_annotations(&workload.object, &workload.template().concat(METADATA)).collect::<Vec<_>>()
+        };
+        workloads.iter().flat_map(of_template).map(|(key, node)| (key, node.as_str())).collect()
+    };
+    for object in others {
+        let checked = CheckedObject::new(object);
+        check_labels(checked, METADATA, report);
+        if is_of_kubernetes(object.group()) {
+            check_other(checked, &common, report);
+        }
     }
 }
 
+fn check_other(checked: CheckedObject<'_, '_>, common: &HashSet<(&str, Option<&str>)>, report: &mut Report) {
+    let kind = with_article(checked.object.kind());
+    for (key, node) in own_annotations(checked.object, METADATA) {
+        if !common.contains(&(key, node.as_str())) {
+            let text = format_args!(
+                "{key}: no effect on {kind}; settings belong to Namespaces, Pods and Pod templates"
+            );
+            report.add(Level::Warning, Code::OutsideTemplate, checked.place_of(node).with_key(key), text);
+        }
+    }
+}
+
+/// The annotations with boundtoken's prefix or a misspelled one in a `metadata`.
+fn own_annotations<'a>(object: &Object<'a>, metadata: &Pointer) -> impl Iterator<Item = (&'a str, &'a Node)> {
+    entries(object, metadata, "annotations").filter(|(key, _)| has_own_prefix(key))
+}
+
 /// Whether an API group is one of Kubernetes itself: all others have a domain of their own.
-fn is_of_kubernetes(group: &str) -> bool {
+pub(super) fn is_of_kubernetes(group: &str) -> bool {
     !group.contains('.') || group.ends_with(".k8s.io")
 }
 

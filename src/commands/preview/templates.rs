@@ -1,4 +1,4 @@
-//! The Pod templates in objects of any kind, found by their structure.
+//! The Pod templates and the annotations of Pods in objects of any kind, found by their structure.
 
 use json_patch::jsonptr::PointerBuf;
 
@@ -25,6 +25,43 @@ fn search(node: &Node, pointer: &mut PointerBuf, found: &mut Vec<PointerBuf>) {
     for (index, child) in node.as_list().into_iter().flatten().enumerate() {
         pointer.push_back(index);
         search(child, pointer, found);
+        pointer.pop_back();
+    }
+}
+
+/// The pointers to annotations in an object that are neither its own nor those of a Pod template, such as
+/// `spec.podMetadata.annotations`: the maps of such a name in which `is_wanted` is true of a key.
+pub(super) fn find_annotations(object: &Node, is_wanted: fn(&str) -> bool) -> Vec<PointerBuf> {
+    let mut found = Vec::new();
+    for (key, child) in object.as_map().into_iter().flatten().filter(|(key, _)| **key != *"metadata") {
+        search_annotations(key, child, &mut PointerBuf::from_tokens([&**key]), is_wanted, &mut found);
+    }
+    found
+}
+
+fn search_annotations(
+    name: &str,
+    node: &Node,
+    pointer: &mut PointerBuf,
+    is_wanted: fn(&str) -> bool,
+    found: &mut Vec<PointerBuf>,
+) {
+    if is_template(node) {
+        return;
+    }
+    let entries = node.as_map().unwrap_or_default();
+    let is_annotations = name == "annotations" || name.ends_with("Annotations");
+    if is_annotations && entries.iter().any(|(key, _)| is_wanted(key)) {
+        found.push(pointer.clone());
+    }
+    for (key, child) in entries {
+        pointer.push_back(&**key);
+        search_annotations(key, child, pointer, is_wanted, found);
+        pointer.pop_back();
+    }
+    for (index, child) in node.as_list().into_iter().flatten().enumerate() {
+        pointer.push_back(index);
+        search_annotations("", child, pointer, is_wanted, found);
         pointer.pop_back();
     }
 }
@@ -68,6 +105,20 @@ mod tests {
         ] {
             assert_eq!(found(&content), expected, "{content}");
         }
+    }
+
+    #[test]
+    fn annotations_are_found_outside_metadata_and_templates() {
+        let content = "metadata: {annotations: {x: 1}}\nspec:\n  podMetadata: {annotations: {x: 1}}\n  \
+            podAnnotations: {x: 1}\n  annotations: {y: 1}\n  other: {x: 1}\n  \
+            list: [{annotations: {x: 1}}, {metadata: {annotations: {x: 1}}, spec: {containers: [{name: a}]}}]";
+        let documents = parse("a.yaml", &format!("apiVersion: a/v1\nkind: A\n{content}")).unwrap();
+        let found = find_annotations(&documents[0].root, |key| key == "x");
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            ["/spec/podMetadata/annotations", "/spec/podAnnotations", "/spec/list/0/annotations"]
+        );
     }
 
     #[test]

@@ -126,6 +126,24 @@ fn a_setting_or_label_without_effect_is_a_warning() {
 }
 
 #[test]
+fn an_annotation_that_every_object_has_is_no_warning() {
+    let annotations = "annotations: {boundtoken.dev/ttl: 2h}";
+    let other =
+        |kind: &str| format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: a, {annotations}}}\n");
+    let template =
+        format!("{{template: {{metadata: {{{annotations}}}, spec: {{containers: [{{name: a}}]}}}}}}");
+    let deployment = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a, {annotations}}}\nspec: {template}\n"
+    );
+    let input = [deployment, other("ServiceAccount"), other("Service")].concat();
+    assert_eq!(warnings(&input), (Vec::new(), 0));
+    let (found, code) = warnings(&input.replace("kind: Deployment", "kind: Other"));
+    assert_eq!((found.len(), code), (0, 0), "{found:?}");
+    let (found, code) = warnings(&[other("ServiceAccount"), other("Service")].concat());
+    assert_eq!((found.len(), code), (2, 1), "{found:?}");
+}
+
+#[test]
 fn a_label_that_opts_out_on_purpose_is_no_warning() {
     for value in ["disabled", "\"false\"", "\"off\"", "\"No\""] {
         let label = format!("metadata: {{name: a, labels: {{boundtoken.dev/webhook: {value}}}}}\n---\n");
@@ -157,7 +175,7 @@ fn the_label_can_be_tried() {
 fn an_assumed_service_account_is_named() {
     let note = |name: &str| {
         format!(
-            "note: ServiceAccount default/{name} is not in the input: assumed to allow a default token (BT079)\n"
+            "note: ServiceAccount default/{name} is not in the input: assumed to allow automount (BT079)\n"
         )
     };
     let metadata = "metadata: {name: a}\n";
@@ -185,4 +203,21 @@ fn a_typo_in_a_template_of_any_kind_is_reported() {
         "{}",
         printed.out
     );
+}
+
+#[test]
+fn a_typo_in_annotations_that_a_controller_copies_is_reported() {
+    let workflow = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: a}\nspec:\n  podMetadata:\n    \
+        annotations:\n      boundtoken.dev/mode: disabel\n      boundtoken.dev/audiense: vault\n      \
+        boundtoken.dev/containers: main\n  templates: [{name: b, container: {image: b}}]\n";
+    let (found, code) = warnings(workflow);
+    let expected = [
+        "stdin:7: warning: boundtoken.dev/mode: \"disabel\" on the Pod must be one of replace, disable, add, off; did \
+         you mean \"disable\"? (BT001)",
+        "stdin:8: warning: \"boundtoken.dev/audiense\" on the Pod is unknown; did you mean boundtoken.dev/audience? \
+         (BT050)",
+    ];
+    assert_eq!((found.as_slice(), code), (expected.map(str::to_owned).as_slice(), 1));
+    let valid = workflow.replace("disabel", "disable").replace("audiense: vault", "ttl: 2h");
+    assert_eq!(warnings(&valid), (Vec::new(), 0));
 }

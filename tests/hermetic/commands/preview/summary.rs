@@ -139,7 +139,7 @@ fn notes_about_many_namespaces_are_one_line() {
         let printed = run(&format!("preview -f - -o {form}"), &deployments(50, true, false));
         let expected = "note: 50 Namespaces are not in the input: assumed to be opted in, without settings: \
                         shop-0, shop-1, shop-2 and 47 more (BT075)\n\
-                        note: 50 ServiceAccounts are not in the input: assumed to allow a default token: \
+                        note: 50 ServiceAccounts are not in the input: assumed to allow automount: \
                         shop-0/default, shop-1/default, shop-2/default and 47 more (BT079)\n\
                         Pods: 50 would change\n";
         assert_eq!(printed.err, expected);
