@@ -127,7 +127,6 @@ tests![
     watched::a_long_list,
     watched::a_namespace_that_changes,
     watched::a_namespace_with_a_mistake,
-    watched::a_poisoned_namespace,
     watched::settings_that_change_all_the_time,
 ];
 

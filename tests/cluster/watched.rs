@@ -1,15 +1,12 @@
 //! The Namespaces of a real API server, as `boundtoken serve` observes them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::pods::{all_hold, held, pod};
 use crate::support::control_plane::{ControlPlane, eventually};
-use crate::support::eventually::eventually_within;
-use crate::support::program::Serving;
 use crate::support::test_install::{TestInstall, namespace_of, probe};
 
 /// The number of Namespaces in a long list.
@@ -141,37 +138,6 @@ pub(crate) async fn a_namespace_with_a_mistake(plane: Arc<ControlPlane>) {
     }
     annotate(&plane, name, &json!({"annotations": {"boundtoken.dev/ttl": "1h"}})).await;
     until_held(&install, name, &["DEFAULT/token - 3600"]).await;
-}
-
-/// `managedFields` that are not UTF-8 stop neither the watch nor, at the start of a replica, the list.
-pub(crate) async fn a_poisoned_namespace(plane: Arc<ControlPlane>) {
-    let namespaces = ["poison-probe", "poisoned", "poison-victim"].map(|name| (name, [("ttl", "2h")]));
-    let namespaces = namespaces.each_ref().map(|(name, annotations)| (*name, annotations.as_slice()));
-    let running = TestInstall::start(&plane, "poison", &namespaces).await;
-    let operations =
-        b"[{\"op\":\"replace\",\"path\":\"/metadata/managedFields/0/fieldsV1\",\"value\":{\"f:\xff\":{}}}]";
-    let path = "/api/v1/namespaces/poisoned";
-    let answer = plane
-        .api
-        .send_bytes(http::Method::PATCH, path, "application/json-patch+json", operations.to_vec())
-        .await;
-    answer.unwrap().ok().unwrap();
-    let new = Serving::start_in_cluster(&plane.subdirectory(), &plane.kubeconfig(), &[]);
-    for (number, serving) in [&running.serving, &new].into_iter().enumerate() {
-        eventually("a list", async || {
-            let known = value(&serving.metrics().await, KNOWN);
-            (known >= 3).then_some(())
-        })
-        .await;
-        let before = value(&serving.metrics().await, KNOWN);
-        let name = format!("after-poison-{number}");
-        plane.api.create(&namespace_of("poison", &name, &[])).await.unwrap();
-        eventually_within(Duration::from_secs(10), "another Namespace", async || {
-            let metrics = serving.metrics().await;
-            if value(&metrics, KNOWN) > before { Ok(()) } else { Err(metrics) }
-        })
-        .await;
-    }
 }
 
 /// Sends a merge patch for the metadata of a Namespace.

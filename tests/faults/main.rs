@@ -1,4 +1,4 @@
-//! Creates Pods while boundtoken's replicas come, go and change their certificates. No create may fail.
+//! Creates Pods while boundtoken's replicas come, go, change their certificates and are attacked. No create may fail.
 //!
 //! `make test-faults` runs these tests, `make soak` at full size. Each scenario has a control with one
 //! defence switched off, in which creates must fail: a scenario that cannot fail proves nothing.
@@ -13,6 +13,7 @@
 )]
 
 mod applied;
+mod attacks;
 mod bundle;
 mod damage;
 mod etcd_proxy;
@@ -133,11 +134,26 @@ tests![
 
 tests![ALONE, alone(Faults): lagging::new_key];
 
+tests![
+    ATTACKS, attacks(Faults):
+    attacks::used_and_silent_connections,
+    attacks::costly_bodies,
+    attacks::clients_that_do_not_read,
+    attacks::bodies_that_stall,
+    attacks::endless_names,
+    attacks::pods_of_a_tenant,
+    attacks::the_admin_port,
+    attacks::handshakes,
+    attacks::a_thousand_random_attackers,
+    attacks::control_from_the_address_of_the_api_server,
+    attacks::a_poisoned_namespace,
+];
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The tests wait more than they compute.
     arguments.test_threads.get_or_insert(16);
-    if let Some(code) = without_start(&arguments, &[TOGETHER, ALONE]) {
+    if let Some(code) = without_start(&arguments, &[TOGETHER, ALONE, ATTACKS]) {
         return code;
     }
     if installed::machine_address().is_none() {
@@ -157,7 +173,10 @@ fn run(runtime: &Runtime, arguments: &Arguments, faults: Faults) -> Conclusion {
     let together = libtest_mimic::run(arguments, together(runtime, &faults));
     // These run alone: they hold back events from the other API server, and other tests wait for such events.
     let alone = libtest_mimic::run(arguments, alone(runtime, &faults));
+    // One after the other: each takes all the CPU time that it gets.
+    let one_by_one = Arguments { test_threads: Some(1), ..arguments.clone() };
+    let attacks = libtest_mimic::run(&one_by_one, attacks(runtime, &faults));
     faults.print();
     faults.plane.stop();
-    if together.has_failed() { together } else { alone }
+    [together, alone].into_iter().find(Conclusion::has_failed).unwrap_or(attacks)
 }

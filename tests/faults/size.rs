@@ -22,6 +22,9 @@ pub(crate) struct Size {
     /// The number of tests with a lagging API server.
     pub(crate) lagging: usize,
     pub(crate) damage: Damage,
+    /// The time for which each attack goes on, and that of random attackers.
+    pub(crate) attack: Duration,
+    pub(crate) random_attack: Duration,
 }
 
 /// The size of the tests of damaged certificates, many of which run concurrently.
@@ -38,7 +41,7 @@ pub(crate) struct Damage {
     pub(crate) mass_starts: usize,
 }
 
-/// Takes six minutes.
+/// Takes eight minutes.
 const SHORT: Size = Size {
     rate: Rate { pause: Duration::from_millis(400), burst_pause: Duration::from_secs(10), burst: 40 },
     restarts: 5,
@@ -55,6 +58,8 @@ const SHORT: Size = Size {
         conflict: Duration::from_secs(20),
         mass_starts: 1,
     },
+    attack: Duration::from_secs(5),
+    random_attack: Duration::from_secs(15),
 };
 
 /// Takes half an hour on two cores, with `BOUNDTOKEN_SOAK=1`. Over all installs: 600 restarted replicas, 180
@@ -75,6 +80,8 @@ const SOAK: Size = Size {
         conflict: Duration::from_mins(1),
         mass_starts: 5,
     },
+    attack: Duration::from_mins(1),
+    random_attack: Duration::from_mins(10),
 };
 
 impl Size {

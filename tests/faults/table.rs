@@ -85,8 +85,8 @@ impl Row {
         };
         for row in rows {
             sum.tally.creates += row.tally.creates;
+            sum.tally.add_latencies(&row.tally);
             sum.tally.failures.extend(row.tally.failures);
-            sum.tally.worst = sum.tally.worst.max(row.tally.worst);
             sum.calls.all += row.calls.all;
             sum.calls.failed += row.calls.failed;
             sum.calls.connections += row.calls.connections;
@@ -98,6 +98,16 @@ impl Row {
     /// Adds a note, such as another measurement.
     pub(crate) fn noted(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
+    }
+
+    /// The number of creates.
+    pub(crate) fn creates(&self) -> usize {
+        self.tally.creates
+    }
+
+    /// Whether a create failed.
+    pub(crate) fn has_failures(&self) -> bool {
+        !self.tally.failures.is_empty()
     }
 
     /// The number of calls over a connection that an earlier call had used.
@@ -121,6 +131,12 @@ impl Row {
         let failures = self.failures();
         assert!(failures.is_empty() && self.calls.failed == 0, "{self}\n{failures:#?}");
         assert!(self.tally.creates > 0, "{self}");
+    }
+
+    /// Asserts that none failed, and that 99 of 100 creates took less than a limit.
+    pub(crate) fn assert_none_failed_within(&self, limit: Duration) {
+        self.assert_none_failed();
+        assert!(self.tally.p99() < limit, "{self}");
     }
 
     /// Asserts failures of this kind in a scenario with a defence switched off, which proves that they are
@@ -148,13 +164,13 @@ fn sum<'l>(lines: impl Iterator<Item = &'l str>) -> u64 {
 
 /// The column headings.
 pub(crate) const HEADING: &str = "scenario                             creates  failed  failed calls  \
-                                  new connections  kept-alive calls  seconds  slowest create  besides";
+                                  new connections  kept-alive calls  seconds  slowest create      p99  besides";
 
 impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{:<36} {:>7} {:>7} {:>13} {:>16} {:>17} {:>8} {:>12} ms  {}",
+            "{:<36} {:>7} {:>7} {:>13} {:>16} {:>17} {:>8} {:>12} ms {:>5} ms  {}",
             self.scenario,
             self.tally.creates,
             self.tally.failures.len(),
@@ -163,6 +179,7 @@ impl fmt::Display for Row {
             self.kept_alive(),
             self.took.as_secs(),
             self.tally.worst.as_millis(),
+            self.tally.p99().as_millis(),
             self.note,
         )
     }

@@ -21,6 +21,22 @@ pub(crate) struct Tally {
     /// Errors of the API server, and Pods whose token is not bounded.
     pub(crate) failures: Vec<String>,
     pub(crate) worst: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl Tally {
+    /// Adds the latencies of another tally.
+    pub(crate) fn add_latencies(&mut self, other: &Self) {
+        self.worst = self.worst.max(other.worst);
+        self.latencies.extend_from_slice(&other.latencies);
+    }
+
+    /// The time within which 99 of 100 creates were answered.
+    pub(crate) fn p99(&self) -> Duration {
+        let mut latencies = self.latencies.clone();
+        latencies.sort_unstable();
+        latencies.get((latencies.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
+    }
 }
 
 /// The rate at which Pods are created.
@@ -44,6 +60,7 @@ static TURN: Semaphore = Semaphore::const_new(1);
 pub(crate) struct Creator {
     apis: Arc<[Api]>,
     pods: Arc<str>,
+    pod: Arc<Value>,
     next: Arc<AtomicUsize>,
     tally: Arc<Mutex<Tally>>,
 }
@@ -51,15 +68,31 @@ pub(crate) struct Creator {
 impl Creator {
     /// Creates a Namespace that has opted in, and waits until each API server calls the install for it.
     pub(crate) async fn new(installed: &Installed, apis: &[&Api]) -> Self {
+        Self::of(pod(), installed, apis).await
+    }
+
+    /// Like [`Self::new`], with Pods that are larger by so many bytes.
+    pub(crate) async fn padded(bytes: usize, installed: &Installed, apis: &[&Api]) -> Self {
+        let mut pod = pod();
+        pod["metadata"]["annotations"] = json!({"example.com/padding": "x".repeat(bytes)});
+        Self::of(pod, installed, apis).await
+    }
+
+    async fn of(pod: Value, installed: &Installed, apis: &[&Api]) -> Self {
         let namespace = format!("{}-pods", installed.name);
         installed.opt_in(&namespace).await;
         let pods: Arc<str> = format!("/api/v1/namespaces/{namespace}/pods").into();
         let apis = apis.iter().map(|api| (*api).clone()).collect();
-        let creator = Self { apis, pods, next: Arc::default(), tally: Arc::default() };
+        let creator = Self { apis, pods, pod: Arc::new(pod), next: Arc::default(), tally: Arc::default() };
         for api in creator.apis.iter() {
             eventually("a call of the webhook", async || creator.dry_run(api).await).await;
         }
         creator
+    }
+
+    /// The path of the Pods.
+    pub(crate) fn path(&self) -> &str {
+        &self.pods
     }
 
     /// The API servers.
@@ -70,7 +103,7 @@ impl Creator {
     /// Creates a Pod by dry run through one API server.
     pub(crate) async fn dry_run(&self, api: &Api) -> Result<(), String> {
         let path = format!("{}?dryRun=All", self.pods);
-        is_bounded(&answer(api, Method::POST, &path, Some(&pod())).await?)
+        is_bounded(&answer(api, Method::POST, &path, Some(&self.pod)).await?)
     }
 
     /// Creates one Pod and deletes it.
@@ -78,7 +111,7 @@ impl Creator {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let api = &self.apis[next % self.apis.len()];
         let began = Instant::now();
-        let created = answer(api, Method::POST, &self.pods, Some(&pod())).await;
+        let created = answer(api, Method::POST, &self.pods, Some(&self.pod)).await;
         let took = began.elapsed();
         let outcome = match created {
             Ok(pod) => self.delete(api, &pod).await.and_then(|()| is_bounded(&pod)),
@@ -87,6 +120,7 @@ impl Creator {
         let mut tally = self.tally.lock().unwrap();
         tally.creates += 1;
         tally.worst = tally.worst.max(took);
+        tally.latencies.push(took);
         tally.failures.extend(outcome.err());
     }
 

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::installed::{Installed, Replica};
 
@@ -91,15 +92,28 @@ async fn served(
     replica: &Replica,
     trusted: &[CertificateDer<'static>],
 ) -> Result<CertificateDer<'static>, String> {
+    let stream = connect(installed, replica, trusted).await?;
+    Ok(stream.get_ref().1.peer_certificates().unwrap()[0].clone())
+}
+
+/// Connects to a replica as a client that trusts these CAs.
+pub(crate) async fn connect(
+    installed: &Installed,
+    replica: &Replica,
+    trusted: &[CertificateDer<'static>],
+) -> Result<TlsStream<TcpStream>, String> {
+    let name = ServerName::try_from(installed.service_name()).unwrap();
+    let stream = TcpStream::connect(replica.serving.listen).await.map_err(|error| error.to_string())?;
+    installed.note_own_connection();
+    let stream = TlsConnector::from(Arc::new(client_config(trusted))).connect(name, stream).await;
+    stream.map_err(|error| error.to_string())
+}
+
+/// The configuration of a client that trusts these CAs.
+pub(crate) fn client_config(trusted: &[CertificateDer<'static>]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.iter().cloned());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(installed.service_name()).unwrap();
-    let stream = TcpStream::connect(replica.serving.listen).await.map_err(|error| error.to_string())?;
-    installed.note_own_connection();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    let stream = stream.map_err(|error| error.to_string())?;
-    Ok(stream.get_ref().1.peer_certificates().unwrap()[0].clone())
+    config.with_root_certificates(roots).with_no_client_auth()
 }

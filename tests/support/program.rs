@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::http::{HttpClient, client_config, handshake};
 use super::killed_with_parent::{self, killed_with_parent};
+use super::shipped;
 
 /// A command for the program, with an empty environment.
 pub(crate) fn boundtoken(arguments: &[&str]) -> Command {
@@ -111,6 +112,7 @@ impl Serving {
         let first = ["serve", &listen, "--admin-listen=127.0.0.1:0"];
         let mut command = with_arguments(killed_with_parent(env!("CARGO_BIN_EXE_boundtoken")), &first);
         command.arg("--kubeconfig").arg(kubeconfig).args(arguments).arg("--log-format=json");
+        command.envs(shipped::environment());
         Self::spawn(command, directory)
     }
 

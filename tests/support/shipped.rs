@@ -20,6 +20,24 @@ pub(crate) fn of(name: &str) -> impl Iterator<Item = Value> {
     documents.map(move |document| renamed(serde_saphyr::from_str(document).unwrap(), name))
 }
 
+/// The container of the Deployment.
+pub(crate) fn container() -> Value {
+    let mut deployment: Value =
+        serde_saphyr::from_str(include_str!("../../manifests/base/deployment.yaml")).unwrap();
+    deployment["spec"]["template"]["spec"]["containers"][0].take()
+}
+
+/// The environment variables of the container that are not flags.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    let container = container();
+    let variables = container["env"].as_array().unwrap().iter();
+    let pair = |variable: &Value| {
+        let text = |field: &str| variable[field].as_str().unwrap().to_owned();
+        (text("name"), text("value"))
+    };
+    variables.map(pair).filter(|(name, _)| !name.starts_with("BOUNDTOKEN_")).collect()
+}
+
 /// Renames an object: a cluster-wide one to the name of the install, others get its Namespace.
 fn renamed(mut object: Value, name: &str) -> Value {
     match object["kind"].as_str().unwrap() {

@@ -22,7 +22,7 @@ pub(super) use serve::{discard, handshake, serve};
 pub(super) use share::ParserPermit;
 use share::{ClientNetwork, Pool, Share};
 
-use super::limits::{MEMORY_RETRY, MEMORY_TIMEOUT, SWEEP_INTERVAL};
+use super::limits::{BUFFERED_BYTES, MEMORY_RETRY, MEMORY_TIMEOUT, SWEEP_INTERVAL};
 use crate::telemetry::incident::Incident;
 
 /// The connections of one port.
@@ -150,6 +150,11 @@ impl Open {
         let wanted = requester.share.memory().saturating_add(bytes);
         let most = self.networks.values().max_by_key(|network| network.share.memory());
         let Some(most) = most else { return };
+        // When the memory is in use, the largest share is at least the average. If it is smaller, memory was given
+        // back since `requester` failed to take some.
+        if most.share.memory() < BUFFERED_BYTES.saturating_sub(bytes) / self.networks.len() {
+            return;
+        }
         let is_own = most.share.memory() <= wanted;
         let share = Arc::clone(if is_own { &requester.share } else { &most.share });
         let victim = self
@@ -202,15 +207,19 @@ impl Slot {
 
     /// Takes memory, evicting connections if needed. Returns whether it succeeded within [`MEMORY_TIMEOUT`].
     pub(super) async fn grow(&self, memory: &mut Memory, bytes: usize) -> bool {
-        let mut until = None;
-        while !memory.try_grow(bytes) {
-            if Instant::now() >= *until.get_or_insert_with(|| Instant::now() + MEMORY_TIMEOUT) {
-                return false;
-            }
+        if memory.try_grow(bytes) {
+            return true;
+        }
+        let _waiting = self.connection.share.wait();
+        let until = Instant::now() + MEMORY_TIMEOUT;
+        while Instant::now() < until {
             self.connections.lock().reclaim_for(&self.connection, bytes);
             sleep(MEMORY_RETRY).await;
+            if memory.try_grow(bytes) {
+                return true;
+            }
         }
-        true
+        false
     }
 
     /// Waits for the parser of large bodies; `None` if that takes too long.

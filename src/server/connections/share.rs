@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -43,13 +43,18 @@ impl fmt::Display for ClientNetwork {
 pub(super) struct Pool {
     /// Bytes of requests and responses in memory.
     memory: AtomicUsize,
+    /// The shares that wait for memory, one entry for each body or response.
+    waiting: Mutex<Vec<Arc<Share>>>,
+    /// Their number, to be read without a lock.
+    waiters: AtomicUsize,
     /// A parsed body takes many times the memory of its text, so large ones are parsed one at a time.
     parser: Arc<Semaphore>,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { memory: AtomicUsize::default(), parser: Arc::new(Semaphore::new(1)) }
+        let (memory, waiting, waiters) = Default::default();
+        Self { memory, waiting, waiters, parser: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -60,6 +65,26 @@ pub(super) struct Share {
     memory: AtomicUsize,
     parser: Arc<Semaphore>,
     lookups: Semaphore,
+}
+
+impl Pool {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Share>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A share that waits for memory until this is dropped.
+#[derive(Debug)]
+pub(super) struct MemoryWait(Arc<Share>);
+
+impl Drop for MemoryWait {
+    fn drop(&mut self) {
+        let mut waiting = self.0.pool.waiting();
+        if let Some(index) = waiting.iter().position(|share| Arc::ptr_eq(share, &self.0)) {
+            waiting.swap_remove(index);
+        }
+        self.0.pool.waiters.store(waiting.len(), Relaxed);
+    }
 }
 
 /// The permits to parse a large body: that of the network, and that of the port.
@@ -76,8 +101,12 @@ impl Share {
         self.memory.load(Relaxed)
     }
 
-    /// Takes memory if enough is left. Returns whether it did.
+    /// Takes memory if enough is left, and no network that holds less waits for some: it would wait in vain while
+    /// this one takes what others give back. Returns whether it did.
     pub(super) fn try_take(&self, bytes: usize) -> bool {
+        if self.pool.waiters.load(Relaxed) > 0 && self.gives_way() {
+            return false;
+        }
         let taken = self.pool.memory.fetch_add(bytes, Relaxed).saturating_add(bytes);
         if taken > BUFFERED_BYTES {
             self.pool.memory.fetch_sub(bytes, Relaxed);
@@ -85,6 +114,18 @@ impl Share {
         }
         self.memory.fetch_add(bytes, Relaxed);
         true
+    }
+
+    fn gives_way(&self) -> bool {
+        self.pool.waiting().iter().any(|share| share.memory() < self.memory())
+    }
+
+    /// Waits for memory until the guard is dropped.
+    pub(super) fn wait(self: &Arc<Self>) -> MemoryWait {
+        let mut waiting = self.pool.waiting();
+        waiting.push(Arc::clone(self));
+        self.pool.waiters.store(waiting.len(), Relaxed);
+        MemoryWait(Arc::clone(self))
     }
 
     pub(super) fn give_back(&self, bytes: usize) {

@@ -253,6 +253,63 @@ async fn an_address_that_holds_all_memory_gives_it_to_another_one() {
     }
 }
 
+/// Each attacker sends most of a body again as soon as it lost its connection.
+#[tokio::test(start_paused = true)]
+async fn memory_that_an_address_gives_back_is_for_those_who_hold_less() {
+    let server = Arc::new(start(no_namespaces(), 512));
+    let mut attack = JoinSet::new();
+    for _ in 0..2 * limits::BUFFERED_BYTES / limits::BODY_BYTES {
+        let server = Arc::clone(&server);
+        attack.spawn(async move {
+            let stalled = post_head("/mutate", "application/json", limits::BODY_BYTES)
+                + &" ".repeat(limits::BODY_BYTES - 1);
+            loop {
+                let Ok(HttpClient(mut stream)) = server.connect_from(attacker(1)).await else { continue };
+                let _ = stream.write_all(stalled.as_bytes()).await;
+                let _ = stream.read(&mut [0]).await;
+            }
+        });
+    }
+    sleep(limits::SLOW * 3).await;
+    let mut client = server.connect().await;
+    let padded = reviews::web(&json!({})) + &" ".repeat(100_000);
+    for _ in 0..8 {
+        let began = Instant::now();
+        assert_eq!(client.post("/mutate", "application/json", &padded).await.status, 200);
+        assert!(began.elapsed() < limits::SLOW / 2, "{:?}", began.elapsed());
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_was_given_back_meanwhile_costs_no_connection() {
+    let server = Arc::new(start(no_namespaces(), 512));
+    let mut oldest = slow(&server, attacker(2)).await;
+    sleep(limits::SLOW).await;
+    let mut stalled = Vec::new();
+    for _ in 0..limits::BUFFERED_BYTES / limits::BODY_BYTES {
+        let mut client = server.connect_from(attacker(1)).await.unwrap();
+        client.send(post_head("/mutate", "application/json", limits::BODY_BYTES)).await;
+        client.send(" ".repeat(limits::BODY_BYTES - 1)).await;
+        stalled.push(client);
+    }
+    let mut waiting = server.connect().await;
+    waiting.send(post_head("/mutate", "application/json", 100_000)).await;
+    waiting.send(" ".repeat(50_000)).await;
+    settle().await;
+    // The memory is free now, but the other client notices that only at its next try.
+    drop(stalled);
+    settle().await;
+    let mut next = slow(&server, attacker(2)).await;
+    settle().await;
+    for client in [&mut oldest, &mut next] {
+        client.send("}").await;
+        assert_eq!(client.response().await.unwrap().status, 400);
+    }
+    waiting.send(" ".repeat(50_000)).await;
+    assert_eq!(waiting.response().await.unwrap().status, 400);
+}
+
 /// What an attacker may do on one connection.
 #[derive(Clone, Copy, Debug)]
 enum Attack {
