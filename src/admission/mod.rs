@@ -7,8 +7,10 @@ mod admit;
 mod object;
 mod request;
 mod response;
+mod simulation;
 
 pub use admit::{allow, mutate, validate};
 pub use object::{ObjectMeta, Pod, ReviewedObject};
 pub use request::{BadReview, Request, lossy_utf8};
 pub use response::Response;
+pub use simulation::{Admission, SimulationError, simulate};

@@ -11,8 +11,10 @@ pub const ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 pub struct AuditEvent<'a> {
     /// `auditID`: the same in each stage of a request. A client may choose it.
     pub id: &'a str,
-    /// Time at which the API server received the request.
+    /// `requestReceivedTimestamp`: the time at which the API server received the request, and its token was used.
     pub time: Option<OffsetDateTime>,
+    /// `stageTimestamp`: the time at which the API server wrote the event. For a long watch, it is much later.
+    pub logged: Option<OffsetDateTime>,
     /// `verb`, such as `list`.
     pub verb: &'a str,
     /// `user.username`, which owns the token of the request. It is empty where no token was accepted.
@@ -31,6 +33,8 @@ pub struct AuditEvent<'a> {
     pub is_review: bool,
     /// Whether the token was stale.
     pub staleness: Staleness,
+    /// The API server that wrote the event: the name of its log stream or Pod, where a cloud provider records it.
+    pub server: &'a str,
 }
 
 /// A Pod in the log.

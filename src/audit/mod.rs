@@ -1,14 +1,18 @@
 //! Finds the tokens that Pods hold, the evidence of their use, and the action that follows.
 //!
 //! [`log`] reads audit logs in every shape in which API servers and cloud providers write them, and yields each
-//! request as an [`event::AuditEvent`]. [`evidence`] sums the events up per Pod, and [`usage`] says how each workload
-//! uses its tokens. [`inventory`] finds the tokens that its Pods hold, and [`verdict`] judges both. Only [`log`] does
-//! I/O.
+//! request as an [`event::AuditEvent`]. [`inventory`] describes the Pods of a cluster with their tokens.
+//! [`evidence`] sums the events up per Pod, [`usage`] says how each workload uses its tokens, [`verdict`] judges it
+//! for a [`reason`], and [`report`] puts all of this together. Only [`log`] does I/O.
 
 pub mod event;
 pub mod evidence;
 pub mod inventory;
 pub mod log;
-mod time;
+pub mod reason;
+pub mod report;
+#[cfg(test)]
+mod testing;
+mod timestamp;
 pub mod usage;
 pub mod verdict;

@@ -1,11 +1,12 @@
 //! Judges which action the tokens of a workload need, and why.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use super::evidence::coverage::Coverage;
-use super::inventory::{AdmissionState, Deviation, HeldToken, TokenClass};
-use super::usage::{AgeTrend, UseState, WorkloadUse};
+use super::inventory::{AdmissionEffect, HeldToken, KnownNamespace, KnownPod, KnownTemplate, TokenClass};
+use super::reason::{Reason, VerdictReason};
+use super::report::CoverageReport;
+use super::usage::{AgeTrend, LONG_RECORD, UseState, WorkloadUse};
+use crate::policy::diagnostics::Code;
 
 /// The action that a workload needs, the most urgent first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -44,56 +45,67 @@ impl Verdict {
     }
 
     /// Whether a Namespace with such a workload cannot be labelled yet.
-    fn blocks(self) -> bool {
+    pub fn blocks(self) -> bool {
         matches!(self, Self::FixFirst | Self::ReplaceFrom | Self::Unknown)
     }
 }
 
-/// A reason for a verdict.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum VerdictReason {
-    /// No container holds a token.
-    NoToken,
-    /// Requests were refused with 401.
-    Denied,
-    /// The webhook would change nothing.
-    FollowsSettings,
-    /// The webhook would change or refuse some Pods.
-    Deviates(Deviation),
-    /// A container mounts a token with `subPath`, which the kubelet never refreshes.
-    SubPath,
-    /// A stale token whose age follows the uptime: it is never read again.
-    NeverReloads,
-    /// A stale token, and too short a log to show more.
-    StaleUndecided,
-    /// Stale tokens whose age levels off.
-    ReloadsLate,
-    /// Requests after more than an hour, and none with a stale token.
-    Reloads,
-    /// Every token is one of a Secret or bounded already, so no token changes its lifetime from a year.
-    NoYearToken,
-    /// No request, although the log would show one.
-    NoRequest,
-    /// A token for another audience: the log does not show its use.
-    OtherAudience,
-    /// A sign that the token is used with another service.
-    UsedElsewhere,
-    /// No request at an uptime of more than an hour.
-    Young,
-    /// There is no log.
-    NoLog,
-    /// The log has no reads by service accounts.
-    NoReads,
-    /// The log covers too short a time.
-    ShortWindow,
-    /// The log has holes.
-    Holes,
-    /// Another workload has the same service account, and the log names no Pods.
-    SharedAccount,
-    /// The requests show neither: they lack their time or annotations, or the Pods are too young.
-    Inconclusive,
-    /// Only Pods that are gone sent requests.
-    GonePods,
+/// How the Pods of a workload relate to the settings of their Namespace.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AdmissionState {
+    /// Whether the webhook changes Pods of the Namespace.
+    pub is_in_force: bool,
+    /// The codes for which the webhook would refuse a Pod of the workload.
+    pub refused: BTreeSet<Code>,
+    /// Pods that the webhook would change, and that are older than the label and the settings.
+    pub older: usize,
+    /// Pods that it would change, and that are younger.
+    pub missed: usize,
+    /// Pods that it would change, where the time of the label and the settings is not known.
+    pub older_or_missed: usize,
+}
+
+impl AdmissionState {
+    /// The state of Pods that run, and of the template.
+    ///
+    /// A patch of the webhook applied to its own result changes nothing, so a Pod that it would change was not
+    /// admitted under these settings.
+    pub fn of<'p>(
+        namespace: KnownNamespace,
+        pods: impl IntoIterator<Item = &'p KnownPod>,
+        template: Option<&KnownTemplate>,
+    ) -> Self {
+        let mut state = Self { is_in_force: namespace.is_in_force(), ..Self::default() };
+        for pod in pods {
+            match &pod.admission.effect {
+                AdmissionEffect::Unchanged => {}
+                AdmissionEffect::Refused(codes) => state.refused.extend(codes),
+                AdmissionEffect::Patched => match namespace.changed {
+                    None => state.older_or_missed += 1,
+                    Some(changed) if pod.created < changed => state.older += 1,
+                    Some(_) => state.missed += 1,
+                },
+            }
+        }
+        if let Some(AdmissionEffect::Refused(codes)) = template.map(|template| &template.admission.effect) {
+            state.refused.extend(codes);
+        }
+        state
+    }
+
+    fn deviations(&self) -> Vec<VerdictReason> {
+        let deviations = [
+            (self.older, VerdictReason::Older(self.older)),
+            (self.missed, VerdictReason::Missed(self.missed)),
+            (self.older_or_missed, VerdictReason::OlderOrMissed(self.older_or_missed)),
+        ];
+        deviations.into_iter().filter(|(pods, _)| *pods > 0).map(|(_, reason)| reason).collect()
+    }
+
+    fn refusal(&self) -> Option<VerdictReason> {
+        let codes: Vec<Code> = self.refused.iter().copied().collect();
+        (!codes.is_empty()).then_some(VerdictReason::Refused(codes))
+    }
 }
 
 /// The facts about a workload that decide its verdict.
@@ -105,12 +117,10 @@ pub struct VerdictFacts<'f> {
     pub admission: &'f AdmissionState,
     /// How it uses its tokens.
     pub usage: &'f WorkloadUse,
-    /// Whether there is a sign that a token is used with another service than the API server.
-    pub is_used_elsewhere: bool,
+    /// Signs that a token is used with another service than the API server.
+    pub elsewhere: &'f BTreeSet<String>,
     /// The coverage of the log.
-    pub coverage: &'f Coverage,
-    /// The shortest time in which silence is evidence.
-    pub min_window: Duration,
+    pub coverage: &'f CoverageReport,
 }
 
 /// A verdict with its reasons.
@@ -120,67 +130,94 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The shortest lifetime that the workload survives, in seconds, of [`Verdict::ReplaceFrom`].
     pub min_ttl: Option<i64>,
-    /// The reasons, sorted.
-    pub reasons: Vec<VerdictReason>,
+    /// The reasons, the most important first.
+    pub reasons: Vec<Reason>,
 }
 
 impl Judgement {
     /// Judges a workload: the first rule that applies decides.
     pub fn of(facts: &VerdictFacts<'_>) -> Self {
-        let (verdict, mut reasons) = facts.decide();
-        if facts.usage.is_from_gone_pods && verdict != Verdict::Nothing {
-            reasons.push(VerdictReason::GonePods);
-        }
+        let (verdict, mut reasons) = facts.without_log().unwrap_or_else(|| facts.by_use());
         reasons.sort_unstable();
         reasons.dedup();
-        let min_ttl =
-            facts.usage.trend.and_then(AgeTrend::min_ttl).filter(|_| verdict == Verdict::ReplaceFrom);
-        Self { verdict, min_ttl, reasons }
+        let trend = facts.usage.trend.filter(|_| verdict == Verdict::ReplaceFrom);
+        Self { verdict, min_ttl: trend.and_then(AgeTrend::min_ttl), reasons }
     }
 }
 
+/// A verdict with its reasons in any order.
+type Decision = (Verdict, Vec<Reason>);
+
 impl VerdictFacts<'_> {
-    fn decide(&self) -> (Verdict, Vec<VerdictReason>) {
-        let one = |verdict, reason| (verdict, vec![reason]);
+    /// The verdict of the rules that come before those about the use of the token.
+    fn without_log(&self) -> Option<Decision> {
+        let one = |verdict, kind| Some((verdict, vec![Reason::new(kind)]));
         if self.tokens.is_empty() {
             return one(Verdict::Nothing, VerdictReason::NoToken);
         }
-        if self.usage.state == Some(UseState::Denied) {
-            return one(Verdict::FixFirst, VerdictReason::Denied);
+        if self.usage.state == UseState::Denied {
+            return Some((Verdict::FixFirst, vec![self.shown(VerdictReason::Denied(self.usage.denied))]));
         }
-        match self.admission {
-            AdmissionState::NotOptedIn => {}
-            AdmissionState::Followed => return one(Verdict::Done, VerdictReason::FollowsSettings),
-            AdmissionState::Differs(deviations) => {
-                let reasons = deviations.iter().map(|deviation| VerdictReason::Deviates(*deviation));
-                return (Verdict::Restart, reasons.collect());
-            }
+        if !self.admission.is_in_force {
+            return None;
         }
+        if let Some(refusal) = self.admission.refusal() {
+            return one(Verdict::FixFirst, refusal);
+        }
+        let deviations = self.admission.deviations();
+        if !deviations.is_empty() {
+            return Some((Verdict::Restart, deviations.into_iter().map(Reason::new).collect()));
+        }
+        let is_blind = self.coverage.window.is_some() && !self.coverage.has_starts;
+        let hidden = is_blind.then(|| Reason::new(VerdictReason::RefusalsHidden));
+        let followed = Reason::new(VerdictReason::FollowsSettings);
+        Some((Verdict::Done, std::iter::once(followed).chain(hidden).collect()))
+    }
+
+    /// The verdict of the other rules.
+    fn by_use(&self) -> Decision {
         let broken = self.breaks();
         if !broken.is_empty() {
-            return (Verdict::FixFirst, broken);
+            return (Verdict::FixFirst, self.with_notes(broken));
         }
-        match self.usage.state {
-            Some(UseState::Stale) => one(Verdict::ReplaceFrom, VerdictReason::ReloadsLate),
-            Some(UseState::Reloads) => one(Verdict::Replace, VerdictReason::Reloads),
-            _ if self.only_holds(&[TokenClass::Legacy, TokenClass::Bounded]) => {
-                one(Verdict::Replace, VerdictReason::NoYearToken)
+        let usage = self.usage;
+        match (usage.state, usage.trend) {
+            (UseState::Stale, Some(trend @ AgeTrend::LevelsOff(age))) => {
+                let min_ttl = trend.min_ttl().unwrap_or_default();
+                let reason = self.shown(VerdictReason::ReloadsLate { age, min_ttl });
+                (Verdict::ReplaceFrom, self.with_notes(vec![reason]))
             }
-            Some(UseState::Quiet) => self.silence(),
-            state => (Verdict::Unknown, self.missing(state)),
+            (UseState::Reloads, _) => {
+                let reason = self.shown(VerdictReason::Reloads(usage.uptime.unwrap_or_default()));
+                (Verdict::Replace, self.with_notes(vec![reason]))
+            }
+            _ if self.only_holds(&[TokenClass::Legacy, TokenClass::Bounded]) => {
+                (Verdict::Replace, vec![Reason::new(VerdictReason::NoYearToken)])
+            }
+            (UseState::Quiet, _) => self.silence(),
+            (UseState::Young, _) => {
+                let reason = self.shown(VerdictReason::Young(usage.uptime));
+                (Verdict::Unknown, self.with_notes(vec![reason]))
+            }
+            _ => (Verdict::Unknown, usage.missing.iter().cloned().map(|kind| self.shown(kind)).collect()),
         }
     }
 
     /// The reasons for which the workload breaks with a token of any lifetime that expires.
-    fn breaks(&self) -> Vec<VerdictReason> {
-        let expires = |token: &HeldToken| token.class != TokenClass::Legacy;
-        let sub_path = self.tokens.iter().any(|token| token.is_sub_path && expires(token));
-        let stale = (self.usage.state == Some(UseState::Stale)).then_some(match self.usage.trend {
-            Some(AgeTrend::LevelsOff(_)) => None,
-            Some(AgeTrend::FollowsUptime) => Some(VerdictReason::NeverReloads),
-            Some(AgeTrend::Undecided) | None => Some(VerdictReason::StaleUndecided),
-        });
-        sub_path.then_some(VerdictReason::SubPath).into_iter().chain(stale.flatten()).collect()
+    fn breaks(&self) -> Vec<Reason> {
+        let expires = |token: &&HeldToken| token.is_sub_path && token.class != TokenClass::Legacy;
+        let sub_path =
+            self.tokens.iter().find(expires).map(|token| VerdictReason::SubPath(token.path.clone()));
+        let age = self.usage.oldest_token.unwrap_or_default();
+        let stale = match (self.usage.state, self.usage.trend) {
+            (UseState::Stale, Some(AgeTrend::FollowsUptime)) => {
+                Some(VerdictReason::NeverReloads { age, uptime: self.usage.uptime.unwrap_or_default() })
+            }
+            (UseState::Stale, None | Some(AgeTrend::Undecided)) => Some(VerdictReason::StaleUndecided(age)),
+            _ => None,
+        };
+        let facts = [self.admission.refusal(), sub_path].into_iter().flatten().map(Reason::new);
+        facts.chain(stale.map(|kind| self.shown(kind))).collect()
     }
 
     fn only_holds(&self, classes: &[TokenClass]) -> bool {
@@ -188,62 +225,42 @@ impl VerdictFacts<'_> {
     }
 
     /// The verdict on a workload without requests: it may still use a token elsewhere.
-    fn silence(&self) -> (Verdict, Vec<VerdictReason>) {
-        let has_other = self.tokens.iter().any(|token| token.class == TokenClass::Audience);
-        let doubts = [
-            (has_other, VerdictReason::OtherAudience),
-            (self.is_used_elsewhere, VerdictReason::UsedElsewhere),
-        ];
-        let doubts: Vec<_> =
-            doubts.iter().filter(|(applies, _)| *applies).map(|(_, reason)| *reason).collect();
+    fn silence(&self) -> Decision {
+        let other = self.tokens.iter().find(|token| token.class == TokenClass::Audience);
+        let other =
+            other.map(|token| VerdictReason::OtherAudience(token.audience.clone().unwrap_or_default()));
+        let signs: Vec<String> = self.elsewhere.iter().cloned().collect();
+        let signs = (!signs.is_empty()).then_some(VerdictReason::UsedElsewhere(signs));
+        let doubts: Vec<Reason> = [other, signs].into_iter().flatten().map(Reason::new).collect();
         if doubts.is_empty() {
-            (Verdict::Disable, vec![VerdictReason::NoRequest])
+            (Verdict::Disable, vec![Reason::new(VerdictReason::NoRequest)])
         } else {
             (Verdict::Unknown, doubts)
         }
     }
 
-    /// The evidence that is missing.
-    fn missing(&self, state: Option<UseState>) -> Vec<VerdictReason> {
-        let (Some(from), Some(to)) = (self.coverage.from(), self.coverage.to()) else {
-            return vec![VerdictReason::NoLog];
-        };
-        if self.usage.is_shared {
-            return vec![VerdictReason::SharedAccount];
+    /// Adds what weakens the evidence.
+    fn with_notes(&self, mut reasons: Vec<Reason>) -> Vec<Reason> {
+        let usage = self.usage;
+        if usage.is_from_gone_pods {
+            reasons.push(self.shown(VerdictReason::GonePods));
         }
-        if state == Some(UseState::Young) {
-            return vec![VerdictReason::Young];
+        let is_about_reloads =
+            usage.state == UseState::Reloads || matches!(usage.trend, Some(AgeTrend::LevelsOff(_)));
+        let short = usage.uptime.filter(|uptime| *uptime < LONG_RECORD.whole_seconds());
+        if let Some(uptime) = short.filter(|_| is_about_reloads) {
+            reasons.push(self.shown(VerdictReason::ShortRecord(uptime)));
         }
-        let gaps = [
-            (!self.coverage.has_reads, VerdictReason::NoReads),
-            (to - from < self.min_window, VerdictReason::ShortWindow),
-            (!self.coverage.holes().is_empty(), VerdictReason::Holes),
-        ];
-        let gaps: Vec<_> = gaps.iter().filter(|(applies, _)| *applies).map(|(_, reason)| *reason).collect();
-        if gaps.is_empty() { vec![VerdictReason::Inconclusive] } else { gaps }
-    }
-}
-
-/// The verdicts on the workloads of a Namespace.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct NamespaceSummary {
-    /// Workloads by verdict.
-    pub by_verdict: BTreeMap<Verdict, usize>,
-}
-
-impl NamespaceSummary {
-    /// Counts verdicts.
-    pub fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
-        let mut summary = Self::default();
-        for verdict in verdicts {
-            *summary.by_verdict.entry(verdict).or_default() += 1;
+        if let Some(late) = usage.late.as_ref().filter(|_| usage.state == UseState::Reloads) {
+            let kind = VerdictReason::LateKubelet(late.seconds);
+            reasons.push(Reason { kind, sample: Some(late.sample.clone()) });
         }
-        summary
+        reasons
     }
 
-    /// Whether the Namespace can be labelled: no workload breaks, needs a longer lifetime, or is unknown.
-    pub fn is_ready(&self) -> bool {
-        !self.by_verdict.keys().any(|verdict| verdict.blocks())
+    /// A reason that the request of the use shows.
+    fn shown(&self, kind: VerdictReason) -> Reason {
+        Reason { kind, sample: self.usage.sample.clone() }
     }
 }
 

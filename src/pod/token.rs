@@ -103,7 +103,7 @@ impl Ttl {
     }
 
     /// The lifetime in seconds.
-    pub fn seconds(self) -> u64 {
+    pub const fn seconds(self) -> u64 {
         self.0
     }
 }

@@ -54,9 +54,9 @@ pub fn diagnostics() -> Result<String, Error> {
     writeln!(page, "# Diagnostics\n")?;
     writeln!(
         page,
-        "Every refusal, warning and finding of `preview` ends with one of these codes. A code never changes its"
+        "Every refusal, warning, finding of `preview` and reason of `audit` has one of these codes. A code never"
     )?;
-    writeln!(page, "meaning. `boundtoken explain BT003` prints the same in a terminal.\n")?;
+    writeln!(page, "changes its meaning. `boundtoken explain BT003` prints the same in a terminal.\n")?;
     for severity in Severity::ALL {
         writeln!(page, "## {}\n", severity.heading())?;
         for diagnostic in diagnostics::all().filter(|diagnostic| diagnostic.severity == severity) {

@@ -1,66 +1,80 @@
-//! Counts distinct values in bounded memory, whatever their order and however often each occurs.
+//! Counts distinct requests in bounded memory, whatever their order and however often each occurs.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use time::OffsetDateTime;
 
 /// Most hashes that are kept. Up to this number a count is exact; above it, the standard error is 3 %.
 const MAX_KEPT: usize = 1024;
 
-/// The number of distinct values: the smallest of their hashes (Bar-Yossef and others, "Counting Distinct Elements
+/// The number of distinct requests: the smallest of their hashes (Bar-Yossef and others, "Counting Distinct Elements
 /// in a Data Stream", 2002).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Distinct(Vec<u64>);
+pub struct Distinct {
+    hashes: Vec<u64>,
+    /// Whether there are more than the kept ones.
+    is_estimate: bool,
+}
 
 impl Distinct {
-    /// Adds a value.
-    pub fn add(&mut self, value: &impl Hash) {
-        let mut hasher = DefaultHasher::new();
-        value.hash(&mut hasher);
-        let hash = hasher.finish();
-        let is_full = self.0.len() >= MAX_KEPT;
-        if is_full && self.0.last().is_some_and(|last| *last <= hash) {
-            return;
+    /// Adds a request by its `auditID` and its time.
+    pub fn add(&mut self, id: &str, time: Option<OffsetDateTime>) {
+        let hash = hash(id, time);
+        let Err(position) = self.hashes.binary_search(&hash) else { return };
+        if position < MAX_KEPT {
+            self.hashes.insert(position, hash);
         }
-        if let Err(position) = self.0.binary_search(&hash) {
-            if is_full {
-                self.0.pop();
-            }
-            self.0.insert(position, hash);
+        if self.hashes.len() > MAX_KEPT || position >= MAX_KEPT {
+            self.is_estimate = true;
+            self.hashes.truncate(MAX_KEPT);
         }
     }
 
-    /// Whether there is no value.
+    /// Whether there is no request.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.hashes.is_empty()
     }
 
-    /// The number of distinct values.
+    /// The number of distinct requests.
     pub fn count(&self) -> u64 {
-        match self.0.last() {
-            Some(last) if self.0.len() == MAX_KEPT => {
-                let kept = self.0.len() as u128 - 1;
-                u64::try_from(kept * u128::from(u64::MAX) / u128::from((*last).max(1))).unwrap_or(u64::MAX)
+        let kept = self.hashes.len() as u128;
+        match self.hashes.last() {
+            Some(last) if self.is_estimate => {
+                let estimate = (kept - 1) * u128::from(u64::MAX) / u128::from((*last).max(1));
+                u64::try_from(estimate).unwrap_or(u64::MAX)
             }
-            _ => self.0.len() as u64,
+            _ => self.hashes.len() as u64,
         }
     }
+}
+
+/// A hash that no release of Rust changes: FNV-1a, mixed like the output of `SplitMix64`, because the high bits of FNV
+/// are poor. `RequestReceivedTimestamp` has microseconds.
+fn hash(id: &str, time: Option<OffsetDateTime>) -> u64 {
+    let time = time.map(|time| time.unix_timestamp_nanos().to_le_bytes()).unwrap_or_default();
+    let fnv = id.bytes().chain(time).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mixed = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(values: impl Iterator<Item = u32>) -> Distinct {
+    fn of(requests: impl Iterator<Item = u32>) -> Distinct {
         let mut distinct = Distinct::default();
-        values.for_each(|value| distinct.add(&value));
+        requests.for_each(|request| distinct.add(&request.to_string(), None));
         distinct
     }
 
     #[test]
     fn small_counts_are_exact() {
-        for count in [0, 1, 2, 1000, 1023] {
+        for count in [0, 1, 2, 1000, 1023, 1024] {
             assert_eq!(of((0..count).chain(0..count)).count(), u64::from(count));
         }
         assert!(of(0..0).is_empty());
+        assert!(of(0..1025).is_estimate);
     }
 
     #[test]
@@ -68,5 +82,18 @@ mod tests {
         let forwards = of(0..100_000);
         assert_eq!(forwards, of((0..100_000).rev().chain(5..500)));
         assert!((90_000..110_000).contains(&forwards.count()), "{}", forwards.count());
+    }
+
+    #[test]
+    fn the_same_id_at_another_time_is_another_request() {
+        let mut distinct = Distinct::default();
+        distinct.add("a", None);
+        distinct.add("a", Some(OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(1)));
+        assert_eq!(distinct.count(), 2);
+    }
+
+    #[test]
+    fn hashes_are_the_same_in_every_release() {
+        assert_eq!(hash("a", None), 0x41ea_12fa_a2da_5080);
     }
 }

@@ -6,40 +6,42 @@
 pub mod coverage;
 mod distinct;
 mod roster;
+pub mod stale;
 pub mod tally;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::event::AuditEvent;
+use super::inventory::{Inventory, KnownPod, WorkloadName};
+use super::log::LogCounts;
 use coverage::Coverage;
 use roster::Roster;
 use tally::Tally;
 
 pub use distinct::Distinct;
-pub use roster::{KnownPod, WorkloadName};
 
 /// Fewest Pods of a node that show that its kubelet was late.
 const MIN_LATE_PODS: usize = 3;
 
 /// The evidence of a log about the Pods of a cluster.
 #[derive(Clone, Debug)]
-pub struct Evidence {
-    roster: Roster,
+pub struct Evidence<'i> {
+    roster: Roster<'i>,
     /// The coverage of the log.
     pub coverage: Coverage,
     pods: Vec<Tally>,
-    /// By service account of a Pod: requests that name no Pod.
+    /// By service account: requests that name no Pod.
     accounts: Vec<Tally>,
     /// Requests of Pods that are gone, by workload.
-    gone: BTreeMap<WorkloadName, Tally>,
-    /// The service accounts of Pods that create `TokenReviews`.
+    gone: BTreeMap<&'i WorkloadName, Tally>,
+    /// The service accounts that create `TokenReviews`.
     reviewers: BTreeSet<usize>,
 }
 
-impl Evidence {
+impl<'i> Evidence<'i> {
     /// Begins without any event.
-    pub fn new(pods: Vec<KnownPod>) -> Self {
-        let roster = Roster::new(pods);
+    pub fn new(inventory: &'i Inventory) -> Self {
+        let roster = Roster::new(inventory);
         Self {
             coverage: Coverage::default(),
             pods: vec![Tally::default(); roster.pods.len()],
@@ -60,8 +62,13 @@ impl Evidence {
         }
     }
 
+    /// Adds the numbers of a file, after its events.
+    pub fn add_counts(&mut self, counts: &LogCounts) {
+        self.coverage.add_counts(counts);
+    }
+
     /// The known Pods, each with its requests.
-    pub fn pods(&self) -> impl Iterator<Item = (&KnownPod, &Tally)> {
+    pub fn pods(&self) -> impl Iterator<Item = (&'i KnownPod, &Tally)> {
         self.roster.pods.iter().zip(&self.pods)
     }
 
@@ -70,7 +77,7 @@ impl Evidence {
         self.accounts.get(self.roster.account(namespace, account)?)
     }
 
-    /// Whether the Pods of more than one workload use a service account.
+    /// Whether more than one workload uses a service account.
     pub fn is_shared(&self, namespace: &str, account: &str) -> bool {
         self.roster.account(namespace, account).is_some_and(|account| self.roster.is_shared(account))
     }
@@ -86,23 +93,26 @@ impl Evidence {
         self.gone.get(workload)
     }
 
-    /// The Pods of which a late kubelet explains every stale request: at least three Pods of one node had an old
-    /// token within the same quarter of an hour or the next.
-    pub fn late_pods(&self) -> BTreeSet<&str> {
-        let mut nodes: BTreeMap<&str, Vec<(&KnownPod, &BTreeSet<i64>)>> = BTreeMap::new();
-        for (pod, tally) in self.pods() {
-            if let (Some(node), Some(slots)) = (pod.node.as_deref(), tally.explainable_slots()) {
-                nodes.entry(node).or_default().push((pod, slots));
+    /// The slots in which a late kubelet explains the stale requests of a Pod, by the Pod's UID: at least three Pods
+    /// of its node had an old token in the same quarter of an hour or the next.
+    pub fn late_slots(&self) -> HashMap<&'i str, BTreeSet<i64>> {
+        let mut nodes: HashMap<&str, BTreeMap<i64, BTreeSet<&'i str>>> = HashMap::new();
+        let located = self.pods().filter_map(|(pod, tally)| Some((pod, tally, pod.node.as_deref()?)));
+        for (pod, tally, node) in located {
+            for slot in tally.stale.short_slots() {
+                let pods = nodes.entry(node).or_default().entry(slot).or_default();
+                pods.insert(pod.uid.as_str());
             }
         }
-        let mut late = BTreeSet::new();
-        for pods in nodes.values() {
-            let count = |slot: i64| {
-                pods.iter().filter(|(_, slots)| slots.range(slot - 1..=slot + 1).next().is_some()).count()
-            };
-            let explained =
-                pods.iter().filter(|(_, slots)| slots.iter().all(|slot| count(*slot) >= MIN_LATE_PODS));
-            late.extend(explained.map(|(pod, _)| pod.uid.as_str()));
+        let mut late: HashMap<&str, BTreeSet<i64>> = HashMap::new();
+        for slots in nodes.values() {
+            for (slot, pods) in slots {
+                let near: BTreeSet<&str> =
+                    slots.range(slot - 1..=slot + 1).flat_map(|(_, pods)| pods).copied().collect();
+                for pod in pods.iter().filter(|_| near.len() >= MIN_LATE_PODS) {
+                    late.entry(pod).or_default().insert(*slot);
+                }
+            }
         }
         late
     }
@@ -112,25 +122,32 @@ impl Evidence {
         if event.is_review {
             self.reviewers.extend(account);
         }
-        let Some(logged) = event.pod else {
-            if let Some((tally, account)) =
-                account.and_then(|index| self.accounts.get_mut(index).zip(Some(index)))
-            {
-                tally.add(event, self.roster.latest_start(account));
+        match event.pod {
+            None => {
+                if let Some((tally, account)) =
+                    account.and_then(|index| Some((self.accounts.get_mut(index)?, index)))
+                {
+                    tally.add(event, self.roster.youngest(account));
+                }
             }
+            Some(logged) => match self.roster.pod(logged.uid) {
+                Some(index) => self.add_to_pod(event, index),
+                None => {
+                    if let Some(workload) = self.roster.workload_of(namespace, logged.name) {
+                        self.gone.entry(workload).or_default().add(event, None);
+                    }
+                }
+            },
+        }
+    }
+
+    /// Adds a request of a Pod, unless it is older than the Pod: a log may be of another cluster.
+    fn add_to_pod(&mut self, event: &AuditEvent<'_>, index: usize) {
+        let (Some(tally), Some(pod)) = (self.pods.get_mut(index), self.roster.pods.get(index)) else {
             return;
         };
-        match self.roster.pod(logged.uid) {
-            Some(index) => {
-                if let (Some(tally), Some(pod)) = (self.pods.get_mut(index), self.roster.pods.get(index)) {
-                    tally.add(event, Some(pod.started));
-                }
-            }
-            None => {
-                if let Some(workload) = self.roster.workload_of(namespace, logged.name) {
-                    self.gone.entry(workload.clone()).or_default().add(event, None);
-                }
-            }
+        if event.time.is_none_or(|time| time >= pod.created) {
+            tally.add(event, Some(pod.origin()));
         }
     }
 

@@ -1,99 +1,81 @@
-//! The Pods that a log is compared with, and how events are matched with them.
+//! The Pods and workloads that a log is compared with, and how events are matched with them.
 
 use std::collections::{BTreeSet, HashMap};
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-/// A Pod of the cluster.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KnownPod {
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.namespace`.
-    pub namespace: String,
-    /// The service account.
-    pub account: String,
-    /// The workload at the top of its owners.
-    pub workload: WorkloadName,
-    /// `spec.nodeName`.
-    pub node: Option<String>,
-    /// `status.podIPs`; empty with `hostNetwork`, where other Pods have the same addresses.
-    pub addresses: Vec<String>,
-    /// `metadata.creationTimestamp`.
-    pub created: OffsetDateTime,
-    /// The latest start of the containers that hold the token.
-    pub started: OffsetDateTime,
-    /// Whether a container holds a token that the API server extends to a year.
-    pub holds_year: bool,
-    /// Whether a container holds the token of a Secret, whose requests name no Pod.
-    pub holds_legacy: bool,
-}
+use super::tally::TokenOrigin;
+use crate::audit::inventory::{Inventory, KnownPod, WorkloadName};
 
-/// A workload in its namespace.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct WorkloadName {
-    /// `metadata.namespace`.
-    pub namespace: String,
-    /// The kind, such as `Deployment`.
-    pub kind: String,
-    /// `metadata.name`.
-    pub name: String,
-}
-
-/// The Pods, by the values in events.
+/// Pods and workloads by the values in events. Two-part keys begin with the Namespace.
 #[derive(Clone, Debug)]
-pub(super) struct Roster {
-    pub(super) pods: Vec<KnownPod>,
-    by_uid: HashMap<String, usize>,
-    by_address: HashMap<String, Vec<usize>>,
-    /// By namespace and name, joined as in a user name.
-    by_account: HashMap<String, usize>,
-    accounts: Vec<KnownAccount>,
-    /// By namespace and name, joined in the same way.
-    by_workload: HashMap<String, BTreeSet<WorkloadName>>,
+pub(super) struct Roster<'i> {
+    pub(super) pods: &'i [KnownPod],
+    by_uid: HashMap<&'i str, usize>,
+    by_address: HashMap<&'i str, Vec<usize>>,
+    by_account: HashMap<(&'i str, &'i str), usize>,
+    accounts: Vec<KnownAccount<'i>>,
+    by_workload: HashMap<(&'i str, &'i str), BTreeSet<&'i WorkloadName>>,
 }
 
-/// A service account of some Pods.
-#[derive(Clone, Debug)]
-struct KnownAccount {
-    workloads: BTreeSet<WorkloadName>,
-    latest_start: OffsetDateTime,
+/// A service account of Pods or Pod templates.
+#[derive(Clone, Debug, Default)]
+struct KnownAccount<'i> {
+    workloads: BTreeSet<&'i WorkloadName>,
+    /// The latest creation and start of its Pods.
+    youngest: Option<TokenOrigin>,
 }
 
-impl Roster {
-    pub(super) fn new(pods: Vec<KnownPod>) -> Self {
+impl KnownPod {
+    /// The origin of its tokens.
+    pub(super) fn origin(&self) -> TokenOrigin {
+        TokenOrigin { created: self.created, started: self.life.started }
+    }
+}
+
+impl<'i> Roster<'i> {
+    pub(super) fn new(inventory: &'i Inventory) -> Self {
         let mut roster = Self {
-            pods: Vec::new(),
+            pods: &inventory.pods,
             by_uid: HashMap::new(),
             by_address: HashMap::new(),
             by_account: HashMap::new(),
             accounts: Vec::new(),
             by_workload: HashMap::new(),
         };
-        for pod in pods {
-            roster.add(pod);
+        for (index, pod) in inventory.pods.iter().enumerate() {
+            roster.by_uid.insert(&pod.uid, index);
+            for address in &pod.addresses {
+                roster.by_address.entry(address).or_default().push(index);
+            }
+            roster.add_workload(&pod.workload, Some(&pod.account), Some(pod.origin()));
+        }
+        for workload in &inventory.workloads {
+            roster.add_workload(&workload.name, workload.account.as_deref(), None);
         }
         roster
     }
 
-    fn add(&mut self, pod: KnownPod) {
-        let index = self.pods.len();
-        self.by_uid.insert(pod.uid.clone(), index);
-        for address in &pod.addresses {
-            self.by_address.entry(address.clone()).or_default().push(index);
-        }
+    fn add_workload(
+        &mut self,
+        name: &'i WorkloadName,
+        account: Option<&'i str>,
+        origin: Option<TokenOrigin>,
+    ) {
+        self.by_workload.entry((&name.namespace, &name.name)).or_default().insert(name);
+        let Some(account) = account else { return };
         let next = self.accounts.len();
-        let account = *self.by_account.entry(joined(&pod.namespace, &pod.account)).or_insert(next);
-        if account == next {
-            self.accounts.push(KnownAccount { workloads: BTreeSet::new(), latest_start: pod.started });
+        let index = *self.by_account.entry((&name.namespace, account)).or_insert(next);
+        if index == next {
+            self.accounts.push(KnownAccount::default());
         }
-        if let Some(account) = self.accounts.get_mut(account) {
-            account.workloads.insert(pod.workload.clone());
-            account.latest_start = account.latest_start.max(pod.started);
+        let Some(account) = self.accounts.get_mut(index) else { return };
+        account.workloads.insert(name);
+        if let Some(origin) = origin {
+            let known = account.youngest.unwrap_or(origin);
+            let created = known.created.max(origin.created);
+            account.youngest = Some(TokenOrigin { created, started: known.started.max(origin.started) });
         }
-        let WorkloadName { namespace, name, .. } = &pod.workload;
-        self.by_workload.entry(joined(namespace, name)).or_default().insert(pod.workload.clone());
-        self.pods.push(pod);
     }
 
     pub(super) fn account_count(&self) -> usize {
@@ -105,91 +87,119 @@ impl Roster {
     }
 
     pub(super) fn account(&self, namespace: &str, account: &str) -> Option<usize> {
-        self.by_account.get(&joined(namespace, account)).copied()
+        self.by_account.get(&(namespace, account)).copied()
     }
 
     pub(super) fn is_shared(&self, account: usize) -> bool {
         self.accounts.get(account).is_some_and(|account| account.workloads.len() > 1)
     }
 
-    /// The latest start of the containers of a service account's Pods.
-    pub(super) fn latest_start(&self, account: usize) -> Option<OffsetDateTime> {
-        self.accounts.get(account).map(|account| account.latest_start)
+    /// The latest creation and the latest start of the Pods of a service account.
+    pub(super) fn youngest(&self, account: usize) -> Option<TokenOrigin> {
+        self.accounts.get(account).and_then(|account| account.youngest)
     }
 
-    /// The Pod that had an address at a time: of those that existed, the youngest.
+    /// The Pod that had an address at a time: of those that existed and had not ended, the youngest.
     pub(super) fn pod_at(&self, address: &str, time: OffsetDateTime) -> Option<usize> {
-        let pods = self.by_address.get(address)?.iter().copied();
-        let created = |index: &usize| self.pods.get(*index).map(|pod| pod.created);
-        pods.filter(|index| created(index).is_some_and(|created| created <= time)).max_by_key(created)
+        let pods =
+            self.by_address.get(address)?.iter().filter_map(|index| Some((*index, self.pods.get(*index)?)));
+        // The times of a status are in whole seconds.
+        let has_ended = |pod: &KnownPod| pod.life.ended.is_some_and(|ended| ended + Duration::SECOND <= time);
+        let existing = pods.filter(|(_, pod)| pod.created <= time && !has_ended(pod));
+        existing.max_by_key(|(_, pod)| pod.created).map(|(index, _)| index)
     }
 
     /// The workload of a Pod that is gone, by the pattern of the Pod's name: the name of the workload, followed by
-    /// a hash and a suffix, a time and a suffix, a number, or a suffix.
-    pub(super) fn workload_of(&self, namespace: &str, pod: &str) -> Option<&WorkloadName> {
-        let (shorter, suffix) = pod.rsplit_once('-')?;
-        let is_random = suffix.len() == 5;
-        let is_number = !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit());
-        let named = |name: &str, fits: &dyn Fn(&str) -> bool| {
-            self.by_workload.get(&joined(namespace, name))?.iter().find(|known| fits(&known.kind))
+    /// the hash of a `ReplicaSet` or the time of a Job, the index of an indexed Job, and a random suffix, or by the
+    /// number of a replica.
+    pub(super) fn workload_of(&self, namespace: &str, pod: &str) -> Option<&'i WorkloadName> {
+        let mut names = std::iter::successors(pod.rsplit_once('-'), |(name, _)| name.rsplit_once('-'));
+        let (one, last) = names.next()?;
+        let (two, second) = names.next().unzip();
+        let (three, third) = names.next().unzip();
+        let is_random = last.len() == 5;
+        let is_number = |part: Option<&str>| {
+            part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        let two_parts = shorter.rsplit_once('-').filter(|_| is_random).and_then(|(shortest, _)| {
-            named(shortest, &|kind| {
-                !matches!(kind, "StatefulSet" | "DaemonSet" | "Job" | "ReplicaSet" | "Pod")
+        let find = |name: Option<&str>, fits: &dyn Fn(&str) -> bool| {
+            let known = self.by_workload.get(&(namespace, name?))?;
+            known.iter().copied().find(|known| fits(&known.kind))
+        };
+        let is_indexed = is_random && is_number(second) && is_number(third);
+        find(three, &|kind| is_indexed && kind == "CronJob")
+            .or_else(|| {
+                find(two, &|kind| match kind {
+                    "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod" => false,
+                    "Job" | "CronJob" => is_random && is_number(second),
+                    _ => is_random,
+                })
             })
-        });
-        two_parts.or_else(|| {
-            named(shorter, &|kind| match kind {
-                "StatefulSet" => is_number,
-                "Deployment" | "CronJob" | "Pod" => false,
-                _ => is_random || is_number,
+            .or_else(|| {
+                find(Some(one), &|kind| match kind {
+                    "StatefulSet" => is_number(Some(last)),
+                    "Deployment" | "CronJob" | "Pod" => false,
+                    _ => is_random || is_number(Some(last)),
+                })
             })
-        })
     }
-}
-
-fn joined(namespace: &str, account: &str) -> String {
-    format!("{namespace}:{account}")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::audit::inventory::KnownWorkload;
+    use crate::audit::testing::{at, pod, workload};
 
-    fn pod(uid: &str, kind: &str, workload: &str, hours: u64) -> KnownPod {
-        let created = OffsetDateTime::UNIX_EPOCH + Duration::from_hours(hours);
-        KnownPod {
-            uid: uid.to_owned(),
-            namespace: "shop".to_owned(),
-            account: "default".to_owned(),
-            workload: WorkloadName { namespace: "shop".into(), kind: kind.into(), name: workload.into() },
-            node: None,
-            addresses: vec!["10.0.0.1".to_owned()],
-            created,
-            started: created,
-            holds_year: true,
-            holds_legacy: false,
-        }
+    fn inventory(pods: Vec<KnownPod>) -> Inventory {
+        Inventory { pods, ..Inventory::default() }
+    }
+
+    fn job(uid: &str, name: &str, hours: i64) -> KnownPod {
+        let created = at(hours * 3600);
+        let mut pod = KnownPod { workload: workload("Job", name), created, ..pod(uid) };
+        (pod.life.started, pod.addresses) = (Some(created), vec!["10.0.0.1".to_owned()]);
+        pod
     }
 
     #[test]
     fn an_address_belongs_to_the_youngest_pod_that_existed() {
-        let roster = Roster::new(vec![pod("old", "Job", "a", 10), pod("new", "Job", "b", 20)]);
-        let at = |hours| OffsetDateTime::UNIX_EPOCH + Duration::from_hours(hours);
+        let inventory = inventory(vec![job("old", "a", 10), job("new", "b", 20)]);
+        let roster = Roster::new(&inventory);
         for (hours, expected) in [(9, None), (10, Some(0)), (19, Some(0)), (20, Some(1)), (99, Some(1))] {
-            assert_eq!(roster.pod_at("10.0.0.1", at(hours)), expected, "{hours}");
+            assert_eq!(roster.pod_at("10.0.0.1", at(hours * 3600)), expected, "{hours}");
         }
-        assert_eq!(roster.pod_at("10.0.0.2", at(99)), None);
+        assert_eq!(roster.pod_at("10.0.0.2", at(99 * 3600)), None);
+    }
+
+    #[test]
+    fn an_address_of_a_pod_that_ended_belongs_to_no_pod() {
+        let mut ended = job("old", "a", 10);
+        ended.life.ended = Some(at(12 * 3600));
+        let inventory = inventory(vec![ended]);
+        let roster = Roster::new(&inventory);
+        assert_eq!(roster.pod_at("10.0.0.1", at(12 * 3600)), Some(0));
+        assert_eq!(roster.pod_at("10.0.0.1", at(12 * 3600 + 1)), None);
     }
 
     #[test]
     fn an_account_is_shared_by_workloads_and_not_by_replicas() {
-        let roster = Roster::new(vec![pod("a", "Job", "a", 1), pod("b", "Job", "a", 2)]);
+        let replicas = inventory(vec![job("a", "a", 1), job("b", "a", 2)]);
+        let roster = Roster::new(&replicas);
         assert!(!roster.is_shared(0));
-        assert_eq!(roster.latest_start(0), Some(OffsetDateTime::UNIX_EPOCH + Duration::from_hours(2)));
-        assert!(Roster::new(vec![pod("a", "Job", "a", 1), pod("b", "Job", "b", 1)]).is_shared(0));
+        let youngest = TokenOrigin { created: at(2 * 3600), started: Some(at(2 * 3600)) };
+        assert_eq!(roster.youngest(0), Some(youngest));
+        assert!(Roster::new(&inventory(vec![job("a", "a", 1), job("b", "b", 1)])).is_shared(0));
+    }
+
+    #[test]
+    fn a_workload_without_pods_shares_its_account() {
+        let idle = KnownWorkload {
+            name: workload("CronJob", "nightly"),
+            account: Some("web".to_owned()),
+            ..KnownWorkload::default()
+        };
+        let inventory = Inventory { workloads: vec![idle], ..inventory(vec![job("a", "a", 1)]) };
+        assert!(Roster::new(&inventory).is_shared(0));
     }
 
     #[test]
@@ -202,7 +212,12 @@ mod tests {
             ("Job", "once"),
             ("Rollout", "canary"),
         ];
-        let roster = Roster::new(kinds.iter().map(|(kind, name)| pod(name, kind, name, 1)).collect());
+        let known = |(kind, name): &(&str, &str)| KnownWorkload {
+            name: workload(kind, name),
+            ..KnownWorkload::default()
+        };
+        let inventory = Inventory { workloads: kinds.iter().map(known).collect(), ..Inventory::default() };
+        let roster = Roster::new(&inventory);
         for (name, expected) in [
             ("web-5d4f8c7b9-abcde", Some("web")),
             ("web-abcde", None),
@@ -211,7 +226,11 @@ mod tests {
             ("db-abcde", None),
             ("agent-x2x4z", Some("agent")),
             ("nightly-28912345-abcde", Some("nightly")),
+            ("nightly-28912345-7-abcde", Some("nightly")),
+            ("nightly-x-7-abcde", None),
             ("once-abcde", Some("once")),
+            ("once-12-abcde", Some("once")),
+            ("once-x-abcde", None),
             ("canary-5d4f8c7b9-abcde", Some("canary")),
             ("canary-abcde", Some("canary")),
             ("other-0", None),

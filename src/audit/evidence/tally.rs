@@ -4,28 +4,17 @@
 //! and log files overlap. Its size is bounded.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::distinct::Distinct;
+use super::stale::{StaleRequests, StaleTally};
 use crate::audit::event::{AuditEvent, Staleness};
 use crate::pod::text::start;
 use crate::pod::token::Ttl;
 
-/// The age at which the kubelet renews a token of 3607 s: 80 % of that (`requiresRefresh` in
-/// `pkg/kubelet/token/token_manager.go`).
-pub const RENEWAL: Duration = Duration::from_secs(2886);
-
-/// Longest excess of a token that a late kubelet explains: as long as it has for a renewal, 3607 s less [`RENEWAL`],
-/// in whole minutes.
-pub const MAX_LATE: Duration = Duration::from_mins(12);
-
-/// Length of the slots in which tokens of a late kubelet are compared.
-const LATE_SLOT: Duration = Duration::from_mins(15);
-
-/// Most such slots that are kept. A Pod that fills them does not wait for a late kubelet.
-const MAX_LATE_SLOTS: usize = 8;
+/// The lifetime in seconds that the holder of an extended token is warned after.
+pub const REQUESTED: i64 = Ttl::YEAR_LONG_REQUEST.seconds().cast_signed();
 
 /// Most user agents that are kept: the first ones in the order of their bytes.
 pub const MAX_USER_AGENTS: usize = 5;
@@ -33,30 +22,44 @@ pub const MAX_USER_AGENTS: usize = 5;
 /// Longest user agent that is kept, in bytes.
 const MAX_USER_AGENT: usize = 256;
 
-/// Two tokens are different if they were issued further apart. The API server caches a token's excess for 10 s.
-const SAME_TOKEN: Duration = Duration::from_mins(1);
+/// Longest `auditID` that is kept, in bytes. A client may choose it (`Audit-ID`).
+const MAX_ID: usize = 64;
+
+/// A token can be older than its Pod by this: clocks of API servers differ, and the cache of tokens delays the excess.
+const CLOCK_SKEW: Duration = Duration::minutes(1);
 
 /// The requests of one Pod.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
-    /// Requests since the containers with the token started, or without a time.
+    /// Requests.
     pub requests: Distinct,
-    /// Whether the Pod sent requests before that.
-    pub has_earlier: bool,
-    /// First and last time of those in `requests`.
+    /// First and last time of these.
     pub span: Option<(OffsetDateTime, OffsetDateTime)>,
     /// User agents, of at most 256 bytes.
     pub user_agents: BTreeSet<String>,
+    /// The first request.
+    pub first: Option<Sample>,
+    /// Whether a request has no time.
+    pub has_untimed: bool,
     /// The request at the greatest uptime.
     pub longest: Option<Aged>,
     /// The request at the greatest uptime that shows that its token was not stale.
     pub longest_fresh: Option<Aged>,
     /// Requests with a stale token.
-    pub stale: Option<StaleTally>,
+    pub stale: StaleRequests,
     /// Requests that were refused with 401.
     pub denied: Distinct,
-    /// The `auditID` of one of these.
-    pub denied_id: Option<String>,
+    /// The first of these.
+    pub first_denied: Option<Sample>,
+}
+
+/// A request that shows something. Samples are ordered by time.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Sample {
+    /// The time at which the API server received it.
+    pub time: Option<OffsetDateTime>,
+    /// `auditID`, of at most 64 bytes.
+    pub id: String,
 }
 
 /// A request at an age. They are ordered by age.
@@ -64,87 +67,76 @@ pub struct Tally {
 pub struct Aged {
     /// Age of the token or uptime of the containers, in seconds.
     pub seconds: i64,
-    /// Uptime of the containers, in seconds; `None` if their start is not known.
+    /// Uptime of the containers, in seconds; `None` if they were not running yet, or their start is not known.
     pub uptime: Option<i64>,
-    /// `auditID`.
-    pub id: String,
+    /// The request.
+    pub sample: Sample,
 }
 
-/// The requests of one Pod with a stale token.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StaleTally {
-    /// The request with the oldest token, and among those the one at the greatest uptime.
-    pub oldest: Aged,
-    /// The first and the last time at which a token that was seen stale was issued.
-    pub issued: Option<(OffsetDateTime, OffsetDateTime)>,
-    /// The slots of the requests whose excess is at most [`MAX_LATE`].
-    pub(super) late_slots: BTreeSet<i64>,
+/// The origin of a Pod's tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TokenOrigin {
+    /// The creation of the Pod: none of its tokens is older.
+    pub created: OffsetDateTime,
+    /// The latest start of the containers that hold a token.
+    pub started: Option<OffsetDateTime>,
+}
+
+impl Sample {
+    fn of(event: &AuditEvent<'_>) -> Self {
+        Self { time: event.time, id: start(event.id, MAX_ID).to_owned() }
+    }
+}
+
+impl TokenOrigin {
+    /// The uptime in seconds at a request with a token of that age; `None` before the containers started, and for a
+    /// token that is older than the Pod, which another Pod sent.
+    fn uptime(self, time: OffsetDateTime, age: Option<i64>) -> Option<i64> {
+        let uptime = (time - self.started?).whole_seconds();
+        let is_older = age.is_some_and(|age| Duration::seconds(age) > time - self.created + CLOCK_SKEW);
+        (uptime >= 0 && !is_older).then_some(uptime)
+    }
 }
 
 impl Tally {
-    /// Adds a request of the Pod, whose containers with the token started at `started`.
-    pub fn add(&mut self, event: &AuditEvent<'_>, started: Option<OffsetDateTime>) {
-        let uptime = event.time.zip(started).map(|(time, started)| (time - started).whole_seconds());
-        if uptime.is_some_and(|uptime| uptime < 0) {
-            self.has_earlier = true;
-            return;
-        }
-        self.requests.add(&(event.id, event.time));
-        self.add_user_agent(event.user_agent);
-        if let Some(time) = event.time {
-            let (first, last) = self.span.unwrap_or((time, time));
-            self.span = Some((first.min(time), last.max(time)));
-        }
+    /// Adds a request of the Pod, or of one of several Pods; `origin` is that of the youngest.
+    pub fn add(&mut self, event: &AuditEvent<'_>, origin: Option<TokenOrigin>) {
+        let excess = match event.staleness {
+            Staleness::Stale(excess @ 1..) => Some(i64::try_from(excess).unwrap_or(i64::MAX / 2)),
+            _ => None,
+        };
+        let age = excess.map(|excess| excess.saturating_add(REQUESTED));
+        let uptime = event.time.zip(origin).and_then(|(time, origin)| origin.uptime(time, age));
+        let sample = Sample::of(event);
+        self.add_use(event, &sample);
         if let Some(seconds) = uptime {
-            let aged = Aged { seconds, uptime, id: event.id.to_owned() };
-            if event.staleness == Staleness::Fresh || event.staleness == Staleness::Stale(0) {
+            let aged = Aged { seconds, uptime, sample: sample.clone() };
+            if matches!(event.staleness, Staleness::Fresh | Staleness::Stale(0)) {
                 keep_greatest(&mut self.longest_fresh, aged.clone());
             }
             keep_greatest(&mut self.longest, aged);
         }
-        if let Staleness::Stale(excess @ 1..) = event.staleness {
-            self.add_stale(event, i64::try_from(excess).unwrap_or(i64::MAX / 2), uptime);
+        if let Some(seconds) = age {
+            self.stale.add(StaleTally::of(Aged { seconds, uptime, sample }));
         }
     }
 
     /// Adds a request that was refused with 401.
     pub fn deny(&mut self, event: &AuditEvent<'_>) {
-        self.denied.add(&(event.id, event.time));
-        if self.denied_id.as_deref().is_none_or(|id| event.id < id) {
-            self.denied_id = Some(event.id.to_owned());
-        }
+        self.denied.add(event.id, event.time);
+        keep_first(&mut self.first_denied, &Sample::of(event));
     }
 
-    /// The slots in which the Pod was stale, if a late kubelet can explain every stale request: each excess is short,
-    /// and the Pod was stale at few renewals. A client that is slow itself is stale at each.
-    pub(super) fn explainable_slots(&self) -> Option<&BTreeSet<i64>> {
-        let (stale, (first, last)) = (self.stale.as_ref()?, self.span?);
-        let excess = stale.oldest.seconds - Ttl::YEAR_LONG_REQUEST.seconds().cast_signed();
-        let renewals = (last - first).whole_seconds() / RENEWAL.as_secs().cast_signed();
-        let slots = stale.late_slots.len();
-        let is_rare = slots < MAX_LATE_SLOTS && 4 * i64::try_from(slots).unwrap_or(i64::MAX) <= renewals;
-        (excess <= MAX_LATE.as_secs().cast_signed() && is_rare).then_some(&stale.late_slots)
-    }
-
-    fn add_stale(&mut self, event: &AuditEvent<'_>, excess: i64, uptime: Option<i64>) {
-        let seconds = excess.saturating_add(Ttl::YEAR_LONG_REQUEST.seconds().cast_signed());
-        let oldest = Aged { seconds, uptime, id: event.id.to_owned() };
-        let stale = self.stale.get_or_insert_with(|| StaleTally {
-            oldest: oldest.clone(),
-            issued: None,
-            late_slots: BTreeSet::new(),
-        });
-        stale.oldest = oldest.max(stale.oldest.clone());
-        let Some(time) = event.time else { return };
-        if let Some(issued) = time.checked_sub(time::Duration::seconds(seconds)) {
-            let (first, last) = stale.issued.unwrap_or((issued, issued));
-            stale.issued = Some((first.min(issued), last.max(issued)));
-        }
-        if excess <= MAX_LATE.as_secs().cast_signed() {
-            stale.late_slots.insert(time.unix_timestamp().div_euclid(LATE_SLOT.as_secs().cast_signed()));
-            if stale.late_slots.len() > MAX_LATE_SLOTS {
-                stale.late_slots.pop_last();
+    fn add_use(&mut self, event: &AuditEvent<'_>, sample: &Sample) {
+        self.requests.add(event.id, event.time);
+        self.add_user_agent(event.user_agent);
+        keep_first(&mut self.first, sample);
+        match event.time {
+            Some(time) => {
+                let (first, last) = self.span.unwrap_or((time, time));
+                self.span = Some((first.min(time), last.max(time)));
             }
+            None => self.has_untimed = true,
         }
     }
 
@@ -160,16 +152,15 @@ impl Tally {
     }
 }
 
-impl StaleTally {
-    /// Whether at least two different tokens were seen stale.
-    pub fn has_two_tokens(&self) -> bool {
-        self.issued.is_some_and(|(first, last)| last - first > SAME_TOKEN)
-    }
-}
-
 fn keep_greatest(greatest: &mut Option<Aged>, aged: Aged) {
     if greatest.as_ref().is_none_or(|greatest| *greatest < aged) {
         *greatest = Some(aged);
+    }
+}
+
+fn keep_first(first: &mut Option<Sample>, sample: &Sample) {
+    if first.as_ref().is_none_or(|first| sample < first) {
+        *first = Some(sample.clone());
     }
 }
 
@@ -180,18 +171,24 @@ mod tests {
     use super::*;
 
     fn started() -> OffsetDateTime {
-        OffsetDateTime::UNIX_EPOCH + Duration::from_hours(500_000)
+        OffsetDateTime::UNIX_EPOCH + Duration::hours(500_000)
     }
 
     fn event(id: &str, uptime: i64, staleness: Staleness) -> AuditEvent<'_> {
-        let time = Some(started() + time::Duration::seconds(uptime));
+        let time = Some(started() + Duration::seconds(uptime));
         AuditEvent { id, time, staleness, user_agent: "app/1", ..AuditEvent::default() }
     }
 
+    /// The tally of a Pod that was created 1000 s before its containers started.
     fn tally<'a>(events: impl IntoIterator<Item = AuditEvent<'a>>) -> Tally {
         let mut tally = Tally::default();
-        events.into_iter().for_each(|event| tally.add(&event, Some(started())));
+        let origin = TokenOrigin { created: started() - Duration::seconds(1000), started: Some(started()) };
+        events.into_iter().for_each(|event| tally.add(&event, Some(origin)));
         tally
+    }
+
+    fn stale(tally: &Tally) -> StaleTally {
+        tally.stale.unexplained(&BTreeSet::new()).unwrap()
     }
 
     #[test]
@@ -201,59 +198,50 @@ mod tests {
     }
 
     #[test]
-    fn requests_before_the_start_are_kept_apart() {
-        let tally = tally([event("a", -1, Staleness::Stale(9999))]);
-        assert!(tally.has_earlier && tally.requests.is_empty() && tally.stale.is_none());
+    fn requests_before_the_start_count_without_an_uptime() {
+        let tally = tally([event("a", -1, Staleness::Stale(9999)), event("b", -5, Staleness::Fresh)]);
+        assert_eq!((tally.requests.count(), tally.longest.is_some()), (2, false));
+        assert_eq!((stale(&tally).oldest.seconds, stale(&tally).oldest_running), (13_606, None));
+    }
+
+    #[test]
+    fn a_token_that_is_older_than_the_pod_shows_nothing_about_its_uptime() {
+        let uptime = |excess| stale(&tally([event("a", 5000, Staleness::Stale(excess))])).oldest.uptime;
+        assert_eq!(uptime(6000 + 60 - 3607), Some(5000));
+        assert_eq!(uptime(6000 + 61 - 3607), None);
     }
 
     #[test]
     fn the_oldest_token_is_kept_with_its_greatest_uptime() {
         let events = [(5000, 100), (9000, 100), (20_000, 40)];
         let events = events.map(|(uptime, excess)| event("a", uptime, Staleness::Stale(excess)));
-        let oldest = tally(events).stale.map(|stale| (stale.oldest.seconds, stale.oldest.uptime));
-        assert_eq!(oldest, Some((3707, Some(9000))));
+        let oldest = stale(&tally(events)).oldest;
+        assert_eq!((oldest.seconds, oldest.uptime), (3707, Some(9000)));
     }
 
     #[test]
     fn an_excess_of_zero_is_fresh() {
         let tally = tally([event("a", 4000, Staleness::Stale(0))]);
-        assert!(tally.stale.is_none() && tally.longest_fresh.is_some());
+        assert!(tally.stale.unexplained(&BTreeSet::new()).is_none() && tally.longest_fresh.is_some());
     }
 
     #[test]
-    fn tokens_differ_if_they_were_issued_at_different_times() {
-        let stale = |events: &[(i64, u64)]| {
-            let events = events.iter().map(|(uptime, excess)| event("a", *uptime, Staleness::Stale(*excess)));
-            tally(events).stale.unwrap().has_two_tokens()
-        };
-        assert!(!stale(&[(5000, 100), (5600, 700), (5610, 705)]));
-        assert!(stale(&[(5000, 100), (9000, 100)]));
-    }
-
-    #[test]
-    fn few_late_renewals_are_explainable() {
-        let late = |slots: i64, excess: u64, span: i64| {
-            let events = (0..slots).map(|slot| event("a", 4000 + slot * 900, Staleness::Stale(excess)));
-            let ends = [0, span].map(|uptime| event("b", uptime, Staleness::Fresh));
-            tally(events.chain(ends)).explainable_slots().is_some()
-        };
-        assert!(late(1, 720, 4 * 2886));
-        assert!(!late(1, 721, 4 * 2886), "the excess is too long");
-        assert!(!late(1, 720, 4 * 2886 - 1), "the Pod was seen for too short a time");
-        assert!(!late(2, 720, 4 * 2886), "stale at every other renewal");
-        assert!(!late(8, 1, 1_000_000), "too many times");
+    fn the_first_request_is_the_sample() {
+        let tally = tally([event("b", 9, Staleness::Fresh), event("a", 10, Staleness::Fresh)]);
+        assert_eq!(tally.first.unwrap().id, "b");
     }
 
     #[test]
     fn the_size_is_bounded() {
-        let agents: Vec<String> = (0..100).map(|number| format!("{number}{}", "é".repeat(1000))).collect();
-        let events = agents.iter().zip(0..).map(|(user_agent, number)| AuditEvent {
-            user_agent,
-            ..event("a", 5000 + number * 900, Staleness::Stale(1))
+        let texts: Vec<String> = (0..100).map(|number| format!("{number}{}", "é".repeat(1000))).collect();
+        let events = texts.iter().zip(0..).map(|(text, number)| AuditEvent {
+            user_agent: text,
+            ..event(text, 5000 + number * 900, Staleness::Stale(1))
         });
         let tally = tally(events);
-        assert_eq!((tally.user_agents.len(), tally.stale.unwrap().late_slots.len()), (5, 8));
+        assert_eq!(tally.user_agents.len(), 5);
         assert!(tally.user_agents.iter().all(|agent| agent.len() <= MAX_USER_AGENT));
+        assert!(tally.first.unwrap().id.len() <= MAX_ID);
     }
 
     proptest! {

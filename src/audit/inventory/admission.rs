@@ -1,137 +1,104 @@
-//! Whether Pods are what the webhook would make of them. The webhook's own function decides it.
-
-use std::collections::BTreeSet;
-
-use time::OffsetDateTime;
+//! What the webhook would do with a Pod. The webhook's own function decides it.
 
 use crate::admission::Pod;
-use crate::policy::{NamespaceSettings, Outcome};
+use crate::policy::diagnostics::{Code, Severity};
+use crate::policy::{Evaluation, Mode, NamespaceSettings, Outcome};
 
-/// How the Pods of a workload relate to the settings of their Namespace.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum AdmissionState {
-    /// The webhook changes no Pod: the Namespace did not opt in, or has `dry-run`.
-    NotOptedIn,
-    /// The webhook would change none of the Pods.
-    Followed,
-    /// The webhook would change or refuse some Pods.
-    Differs(BTreeSet<Deviation>),
+/// What the webhook would do with a Pod under the settings of its Namespace, if it were called and not in `dry-run`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PodAdmission {
+    /// The effect.
+    pub effect: AdmissionEffect,
+    /// The mode in force; `None` for a mirror Pod and where the settings are invalid.
+    pub mode: Option<Mode>,
 }
 
-/// Why a Pod differs from what the webhook would make of it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Deviation {
-    /// The Pod is older than the label or the settings.
-    Older,
-    /// The webhook was not called for the Pod, or another webhook changed it later.
-    Missed,
-    /// The Pod is older than the settings, or was missed: the time of the settings is not known.
-    OlderOrMissed,
-    /// The webhook would refuse the Pod.
-    Refused,
+/// The effect of the webhook on a Pod.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum AdmissionEffect {
+    /// The Pod is what its settings ask for: a patch applied to its own result changes nothing.
+    #[default]
+    Unchanged,
+    /// The Pod would get other tokens.
+    Patched,
+    /// The Pod would be refused, with these codes in order.
+    Refused(Vec<Code>),
 }
 
-impl AdmissionState {
-    /// The state of Pods, each with its `metadata.creationTimestamp`. `changed` is the time at which the label and
-    /// the settings of the Namespace changed last, if it is known.
-    ///
-    /// A patch of the webhook applied to its own result changes nothing, so a Pod that it would change was not
-    /// admitted under these settings.
-    pub fn of<'p, 'a: 'p>(
-        pods: impl IntoIterator<Item = (&'p Pod<'a>, OffsetDateTime)>,
-        settings: Option<&NamespaceSettings>,
-        changed: Option<OffsetDateTime>,
-    ) -> Self {
-        let Some(settings) = settings.filter(|settings| !settings.is_dry_run()) else {
-            return Self::NotOptedIn;
+impl PodAdmission {
+    /// Evaluates a Pod, running or predicted.
+    pub fn of(pod: &Pod<'_>, settings: &NamespaceSettings) -> Self {
+        let Some(evaluation) = pod.evaluate(settings) else { return Self::default() };
+        let effect = match evaluation.outcome {
+            Outcome::Unchanged => AdmissionEffect::Unchanged,
+            Outcome::Patched | Outcome::WouldPatch => AdmissionEffect::Patched,
+            Outcome::Refused | Outcome::WouldRefuse => AdmissionEffect::Refused(codes(&evaluation)),
         };
-        let deviations =
-            pods.into_iter().filter_map(|(pod, created)| deviation(pod, created, settings, changed));
-        let deviations: BTreeSet<Deviation> = deviations.collect();
-        if deviations.is_empty() { Self::Followed } else { Self::Differs(deviations) }
+        Self { effect, mode: evaluation.mode }
     }
 }
 
-fn deviation(
-    pod: &Pod<'_>,
-    created: OffsetDateTime,
-    settings: &NamespaceSettings,
-    changed: Option<OffsetDateTime>,
-) -> Option<Deviation> {
-    match pod.evaluate(settings)?.outcome {
-        Outcome::Unchanged => None,
-        Outcome::Refused | Outcome::WouldRefuse => Some(Deviation::Refused),
-        Outcome::Patched | Outcome::WouldPatch => Some(match changed {
-            None => Deviation::OlderOrMissed,
-            Some(changed) if created < changed => Deviation::Older,
-            Some(_) => Deviation::Missed,
-        }),
-    }
+/// The codes of the violations. Under `dry-run`, these are warnings.
+fn codes(evaluation: &Evaluation) -> Vec<Code> {
+    let refuses = |code: &Code| matches!(code.severity(), Severity::Forbidden | Severity::Invalid);
+    let violations = evaluation.violations.iter().map(|violation| violation.code);
+    let warnings = evaluation.warnings.iter().map(|warning| warning.code).filter(refuses);
+    let mut codes: Vec<Code> = violations.chain(warnings).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::policy::Defaults;
 
-    fn settings(annotations: &[(&str, &str)]) -> NamespaceSettings {
-        NamespaceSettings::parse("shop", annotations.iter().copied(), &Arc::new(Defaults::default()))
-    }
-
     /// A Pod whose token asks for that many seconds.
-    fn pod(seconds: u64) -> String {
+    fn pod(seconds: u64) -> Value {
         let source = json!({"serviceAccountToken": {"expirationSeconds": seconds, "path": "token"}});
         let volume = json!({"name": "kube-api-access-x", "projected": {"sources": [source]}});
         let mount = json!({"name": "kube-api-access-x", "mountPath": crate::pod::token::DEFAULT_DIRECTORY});
         let container = json!({"name": "app", "volumeMounts": [mount]});
-        json!({"spec": {"volumes": [volume], "containers": [container]}}).to_string()
+        json!({"spec": {"volumes": [volume], "containers": [container]}})
     }
 
-    fn state(pod: &str, settings: Option<&NamespaceSettings>, changed: Option<u64>) -> AdmissionState {
-        let at = |hours| OffsetDateTime::UNIX_EPOCH + Duration::from_hours(hours);
-        let pod: Pod<'_> = serde_json::from_str(pod).unwrap();
-        AdmissionState::of([(&pod, at(10))], settings, changed.map(at))
+    fn effect(pod: &Value, annotations: &[(&str, &str)]) -> AdmissionEffect {
+        let defaults = Arc::new(Defaults::default());
+        let settings = NamespaceSettings::parse("shop", annotations.iter().copied(), &defaults);
+        let text = pod.to_string();
+        PodAdmission::of(&serde_json::from_str(&text).unwrap(), &settings).effect
     }
+
+    const DRY_RUN: (&str, &str) = ("boundtoken.dev/dry-run", "true");
 
     #[test]
     fn a_pod_follows_the_settings_if_the_webhook_would_change_nothing() {
-        let hour = settings(&[]);
-        assert_eq!(state(&pod(3600), Some(&hour), None), AdmissionState::Followed);
-        assert_eq!(state(&pod(3607), None, None), AdmissionState::NotOptedIn);
-        let dry = settings(&[("boundtoken.dev/dry-run", "true")]);
-        assert_eq!(state(&pod(3607), Some(&dry), None), AdmissionState::NotOptedIn);
+        assert_eq!(effect(&pod(3600), &[]), AdmissionEffect::Unchanged);
+        assert_eq!(effect(&pod(3607), &[]), AdmissionEffect::Patched);
+        assert_eq!(effect(&pod(3607), &[DRY_RUN]), AdmissionEffect::Patched);
     }
 
     #[test]
-    fn a_pod_is_older_than_the_settings_or_missed() {
-        let hour = settings(&[]);
-        for (changed, expected) in [
-            (None, Deviation::OlderOrMissed),
-            (Some(11), Deviation::Older),
-            (Some(10), Deviation::Missed),
-            (Some(9), Deviation::Missed),
-        ] {
-            let expected = AdmissionState::Differs([expected].into());
-            assert_eq!(state(&pod(3607), Some(&hour), changed), expected, "{changed:?}");
-        }
-    }
-
-    #[test]
-    fn a_pod_that_would_be_refused_says_so() {
-        let limited = settings(&[("boundtoken.dev/mode", "off"), ("boundtoken.dev/max-ttl", "1h")]);
-        let expected = AdmissionState::Differs([Deviation::Refused].into());
-        assert_eq!(state(&pod(3607), Some(&limited), Some(11)), expected);
+    fn a_pod_that_would_be_refused_has_the_codes() {
+        let limited = [("boundtoken.dev/mode", "off"), ("boundtoken.dev/max-ttl", "1h")];
+        let expected = AdmissionEffect::Refused(vec![Code::LifetimeForbidden]);
+        assert_eq!(effect(&pod(3607), &limited), expected);
+        assert_eq!(effect(&pod(3607), &[limited[0], limited[1], DRY_RUN]), expected);
+        assert_eq!(
+            effect(&pod(3600), &[("boundtoken.dev/ttl", "1")]),
+            AdmissionEffect::Refused(vec![Code::Range])
+        );
     }
 
     #[test]
     fn mirror_pods_are_left_alone() {
-        let mut mirror: serde_json::Value = serde_json::from_str(&pod(3607)).unwrap();
+        let mut mirror = pod(3607);
         mirror["metadata"] = json!({"annotations": {"kubernetes.io/config.mirror": "x"}});
-        assert_eq!(state(&mirror.to_string(), Some(&settings(&[])), None), AdmissionState::Followed);
+        assert_eq!(effect(&mirror, &[]), AdmissionEffect::Unchanged);
     }
 }

@@ -10,6 +10,9 @@ pub struct ExtendedLifetime {
     /// The lifetime; `None` where the API server does not extend tokens
     /// (`--service-account-extend-token-expiration=false`).
     pub lifetime: Option<Duration>,
+    /// The longest lifetime that a token may ask for (`--service-account-max-token-expiration`), if there is a limit.
+    /// It applies before the extension: a token of 3607 s under a limit of an hour asks for 3600 s.
+    pub max: Option<Duration>,
     /// The source.
     pub source: LifetimeSource,
 }
@@ -45,6 +48,6 @@ impl LifetimeSource {
 impl Default for ExtendedLifetime {
     /// A year, the default of Kubernetes (`ExpirationExtensionSeconds` in `pkg/serviceaccount/claims.go`).
     fn default() -> Self {
-        Self { lifetime: Some(YEAR), source: LifetimeSource::Assumed }
+        Self { lifetime: Some(YEAR), max: None, source: LifetimeSource::Assumed }
     }
 }

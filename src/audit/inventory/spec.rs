@@ -10,44 +10,44 @@ use crate::pod::view::ServiceAccountTokenProjection;
 /// The specification of a Pod or of a Pod template.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AuditedSpec<'a> {
+pub struct TokenSpec<'a> {
     /// `volumes`.
     #[serde(borrow, default, deserialize_with = "list")]
-    pub(super) volumes: Vec<AuditedVolume<'a>>,
+    pub(super) volumes: Vec<MountedVolume<'a>>,
     #[serde(borrow, default, deserialize_with = "list")]
-    init_containers: Vec<AuditedContainer<'a>>,
+    init_containers: Vec<TokenHolder<'a>>,
     #[serde(borrow, default, deserialize_with = "list")]
-    containers: Vec<AuditedContainer<'a>>,
+    containers: Vec<TokenHolder<'a>>,
     #[serde(borrow, default, deserialize_with = "list")]
-    ephemeral_containers: Vec<AuditedContainer<'a>>,
+    ephemeral_containers: Vec<TokenHolder<'a>>,
 }
 
-impl<'a> AuditedSpec<'a> {
+impl<'a> TokenSpec<'a> {
     /// Every container: init containers and sidecars, regular and ephemeral ones.
-    pub(super) fn all_containers(&self) -> impl Iterator<Item = &AuditedContainer<'a>> {
+    pub(super) fn all_containers(&self) -> impl Iterator<Item = &TokenHolder<'a>> {
         self.init_containers.iter().chain(&self.containers).chain(&self.ephemeral_containers)
     }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct AuditedVolume<'a> {
+pub(super) struct MountedVolume<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub(super) projected: Option<AuditedProjection<'a>>,
+    pub(super) projected: Option<MountedProjection<'a>>,
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub(super) secret: Option<SecretVolume<'a>>,
+    pub(super) secret: Option<MountedSecret<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct AuditedProjection<'a> {
+pub(super) struct MountedProjection<'a> {
     #[serde(borrow, default, deserialize_with = "list")]
-    pub(super) sources: Vec<AuditedSource<'a>>,
+    pub(super) sources: Vec<ProjectedSource<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditedSource<'a> {
+pub(super) struct ProjectedSource<'a> {
     #[serde(borrow, default, deserialize_with = "optional")]
     pub(super) service_account_token: Option<ServiceAccountTokenProjection<'a>>,
     #[serde(borrow, default, deserialize_with = "optional")]
@@ -56,7 +56,7 @@ pub(super) struct AuditedSource<'a> {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SecretVolume<'a> {
+pub(super) struct MountedSecret<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) secret_name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "list")]
@@ -86,20 +86,20 @@ pub(super) struct KeyToPath<'a> {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditedContainer<'a> {
+pub(super) struct TokenHolder<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "list")]
-    pub(super) volume_mounts: Vec<AuditedMount<'a>>,
+    pub(super) volume_mounts: Vec<HolderMount<'a>>,
     #[serde(borrow, default, deserialize_with = "list")]
-    pub(super) env: Vec<AuditedVariable<'a>>,
+    pub(super) env: Vec<EnvironmentVariable<'a>>,
     #[serde(borrow, default, deserialize_with = "list")]
-    pub(super) env_from: Vec<AuditedVariables<'a>>,
+    pub(super) env_from: Vec<EnvFromSource<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditedMount<'a> {
+pub(super) struct HolderMount<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
@@ -110,7 +110,7 @@ pub(super) struct AuditedMount<'a> {
     sub_path_expr: Text<'a>,
 }
 
-impl AuditedMount<'_> {
+impl HolderMount<'_> {
     /// The path at which the container sees a file of the volume, and whether it is mounted with `subPath`; `None` if
     /// it does not see the file.
     pub(super) fn sees(&self, file: &str) -> Option<(String, bool)> {
@@ -131,23 +131,23 @@ impl AuditedMount<'_> {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditedVariable<'a> {
+pub(super) struct EnvironmentVariable<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "optional")]
-    pub(super) value_from: Option<AuditedValue<'a>>,
+    pub(super) value_from: Option<EnvVarSource<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditedValue<'a> {
+pub(super) struct EnvVarSource<'a> {
     #[serde(borrow, default, deserialize_with = "optional")]
     pub(super) secret_key_ref: Option<SecretReference<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditedVariables<'a> {
+pub(super) struct EnvFromSource<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub(super) prefix: Text<'a>,
     #[serde(borrow, default, deserialize_with = "optional")]

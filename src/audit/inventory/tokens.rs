@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::lifetime::ExtendedLifetime;
-use super::spec::{AuditedContainer, AuditedSpec, AuditedVolume, KeyToPath};
+use super::spec::{KeyToPath, MountedVolume, TokenHolder, TokenSpec};
 use crate::pod::text::Text;
-use crate::pod::token::ApiAudiences;
+use crate::pod::token::{ApiAudiences, Ttl};
 use crate::pod::view::ServiceAccountTokenProjection;
 
 /// The key of the token in a Secret of a service account token (`ServiceAccountTokenKey` in `k8s.io/api/core/v1`).
@@ -56,14 +56,20 @@ pub struct HeldToken {
     pub containers: Vec<String>,
 }
 
+/// What a cluster does to the tokens of every Pod.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenContext<'c> {
+    /// The Secrets of the Pod's namespace that hold tokens.
+    pub secrets: &'c LegacySecrets,
+    /// The API server's own audiences.
+    pub api: &'c ApiAudiences,
+    /// The lifetime of extended tokens.
+    pub extended: &'c ExtendedLifetime,
+}
+
 /// Every token that a container of the Pod holds, sorted. A token in a volume that no container mounts does not count.
-pub fn held_tokens(
-    spec: &AuditedSpec<'_>,
-    secrets: &LegacySecrets,
-    api: &ApiAudiences,
-    extended: &ExtendedLifetime,
-) -> Vec<HeldToken> {
-    let mut found = FoundTokens { tokens: Vec::new(), secrets, api, extended };
+pub fn held_tokens(spec: &TokenSpec<'_>, context: &TokenContext<'_>) -> Vec<HeldToken> {
+    let mut found = FoundTokens { tokens: Vec::new(), context };
     for container in spec.all_containers() {
         found.mounts(container, &spec.volumes);
         found.variables(container);
@@ -72,15 +78,13 @@ pub fn held_tokens(
     found.tokens
 }
 
-struct FoundTokens<'s> {
+struct FoundTokens<'c> {
     tokens: Vec<HeldToken>,
-    secrets: &'s LegacySecrets,
-    api: &'s ApiAudiences,
-    extended: &'s ExtendedLifetime,
+    context: &'c TokenContext<'c>,
 }
 
 impl FoundTokens<'_> {
-    fn mounts(&mut self, container: &AuditedContainer<'_>, volumes: &[AuditedVolume<'_>]) {
+    fn mounts(&mut self, container: &TokenHolder<'_>, volumes: &[MountedVolume<'_>]) {
         for mount in &container.volume_mounts {
             for volume in volumes.iter().filter(|volume| volume.name == mount.name) {
                 for (file, token) in self.files(volume) {
@@ -93,7 +97,7 @@ impl FoundTokens<'_> {
     }
 
     /// The files with tokens in a volume, with everything but the path and the containers.
-    fn files(&self, volume: &AuditedVolume<'_>) -> Vec<(String, HeldToken)> {
+    fn files(&self, volume: &MountedVolume<'_>) -> Vec<(String, HeldToken)> {
         let mut files = Vec::new();
         if let Some(secret) = &volume.secret {
             files.extend(self.secret_file(&secret.secret_name, &secret.items));
@@ -110,9 +114,11 @@ impl FoundTokens<'_> {
     }
 
     fn bound(&self, token: &ServiceAccountTokenProjection<'_>) -> HeldToken {
-        let audience = token.audience().filter(|name| !self.api.contains(Some(name)));
-        let is_extended = audience.is_none() && token.is_year_long();
-        let extended = self.extended.lifetime.filter(|_| is_extended);
+        let audience = token.audience().filter(|name| !self.context.api.contains(Some(name)));
+        let ExtendedLifetime { lifetime, max, .. } = self.context.extended;
+        let asked = max.map_or(u64::MAX, |max| max.as_secs()).min(token.seconds());
+        let is_extended = audience.is_none() && asked == Ttl::YEAR_LONG_REQUEST.seconds();
+        let extended = lifetime.filter(|_| is_extended);
         let class = match (audience, extended) {
             (Some(_), _) => TokenClass::Audience,
             (None, Some(_)) => TokenClass::Year,
@@ -120,7 +126,7 @@ impl FoundTokens<'_> {
         };
         HeldToken {
             class,
-            seconds: Some(extended.map_or_else(|| token.seconds(), |lifetime| lifetime.as_secs())),
+            seconds: Some(extended.map_or(asked, |lifetime| lifetime.as_secs())),
             audience: audience.map(str::to_owned),
             ..legacy()
         }
@@ -133,14 +139,14 @@ impl FoundTokens<'_> {
         } else {
             items.iter().find(|item| item.key.as_str() == SECRET_KEY)?.path.as_str()
         };
-        self.secrets.contains(name.as_str()).then(|| (file.to_owned(), legacy()))
+        self.context.secrets.contains(name.as_str()).then(|| (file.to_owned(), legacy()))
     }
 
-    fn variables(&mut self, container: &AuditedContainer<'_>) {
+    fn variables(&mut self, container: &TokenHolder<'_>) {
         for variable in &container.env {
             let secret = variable.value_from.as_ref().and_then(|value| value.secret_key_ref.as_ref());
             let is_token = secret.is_some_and(|secret| {
-                secret.key.as_str() == SECRET_KEY && self.secrets.contains(secret.name.as_str())
+                secret.key.as_str() == SECRET_KEY && self.context.secrets.contains(secret.name.as_str())
             });
             if is_token {
                 let path = format!("${}", variable.name.as_str());
@@ -149,7 +155,7 @@ impl FoundTokens<'_> {
         }
         for variables in &container.env_from {
             let secret = variables.secret_ref.as_ref();
-            if secret.is_some_and(|secret| self.secrets.contains(secret.name.as_str())) {
+            if secret.is_some_and(|secret| self.context.secrets.contains(secret.name.as_str())) {
                 let path = format!("${}{SECRET_KEY}", variables.prefix.as_str());
                 self.add(HeldToken { path, ..legacy() }, container);
             }
@@ -157,7 +163,7 @@ impl FoundTokens<'_> {
     }
 
     /// Adds a token of a container, together with the same token of other containers.
-    fn add(&mut self, token: HeldToken, container: &AuditedContainer<'_>) {
+    fn add(&mut self, token: HeldToken, container: &TokenHolder<'_>) {
         let name = container.name.as_str().to_owned();
         let is_same = |known: &&mut HeldToken| {
             let containers = known.containers.clone();

@@ -10,6 +10,7 @@ mod split;
 mod table;
 
 use std::io::{self, Read};
+use std::ops::AddAssign;
 
 use flate2::read::MultiGzDecoder;
 
@@ -34,6 +35,18 @@ pub struct LogCounts {
     pub malformed: u64,
     /// Events whose end is missing.
     pub truncated: u64,
+    /// Records that may have been a request of any user: malformed lines, and truncated events without their user.
+    pub lost: u64,
+}
+
+impl AddAssign for LogCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.events += other.events;
+        self.malformed += other.malformed;
+        self.truncated += other.truncated;
+        self.lost += other.lost;
+    }
 }
 
 /// An error that ends the reading of a log.
@@ -51,7 +64,7 @@ pub enum LogError {
 }
 
 /// Passes each event of a log to `sink`. An event that is neither of a service account nor of a refused token has
-/// only its time. Malformed and truncated records are counted and do not end the reading.
+/// only the time at which it was written, and its API server. Malformed and truncated records are counted and do not end the reading.
 ///
 /// # Errors
 /// When the log cannot be read, or is in the text format.

@@ -64,42 +64,62 @@ impl Nesting {
         loop {
             let (position, byte) = self.structural(bytes, at);
             at = position;
-            let until = bytes.get(..at).unwrap_or_default();
             let through = bytes.get(..=at).unwrap_or_default();
-            match byte {
+            let used = match byte {
                 None => return self.wait(bytes, at, last, sink),
                 Some(b'\n') => match self.is_cut(bytes.get(at + 1..).unwrap_or_default()) {
                     None if !last => return self.wait(bytes, at, last, sink),
-                    Some(true) => return Some(self.finish(Fragment::Cut(until), at, sink)),
-                    _ => {}
+                    Some(true) => {
+                        let cut = bytes.get(..at).unwrap_or_default();
+                        Some(self.finish(Fragment::Cut(cut), at, sink))
+                    }
+                    _ => None,
                 },
-                Some(b'{' | b'[') if self.depth > 0 => self.depth += 1,
-                Some(b'{') if self.is_between_records() => {
-                    if at > 0 {
-                        self.indent = indent(until);
-                        return Some(at);
-                    }
-                    self.depth = 1;
-                }
-                Some(container @ (b'{' | b'[')) => {
-                    self.open.push(container);
-                    if self.open.len() > MAX_NESTING {
-                        sink(Fragment::Line(through));
-                        return Some(at + 1);
-                    }
-                }
-                Some(_) if self.depth > 1 => self.depth -= 1,
-                Some(_) if self.depth == 1 => {
-                    return Some(self.finish(Fragment::Element(through), at + 1, sink));
-                }
-                Some(_) => {
-                    self.open.pop();
-                    if self.open.is_empty() {
-                        return Some(at + 1);
-                    }
-                }
+                Some(container @ (b'{' | b'[')) => self.enter(container, through, sink),
+                Some(_) => self.leave(through, sink),
+            };
+            if used.is_some() {
+                return used;
             }
             at += 1;
+        }
+    }
+
+    /// Enters the container that begins with the last byte of `through`. Returns the number of bytes that were used
+    /// if a boundary is there.
+    fn enter(&mut self, container: u8, through: &[u8], sink: &mut impl FnMut(Fragment<'_>)) -> Option<usize> {
+        if self.depth > 0 {
+            self.depth += 1;
+            return None;
+        }
+        if container == b'{' && self.is_between_records() {
+            let until = through.get(..through.len() - 1).unwrap_or_default();
+            if until.is_empty() {
+                self.depth = 1;
+                return None;
+            }
+            self.indent = indent(until);
+            return Some(until.len());
+        }
+        self.open.push(container);
+        (self.open.len() > MAX_NESTING).then(|| {
+            sink(Fragment::Line(through));
+            through.len()
+        })
+    }
+
+    /// Leaves the container that ends with the last byte of `through`, like [`Self::enter`].
+    fn leave(&mut self, through: &[u8], sink: &mut impl FnMut(Fragment<'_>)) -> Option<usize> {
+        match self.depth {
+            0 => {
+                self.open.pop();
+                self.open.is_empty().then_some(through.len())
+            }
+            1 => Some(self.finish(Fragment::Element(through), through.len(), sink)),
+            _ => {
+                self.depth -= 1;
+                None
+            }
         }
     }
 

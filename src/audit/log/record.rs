@@ -5,10 +5,20 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use time::OffsetDateTime;
 
 use crate::audit::event::{AuditEvent, LoggedPod, Staleness};
-use crate::audit::time;
+use crate::audit::timestamp;
 use crate::pod::text::{Text, nullable, object};
+
+/// What the wrapper of a record says about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wrapper<'w> {
+    /// The time of the record.
+    pub(super) time: Option<OffsetDateTime>,
+    /// The API server that wrote it; empty if it is not known.
+    pub(super) server: &'w str,
+}
 
 /// A record: an event of `audit.k8s.io/v1`, a `LogEntry` of Google Cloud, a row of a table of Azure Monitor, or an
 /// object with an event in a string.
@@ -29,7 +39,9 @@ pub(super) struct LogRecord<'a> {
     /// The value that holds an event: a string with its JSON text, or the object itself.
     pub(super) wrapped: Option<&'a RawValue>,
     /// `insertId` of a `LogEntry`.
-    insert_id: Text<'a>,
+    entry_id: Text<'a>,
+    /// The log stream or Pod of an API server.
+    server: Text<'a>,
     /// The time in a wrapper or `LogEntry`.
     pub(super) outer_time: Option<&'a RawValue>,
     /// `protoPayload` of a `LogEntry`.
@@ -81,6 +93,8 @@ struct LoggedAnnotations<'a> {
 struct LoggedProperties<'a> {
     #[serde(borrow, default)]
     log: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    pod: Text<'a>,
 }
 
 /// `google.cloud.audit.AuditLog`.
@@ -122,17 +136,18 @@ impl<'a> LogRecord<'a> {
         (record, result)
     }
 
-    /// The event, if the record is one. `fallback` is its time if it lost its own.
-    pub(super) fn event(&self, fallback: Option<::time::OffsetDateTime>) -> Option<AuditEvent<'_>> {
+    /// The event, if the record is one. It takes its time from the wrapper if it lost its own.
+    pub(super) fn event<'e>(&'e self, wrapper: Wrapper<'e>) -> Option<AuditEvent<'e>> {
         let user = self.user.username.as_str();
         let uid = self.user.extra.pod_uids.first().map(Text::as_str).filter(|uid| !uid.is_empty());
         let name = self.user.extra.pod_names.first().map(Text::as_str).unwrap_or_default();
         let verb = self.verb.as_str();
+        let (received, staged) =
+            (timestamp::parse(self.received.as_str()), timestamp::parse(self.staged.as_str()));
         Some(AuditEvent {
             id: self.id.as_ref()?.as_str(),
-            time: time::parse(self.received.as_str())
-                .or_else(|| time::parse(self.staged.as_str()))
-                .or(fallback),
+            time: received.or(staged).or(wrapper.time),
+            logged: staged.or(received).or(wrapper.time),
             verb,
             user,
             pod: uid.map(|uid| LoggedPod { name, uid }),
@@ -142,6 +157,7 @@ impl<'a> LogRecord<'a> {
             is_start: self.stage.as_str() == "ResponseStarted",
             is_review: verb == "create" && self.object.resource.as_str() == "tokenreviews",
             staleness: self.staleness(user),
+            server: self.wrapper(wrapper).server,
         })
     }
 
@@ -158,9 +174,11 @@ impl<'a> LogRecord<'a> {
             16 => 401,
             _ => 500,
         };
+        let time = self.outer_time().or_else(|| timestamp::parse(self.received.as_str()));
         Some(AuditEvent {
-            id: self.insert_id.as_str(),
-            time: self.outer_time().or_else(|| time::parse(self.received.as_str())),
+            id: self.entry_id.as_str(),
+            time,
+            logged: time,
             verb,
             user: if code == 401 { "" } else { user },
             source_ip: payload.request_metadata.caller_ip.as_str(),
@@ -173,12 +191,18 @@ impl<'a> LogRecord<'a> {
     }
 
     /// The time in a wrapper: RFC 3339, or milliseconds since 1970.
-    pub(super) fn outer_time(&self) -> Option<::time::OffsetDateTime> {
+    pub(super) fn outer_time(&self) -> Option<OffsetDateTime> {
         let value = self.outer_time?.get();
         match value.parse() {
-            Ok(milliseconds) => time::from_milliseconds(milliseconds),
-            Err(_) => time::parse(value.trim_matches('"')),
+            Ok(milliseconds) => timestamp::from_milliseconds(milliseconds),
+            Err(_) => timestamp::parse(value.trim_matches('"')),
         }
+    }
+
+    /// What this record says about the one that it wraps, which `outer` wraps as well.
+    pub(super) fn wrapper<'w>(&'w self, outer: Wrapper<'w>) -> Wrapper<'w> {
+        let server = if self.server.as_str().is_empty() { outer.server } else { self.server.as_str() };
+        Wrapper { time: self.outer_time().or(outer.time), server }
     }
 
     /// The wrapped text: the content of a string, or a value as it is.
@@ -215,9 +239,11 @@ impl<'a> LogRecord<'a> {
             "message" | "@message" | "log_s" | "value" => self.wrapped = Some(map.next_value()?),
             "properties" => {
                 let properties: Option<LoggedProperties<'a>> = map.next_value()?;
-                self.wrapped = properties.and_then(|properties| properties.log);
+                let properties = properties.unwrap_or_default();
+                (self.wrapped, self.server) = (properties.log, properties.pod);
             }
-            "insertId" => self.insert_id = map.next_value()?,
+            "logStreamName" | "@logStream" => self.server = map.next_value()?,
+            "insertId" => self.entry_id = map.next_value()?,
             "timestamp" | "time" | "@timestamp" => self.outer_time = Some(map.next_value()?),
             "protoPayload" => self.payload = map.next_value()?,
             "AuditId" => self.is_row = map.next_value::<IgnoredAny>().map(|_| true)?,

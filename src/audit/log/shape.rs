@@ -6,11 +6,11 @@ use memchr::memmem::{Finder, FinderRev};
 use time::OffsetDateTime;
 
 use super::LogCounts;
-use super::record::LogRecord;
+use super::record::{LogRecord, Wrapper};
 use super::split::Fragment;
 use super::table;
 use crate::audit::event::{ACCOUNT_PREFIX, AuditEvent};
-use crate::audit::time::parse;
+use crate::audit::timestamp::parse;
 
 /// Most wrappers around an event.
 const MAX_WRAPPERS: u8 = 3;
@@ -19,8 +19,8 @@ const MAX_WRAPPERS: u8 = 3;
 /// (`EventString` in `k8s.io/apiserver/pkg/audit/format.go`).
 const TEXT_FORMAT: &[u8] = b" AUDIT: id=\"";
 
-/// The field with the time of an event.
-const RECEIVED: &[u8] = b"requestReceivedTimestamp";
+/// The field with the time at which an event was written.
+const STAGED: &[u8] = b"stageTimestamp";
 
 /// Passes on the events of a log and counts what it cannot read.
 pub(super) struct ShapeReader<'s> {
@@ -29,7 +29,7 @@ pub(super) struct ShapeReader<'s> {
     pub(super) is_text: bool,
     account: Finder<'static>,
     denied: Finder<'static>,
-    received: FinderRev<'static>,
+    staged: FinderRev<'static>,
 }
 
 /// The result of reading a record.
@@ -42,7 +42,10 @@ enum Reading {
     /// It is JSON, but holds no event.
     Foreign,
     /// Its end is missing.
-    Truncated,
+    Truncated {
+        /// Whether it still has its user.
+        has_user: bool,
+    },
     /// It is not JSON, or a field has another type.
     Malformed,
 }
@@ -55,22 +58,24 @@ impl<'s> ShapeReader<'s> {
             is_text: false,
             account: Finder::new(ACCOUNT_PREFIX),
             denied: Finder::new("401"),
-            received: FinderRev::new(RECEIVED),
+            staged: FinderRev::new(STAGED),
         }
     }
 
     pub(super) fn fragment(&mut self, fragment: Fragment<'_>) {
         let reading = match fragment {
             Fragment::Line(line) => self.line(line.trim_ascii()),
-            Fragment::Element(element) => self.record(element, None, 0),
-            Fragment::Cut(start) => match self.parse(start, None, 0) {
-                Reading::Event => Reading::Event,
-                _ => Reading::Truncated,
+            Fragment::Element(element) => self.record(element, Wrapper::default(), 0),
+            Fragment::Cut(start) => match self.parse(start, Wrapper::default(), 0) {
+                reading @ (Reading::Event | Reading::Truncated { .. }) => reading,
+                _ => Reading::Truncated { has_user: false },
             },
         };
+        let is_lost = matches!(reading, Reading::Malformed | Reading::Truncated { has_user: false });
+        self.counts.lost += u64::from(is_lost);
         match (reading, fragment) {
             (Reading::Event, _) => self.counts.events += 1,
-            (Reading::Truncated, _) => self.counts.truncated += 1,
+            (Reading::Truncated { .. }, _) => self.counts.truncated += 1,
             (Reading::Malformed, _) | (Reading::Foreign, Fragment::Line(_)) => self.counts.malformed += 1,
             (Reading::Header | Reading::Foreign, _) => {}
         }
@@ -79,45 +84,48 @@ impl<'s> ShapeReader<'s> {
     /// Reads a line: a record, a record after its time (an export of `CloudWatch` to S3), or a row of CSV.
     fn line(&mut self, line: &[u8]) -> Reading {
         if line.starts_with(b"{") {
-            return self.record(line, None, 0);
+            return self.record(line, Wrapper::default(), 0);
         }
         if memchr::memmem::find(line, TEXT_FORMAT).is_some() {
             self.is_text = true;
         }
         let time = |bytes: &[u8]| parse(str::from_utf8(bytes).ok()?.trim_matches(['"', ',']));
+        let at = |time| Wrapper { time, ..Wrapper::default() };
         if let Some(start) = memchr::memmem::find(line, br#""{"""#) {
             let (before, quoted) = line.split_at_checked(start).unwrap_or_default();
-            return self.record(&unquoted(quoted), time(before), 0);
+            return self.record(&unquoted(quoted), at(time(before)), 0);
         }
         match memchr::memchr(b' ', line).and_then(|end| line.split_at_checked(end)) {
             Some((before, rest)) if time(before).is_some() && rest.trim_ascii().starts_with(b"{") => {
-                self.record(rest.trim_ascii(), time(before), 0)
+                self.record(rest.trim_ascii(), at(time(before)), 0)
             }
             _ if memchr::memmem::find(line, b"@message").is_some() => Reading::Header,
             _ => Reading::Malformed,
         }
     }
 
-    /// Reads a record. `time` is that of the wrapper, if there is one.
-    fn record(&mut self, bytes: &[u8], time: Option<OffsetDateTime>, wrappers: u8) -> Reading {
-        if let Some(time) = self.irrelevant(bytes) {
-            (self.sink)(&AuditEvent { time: Some(time), ..AuditEvent::default() });
+    /// Reads a record inside of so many wrappers.
+    fn record(&mut self, bytes: &[u8], wrapper: Wrapper<'_>, wrappers: u8) -> Reading {
+        if let Some(logged) = self.irrelevant(bytes) {
+            let server = wrapper.server;
+            (self.sink)(&AuditEvent { logged: Some(logged), server, ..AuditEvent::default() });
             return Reading::Event;
         }
-        self.parse(bytes, time, wrappers)
+        self.parse(bytes, wrapper, wrappers)
     }
 
-    fn parse(&mut self, bytes: &[u8], time: Option<OffsetDateTime>, wrappers: u8) -> Reading {
+    fn parse(&mut self, bytes: &[u8], wrapper: Wrapper<'_>, wrappers: u8) -> Reading {
         let (record, result) = LogRecord::read(bytes);
         match result {
             Err(error) if error.is_eof() || record.id.is_some() && !bytes.ends_with(b"}") => {
-                if let Some(event) = record.event(time) {
-                    (self.sink)(&event);
+                let event = record.event(wrapper);
+                if let Some(event) = &event {
+                    (self.sink)(event);
                 }
-                Reading::Truncated
+                Reading::Truncated { has_user: event.is_some_and(|event| !event.user.is_empty()) }
             }
             Err(_) => Reading::Malformed,
-            Ok(()) => self.interpret(bytes, &record, time, wrappers),
+            Ok(()) => self.interpret(bytes, &record, wrapper, wrappers),
         }
     }
 
@@ -125,30 +133,30 @@ impl<'s> ShapeReader<'s> {
         &mut self,
         bytes: &[u8],
         record: &LogRecord<'_>,
-        time: Option<OffsetDateTime>,
+        wrapper: Wrapper<'_>,
         wrappers: u8,
     ) -> Reading {
-        if let Some(event) = record.google().or_else(|| record.event(time)) {
+        if let Some(event) = record.google().or_else(|| record.event(wrapper)) {
             (self.sink)(&event);
             return Reading::Event;
         }
         let inner = if record.is_row { table::event(bytes).ok().map(Cow::Owned) } else { record.wrapped() };
         match inner {
             Some(inner) if inner.starts_with('{') && wrappers < MAX_WRAPPERS => {
-                self.record(inner.trim_end().as_bytes(), record.outer_time().or(time), wrappers + 1)
+                self.record(inner.trim_end().as_bytes(), record.wrapper(wrapper), wrappers + 1)
             }
             _ => Reading::Foreign,
         }
     }
 
-    /// The time of an event that is neither of a service account nor of a refused token, found without parsing
+    /// The time at which an event was written that is neither of a service account nor of a refused token, found without parsing
     /// the event: most events of a log are of this kind.
     fn irrelevant(&self, bytes: &[u8]) -> Option<OffsetDateTime> {
         let is_complete = bytes.first() == Some(&b'{') && bytes.last() == Some(&b'}');
         if !is_complete || self.account.find(bytes).is_some() || self.denied.find(bytes).is_some() {
             return None;
         }
-        let after = bytes.get(self.received.rfind(bytes)? + RECEIVED.len()..)?;
+        let after = bytes.get(self.staged.rfind(bytes)? + STAGED.len()..)?;
         let start = after.iter().take(8).position(u8::is_ascii_digit)?;
         let text = after.get(start..)?;
         let end = text.iter().take(40).position(|byte| matches!(byte, b'"' | b'\\'))?;

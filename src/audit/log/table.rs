@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// The columns that matter, with the fields of an event that they hold
 /// (<https://learn.microsoft.com/azure/azure-monitor/reference/tables/AKSAudit>).
-const COLUMNS: [(&str, &str); 10] = [
+const COLUMNS: [(&str, &str); 13] = [
     ("AuditId", "auditID"),
     ("Stage", "stage"),
     ("Verb", "verb"),
@@ -14,6 +14,10 @@ const COLUMNS: [(&str, &str); 10] = [
     ("ObjectRef", "objectRef"),
     ("ResponseStatus", "responseStatus"),
     ("RequestReceivedTime", "requestReceivedTimestamp"),
+    // Older rows lack the more exact time, which replaces the other one.
+    ("TimeGenerated", "stageTimestamp"),
+    ("StageReceivedTime", "stageTimestamp"),
+    ("PodName", "logStreamName"),
     ("Annotations", "annotations"),
 ];
 

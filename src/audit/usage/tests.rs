@@ -1,119 +1,107 @@
 //! The rules of each state, at their boundaries.
 
-use time::OffsetDateTime;
-
 use super::*;
 use crate::audit::event::{AuditEvent, LoggedPod, Staleness};
+use crate::audit::inventory::{Inventory, PodLife};
+use crate::audit::log::LogCounts;
+use crate::audit::report::AuditOptions;
+use crate::audit::testing::{at, pod, reads, request, token, workload};
 
-const DAY: Duration = Duration::from_hours(24);
-const USER: &str = "system:serviceaccount:shop:web";
-
-/// The moment at which every Pod begins.
-fn start() -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Duration::from_hours(500_000)
-}
-
-fn pod(uid: &str, workload: &str) -> KnownPod {
-    KnownPod {
-        uid: uid.to_owned(),
-        namespace: "shop".to_owned(),
-        account: "web".to_owned(),
-        workload: name("Deployment", workload),
-        node: Some("node".to_owned()),
-        addresses: vec![format!("10.0.0.{uid}")],
-        created: start(),
-        started: start(),
-        holds_year: true,
-        holds_legacy: false,
-    }
-}
-
-fn name(kind: &str, name: &str) -> WorkloadName {
-    WorkloadName { namespace: "shop".to_owned(), kind: kind.to_owned(), name: name.to_owned() }
-}
-
-fn at(seconds: i64) -> OffsetDateTime {
-    start() + time::Duration::seconds(seconds)
-}
-
-/// A request of a Pod, with a token that is stale by `excess` seconds.
-fn request(uid: &str, seconds: i64, excess: u64) -> AuditEvent<'_> {
-    AuditEvent {
-        id: "request",
-        time: Some(at(seconds)),
-        verb: "list",
-        user: USER,
-        pod: Some(LoggedPod { name: "web-5d4f8c7b9-abcde", uid }),
-        staleness: if excess == 0 { Staleness::Fresh } else { Staleness::Stale(excess) },
-        ..AuditEvent::default()
-    }
-}
-
-/// The reads of a controller, twice an hour for as many hours.
-fn reads(hours: i64) -> Vec<AuditEvent<'static>> {
-    let read = |half: i64| AuditEvent {
-        id: "read",
-        time: Some(at(half * 1800)),
-        verb: "watch",
-        user: "system:serviceaccount:kube-system:controller",
-        pod: Some(LoggedPod { name: "controller-0", uid: "controller" }),
-        staleness: Staleness::Fresh,
-        ..AuditEvent::default()
-    };
-    (0..=2 * hours).map(read).collect()
+/// The use of the first workload of an inventory.
+fn use_in<'a>(inventory: &Inventory, events: impl IntoIterator<Item = AuditEvent<'a>>) -> WorkloadUse {
+    let mut evidence = Evidence::new(inventory);
+    events.into_iter().for_each(|event| evidence.add(&event));
+    evidence.add_counts(&LogCounts::default());
+    let coverage =
+        CoverageReport::new(&evidence.coverage, inventory.servers, AuditOptions::default().min_window);
+    let rules = UsageRules::new(&evidence, &coverage, AuditOptions::default().min_window);
+    let known = inventory.workloads.first();
+    let name = known.map_or_else(|| &inventory.pods[0].workload, |known| &known.name);
+    let pods = evidence.pods().filter(|(pod, _)| pod.workload == *name).collect();
+    rules.of(&Members { name, pods, known })
 }
 
 fn use_of<'a>(pods: Vec<KnownPod>, events: impl IntoIterator<Item = AuditEvent<'a>>) -> WorkloadUse {
-    let workload = pods[0].workload.clone();
-    let mut evidence = Evidence::new(pods);
-    events.into_iter().for_each(|event| evidence.add(&event));
-    of_workloads(&evidence, DAY).remove(&workload).unwrap()
+    use_in(&Inventory { pods, ..Inventory::default() }, events)
 }
 
 fn state_of<'a>(pods: Vec<KnownPod>, events: impl IntoIterator<Item = AuditEvent<'a>>) -> UseState {
-    use_of(pods, events).state.unwrap()
+    use_of(pods, events).state
 }
 
 fn one() -> Vec<KnownPod> {
-    vec![pod("1", "web")]
+    vec![pod("1")]
+}
+
+/// A Pod that was created and started then.
+fn pod_since(uid: &str, seconds: i64) -> KnownPod {
+    let life = PodLife { started: Some(at(seconds)), ended: None };
+    KnownPod { created: at(seconds), life, ..pod(uid) }
+}
+
+fn without_pod(event: AuditEvent<'_>) -> AuditEvent<'_> {
+    AuditEvent { pod: None, ..event }
+}
+
+/// Reads in a log that names no Pods.
+fn nameless_reads(hours: i64) -> impl Iterator<Item = AuditEvent<'static>> {
+    reads(hours).into_iter().map(without_pod)
 }
 
 #[test]
 fn without_a_log_nothing_is_known() {
-    assert_eq!(state_of(one(), []), UseState::Unknown);
+    let found = use_of(one(), []);
+    assert_eq!((found.state, found.missing), (UseState::Unknown, vec![VerdictReason::NoLog]));
 }
 
 #[test]
 fn a_request_after_an_hour_shows_that_the_token_is_reloaded() {
     for (seconds, expected) in [(0, UseState::Young), (3607, UseState::Young), (3608, UseState::Reloads)] {
-        assert_eq!(state_of(one(), [request("1", seconds, 0)]), expected, "{seconds}");
+        let found = use_of(one(), [request("1", seconds, 0)]);
+        assert_eq!((found.state, found.uptime), (expected, Some(seconds)));
     }
 }
 
 #[test]
 fn only_a_token_of_a_year_shows_it() {
-    let pods = vec![KnownPod { holds_year: false, ..pod("1", "web") }];
-    assert_eq!(state_of(pods, [request("1", 9000, 0)]), UseState::Unknown);
+    let pods = vec![KnownPod { tokens: [token(TokenClass::Audience)].into(), ..pod("1") }];
+    let found = use_of(pods, [request("1", 9000, 0)]);
+    assert_eq!((found.state, found.missing), (UseState::Unknown, vec![VerdictReason::NeverStale]));
 }
 
 #[test]
 fn only_an_event_with_annotations_shows_it() {
     let event = AuditEvent { staleness: Staleness::Unknown, ..request("1", 9000, 0) };
-    assert_eq!(state_of(one(), [event]), UseState::Unknown);
+    let found = use_of(one(), [event]);
+    assert_eq!((found.state, found.missing), (UseState::Unknown, vec![VerdictReason::NoAnnotations]));
     assert_eq!(state_of(one(), [event, request("1", 4000, 0)]), UseState::Reloads);
 }
 
 #[test]
 fn a_request_without_a_time_is_use_and_no_more() {
     let event = AuditEvent { time: None, ..request("1", 0, 0) };
-    assert_eq!(state_of(one(), reads(25).into_iter().chain([event])), UseState::Unknown);
+    let found = use_of(one(), reads(25).into_iter().chain([event]));
+    assert_eq!((found.state, found.missing), (UseState::Unknown, vec![VerdictReason::NoTimes]));
 }
 
 #[test]
 fn one_stale_request_outweighs_others() {
     let events = [request("1", 9000, 0), request("1", 9001, 1), request("1", 20_000, 0)];
     let found = use_of(one(), events);
-    assert_eq!((found.state, found.oldest_token), (Some(UseState::Stale), Some(3608)));
+    assert_eq!((found.state, found.oldest_token), (UseState::Stale, Some(3608)));
+}
+
+#[test]
+fn a_stale_request_before_a_restart_counts() {
+    let mut restarted = pod("1");
+    restarted.life.started = Some(at(50_000));
+    let found = use_of(vec![restarted], [request("1", 40_000, 5000), request("1", 60_000, 0)]);
+    assert_eq!((found.state, found.trend), (UseState::Stale, Some(AgeTrend::Undecided)));
+}
+
+#[test]
+fn a_request_from_before_the_pod_does_not_count() {
+    assert_eq!(use_of(one(), [request("1", -1, 5000)]).requests, 0);
 }
 
 #[test]
@@ -126,12 +114,13 @@ fn a_refused_request_outweighs_everything() {
         ..AuditEvent::default()
     };
     let found = use_of(one(), [request("1", 9000, 99), denied]);
-    assert_eq!((found.state, found.sample.as_deref()), (Some(UseState::Denied), Some("denied")));
+    assert_eq!((found.state, found.denied), (UseState::Denied, 1));
+    assert_eq!(found.sample.map(|sample| sample.id).as_deref(), Some("denied"));
     let before = AuditEvent { time: Some(at(-1)), ..denied };
     assert_eq!(state_of(one(), [before]), UseState::Unknown, "before the Pod was created");
     let other = AuditEvent { source_ip: "10.0.0.2", ..denied };
     assert_eq!(state_of(one(), [other]), UseState::Unknown, "from another address");
-    let host = vec![KnownPod { addresses: Vec::new(), ..pod("1", "web") }];
+    let host = vec![KnownPod { addresses: Vec::new(), ..pod("1") }];
     assert_eq!(state_of(host, [denied]), UseState::Unknown, "from the address of a node");
 }
 
@@ -140,27 +129,64 @@ fn silence_is_evidence_after_a_day_of_reads() {
     assert_eq!(state_of(one(), reads(24)), UseState::Quiet);
     assert_eq!(state_of(one(), reads(23)), UseState::Unknown);
     let holed =
-        reads(30).into_iter().filter(|event| !(Some(at(7000))..Some(at(11_000))).contains(&event.time));
+        reads(30).into_iter().filter(|event| !(Some(at(7000))..Some(at(11_000))).contains(&event.logged));
     assert_eq!(state_of(one(), holed), UseState::Unknown);
-    let younger = vec![KnownPod { created: at(1), ..pod("1", "web") }];
-    assert_eq!(state_of(younger, reads(24)), UseState::Unknown);
+    let writes = reads(48).into_iter().map(|event| AuditEvent { verb: "update", ..event });
+    assert_eq!(state_of(one(), writes), UseState::Unknown);
+    let inventory = Inventory { pods: one(), servers: Some(2), ..Inventory::default() };
+    assert_eq!(use_in(&inventory, reads(24)).state, UseState::Unknown, "of one of two API servers");
 }
 
 #[test]
-fn a_log_without_reads_never_shows_silence() {
-    let writes = reads(48).into_iter().map(|event| AuditEvent { verb: "update", ..event });
-    assert_eq!(state_of(one(), writes), UseState::Unknown);
+fn the_window_is_that_of_the_log_and_not_of_a_pod() {
+    assert_eq!(state_of(vec![pod_since("1", 40_000)], reads(24)), UseState::Quiet);
+}
+
+#[test]
+fn a_workload_that_is_newer_than_the_window_is_not_silent() {
+    let known = |created| KnownWorkload {
+        name: workload("Deployment", "web"),
+        created: Some(at(created)),
+        ..KnownWorkload::default()
+    };
+    let found = |created| {
+        use_in(&Inventory { pods: one(), workloads: vec![known(created)], ..Inventory::default() }, reads(24))
+    };
+    assert_eq!(found(0).state, UseState::Quiet);
+    assert_eq!(found(1).missing, [VerdictReason::NewWorkload(at(1))]);
+}
+
+#[test]
+fn a_pod_that_never_ran_in_the_time_of_the_log_is_not_silent() {
+    let with = |started, ended| {
+        let life = PodLife { started, ended };
+        use_of(vec![KnownPod { life, created: at(-9000), ..pod("1") }], reads(24))
+    };
+    for (started, ended, expected) in [
+        (None, None, UseState::Unknown),
+        (Some(at(-9000)), Some(at(-1)), UseState::Unknown),
+        (Some(at(-9000)), Some(at(0)), UseState::Quiet),
+        (Some(at(86_401)), None, UseState::Unknown),
+        (Some(at(86_400)), None, UseState::Quiet),
+    ] {
+        let found = with(started, ended);
+        assert_eq!(found.state, expected, "{started:?} {ended:?}");
+        assert_eq!(found.missing.contains(&VerdictReason::NotInLog), expected == UseState::Unknown);
+    }
+    let pending = KnownPod { life: PodLife::default(), ..pod("2") };
+    assert_eq!(state_of(vec![pod("1"), pending], reads(24)), UseState::Quiet, "another Pod ran");
 }
 
 #[test]
 fn requests_before_a_restart_are_no_silence() {
-    let pods = vec![KnownPod { started: at(10), ..pod("1", "web") }];
-    assert_eq!(state_of(pods, reads(48).into_iter().chain([request("1", 5, 0)])), UseState::Unknown);
+    let mut restarted = pod("1");
+    restarted.life.started = Some(at(10));
+    assert_eq!(state_of(vec![restarted], reads(48).into_iter().chain([request("1", 5, 0)])), UseState::Young);
 }
 
 #[test]
 fn a_standby_beside_a_pod_that_reloads_takes_nothing_away() {
-    let pods = || vec![pod("1", "web"), pod("2", "web")];
+    let pods = || vec![pod("1"), pod("2")];
     let reloads = request("1", 90_000, 0);
     assert_eq!(state_of(pods(), reads(48).into_iter().chain([reloads])), UseState::Reloads);
     let young = request("2", 60, 0);
@@ -169,22 +195,56 @@ fn a_standby_beside_a_pod_that_reloads_takes_nothing_away() {
     assert_eq!(state_of(pods(), reads(48).into_iter().chain([young])), UseState::Young);
 }
 
+/// A `CronJob` whose Jobs were created at these times, with the Pods of some.
+fn cron_job(runs: &[i64], pods: Vec<KnownPod>) -> Inventory {
+    let known = KnownWorkload {
+        name: workload("CronJob", "nightly"),
+        account: Some("nightly".to_owned()),
+        runs: runs.iter().map(|seconds| (format!("nightly-{seconds}"), at(*seconds))).collect(),
+        ..KnownWorkload::default()
+    };
+    Inventory { pods, workloads: vec![known], ..Inventory::default() }
+}
+
+/// A Pod of a run, which ended after a minute.
+fn run(uid: &str, job: &str, seconds: i64) -> KnownPod {
+    let life = PodLife { started: Some(at(seconds)), ended: Some(at(seconds + 60)) };
+    let (workload, job, account) =
+        (workload("CronJob", "nightly"), Some(job.to_owned()), "nightly".to_owned());
+    KnownPod { workload, job, account, life, created: at(seconds), ..pod(uid) }
+}
+
 #[test]
 fn a_cron_job_is_silent_after_two_runs() {
-    let run = |uid: &str, seconds| KnownPod {
-        workload: name("CronJob", "nightly"),
-        created: at(seconds),
-        ..pod(uid, "")
-    };
-    assert_eq!(state_of(vec![run("1", 600), run("2", 80_000)], reads(24)), UseState::Quiet);
-    assert_eq!(state_of(vec![run("1", 600)], reads(24)), UseState::Unknown);
-    assert_eq!(state_of(vec![run("1", -1), run("2", 80_000)], reads(24)), UseState::Unknown);
+    let state = |inventory: &Inventory| use_in(inventory, reads(24)).state;
+    assert_eq!(state(&cron_job(&[600, 80_000], Vec::new())), UseState::Quiet, "between runs");
+    assert_eq!(state(&cron_job(&[], vec![run("1", "a", 600), run("2", "b", 80_000)])), UseState::Quiet);
+    let retried = cron_job(&[], vec![run("1", "a", 600), run("2", "a", 700)]);
+    assert_eq!(use_in(&retried, reads(24)).missing, [VerdictReason::FewRuns(1)], "two Pods of one run");
+    assert_eq!(use_in(&cron_job(&[-1, 80_000], Vec::new()), reads(24)).missing, [VerdictReason::FewRuns(1)]);
+    assert_eq!(use_in(&cron_job(&[], Vec::new()), reads(24)).missing, [VerdictReason::FewRuns(0)]);
+}
+
+#[test]
+fn a_cron_job_is_silent_after_two_runs_in_a_log_without_pods_too() {
+    let state =
+        |runs: &[i64]| use_in(&cron_job(runs, vec![run("1", "nightly-600", 600)]), nameless_reads(24)).state;
+    assert_eq!(state(&[600]), UseState::Unknown);
+    assert_eq!(state(&[600, 80_000]), UseState::Quiet);
+}
+
+#[test]
+fn requests_of_earlier_runs_are_found_by_the_name_of_their_pod() {
+    let name = "nightly-28912345-abcde";
+    let event = AuditEvent { pod: Some(LoggedPod { name, uid: "gone" }), ..request("gone", 60, 0) };
+    let found = use_in(&cron_job(&[600, 80_000], Vec::new()), reads(24).into_iter().chain([event]));
+    assert_eq!((found.state, found.is_from_gone_pods), (UseState::Young, true));
 }
 
 #[test]
 fn a_late_kubelet_makes_no_pod_stale() {
     let pods = |nodes: [&str; 3]| {
-        let of = |(uid, node): (&str, &str)| KnownPod { node: Some(node.to_owned()), ..pod(uid, uid) };
+        let of = |(uid, node): (&str, &str)| KnownPod { node: Some(node.to_owned()), ..pod(uid) };
         ["1", "2", "3"].into_iter().zip(nodes).map(of).collect::<Vec<_>>()
     };
     let events = |excess: u64| {
@@ -192,43 +252,51 @@ fn a_late_kubelet_makes_no_pod_stale() {
             .into_iter()
             .flat_map(move |uid| [request(uid, 0, 0), request(uid, 9000, excess), request(uid, 20_000, 0)])
     };
-    assert_eq!(state_of(pods(["a", "a", "a"]), events(720)), UseState::Reloads);
+    let explained = use_of(pods(["a", "a", "a"]), events(720));
+    assert_eq!((explained.state, explained.late.map(|late| late.seconds)), (UseState::Reloads, Some(4327)));
     assert_eq!(state_of(pods(["a", "a", "b"]), events(720)), UseState::Stale, "two Pods of the node");
     assert_eq!(
         state_of(pods(["a", "a", "a"]), events(721)),
         UseState::Stale,
         "longer than a renewal is late"
     );
-    let slow = (1..8).flat_map(|renewal| {
-        ["1", "2", "3"].map(|uid| request(uid, renewal * 2886, if renewal % 2 == 0 { 300 } else { 0 }))
-    });
-    assert_eq!(state_of(pods(["a", "a", "a"]), slow), UseState::Stale, "at every other renewal");
+    let slow = events(720).chain([request("1", 30_000, 100)]);
+    assert_eq!(state_of(pods(["a", "a", "a"]), slow), UseState::Stale, "alone, later");
+    let only_late = ["1", "2", "3"].into_iter().map(|uid| request(uid, 9000, 720));
+    let found = use_of(pods(["a", "a", "a"]), only_late);
+    assert_eq!((found.state, found.missing), (UseState::Unknown, vec![VerdictReason::LateKubelet(4327)]));
 }
 
 #[test]
 fn requests_without_a_pod_belong_to_the_only_workload_of_the_account() {
-    let without_pod = |seconds, excess| AuditEvent { pod: None, ..request("", seconds, excess) };
-    let reads = || reads(48).into_iter().map(|event| AuditEvent { pod: None, ..event });
-    assert_eq!(state_of(one(), [without_pod(9000, 0)]), UseState::Reloads);
-    assert_eq!(state_of(one(), reads()), UseState::Quiet);
-    let shared = use_of(vec![pod("1", "web"), pod("2", "other")], reads().chain([without_pod(9000, 0)]));
-    assert_eq!((shared.state, shared.is_shared), (Some(UseState::Unknown), true));
+    assert_eq!(state_of(one(), [without_pod(request("", 9000, 0))]), UseState::Reloads);
+    assert_eq!(state_of(one(), nameless_reads(48)), UseState::Quiet);
+    let other = KnownPod { workload: workload("Deployment", "other"), ..pod("2") };
+    let shared = use_of(vec![pod("1"), other], nameless_reads(48).chain([without_pod(request("", 9000, 0))]));
+    assert_eq!((shared.state, shared.missing), (UseState::Unknown, vec![VerdictReason::SharedAccount]));
 }
 
 #[test]
 fn requests_without_a_pod_count_from_the_latest_start() {
-    let younger = KnownPod { started: at(6000), ..pod("2", "web") };
-    let without_pod = AuditEvent { pod: None, ..request("", 9000, 0) };
-    assert_eq!(state_of(vec![pod("1", "web"), younger], [without_pod]), UseState::Young);
+    let events = [without_pod(request("", 9000, 0))];
+    assert_eq!(state_of(vec![pod("1"), pod_since("2", 6000)], events), UseState::Young);
+}
+
+#[test]
+fn a_token_of_an_older_pod_says_nothing_of_the_youngest() {
+    let age = |age: u64| [without_pod(request("", 20_000, age - 3607))];
+    let pods = || vec![pod("1"), pod_since("2", 10_000)];
+    assert_eq!(use_of(pods(), age(10_000)).trend, Some(AgeTrend::FollowsUptime));
+    assert_eq!(use_of(pods(), age(19_000)).trend, Some(AgeTrend::Undecided));
 }
 
 #[test]
 fn a_token_of_a_secret_hides_silence() {
-    let legacy = AuditEvent { pod: None, ..request("", 9000, 0) };
-    let events = || reads(48).into_iter().chain([legacy]);
+    let events = || reads(48).into_iter().chain([without_pod(request("", 9000, 0))]);
     assert_eq!(state_of(one(), events()), UseState::Quiet, "the Pod has no such token");
-    let pods = vec![KnownPod { holds_legacy: true, ..pod("1", "web") }];
-    assert_eq!(state_of(pods, events()), UseState::Unknown);
+    let tokens = [token(TokenClass::Year), token(TokenClass::Legacy)].into();
+    let found = use_of(vec![KnownPod { tokens, ..pod("1") }], events());
+    assert_eq!((found.state, found.missing), (UseState::Unknown, vec![VerdictReason::SecretUsed(1)]));
 }
 
 #[test]
@@ -236,52 +304,30 @@ fn pods_that_are_gone_show_use_and_nothing_better() {
     let gone = |excess| request("gone", 9000, excess);
     let events = |excess| reads(48).into_iter().chain([gone(excess)]);
     let found = use_of(one(), events(0));
-    assert_eq!((found.state, found.is_from_gone_pods), (Some(UseState::Young), true));
+    assert_eq!((found.state, found.is_from_gone_pods), (UseState::Young, true));
+    assert_eq!(found.sample.map(|sample| sample.id).as_deref(), Some("request"));
     assert_eq!(state_of(one(), events(5)), UseState::Stale);
-    let reloads = request("1", 9000, 0);
-    assert_eq!(state_of(one(), events(5).chain([reloads])), UseState::Reloads);
 }
 
 #[test]
-fn a_token_that_follows_the_uptime_is_never_read_again() {
-    let trend = |uptime: i64, age: u64| use_of(one(), [request("1", uptime, age - 3607)]).trend.unwrap();
-    assert_eq!(trend(7214, 6493), AgeTrend::FollowsUptime);
-    assert_eq!(trend(7213, 7213), AgeTrend::Undecided, "too short an uptime");
-    assert_eq!(trend(10_000, 9000), AgeTrend::FollowsUptime);
-    assert_eq!(trend(10_000, 8999), AgeTrend::Undecided);
-    assert_eq!(trend(10_000, 5001), AgeTrend::Undecided);
-    assert_eq!(trend(10_000, 5000), AgeTrend::LevelsOff(5000));
-}
-
-#[test]
-fn two_stale_tokens_show_that_the_age_levels_off() {
-    let events = [request("1", 10_000, 4000), request("1", 12_000, 2000)];
-    assert_eq!(use_of(one(), events).trend, Some(AgeTrend::LevelsOff(7607)));
-    let same = [request("1", 10_000, 2000), request("1", 12_000, 4000)];
-    assert_eq!(use_of(one(), same).trend, Some(AgeTrend::Undecided));
-    let pods = || vec![pod("1", "web"), pod("2", "web")];
-    let of_account = events.map(|event| AuditEvent { pod: None, ..event });
-    assert_eq!(use_of(pods(), of_account).trend, Some(AgeTrend::Undecided), "each may be of another Pod");
-    assert_eq!(use_of(one(), of_account).trend, Some(AgeTrend::LevelsOff(7607)));
+fn an_old_token_of_a_pod_that_is_gone_outweighs_a_short_record() {
+    let gone = request("gone", 9000, 5);
+    assert_eq!(state_of(one(), [gone, request("1", 60, 0)]), UseState::Stale, "young");
+    assert_eq!(state_of(one(), [gone, request("1", 86_399, 0)]), UseState::Stale);
+    assert_eq!(state_of(one(), [gone, request("1", 86_400, 0)]), UseState::Reloads);
+    let fresh = request("gone", 9000, 0);
+    assert_eq!(state_of(one(), [fresh, request("1", 9000, 0)]), UseState::Reloads);
 }
 
 #[test]
 fn the_worst_trend_of_the_pods_counts() {
-    let pods = vec![pod("1", "web"), pod("2", "web")];
     let events = [request("1", 20_000, 393), request("2", 20_000, 16_393)];
-    assert_eq!(use_of(pods, events).trend, Some(AgeTrend::FollowsUptime));
+    assert_eq!(use_of(vec![pod("1"), pod("2")], events).trend, Some(AgeTrend::FollowsUptime));
 }
 
 #[test]
-fn the_shortest_lifetime_leaves_room_for_the_interval() {
-    let min_ttl = |age| AgeTrend::LevelsOff(age).min_ttl();
-    // 5 h 12 min: an interval of 4.4 h.
-    assert_eq!(min_ttl(18_720), Some(22 * 3600));
-    assert_eq!(min_ttl(2886 + 720), Some(3600), "exactly an hour");
-    assert_eq!(min_ttl(2886 + 721), Some(7200));
-    // From an interval of 6 h on, the kubelet renews after a day.
-    assert_eq!(min_ttl(2886 + 21_600), Some(30 * 3600));
-    assert_eq!(min_ttl(2886 + 36_000), Some(34 * 3600));
-    assert_eq!(AgeTrend::Undecided.min_ttl(), None);
-    assert_eq!(AgeTrend::FollowsUptime.min_ttl(), None);
+fn two_stale_tokens_of_an_account_may_be_of_two_pods() {
+    let events = [request("1", 10_000, 4000), request("1", 12_000, 2000)].map(without_pod);
+    assert_eq!(use_of(vec![pod("1"), pod("2")], events).trend, Some(AgeTrend::Undecided));
+    assert_eq!(use_of(one(), events).trend, Some(AgeTrend::LevelsOff(7607)));
 }

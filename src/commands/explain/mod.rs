@@ -198,6 +198,7 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Warning => "warning",
         Severity::Note => "note of preview",
         Severity::Error => "error of preview",
+        Severity::Reason => "reason of audit",
     }
 }
 

@@ -6,9 +6,9 @@ use std::fmt::{self, Write};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::admission::Admission;
+use crate::admission::Admission;
 use crate::audit::inventory::{
-    AuditedSpec, ExtendedLifetime, HeldToken, LegacySecrets, TokenClass, held_tokens,
+    ExtendedLifetime, HeldToken, LegacySecrets, TokenClass, TokenContext, TokenSpec, held_tokens,
 };
 use crate::pod::token::{ApiAudiences, DEFAULT_DIRECTORY, DEFAULT_FILE};
 use crate::printable::printable;
@@ -76,8 +76,9 @@ fn container_names(pod: &Value) -> impl Iterator<Item = &str> {
 
 /// The tokens of a Pod; none if a field that the webhook does not read has a wrong type.
 fn held(pod: &Value, legacy: &LegacySecrets, api: &ApiAudiences) -> Vec<HeldToken> {
-    let spec = pod.get("spec").and_then(|spec| AuditedSpec::deserialize(spec).ok());
-    spec.map(|spec| held_tokens(&spec, legacy, api, &ExtendedLifetime::default())).unwrap_or_default()
+    let spec = pod.get("spec").and_then(|spec| TokenSpec::deserialize(spec).ok());
+    let context = TokenContext { secrets: legacy, api, extended: &ExtendedLifetime::default() };
+    spec.map(|spec| held_tokens(&spec, &context)).unwrap_or_default()
 }
 
 fn audience(before: Option<&HeldToken>, after: Option<&HeldToken>) -> String {

@@ -23,7 +23,6 @@ use crate::manifest::{self, Document};
 use crate::policy::Defaults;
 use crate::printable::printable;
 
-mod admission;
 mod checks;
 mod cluster;
 mod diff;

@@ -7,7 +7,6 @@ use json_patch::jsonptr::Pointer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::admission::{self, Admission};
 use super::checks::{self, METADATA, MetadataError};
 use super::cluster::{self, SimulatedCluster, WebhookCall};
 use super::place::CheckedObject;
@@ -15,7 +14,7 @@ use super::report::{Level, Report};
 use super::slips;
 use super::templates;
 use super::workload::Workload;
-use crate::admission::Pod;
+use crate::admission::{Admission, Pod, SimulationError, simulate};
 use crate::manifest::{Node, Object};
 use crate::pod::plugin::ServiceAccount;
 use crate::policy::diagnostics::{Code, Severity};
@@ -127,8 +126,8 @@ impl<'a> Admitter<'a> {
             }
             Err(error) => {
                 let code = match error {
-                    admission::Error::Unreadable(_) => Code::Undecodable,
-                    admission::Error::Patch(_) => Code::PatchFailed,
+                    SimulationError::Unreadable(_) => Code::Undecodable,
+                    SimulationError::Patch(_) => Code::PatchFailed,
                 };
                 let place = workload.checked().place(workload.template());
                 report.add(Level::Error, code, place, format_args!("{}: {error}", workload.title()));
@@ -142,14 +141,14 @@ impl<'a> Admitter<'a> {
         workload: &'w Workload<'a>,
         pod: Value,
         report: &mut Report,
-    ) -> Result<Preview<'w>, admission::Error> {
+    ) -> Result<Preview<'w>, SimulationError> {
         let cluster = self.cluster;
         let call = self.calls.entry(workload.namespace);
         let call = call.or_insert_with_key(|name| cluster.call(name, report));
         let (settings, without_dry_run) = match call {
             WebhookCall::Called { settings, without_dry_run } => (settings, without_dry_run),
             WebhookCall::NotCalled { reason } => {
-                let admission = admission::admit(pod, &ServiceAccount::default(), None)?;
+                let admission = simulate(pod, &ServiceAccount::default(), None)?;
                 report_unused(workload, &admission, reason, cluster, report);
                 return Ok(Preview { workload, admission, without_dry_run: None, settings: None });
             }
@@ -157,7 +156,7 @@ impl<'a> Admitter<'a> {
         let account = cluster.account(workload.namespace, &pod);
         let is_assumed = account.is_none();
         let account = account.unwrap_or_default();
-        let admit = |pod, settings: &NamespaceSettings| admission::admit(pod, &account, Some(settings));
+        let admit = |pod, settings: &NamespaceSettings| simulate(pod, &account, Some(settings));
         let without_dry_run = without_dry_run.as_ref().map(|other| admit(pod.clone(), other)).transpose()?;
         let admission = admit(pod, settings)?;
         if is_assumed && !admission.is_refused() {

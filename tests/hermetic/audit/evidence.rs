@@ -1,10 +1,15 @@
 //! The evidence of a log that a real API server wrote, and its independence of files.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boundtoken::audit::event::AuditEvent;
-use boundtoken::audit::evidence::{Evidence, KnownPod, WorkloadName};
+use boundtoken::audit::evidence::Evidence;
+use boundtoken::audit::inventory::{
+    HeldToken, Inventory, KnownPod, PodAdmission, PodLife, TokenClass, WorkloadName,
+};
 use boundtoken::audit::log::read;
+use boundtoken::audit::report::{AuditOptions, AuditReport};
 use proptest::prelude::*;
 use time::OffsetDateTime;
 
@@ -16,26 +21,41 @@ fn start() -> OffsetDateTime {
 }
 
 /// The Pod of the log, whose containers started that many seconds before its first event.
-fn pods(uptime: u64) -> Vec<KnownPod> {
+fn inventory(uptime: u64) -> Inventory {
     let started = start() - Duration::from_secs(uptime);
-    vec![KnownPod {
+    let pod = KnownPod {
         uid: "04567670-eccd-4d30-85ec-912e9f7e2054".into(),
-        namespace: "default".into(),
-        account: "default".into(),
+        name: "old".into(),
         workload: WorkloadName { namespace: "default".into(), kind: "Pod".into(), name: "old".into() },
+        job: None,
+        account: "default".into(),
         node: None,
         addresses: vec!["127.0.0.1".into()],
         created: started,
-        started,
-        holds_year: true,
-        holds_legacy: false,
-    }]
+        life: PodLife { started: Some(started), ended: None },
+        tokens: [year()].into(),
+        admission: PodAdmission::default(),
+        elsewhere: BTreeSet::new(),
+    };
+    Inventory { pods: vec![pod], ..Inventory::default() }
 }
 
-fn evidence<'a>(logs: impl IntoIterator<Item = &'a [u8]>) -> Evidence {
-    let mut evidence = Evidence::new(pods(7000));
+fn year() -> HeldToken {
+    HeldToken {
+        class: TokenClass::Year,
+        seconds: Some(31_536_000),
+        audience: None,
+        path: "/var/run/secrets/kubernetes.io/serviceaccount/token".into(),
+        is_sub_path: false,
+        containers: vec!["app".into()],
+    }
+}
+
+fn evidence<'a>(inventory: &Inventory, logs: impl IntoIterator<Item = &'a [u8]>) -> Evidence<'_> {
+    let mut evidence = Evidence::new(inventory);
     for log in logs {
-        read(log, &mut |event: &AuditEvent<'_>| evidence.add(event)).unwrap();
+        let counts = read(log, &mut |event: &AuditEvent<'_>| evidence.add(event)).unwrap();
+        evidence.add_counts(&counts);
     }
     evidence
 }
@@ -43,28 +63,29 @@ fn evidence<'a>(logs: impl IntoIterator<Item = &'a [u8]>) -> Evidence {
 #[test]
 fn a_real_log_shows_the_age_of_each_token() {
     let log = file("kube-apiserver.jsonl");
-    let evidence = evidence([&*log]);
+    let inventory = inventory(7000);
+    let evidence = evidence(&inventory, [&*log]);
     let (_, tally) = evidence.pods().next().unwrap();
     // Three probes, a fresh token, two watches: each counts once, whatever its stages.
     let logged = String::from_utf8(log).unwrap();
     let requests =
         logged.lines().filter(|line| line.contains("pod-uid") && line.contains("ResponseComplete"));
     assert_eq!(tally.requests.count(), requests.count() as u64);
-    let stale = tally.stale.as_ref().unwrap();
-    assert_eq!(stale.oldest.seconds, 3607 + 3620);
+    assert_eq!(tally.stale.oldest_seconds(), Some(3607 + 3620));
     assert!(tally.longest_fresh.is_some() && tally.user_agents.contains("fresh/1"));
-    assert_eq!((tally.denied.count(), tally.denied_id.is_some()), (1, true));
+    assert_eq!((tally.denied.count(), tally.first_denied.is_some()), (1, true));
     let account = evidence.account("default", "default").unwrap();
     assert!(account.user_agents.iter().eq(["legacy/1"]), "{:?}", account.user_agents);
     let coverage = &evidence.coverage;
     assert!(coverage.has_reads && coverage.names_pods && coverage.has_starts);
-    assert_eq!(coverage.from().map(OffsetDateTime::unix_timestamp), Some(start().unix_timestamp()));
-    assert!(!coverage.would_show(start(), Duration::from_hours(24)));
+    let window = coverage.window().unwrap();
+    assert_eq!(window.from.unix_timestamp(), start().unix_timestamp());
+    assert!(window.length() < Duration::from_hours(24) && window.holes.is_empty());
 }
 
 #[test]
 fn a_log_of_google_cloud_names_no_pods() {
-    let coverage = evidence([&*file("gke.json")]).coverage;
+    let coverage = evidence(&inventory(7000), [&*file("gke.json")]).coverage;
     assert!(coverage.has_reads && !coverage.names_pods);
 }
 
@@ -87,7 +108,14 @@ proptest! {
             files.last_mut().unwrap().extend_from_slice(line);
             files
         });
-        let whole = format!("{:?}", evidence([&*log]));
-        prop_assert_eq!(whole, format!("{:?}", evidence(files.iter().map(Vec::as_slice))));
+        let inventory = inventory(7000);
+        let report = |evidence: Evidence<'_>| {
+            let mut report = AuditReport::new(&inventory, &evidence, AuditOptions::default());
+            // The numbers of files and records are those of the files.
+            (report.coverage.files, report.coverage.counts) = Default::default();
+            report
+        };
+        let whole = report(evidence(&inventory, [&*log]));
+        prop_assert_eq!(whole, report(evidence(&inventory, files.iter().map(Vec::as_slice))));
     }
 }

@@ -48,7 +48,9 @@ fn an_event_has_the_fields_of_its_line() {
             event.staleness,
             event.is_denied(),
         ));
-        assert_eq!(event.time.map(OffsetDateTime::minute), Some([0, 30, 45, 0][found.len() - 1]));
+        assert_eq!(event.logged.map(OffsetDateTime::minute), Some([0, 30, 45, 0][found.len() - 1]));
+        // The event of the node is not parsed.
+        assert_eq!(event.time.is_some(), found.len() < 4);
     })
     .unwrap();
     let web = Some("web".to_owned());
@@ -60,6 +62,43 @@ fn an_event_has_the_fields_of_its_line() {
         (None, None, Staleness::Unknown, false),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn some_shapes_name_the_api_server() {
+    for (name, server) in [
+        ("eks-filter-log-events.json", "kube-apiserver-audit-0"),
+        ("aks-records.json", ""),
+        ("api-server.jsonl", ""),
+    ] {
+        let mut found = Vec::new();
+        read(&*file(name), &mut |event: &AuditEvent<'_>| found.push(event.server.to_owned())).unwrap();
+        assert_eq!(found[..3], [server, server, server], "{name}");
+    }
+    let row = r#"{"AuditId":"a","Verb":"get","User":{"username":"system:serviceaccount:a:b"},"PodName":"kube-apiserver-7"}"#;
+    let pod = r#"{"properties":{"log":"{\"auditID\":\"a\",\"user\":{\"username\":\"system:serviceaccount:a:b\"}}","pod":"kube-apiserver-7"}}"#;
+    for log in [row, pod] {
+        let mut found = Vec::new();
+        read(log.as_bytes(), &mut |event: &AuditEvent<'_>| found.push(event.server.to_owned())).unwrap();
+        assert_eq!(found, ["kube-apiserver-7"], "{log}");
+    }
+}
+
+#[test]
+fn the_time_of_a_row_is_the_more_exact_one() {
+    let row = r#"{"AuditId":"a","Verb":"get","User":{"username":"system:serviceaccount:a:b"},"StageReceivedTime":"2026-11-20T08:00:00Z","TimeGenerated":"2026-11-20T08:07:00Z"}"#;
+    let mut found = Vec::new();
+    read(row.as_bytes(), &mut |event: &AuditEvent<'_>| found.push(event.logged.unwrap().minute())).unwrap();
+    assert_eq!(found, [0]);
+}
+
+#[test]
+fn only_records_without_a_user_are_lost() {
+    let line = r#"{"auditID":"a","user":{"username":"system:serviceaccount:a:b"},"verb":"get""#;
+    for (log, expected) in [(line, 0), (r#"{"auditID":"a","us"#, 1), ("nonsense", 1), (r#"{"a":1}"#, 0)] {
+        let counts = read(log.as_bytes(), &mut |_: &AuditEvent<'_>| {}).unwrap();
+        assert_eq!(counts.lost, expected, "{log}");
+    }
 }
 
 #[test]

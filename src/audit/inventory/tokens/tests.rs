@@ -1,5 +1,7 @@
 //! Each class, in each place in which a container can hold a token.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::super::LifetimeSource;
@@ -8,8 +10,9 @@ use crate::pod::token::{DEFAULT_DIRECTORY, YEAR};
 
 fn held_with(spec: &Value, extended: &ExtendedLifetime) -> Vec<HeldToken> {
     let text = spec.to_string();
-    let spec: AuditedSpec<'_> = serde_json::from_str(&text).unwrap();
-    held_tokens(&spec, &["robot-token".to_owned()].into(), &ApiAudiences::default(), extended)
+    let spec: TokenSpec<'_> = serde_json::from_str(&text).unwrap();
+    let (secrets, api) = (["robot-token".to_owned()].into(), ApiAudiences::default());
+    held_tokens(&spec, &TokenContext { secrets: &secrets, api: &api, extended })
 }
 
 /// The class, seconds, path and containers of each token.
@@ -57,9 +60,28 @@ fn the_class_follows_from_audience_and_lifetime() {
 
 #[test]
 fn without_the_extension_no_token_lives_a_year() {
-    let off = ExtendedLifetime { lifetime: None, source: LifetimeSource::Given };
+    let off = ExtendedLifetime { lifetime: None, max: None, source: LifetimeSource::Given };
     let token = held_with(&mounting(&json!([source(None, Some(3607))])), &off).remove(0);
     assert_eq!((token.class, token.seconds), (TokenClass::Bounded, Some(3607)));
+}
+
+#[test]
+fn the_limit_of_the_api_server_applies_before_the_extension() {
+    let year = YEAR.as_secs();
+    for (audience, asked, max, class, expected) in [
+        (None, 3607, 3600, TokenClass::Bounded, 3600),
+        (None, 3607, 3607, TokenClass::Year, year),
+        (None, 3607, 86_400, TokenClass::Year, year),
+        (None, 172_800, 86_400, TokenClass::Bounded, 86_400),
+        (Some("vault"), 172_800, 86_400, TokenClass::Audience, 86_400),
+        // An odd limit makes a year of a longer request.
+        (None, 7200, 3607, TokenClass::Year, year),
+    ] {
+        let extended =
+            ExtendedLifetime { max: Some(Duration::from_secs(max)), ..ExtendedLifetime::default() };
+        let token = held_with(&mounting(&json!([source(audience, Some(asked))])), &extended).remove(0);
+        assert_eq!((token.class, token.seconds), (class, Some(expected)), "{asked} {max}");
+    }
 }
 
 #[test]

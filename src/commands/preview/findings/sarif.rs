@@ -35,7 +35,7 @@ pub(super) fn write(run: &RunFindings<'_>, out: &mut dyn Write) -> io::Result<()
 
 fn driver() -> Value {
     let version = env!("CARGO_PKG_VERSION");
-    let rules: Vec<Value> = diagnostics::all().map(rule).collect();
+    let rules: Vec<Value> = diagnostics::of_pods().map(rule).collect();
     json!({"name": "boundtoken", "version": version, "semanticVersion": version, "rules": rules})
 }
 
@@ -45,7 +45,7 @@ fn rule(diagnostic: &Diagnostic) -> Value {
     let level = match severity {
         Severity::Forbidden | Severity::Invalid | Severity::Malformed | Severity::Error => "error",
         Severity::Warning => "warning",
-        Severity::Note => "note",
+        Severity::Note | Severity::Reason => "note",
     };
     json!({
         "id": name,

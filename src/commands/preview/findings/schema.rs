@@ -39,7 +39,7 @@ fn finding() -> Value {
     let text_or_null = |description: &str| json!({"description": description, "type": ["string", "null"]});
     let position =
         |description: &str| json!({"description": description, "type": ["integer", "null"], "minimum": 1});
-    let codes: Vec<&str> = diagnostics::all().map(|diagnostic| diagnostic.name).collect();
+    let codes: Vec<&str> = diagnostics::of_pods().map(|diagnostic| diagnostic.name).collect();
     json!({
         "type": "object",
         "required": ["code", "severity", "object", "file", "line", "column", "key", "text", "help"],

@@ -1,10 +1,10 @@
-//! The admission of a Pod, with boundtoken and without.
+//! Simulates the admission of a Pod that is created, with boundtoken and without.
 
 use json_patch::{Patch, PatchError};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::admission::Pod;
+use super::object::Pod;
 use crate::pod::plugin::{self, ServiceAccount};
 use crate::policy::{Evaluation, NamespaceSettings, Violation, Warning};
 
@@ -14,19 +14,19 @@ const SUFFIXES: [&str; 2] = ["xxxxx", "zzzzz"];
 
 /// A Pod before and after the webhook.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub struct Admission {
     /// The Pod without boundtoken.
-    pub(super) before: Value,
+    pub before: Value,
     /// The Pod with boundtoken.
-    pub(super) after: Value,
+    pub after: Value,
     /// The RFC 6902 documents that the webhook sends, one per call that changes something.
-    pub(super) patches: Vec<Patch>,
+    pub patches: Vec<Patch>,
     /// The reason for which the API server refuses the Pod before it calls any webhook.
-    pub(super) rejection: Option<String>,
+    pub rejection: Option<String>,
     /// The violations for which the webhook refuses the Pod.
-    pub(super) violations: Vec<Violation>,
+    pub violations: Vec<Violation>,
     /// The warnings of the webhook.
-    pub(super) warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Admission {
@@ -36,24 +36,24 @@ impl Admission {
     }
 
     /// The admission of a Pod that the API server refuses before it calls any plugin or webhook.
-    pub(super) fn rejected(pod: Value, reason: String) -> Self {
+    pub fn rejected(pod: Value, reason: String) -> Self {
         Self { rejection: Some(reason), ..Self::new(pod) }
     }
 
     /// Whether the Pod is refused.
-    pub(super) fn is_refused(&self) -> bool {
+    pub fn is_refused(&self) -> bool {
         self.rejection.is_some() || !self.violations.is_empty()
     }
 
     /// Whether boundtoken changes the Pod.
-    pub(super) fn changes(&self) -> bool {
+    pub fn changes(&self) -> bool {
         !self.is_refused() && self.after != self.before
     }
 }
 
 /// An error that keeps a Pod's admission from being predicted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub enum SimulationError {
     /// The webhook would answer HTTP 400.
     #[error("the webhook cannot read it: {0}")]
     Unreadable(#[from] serde_json::Error),
@@ -65,11 +65,14 @@ pub(super) enum Error {
 /// Admits a Pod that is created. Without `settings` its Namespace did not opt in, and no webhook is called.
 ///
 /// The ServiceAccount plugin runs first, then the webhook; after a change both run once more.
-pub(super) fn admit(
+///
+/// # Errors
+/// When the Pod cannot be read, or the patch of the webhook does not fit it.
+pub fn simulate(
     mut pod: Value,
     account: &ServiceAccount,
     settings: Option<&NamespaceSettings>,
-) -> Result<Admission, Error> {
+) -> Result<Admission, SimulationError> {
     let [first, second] = SUFFIXES;
     plugin::round_trip(&mut pod);
     plugin::admit(&mut pod, account, first);
@@ -83,7 +86,7 @@ pub(super) fn admit(
 }
 
 /// Calls the webhook; returns whether it changed the Pod.
-fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool, Error> {
+fn call(admission: &mut Admission, settings: &NamespaceSettings) -> Result<bool, SimulationError> {
     let pod = Pod::deserialize(&admission.after)?;
     let Some(evaluation) = pod.evaluate(settings) else { return Ok(false) };
     let Evaluation { patch, violations, warnings, .. } = evaluation;
