@@ -260,6 +260,9 @@ pub(crate) async fn an_opened_webhook(plane: Arc<ControlPlane>) {
                 if answer.message().ends_with(&default_token(NAMESPACE)) { Ok(()) } else { Err(answer) }
             };
             eventually("a refusal by the guard instead of the webhook", by_guard).await;
+            // The metric of an alert.
+            let opened = "\napiserver_admission_webhook_fail_open_count{name=\"pods.boundtoken.dev\"";
+            assert!(plane.api.text("/metrics").await.contains(opened));
             plane.api.delete(&path).await.ok().unwrap();
             // The API server forgets a configuration within a moment; the refusal is the same before and after.
             eventually("a deleted configuration", async || plane.api.gone(&path).await).await;

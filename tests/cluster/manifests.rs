@@ -43,9 +43,11 @@ pub(crate) async fn every_field_is_known_and_allowed(plane: Arc<ControlPlane>) {
         let warns = stderr.contains("would violate PodSecurity");
         assert_eq!(warns, kustomization == "manifests/hostnetwork", "{kustomization}: {stderr}");
     }
-    // This overlay adds kinds that the API server does not know to the same objects, so it is only rendered.
+    // These add kinds that the API server does not know, so they are only rendered.
     let rendered = kubectl(&plane, &["kustomize", &format!("{ROOT}/manifests/cert-manager")]);
     assert!(rendered.contains("cert-manager.io/inject-ca-from: boundtoken/boundtoken"), "{rendered}");
+    let rendered = kubectl(&plane, &["kustomize", &format!("{ROOT}/manifests/monitoring")]);
+    assert!(rendered.contains("kind: PrometheusRule"), "{rendered}");
 }
 
 /// The ServiceAccount has exactly the rights that the manifests grant.

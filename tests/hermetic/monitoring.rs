@@ -1,0 +1,101 @@
+//! `manifests/monitoring`: each alert fires and is quiet as it should be, and has a section in the page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+const RULES: &str = include_str!("../../manifests/monitoring/prometheus-rule.yaml");
+const TESTS: &str = include_str!("../monitoring/alerts.yaml");
+const PAGE: &str = include_str!("../../docs/operate/monitoring.md");
+
+fn parsed(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn alerts(rules: &Value) -> Vec<&Value> {
+    list(&rules["spec"]["groups"]).flat_map(|group| list(&group["rules"])).collect()
+}
+
+/// Runs the unit tests of the alerts, if Prometheus is installed (Debian: `prometheus`).
+#[test]
+fn each_alert_fires_and_is_quiet() {
+    let directory = tempfile::tempdir().unwrap();
+    // JSON is YAML, which Prometheus reads.
+    std::fs::write(directory.path().join("rules.json"), parsed(RULES)["spec"].to_string()).unwrap();
+    std::fs::write(directory.path().join("alerts.yaml"), TESTS).unwrap();
+    let output =
+        Command::new("promtool").args(["test", "rules", "alerts.yaml"]).current_dir(&directory).output();
+    let Ok(output) = output else {
+        assert!(std::env::var_os("CI").is_none(), "install promtool");
+        eprintln!("left out: the tests of the alerts, which need promtool");
+        return;
+    };
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{printed}");
+}
+
+#[test]
+fn each_alert_has_both_tests_and_a_section() {
+    let (rules, tests) = (parsed(RULES), parsed(TESTS));
+    let mut tested: BTreeMap<&str, BTreeSet<bool>> = BTreeMap::new();
+    for test in list(&tests["tests"]).flat_map(|test| list(&test["alert_rule_test"])) {
+        let fires = list(&test["exp_alerts"]).next().is_some();
+        tested.entry(text(&test["alertname"])).or_default().insert(fires);
+    }
+    let alerts = alerts(&rules);
+    assert_eq!(alerts.len(), tested.len());
+    for alert in alerts {
+        let name = text(&alert["alert"]);
+        assert_eq!(tested[name].len(), 2, "{name} has no test that it fires, or none that it is quiet");
+        let anchor = format!("monitoring#{}", name.to_lowercase());
+        assert!(text(&alert["annotations"]["runbook_url"]).ends_with(&anchor), "{name}");
+        assert!(
+            PAGE.contains(&format!("\n### {name}\n")),
+            "{name} has no section in docs/operate/monitoring.md"
+        );
+        let severity = text(&alert["labels"]["severity"]);
+        assert!(PAGE.contains(&format!("(#{}) | {severity} |", name.to_lowercase())), "{name} is not listed");
+    }
+}
+
+/// A metric with labels is exported from its first event on, so the table of the page counts instead of a new registry.
+#[test]
+fn alerts_use_metrics_that_exist() {
+    let (_, table) = PAGE.split_once("\n## All metrics\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rules = parsed(RULES);
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let expressions =
+        alerts(&rules).into_iter().flat_map(|alert| text(&alert["expr"]).split(move |c| !is_name(c)));
+    let used: BTreeSet<&str> =
+        expressions.filter(|word| word.starts_with("boundtoken_") || word.starts_with("process_")).collect();
+    assert!(used.len() >= 6, "{used:?}");
+    let exists = |name: &&str| ["`", "{"].iter().any(|end| table.contains(&format!("`{name}{end}")));
+    let missing: Vec<_> = used.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "{missing:?} are not listed");
+}
+
+/// Both objects for scraping select the Pods and the port of the Deployment.
+#[test]
+fn the_admin_port_of_the_pods_is_scraped() {
+    let deployment = include_str!("../../manifests/base/deployment.yaml");
+    let template = &parsed(deployment)["spec"]["template"];
+    let labels = &template["metadata"]["labels"];
+    let ports = list(&template["spec"]["containers"][0]["ports"]);
+    let ports: Vec<&str> = ports.map(|port| text(&port["name"])).collect();
+    let monitor = parsed(include_str!("../../manifests/monitoring/pod-monitor.yaml"));
+    assert_eq!(monitor["spec"]["selector"]["matchLabels"], *labels);
+    assert!(ports.contains(&text(&monitor["spec"]["podMetricsEndpoints"][0]["port"])));
+    let policy = parsed(include_str!("../../manifests/monitoring/network-policy.yaml"));
+    assert_eq!(policy["spec"]["podSelector"]["matchLabels"], *labels);
+    assert!(ports.contains(&text(&policy["spec"]["ingress"][0]["ports"][0]["port"])));
+}
