@@ -62,7 +62,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn decide(body: &[u8], settings: &NamespaceSettings) -> Result<Vec<u8>, BadReview> {
-    Ok(admission::mutate(&Request::parse(&admission::lossy_utf8(body))?, settings).into_body())
+    Ok(admission::mutate(&Request::parse(&admission::lossy_utf8(body)?)?, settings).into_body())
 }
 
 /// Whether the time of a decision is proportional to the size of a hostile Pod.

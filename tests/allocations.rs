@@ -243,7 +243,10 @@ fn heap(body: &[u8], settings: &NamespaceSettings) -> dhat::HeapStats {
 }
 
 fn decide(body: &[u8], settings: &NamespaceSettings) -> Vec<u8> {
-    let text = admission::lossy_utf8(body);
+    let text = match admission::lossy_utf8(body) {
+        Ok(text) => text,
+        Err(bad) => return bad.to_string().into_bytes(),
+    };
     let response = if body.starts_with(NAMESPACE.as_bytes()) {
         Request::parse(&text).map(|request| admission::validate(&request, &Arc::new(Defaults::default())))
     } else {
@@ -292,7 +295,7 @@ fn fill(body: &mut Vec<u8>, template: &str, text: &[u8], index: usize) {
 }
 
 fn beginning(body: &[u8]) -> String {
-    admission::lossy_utf8(body).chars().skip(POD.len()).take(200).collect()
+    String::from_utf8_lossy(body).chars().skip(POD.len()).take(200).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people to read")]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{Error, IgnoredAny};
 
-use super::object::ReviewedObject;
+use super::object::{ObjectMeta, ReviewedObject};
 use crate::pod::text::{Text, nullable, object, optional};
 
 /// Longest explanation of an invalid body, in characters; messages of the parser may quote the body.
@@ -39,8 +39,25 @@ impl BadReview {
 ///
 /// The API server sends `managedFields` as it received them, and a protobuf client may put any bytes there. In
 /// every other field it has replaced them already.
-pub fn lossy_utf8(body: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(body).map_or_else(|_| Cow::Owned(replaced(body)), Cow::Borrowed)
+///
+/// # Errors
+/// When such a byte is in a name, a label or an annotation, which are compared, or in the uid, which the response
+/// echoes.
+pub fn lossy_utf8(body: &[u8]) -> Result<Cow<'_, str>, BadReview> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Ok(Cow::Borrowed(text));
+    }
+    // A deserializer of bytes checks the strings that it reads, and skips all others unchecked.
+    serde_json::from_slice::<IncomingReview<'_, Compared<'_>>>(body)
+        .map_err(|error| BadReview::invalid(&error))?;
+    Ok(Cow::Owned(replaced(body)))
+}
+
+/// The parts of an object that are compared.
+#[derive(Deserialize)]
+struct Compared<'a> {
+    #[serde(borrow, default, rename = "metadata", deserialize_with = "object")]
+    _metadata: ObjectMeta<'a>,
 }
 
 fn replaced(body: &[u8]) -> String {
@@ -200,8 +217,8 @@ mod tests {
             (b"ends early: \xf0\x9f\xa6", "ends early: ???"),
             (b"", ""),
         ] {
-            assert_eq!(lossy_utf8(body), expected);
-            assert_eq!(lossy_utf8(body).len(), body.len());
+            assert_eq!(replaced(body), expected);
+            assert_eq!(replaced(body).len(), body.len());
         }
     }
 }

@@ -154,7 +154,7 @@ impl<S: NamespaceStore> Webhook<S> {
         looked_up: Option<Lookup>,
         started: Instant,
     ) -> Result<Mutation, HttpError> {
-        let text = admission::lossy_utf8(body);
+        let text = admission::lossy_utf8(body)?;
         let request = admission::Request::parse(&text)?;
         let response = match request.object() {
             None => admission::allow(&request),
@@ -168,7 +168,7 @@ impl<S: NamespaceStore> Webhook<S> {
     }
 
     fn validate(&self, body: &[u8], started: Instant) -> Result<admission::Response, HttpError> {
-        let text = admission::lossy_utf8(body);
+        let text = admission::lossy_utf8(body)?;
         let request = admission::Request::parse(&text)?;
         let response = admission::validate(&request, &self.defaults.load_full());
         log(&request, &response, started.elapsed());

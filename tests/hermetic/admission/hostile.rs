@@ -30,7 +30,7 @@ fn settings() -> NamespaceSettings {
 
 /// Both webhooks on a body: what they say, if it is a review.
 fn send(body: &[u8]) -> Result<[Value; 2], BadReview> {
-    let text = lossy_utf8(body);
+    let text = lossy_utf8(body)?;
     let request = Request::parse(&text)?;
     let pods = mutate(&request, &settings()).into_body();
     let uid = request.uid().to_owned();

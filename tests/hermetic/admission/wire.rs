@@ -19,7 +19,7 @@ fn send(body: &str) -> Result<Value, BadReview> {
 
 /// As the server does it.
 fn send_bytes(body: &[u8]) -> Result<Value, BadReview> {
-    Request::parse(&lossy_utf8(body)).map(|request: Request<'_, Pod<'_>>| {
+    Request::parse(&lossy_utf8(body)?).map(|request: Request<'_, Pod<'_>>| {
         let body = mutate(&request, &namespace(&[])).into_body();
         serde_json::from_slice::<Value>(&body).expect("an answer is JSON")["response"].take()
     })
@@ -253,6 +253,38 @@ fn invalid_utf_8_changes_nothing() {
     assert!(std::str::from_utf8(&body).is_err());
     let response = send_bytes(&body).unwrap();
     assert!(is_patched(&response) && response["patch"] == expected);
+}
+
+/// Another uid than that of the request, or a setting that nobody wrote, would be worse than a refusal.
+#[test]
+fn invalid_utf_8_in_what_is_echoed_or_compared_is_refused() {
+    let places = [
+        "/request/uid",
+        "/request/namespace",
+        "/request/name",
+        "/request/object/metadata/annotations/boundtoken.dev~1ttl",
+        "/request/object/metadata/annotations/boundtoken.dev~1audience",
+    ];
+    let refused = |review: &Value| {
+        let mut body = review.to_string().into_bytes();
+        body.iter_mut().filter(|byte| **byte == 0x7f).for_each(|byte| *byte = 0xff);
+        send_bytes(&body).is_err()
+    };
+    let whole = review(&annotated(pod(&["app"]), &[("ttl", "2h"), ("audience", "vault")]));
+    assert!(!refused(&whole));
+    for place in places {
+        let mut review = whole.clone();
+        *review.pointer_mut(place).unwrap() = "a\u{7f}".into();
+        assert!(refused(&review), "{place}");
+    }
+    let mut keys = whole.clone();
+    keys["request"]["object"]["metadata"]["annotations"]["boundtoken.dev/\u{7f}"] = "x".into();
+    assert!(refused(&keys));
+    let mut elsewhere = whole;
+    elsewhere["request"]["object"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "A", "value": "\u{7f}"}]);
+    elsewhere["request"]["object"]["metadata"]["annotations"]["example.com/x"] = "\u{7f}".into();
+    assert!(!refused(&elsewhere));
 }
 
 #[test]
