@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::token::DEFAULT_FILE;
 use super::view::VolumeProjection;
 
 /// ConfigMap with the API server's CA, in every namespace
@@ -25,7 +26,10 @@ pub(super) const API_ACCESS: [ApiAccessSource; 2] = [
     ApiAccessSource {
         file: "ca.crt",
         source: || json!({"configMap": {"name": ROOT_CA, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}),
-        matches: |source| source.config_map.as_ref().is_some_and(|map| map.name.as_str() == ROOT_CA),
+        matches: |source| {
+            source.config_map.as_ref().is_some_and(|name| name.as_str() == ROOT_CA)
+                && source.files().eq(["ca.crt"])
+        },
     },
     ApiAccessSource {
         file: "namespace",
@@ -34,7 +38,7 @@ pub(super) const API_ACCESS: [ApiAccessSource; 2] = [
                 {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
             ]}})
         },
-        matches: |source| source.downward_api.is_some(),
+        matches: |source| source.is_downward_api && source.files().eq(["namespace"]),
     },
 ];
 
@@ -46,4 +50,9 @@ pub(super) fn api_access() -> impl Iterator<Item = Value> {
 /// Whether a token cannot have this file name in a volume with API access.
 pub(crate) fn is_api_access_file(name: &str) -> bool {
     API_ACCESS.iter().any(|source| source.file == name)
+}
+
+/// Whether the volume of the default token has a file of this name.
+pub(crate) fn is_default_file(name: &str) -> bool {
+    name == DEFAULT_FILE || is_api_access_file(name)
 }

@@ -1,16 +1,20 @@
 //! The volume mounts and environment variables of a Pod's containers.
 
+use std::borrow::Cow;
+
 use json_patch::jsonptr::{self, PointerBuf};
 use serde_json::Value;
 
+use super::api_access::is_api_access_file;
 use super::directories::Directories;
-use super::finding::{Finding, Subject};
+use super::finding::{Finding, Obstacle, Subject};
 use super::patch::{join, object};
+use super::paths::PodOs;
 use super::plan::{DefaultToken, Token, TokenVolume};
 use super::pod_patch::Draft;
 use super::token::{Containers, DEFAULT_DIRECTORY};
-use super::view::{Container, VolumeMount};
-use super::volume_index::IndexedVolume;
+use super::view::{Container, MountedPart, VolumeMount};
+use super::volume_index::{IndexedVolume, VolumeKind, is_at_default};
 
 /// Member of a container.
 const MOUNTS: &str = "volumeMounts";
@@ -23,22 +27,52 @@ struct Additions {
 }
 
 /// A volume that a container needs, and the variables that name its files.
-struct TokenMount<'p> {
+pub(super) struct TokenMount<'p> {
     subject: Subject,
     volume: &'p str,
-    directory: &'p str,
+    pub(super) directory: &'p str,
+    files: TokenFiles<'p>,
     /// Environment variables, each with the file whose path it holds.
     env: Vec<(&'p str, &'p str)>,
 }
 
+/// The files of a volume with tokens.
+enum TokenFiles<'p> {
+    /// Those of the default token's volume, with the token in this file.
+    Default(&'p str),
+    /// Those of a volume of the plan.
+    Planned(&'p TokenVolume),
+}
+
+impl TokenMount<'_> {
+    /// Whether the volume has a file of this name.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        let (has_token, api_access) = match self.files {
+            TokenFiles::Default(file) => (file == name, true),
+            TokenFiles::Planned(volume) => {
+                (volume.tokens.iter().any(|token| *token.file == *name), volume.api_access)
+            }
+        };
+        has_token || api_access && is_api_access_file(name)
+    }
+}
+
 /// A container with its mounts indexed once for all of its tokens.
-struct IndexedContainer<'p> {
+pub(super) struct IndexedContainer<'p> {
     container: &'p Container<'p>,
     /// Whether its mounts of the default token are removed.
     removes_default: bool,
     /// The remaining mounts, by directory.
-    mounts: Directories<'p, &'p VolumeMount<'p>>,
-    devices: Directories<'p, ()>,
+    pub(super) mounts: Directories<'p, &'p VolumeMount<'p>>,
+    /// The paths of its block devices.
+    pub(super) devices: Directories<'p, &'p str>,
+}
+
+impl<'p> IndexedContainer<'p> {
+    /// The name of the container.
+    pub(super) fn name(&self) -> &'p str {
+        self.container.name.as_str()
+    }
 }
 
 impl<'p> Draft<'p> {
@@ -69,10 +103,9 @@ impl<'p> Draft<'p> {
         let removes_default = plan.default_token != DefaultToken::Cap && !keeps_default;
         let container = self.index(container, removes_default);
         self.remove_mounts(member, &container);
+        self.find_sub_paths(&container);
         let mut additions = Additions::default();
-        if keeps_default {
-            self.mount_default_token(&container, &mut additions);
-        }
+        self.keep_default_token(&container, keeps_default, &mut additions);
         for token_mount in token_mounts {
             self.mount_token(&container, &token_mount, &mut additions);
         }
@@ -82,8 +115,8 @@ impl<'p> Draft<'p> {
     fn index(&self, container: &'p Container<'p>, removes_default: bool) -> IndexedContainer<'p> {
         let stays = |mount: &&VolumeMount<'_>| !(removes_default && self.is_default(mount));
         let mounts = container.mounts().iter().filter(stays);
-        let mounts = Directories::new(mounts.map(|mount| (mount.mount_path.as_str(), mount)));
-        let devices = Directories::new(container.device_paths().map(|path| (path, ())));
+        let mounts = Directories::new(self.os, mounts.map(|mount| (mount.mount_path.as_str(), mount)));
+        let devices = Directories::new(self.os, container.device_paths().map(|path| (path, path)));
         IndexedContainer { container, removes_default, mounts, devices }
     }
 
@@ -92,12 +125,11 @@ impl<'p> Draft<'p> {
         member: &impl Fn(&'static str) -> PointerBuf,
         container: &IndexedContainer<'p>,
     ) {
-        let IndexedContainer { container, removes_default, .. } = container;
-        for (index, mount) in container.mounts().iter().enumerate().rev() {
-            if *removes_default && self.is_default(mount) {
-                self.patch.remove(join(&member(MOUNTS), [index]));
-            } else if mount.has_sub_path() && self.volumes.mounted(mount).is_some() {
-                self.add_finding(Finding::SubPath { container: container.name.as_str() });
+        if container.removes_default {
+            for (index, mount) in container.container.mounts().iter().enumerate().rev() {
+                if self.is_default(mount) {
+                    self.patch.remove(join(&member(MOUNTS), [index]));
+                }
             }
         }
     }
@@ -107,63 +139,102 @@ impl<'p> Draft<'p> {
         self.volumes.mounted(mount).is_some_and(|volume| volume.kind.is_default())
     }
 
-    /// Keeps the default token in a container. With a container list, automounting is off, so the patch has
-    /// to mount the token in a container that lacks it.
-    fn mount_default_token(&mut self, container: &IndexedContainer<'p>, additions: &mut Additions) {
+    /// Keeps the default token in a container, and sets its variable wherever the container holds it. With a
+    /// container list, automounting is off, so the patch has to mount the token in a container that lacks it.
+    fn keep_default_token(
+        &mut self,
+        container: &IndexedContainer<'p>,
+        is_selected: bool,
+        additions: &mut Additions,
+    ) {
         let Some(DefaultToken::Replace { containers, env, .. }) = self.plan.map(|plan| &plan.default_token)
         else {
             return;
         };
-        let mounted = self.default_volume(container.container);
-        let volume = match containers {
-            Containers::All => mounted,
-            Containers::Except(_) | Containers::Only(_) => mounted.or(self.volumes.first_default),
-        };
-        if let Some(IndexedVolume { name: volume, file, .. }) = volume {
+        let (subject, directory) = (Subject::DefaultToken, DEFAULT_DIRECTORY);
+        if is_selected
+            && *containers != Containers::All
+            && let Some(IndexedVolume { name: volume, file, .. }) = self.volumes.first_default
+            && !self.mounts_token_at_default(container.container)
+        {
             let env = env.iter().map(|env| (&**env, file)).collect();
-            let subject = Subject::DefaultToken;
-            let token_mount = TokenMount { subject, volume, directory: DEFAULT_DIRECTORY, env };
-            self.mount_token(container, &token_mount, additions);
+            let files = TokenFiles::Default(file);
+            let token_mount = TokenMount { subject, volume, directory, files, env };
+            if self.mount_token(container, &token_mount, additions) {
+                return;
+            }
+        }
+        let Some((directory, file)) = self.held_default_token(container, is_selected) else { return };
+        self.hold(subject);
+        if let Some(env) = env {
+            let path = file.map_or_else(|| directory.to_string(), |file| format!("{directory}/{file}"));
+            self.set_env(container.container, env, &path, subject, additions);
         }
     }
 
-    /// The default token volume that a container mounts at the default directory.
-    fn default_volume(&self, container: &Container<'_>) -> Option<IndexedVolume<'p>> {
-        let mounts = container.mounts().iter().filter(|mount| mount.is_at(DEFAULT_DIRECTORY));
-        mounts.filter_map(|mount| self.volumes.mounted(mount)).find(|volume| volume.kind.is_default())
+    /// Whether a container mounts the default token, or one in its place, at the default directory.
+    fn mounts_token_at_default(&self, container: &Container<'_>) -> bool {
+        let mut mounts = container.mounts().iter().filter(|mount| is_at_default(self.os, mount));
+        mounts.any(|mount| self.volumes.mounted(mount).is_some_and(|volume| is_in_place(volume.kind, true)))
     }
 
-    /// Mounts a volume in a container and sets its variables, unless the directory is taken.
+    /// Where a container mounts the default token, preferably in the default directory: the path of the mount, and
+    /// the file in it, unless the mount is the file. A container that is not selected may still hold a token of
+    /// [`VolumeKind::HandMade`].
+    fn held_default_token(
+        &self,
+        container: &IndexedContainer<'p>,
+        is_selected: bool,
+    ) -> Option<(Cow<'p, str>, Option<&'p str>)> {
+        let held = |mount: &&'p VolumeMount<'p>| {
+            let volume = self.volumes.mounted(mount)?;
+            let file = is_in_place(volume.kind, is_selected).then_some(volume.file)?;
+            let directory = self.os.folded(mount.mount_path.as_str());
+            match mount.part() {
+                MountedPart::Whole => Some((directory, Some(file))),
+                MountedPart::SubPath(path) if path == file => Some((directory, None)),
+                MountedPart::SubPath(_) | MountedPart::Unknown => None,
+            }
+        };
+        let at_default = container.mounts.at(DEFAULT_DIRECTORY).and_then(held);
+        at_default.or_else(|| container.mounts.entries().find_map(held))
+    }
+
+    /// Mounts a volume in a container and sets its variables, unless something is in the way. Returns whether the
+    /// container mounts the volume.
     fn mount_token(
         &mut self,
         container: &IndexedContainer<'p>,
         token_mount: &TokenMount<'p>,
         additions: &mut Additions,
-    ) {
-        let IndexedContainer { container, mounts, devices, .. } = container;
-        let directory = token_mount.directory;
-        // Our volume is read-only, so the runtime could not create the mount point of a mount inside it.
-        let blocked = devices.at(directory).is_some() || mounts.has_below(directory);
-        match mounts.at(directory) {
-            Some(mount) if mount.name.as_str() == token_mount.volume => {}
-            None if !blocked => additions.mounts.push(volume_mount(token_mount)),
-            _ => {
-                self.add_finding(Finding::MountTaken {
-                    container: container.name.as_str(),
-                    directory,
-                    subject: token_mount.subject,
-                });
-                return;
+    ) -> bool {
+        let (subject, directory) = (token_mount.subject, self.os.folded(token_mount.directory));
+        let mounted = container.mounts.at(&directory).map(|mount| mount.name.as_str());
+        if mounted != Some(token_mount.volume) {
+            let obstacle = self.obstacle(container, token_mount, &directory);
+            let twice = || self.is_mounted_twice(&directory, additions).then_some(token_mount.directory);
+            if let Some(obstacle) = obstacle.or_else(|| twice().map(Obstacle::Mount)) {
+                let container = container.name();
+                self.add_finding(Finding::MountTaken { container, obstacle, subject, held: false });
+                return false;
             }
+            additions.mounts.push(volume_mount(token_mount));
         }
-        if !self.mounted.contains(&token_mount.subject) {
-            self.mounted.push(token_mount.subject);
-        }
+        self.hold(subject);
         for (name, file) in &token_mount.env {
-            self.set_env(container, name, &format!("{directory}/{file}"), token_mount.subject, additions);
+            let path = format!("{}/{file}", token_mount.directory);
+            self.set_env(container.container, name, &path, subject, additions);
         }
+        true
     }
 
+    /// Whether the patch already mounts another volume at a directory, which only a difference in case allows.
+    fn is_mounted_twice(&self, directory: &str, additions: &Additions) -> bool {
+        let mut paths = additions.mounts.iter().filter_map(|mount| mount.get("mountPath")?.as_str());
+        self.os == PodOs::Windows && paths.any(|path| self.os.is_at(path, directory))
+    }
+
+    /// Sets a variable to a normalised path.
     fn set_env(
         &mut self,
         container: &'p Container<'p>,
@@ -172,16 +243,21 @@ impl<'p> Draft<'p> {
         subject: Subject,
         additions: &mut Additions,
     ) {
-        match container.env.iter().flatten().find(|variable| variable.name.as_str() == name) {
-            Some(variable) if variable.value.as_ref().is_some_and(|value| value.as_str() == path) => {}
+        let os = self.os;
+        let mut variables = container.env.iter().flatten();
+        match variables.find(|variable| os.is_same_variable(variable.name.as_str(), name)) {
+            Some(variable)
+                if variable.value.as_ref().is_some_and(|value| {
+                    value.as_str() == path
+                        || os == PodOs::Windows && os.is_at(value.as_str(), &os.folded(path))
+                }) => {}
             Some(_) => {
-                self.add_finding(Finding::EnvTaken {
-                    container: container.name.as_str(),
-                    env: name,
-                    subject,
-                });
+                let container = container.name.as_str();
+                self.add_finding(Finding::EnvTaken { container, env: name, subject });
             }
-            None => additions.env.push(object([("name", name.into()), ("value", path.into())])),
+            None => {
+                additions.env.push(object([("name", name.into()), ("value", (*os.native(path)).into())]));
+            }
         }
     }
 
@@ -201,12 +277,19 @@ impl<'p> Draft<'p> {
     }
 }
 
+/// Whether a volume holds the default token of a container that is selected for it, or a token in its place, which
+/// no list takes away.
+fn is_in_place(kind: VolumeKind, is_selected: bool) -> bool {
+    kind == VolumeKind::HandMade || is_selected && kind.is_default()
+}
+
 fn token_mount<'p>(index: usize, volume: &'p TokenVolume) -> TokenMount<'p> {
     let env = |token: &'p Token| Some((token.env.as_deref()?, &*token.file));
     TokenMount {
         subject: Subject::Volume(index),
         volume: &volume.name,
         directory: &volume.directory,
+        files: TokenFiles::Planned(volume),
         env: volume.tokens.iter().filter_map(env).collect(),
     }
 }

@@ -19,14 +19,16 @@ pub enum Finding<'p> {
     AutomountOverruled,
     /// A token for another audience is where clients of the API server look for theirs.
     ForeignAudience(Subject),
-    /// A container keeps another mount at the directory of a token, and does not get the token.
+    /// A container does not get a token, because of something else that it mounts.
     MountTaken {
         /// The name of the container.
         container: &'p str,
-        /// The directory.
-        directory: &'p str,
+        /// The reason.
+        obstacle: Obstacle<'p>,
         /// The token that cannot be mounted.
         subject: Subject,
+        /// Whether some other container of the Pod gets the token.
+        held: bool,
     },
     /// A container keeps another value of an environment variable.
     EnvTaken {
@@ -38,7 +40,17 @@ pub enum Finding<'p> {
         subject: Subject,
     },
     /// The Pod has no default token that the patch could replace.
-    NoDefaultToken,
+    NoDefaultToken {
+        /// The name of a volume that is mounted in its place.
+        instead: Option<&'p str>,
+    },
+    /// The Pod projects a token in place of the default token itself, so a container list does not apply to it.
+    ListWithoutEffect {
+        /// The name of the volume.
+        volume: &'p str,
+    },
+    /// A container list leaves out every container of the Pod.
+    NoHolder(Subject),
     /// A Secret that is not a known service account token is mounted at the default token's directory.
     OtherSecret {
         /// The name of the volume.
@@ -58,4 +70,14 @@ pub enum Finding<'p> {
         /// Whether the list selects some container of the Pod.
         held: bool,
     },
+}
+
+/// What keeps a container from mounting a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Obstacle<'p> {
+    /// Something is mounted at this path: the directory of the token, or a path inside it at which the token's
+    /// volume cannot have a mount point.
+    Mount(&'p str),
+    /// No mount point can be made inside what is mounted at this path.
+    Parent(&'p str),
 }

@@ -8,18 +8,23 @@
 mod api_access;
 mod containers;
 mod directories;
+mod facts;
 mod finding;
+mod obstacles;
 mod patch;
+pub mod paths;
 pub mod plan;
 pub mod plugin;
 mod pod_patch;
 mod selectors;
+mod sub_paths;
 pub mod text;
 pub mod token;
 pub mod view;
 mod volume_index;
+mod volume_paths;
 mod volumes;
 
-pub(crate) use api_access::is_api_access_file;
-pub use finding::{Finding, Subject};
+pub(crate) use api_access::{is_api_access_file, is_default_file};
+pub use finding::{Finding, Obstacle, Subject};
 pub use pod_patch::{PodPatch, Projection};

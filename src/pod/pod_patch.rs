@@ -1,26 +1,26 @@
 //! Compares a plan with a Pod and builds the patch.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use json_patch::Patch;
 use json_patch::jsonptr::Pointer;
 
 use super::finding::{Finding, Subject};
 use super::patch::PatchBuilder;
+use super::paths::PodOs;
 use super::plan::{DefaultToken, Plan};
-use super::selectors::{ContainerSelectors, selectors, selects_any};
-use super::token::{ApiAudiences, Audience, Containers, DEFAULT_DIRECTORY, Ttl, YEAR};
-use super::view::{PodSpec, Volume};
-use super::volume_index::{VolumeIndex, VolumeKind};
+use super::selectors::ContainerSelectors;
+use super::token::{ApiAudiences, Containers, Ttl, YEAR};
+use super::view::PodSpec;
+use super::volume_index::{IndexedVolume, VolumeIndex, VolumeKind};
+use super::volume_paths::VolumePaths;
 
 /// `/spec/automountServiceAccountToken`.
 const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountToken");
 
 /// Most findings that are kept.
 const MAX_FINDINGS: usize = 64;
-
-/// Most names of a container list that are looked up for warnings about unknown containers.
-const MAX_UNKNOWN: usize = 16;
 
 /// The changes that bring a Pod in line with a plan.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub struct PodPatch<'p> {
     pub findings: Vec<Finding<'p>>,
     /// Every service account token in the resulting spec, mounted or not.
     pub projections: Vec<Projection<'p>>,
-    /// Volume names that the plan needs but that the Pod uses for something else. The Pod must then be
-    /// refused.
+    /// Volume names that the plan needs, but whose volumes in the Pod are not exactly those of the plan. The Pod
+    /// must then be refused.
     pub taken_volumes: Vec<String>,
 }
 
@@ -69,10 +69,7 @@ impl<'p> PodPatch<'p> {
         draft.edit_containers();
         draft.remove_volumes();
         draft.add_volumes();
-        draft.find_no_default_token();
-        draft.find_foreign_audiences();
-        draft.find_other_secrets();
-        draft.find_unknown_containers();
+        draft.find_facts();
         let taken_volumes = draft.taken_volumes();
         Self {
             operations: draft.patch.finish(),
@@ -89,26 +86,34 @@ pub(super) struct Draft<'p> {
     pub(super) spec: &'p PodSpec<'p>,
     pub(super) plan: Option<&'p Plan>,
     pub(super) api: &'p ApiAudiences,
+    pub(super) os: PodOs,
     pub(super) volumes: VolumeIndex<'p>,
     pub(super) selectors: ContainerSelectors<'p>,
     pub(super) patch: PatchBuilder,
-    findings: Vec<Finding<'p>>,
-    /// The tokens that some container mounts, without duplicates.
-    pub(super) mounted: Vec<Subject>,
+    pub(super) findings: Vec<Finding<'p>>,
+    /// The tokens that some container holds, without duplicates.
+    pub(super) held: Vec<Subject>,
+    /// The files in volumes, as far as the Pod lists them; only for volumes with mounts inside.
+    files: OnceCell<VolumePaths<'p>>,
+    /// The tokens whose lifetime the patch sets or limits; only for mounts with `subPath`.
+    pub(super) limited_tokens: OnceCell<VolumePaths<'p>>,
     projections: Vec<Projection<'p>>,
 }
 
 impl<'p> Draft<'p> {
     fn new(spec: &'p PodSpec<'p>, plan: Option<&'p Plan>, api: &'p ApiAudiences) -> Self {
         Self {
-            volumes: VolumeIndex::new(spec, plan),
+            volumes: VolumeIndex::new(spec, plan, api),
             selectors: ContainerSelectors::new(plan),
             spec,
             plan,
             api,
+            os: spec.os(),
             patch: PatchBuilder::default(),
             findings: Vec::new(),
-            mounted: Vec::new(),
+            held: Vec::new(),
+            files: OnceCell::new(),
+            limited_tokens: OnceCell::new(),
             projections: Vec::new(),
         }
     }
@@ -120,10 +125,26 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Whether the patch removes the volume at a position.
-    pub(super) fn removes(&self, position: usize) -> bool {
+    /// Records that some container holds a token.
+    pub(super) fn hold(&mut self, subject: Subject) {
+        if !self.held.contains(&subject) {
+            self.held.push(subject);
+        }
+    }
+
+    /// The files in volumes, as far as the Pod lists them.
+    pub(super) fn files(&self) -> &VolumePaths<'p> {
+        self.files.get_or_init(|| {
+            let files =
+                |volume: IndexedVolume<'p>| volume.volume.files().map(move |path| (volume.name, path));
+            VolumePaths::new(self.volumes.iter().flat_map(files))
+        })
+    }
+
+    /// Whether the patch removes volumes of a kind.
+    pub(super) fn removes(&self, kind: VolumeKind) -> bool {
         let removes_default = self.plan.is_some_and(|plan| plan.default_token == DefaultToken::Remove);
-        removes_default && self.volumes.kind(position).is_default()
+        removes_default && kind.is_default()
     }
 
     /// Adds a token of the resulting spec.
@@ -151,77 +172,19 @@ impl<'p> Draft<'p> {
         }
     }
 
-    fn has_default_token(&self) -> bool {
+    pub(super) fn has_default_token(&self) -> bool {
         self.volumes.first_default.is_some()
     }
 
-    /// Volume names of the plan that the Pod uses for something else.
+    /// Volume names of the plan whose volumes in the Pod are not exactly those of the plan.
     fn taken_volumes(&self) -> Vec<String> {
-        let exists =
-            |name: &str| self.spec.volumes.iter().flatten().any(|volume| volume.name.as_str() == name);
         let planned = self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate();
+        let is_taken = |index: usize, name: &str| {
+            self.volumes.get(name).is_some_and(|volume| volume.kind != VolumeKind::Planned(index))
+        };
         planned
-            .filter(|(index, volume)| exists(&volume.name) && !self.volumes.has_planned(*index))
+            .filter(|(index, volume)| is_taken(*index, &volume.name))
             .map(|(_, volume)| volume.name.to_string())
             .collect()
-    }
-
-    fn find_no_default_token(&mut self) {
-        let replaces =
-            self.plan.is_some_and(|plan| matches!(plan.default_token, DefaultToken::Replace { .. }));
-        if replaces && !self.has_default_token() && !self.mounts_own_default_token() {
-            self.add_finding(Finding::NoDefaultToken);
-        }
-    }
-
-    /// Whether a container mounts a projected token of the Pod's own at the default directory.
-    fn mounts_own_default_token(&self) -> bool {
-        let holds_token = |volume: &&Volume<'_>| volume.tokens().next().is_some();
-        let mut tokens = self.spec.volumes.iter().flatten().filter(holds_token);
-        tokens.any(|volume| self.volumes.is_mounted_at_default(volume))
-    }
-
-    fn find_foreign_audiences(&mut self) {
-        let Some(plan) = self.plan else { return };
-        if let DefaultToken::Replace { audience: Audience::Named(_), .. } = plan.default_token
-            && self.has_default_token()
-        {
-            self.add_finding(Finding::ForeignAudience(Subject::DefaultToken));
-        }
-        for (index, volume) in plan.volumes.iter().enumerate() {
-            let foreign = volume.tokens.iter().any(|token| token.audience != Audience::ApiServer);
-            if *volume.directory == *DEFAULT_DIRECTORY && foreign {
-                self.add_finding(Finding::ForeignAudience(Subject::Volume(index)));
-            }
-        }
-    }
-
-    fn find_other_secrets(&mut self) {
-        let Some(_) = self.plan else { return };
-        for (position, volume) in self.spec.volumes.iter().flatten().enumerate() {
-            let other = volume.secret.is_some() && self.volumes.kind(position) == VolumeKind::Other;
-            if other && self.volumes.is_mounted_at_default(volume) {
-                self.add_finding(Finding::OtherSecret { volume: volume.name.as_str() });
-            }
-        }
-    }
-
-    fn find_unknown_containers(&mut self) {
-        let Some(plan) = self.plan else { return };
-        if selectors(plan).all(|(_, list)| list.names().is_empty()) {
-            return;
-        }
-        let containers = self.spec.all_containers();
-        let mut containers: Vec<&str> = containers.map(|(_, _, container)| container.name.as_str()).collect();
-        containers.sort_unstable();
-        containers.dedup();
-        for (subject, list) in selectors(plan) {
-            let names = list.names().iter().take(MAX_UNKNOWN).map(|name| &**name);
-            let mut unknown = names.filter(|name| containers.binary_search(name).is_err()).peekable();
-            let held = unknown.peek().is_some() && selects_any(list, &containers);
-            for name in unknown {
-                self.add_finding(Finding::UnknownContainer { name, subject, held });
-            }
-        }
     }
 }

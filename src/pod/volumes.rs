@@ -3,14 +3,14 @@
 use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use serde_json::Value;
 
-use super::api_access::{API_ACCESS, api_access};
+use super::api_access::api_access;
 use super::finding::Subject;
 use super::patch::{join, object};
 use super::plan::{self, DefaultToken, TokenVolume};
 use super::pod_patch::Draft;
 use super::token::{Audience, DEFAULT_FILE, Ttl};
-use super::view::{ServiceAccountTokenProjection, Volume, VolumeProjection};
-use super::volume_index::{VolumeKind, default_file};
+use super::view::{ServiceAccountTokenProjection, Volume};
+use super::volume_index::{IndexedVolume, VolumeKind};
 
 /// `/spec/volumes`.
 const VOLUMES: &Pointer = Pointer::from_static("/spec/volumes");
@@ -18,23 +18,23 @@ const VOLUMES: &Pointer = Pointer::from_static("/spec/volumes");
 impl<'p> Draft<'p> {
     /// Edits the volumes that stay. Removals come last, so that the positions remain valid until then.
     pub(super) fn edit_volumes(&mut self) {
-        for (position, volume) in self.spec.volumes.iter().flatten().enumerate() {
-            match self.volumes.kind(position) {
-                VolumeKind::Default => self.edit_default(position, volume),
+        for position in 0..self.volumes.len() {
+            let Some(IndexedVolume { kind, source, volume, .. }) = self.volumes.at(position) else {
+                continue;
+            };
+            match kind {
+                VolumeKind::Default | VolumeKind::HandMade => self.edit_default(position, volume, source),
                 VolumeKind::Legacy => self.convert_legacy(position, volume),
-                VolumeKind::Planned(planned) => self.complete(position, volume, planned),
-                VolumeKind::Other => self.edit_tokens(position, volume, |_| None),
+                VolumeKind::Planned(_) | VolumeKind::Other => self.edit_tokens(position, volume, |_| None),
             }
         }
     }
 
-    fn edit_default(&mut self, position: usize, volume: &'p Volume<'p>) {
+    fn edit_default(&mut self, position: usize, volume: &'p Volume<'p>, source: usize) {
         match self.plan.map(|plan| &plan.default_token) {
             Some(DefaultToken::Remove) => {}
             Some(DefaultToken::Replace { audience, ttl, .. }) => {
-                let file = default_file(volume);
-                let is_default = |token: &ServiceAccountTokenProjection<'_>| token.path.as_str() == file;
-                self.edit_tokens(position, volume, |token| is_default(token).then_some((audience, *ttl)));
+                self.edit_tokens(position, volume, |other| (other == source).then_some((audience, *ttl)));
             }
             Some(DefaultToken::Cap) | None => self.edit_tokens(position, volume, |_| None),
         }
@@ -56,16 +56,16 @@ impl<'p> Draft<'p> {
         self.project(volume.name.as_str().into(), audience.name(), ttl.seconds());
     }
 
-    /// Sets the tokens of a volume for which `wanted` returns values, and caps the others.
+    /// Sets the tokens of a volume for whose source `wanted` returns values, and caps the others.
     fn edit_tokens(
         &mut self,
         position: usize,
         volume: &'p Volume<'p>,
-        wanted: impl Fn(&ServiceAccountTokenProjection<'_>) -> Option<(&'p Audience, Ttl)>,
+        wanted: impl Fn(usize) -> Option<(&'p Audience, Ttl)>,
     ) {
         for (source, token) in volume.tokens() {
             let pointer = source_pointer(position, source);
-            let (audience, seconds) = match wanted(token) {
+            let (audience, seconds) = match wanted(source) {
                 Some((audience, ttl)) => {
                     (self.set_audience(&pointer, token, audience), self.set_ttl(&pointer, token, ttl))
                 }
@@ -107,24 +107,10 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Adds the missing sources to a volume of the plan that the Pod already has.
-    fn complete(&mut self, position: usize, volume: &'p Volume<'p>, planned: usize) {
-        let Some(wanted) = self.plan.and_then(|plan| plan.volumes.get(planned)) else { return };
-        self.edit_tokens(position, volume, |token| {
-            let same = |wanted: &&plan::Token| *wanted.file == *token.path.as_str();
-            wanted.tokens.iter().find(same).map(|wanted| (&wanted.audience, wanted.ttl))
-        });
-        for token in missing_tokens(volume, wanted) {
-            self.project(volume.name.as_str().into(), token.audience.name(), token.ttl.seconds());
-        }
-        let sources = join(VOLUMES, [position.into(), Token::from("projected"), Token::from("sources")]);
-        self.patch.append(&sources, true, missing_sources(volume, wanted));
-    }
-
     /// Removes the volumes of the default token, from the last to the first.
     pub(super) fn remove_volumes(&mut self) {
         for position in (0..self.volumes.len()).rev() {
-            if self.removes(position) {
+            if self.removes(self.volumes.kind(position)) {
                 self.patch.remove(join(VOLUMES, [position]));
             }
         }
@@ -134,7 +120,8 @@ impl<'p> Draft<'p> {
     pub(super) fn add_volumes(&mut self) {
         let mut values = Vec::new();
         for (index, volume) in self.plan.into_iter().flat_map(|plan| &plan.volumes).enumerate() {
-            if self.mounted.contains(&Subject::Volume(index)) && !self.volumes.has_planned(index) {
+            let is_there = self.volumes.get(&volume.name).is_some();
+            if self.held.contains(&Subject::Volume(index)) && !is_there {
                 let projected = projected_volume(volume_sources(volume), None);
                 values.push(object([("name", (&*volume.name).into()), ("projected", projected)]));
                 for token in &volume.tokens {
@@ -157,20 +144,6 @@ fn source_pointer(volume: usize, source: usize) -> PointerBuf {
         Token::from("serviceAccountToken"),
     ];
     join(VOLUMES, tokens)
-}
-
-fn missing_tokens<'p>(volume: &Volume<'_>, wanted: &'p TokenVolume) -> impl Iterator<Item = &'p plan::Token> {
-    let has = |file: &str| volume.tokens().any(|(_, token)| token.path.as_str() == file);
-    wanted.tokens.iter().filter(move |token| !has(&token.file))
-}
-
-fn missing_sources(volume: &Volume<'_>, wanted: &TokenVolume) -> Vec<Value> {
-    let mut missing: Vec<Value> = missing_tokens(volume, wanted).map(plan_source).collect();
-    if wanted.api_access {
-        let lacks = |matches: fn(&VolumeProjection<'_>) -> bool| !volume.sources().iter().any(matches);
-        missing.extend(API_ACCESS.iter().filter(|file| lacks(file.matches)).map(|file| (file.source)()));
-    }
-    missing
 }
 
 fn volume_sources(volume: &TokenVolume) -> Vec<Value> {

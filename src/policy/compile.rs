@@ -38,6 +38,12 @@ pub(super) struct Compiled {
 /// # Errors
 /// Every contradiction between settings that are valid on their own.
 pub(super) fn compile(settings: Arc<Settings>, defaults: &Defaults) -> Result<Compiled, Vec<Violation>> {
+    let (compiled, violations) = compile_all(settings, defaults);
+    if violations.is_empty() { Ok(compiled) } else { Err(violations) }
+}
+
+/// Compiles merged settings, and lists every contradiction between them.
+pub(super) fn compile_all(settings: Arc<Settings>, defaults: &Defaults) -> (Compiled, Vec<Violation>) {
     let mode = settings.find(Value::mode).copied().unwrap_or(defaults.mode);
     let audience = settings.find(Value::audience).unwrap_or(&defaults.audience).clone();
     let max_ttl = settings.find(Value::max_ttl).copied();
@@ -53,24 +59,7 @@ pub(super) fn compile(settings: Arc<Settings>, defaults: &Defaults) -> Result<Co
         cap: max_ttl.map_or(Ttl::HOUR, |max| max.min(Ttl::HOUR)),
     });
     let violations = compiler.violations;
-    if violations.is_empty() {
-        Ok(Compiled { mode, audience, ttl, plan, settings, has_main_volume })
-    } else {
-        Err(violations)
-    }
-}
-
-/// The contradictions that do not depend on an `invalid` setting.
-pub(super) fn contradictions(
-    settings: Arc<Settings>,
-    defaults: &Defaults,
-    invalid: &[Violation],
-) -> Vec<Violation> {
-    let invalid_keys = || invalid.iter().filter_map(|violation| violation.field.key());
-    let depends = |violation: &Violation| invalid_keys().any(|key| key.leads_to(violation.code));
-    let mut violations = compile(settings, defaults).err().unwrap_or_default();
-    violations.retain(|violation| !depends(violation));
-    violations
+    (Compiled { mode, audience, ttl, plan, settings, has_main_volume }, violations)
 }
 
 /// Name of the volume at an index of the plan. It is part of the API and never changes.

@@ -1,8 +1,9 @@
 //! Checks for conflicts between tokens, and with the default token.
 
-use crate::pod::is_api_access_file;
+use crate::pod::paths::first_below;
 use crate::pod::plan::DefaultToken;
-use crate::pod::token::{DEFAULT_DIRECTORY, is_below};
+use crate::pod::token::DEFAULT_DIRECTORY;
+use crate::pod::{is_api_access_file, is_default_file};
 
 use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
 use super::diagnostics::Code;
@@ -18,10 +19,10 @@ impl Compiler<'_> {
             self.add_violation(Code::Conflict, token.key, &token.origin, text);
         }
         let stays = *default_token != DefaultToken::Remove;
-        if stays && overlap(&token.path.directory, DEFAULT_DIRECTORY) {
+        if stays && is_in_the_way_of_default(token) {
             let text = format!(
-                "{} on {} is in or above the directory of the default token, which stays in this mode: choose \
-                 another directory such as {ADD_DIRECTORY}",
+                "{} on {} cannot be mounted beside the default token, which stays in this mode at \
+                 {DEFAULT_DIRECTORY}: choose another directory such as {ADD_DIRECTORY}",
                 quoted(token),
                 token.origin
             );
@@ -44,8 +45,10 @@ impl Compiler<'_> {
         let shared = !token.containers.is_disjoint(&other.containers);
         let reason = if here == there {
             same_directory(token, other)
-        } else if shared && overlap(here, there) {
-            Some("would be mounted inside the other, which is read-only: choose directories side by side")
+        } else if shared && is_file_above(token, there) {
+            Some("has a file where the other needs a directory: choose another directory or file name")
+        } else if shared && is_file_above(other, here) {
+            Some("needs a directory where the other has a file: choose another directory or file name")
         } else {
             None
         };
@@ -82,7 +85,17 @@ fn quoted(token: &Wanted) -> String {
     quote(&token.path.to_string())
 }
 
-/// Whether two directories are equal or nested. The inner one of nested directories could not be mounted.
-fn overlap(one: &str, other: &str) -> bool {
-    one == other || is_below(one, other) || is_below(other, one)
+/// Whether a token is in the directory of the default token, or one of the two needs a directory where the other has a
+/// file. The kubelet can make any other mount point in the volume of a token.
+fn is_in_the_way_of_default(token: &Wanted) -> bool {
+    let directory = &*token.path.directory;
+    directory == DEFAULT_DIRECTORY
+        || is_file_above(token, DEFAULT_DIRECTORY)
+        || first_below(directory, DEFAULT_DIRECTORY).is_some_and(is_default_file)
+}
+
+/// Whether the volume of a token has a file where another directory, or one above it, has to be.
+fn is_file_above(token: &Wanted, directory: &str) -> bool {
+    let is_file = |name: &str| *token.path.file == *name || token.api_access && is_api_access_file(name);
+    first_below(directory, &token.path.directory).is_some_and(is_file)
 }

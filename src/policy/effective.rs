@@ -27,7 +27,8 @@ pub fn effective<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     namespace: &NamespaceSettings,
 ) -> Result<Vec<Effective>, Vec<Violation>> {
-    let compiled = in_force(own_settings(annotations, namespace), namespace)?;
+    let own = own_settings(annotations, namespace);
+    let compiled = in_force(own, namespace).map_err(|invalid| invalid.violations)?;
     let effective = |key: Key| match compiled.settings.get(key) {
         Some(setting) => {
             let (value, origin) = (setting.shown().into_owned(), Some(setting.origin.clone()));

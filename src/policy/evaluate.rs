@@ -8,9 +8,10 @@ use json_patch::Patch;
 use crate::pod::PodPatch;
 use crate::pod::view::PodSpec;
 
-use super::compile::{Compiled, compile, contradictions};
+use super::compile::{Compiled, compile};
 use super::diagnostics::Code;
 use super::evaluation::{Evaluation, Outcome};
+use super::invalid::{InvalidSettings, contradictions};
 use super::namespace::NamespaceSettings;
 use super::origin::Origin;
 use super::settings::{Settings, own_annotations};
@@ -43,7 +44,7 @@ pub fn evaluate<'a>(
             evaluation.violations = spec_violations(&patch, namespace);
             evaluation.patch = patch.operations.unwrap_or_default();
         }
-        Err(violations) => evaluation.violations = violations,
+        Err(invalid) => evaluation.violations = invalid.with_spec(spec, namespace),
     }
     evaluation.conclude(namespace, &mut warnings);
     Evaluation { warnings: warnings.into_vec(), ..evaluation }
@@ -98,27 +99,29 @@ fn key_warnings(own: &Settings, namespace: &NamespaceSettings) -> Warnings {
     warnings
 }
 
-/// The settings in force, or every violation if there are none.
+/// The settings in force, or every violation in the settings if there are none.
 pub(super) fn in_force(
     own: Settings,
     namespace: &NamespaceSettings,
-) -> Result<Cow<'_, Compiled>, Vec<Violation>> {
-    let forbidden = forbidden_overrides(&own, namespace);
-    if !own.has_keys() || !forbidden.is_empty() {
-        return match &namespace.compiled {
-            Ok(compiled) if forbidden.is_empty() => Ok(Cow::Borrowed(compiled)),
-            Ok(_) => Err(forbidden),
-            Err(violations) => Err([violations.as_slice(), &forbidden].concat()),
-        };
+) -> Result<Cow<'_, Compiled>, InvalidSettings> {
+    if !own.has_keys() {
+        return namespace.compiled.as_ref().map(Cow::Borrowed).map_err(|violations| InvalidSettings {
+            violations: violations.clone(),
+            settings: Arc::clone(&namespace.settings),
+        });
     }
     let mut violations = namespace.settings.violations.clone();
+    violations.extend(forbidden_overrides(&own, namespace));
     violations.extend_from_slice(&own.violations);
-    let merged = Arc::new(own.over(&namespace.settings));
+    let settings = Arc::new(own.over(&namespace.settings));
     if violations.is_empty() {
-        return compile(merged, &namespace.defaults).map(Cow::Owned);
+        return compile(Arc::clone(&settings), &namespace.defaults)
+            .map(Cow::Owned)
+            .map_err(|violations| InvalidSettings { violations, settings });
     }
-    let more = contradictions(merged, &namespace.defaults, &violations);
-    Err([violations, more].concat())
+    let more = contradictions(&settings, &namespace.defaults, &violations);
+    violations.extend(more);
+    Err(InvalidSettings { violations, settings })
 }
 
 fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Violation> {
@@ -135,13 +138,13 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
 }
 
 /// The violations in the resulting spec.
-fn spec_violations(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
+pub(super) fn spec_violations(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
     let taken = |name: &String| Violation {
         code: Code::VolumeTaken,
         field: Field::Volumes,
         origin: Origin::Pod,
         text: format!(
-            "{} in the Pod holds no service account token, but has a name that is kept for those: rename that volume",
+            "{} in the Pod is not the volume that boundtoken adds under this name: rename that volume",
             quote(name)
         ),
     };

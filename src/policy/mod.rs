@@ -13,6 +13,8 @@ mod evaluate;
 mod evaluation;
 mod findings;
 mod guardrails;
+mod hazards;
+mod invalid;
 pub mod keys;
 mod namespace;
 pub mod nearest;

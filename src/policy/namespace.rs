@@ -6,9 +6,10 @@ use crate::printable::shortened;
 use crate::rfc1123::MAX_LABEL;
 
 use super::Defaults;
-use super::compile::{Compiled, compile, contradictions};
+use super::compile::{Compiled, compile};
 use super::diagnostics::Code;
 use super::evaluation::{Evaluation, Outcome};
+use super::invalid::contradictions;
 use super::keys::Key;
 use super::origin::Origin;
 use super::settings::{Settings, own_annotations};
@@ -46,7 +47,7 @@ impl NamespaceSettings {
         let compiled = if settings.violations.is_empty() {
             compile(Arc::clone(&settings), defaults)
         } else {
-            let more = contradictions(Arc::clone(&settings), defaults, &settings.violations);
+            let more = contradictions(&settings, defaults, &settings.violations);
             Err([settings.violations.as_slice(), &more].concat())
         };
         Self { origin, defaults: Arc::clone(defaults), settings, compiled }

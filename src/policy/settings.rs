@@ -162,6 +162,13 @@ impl Settings {
         self.list.iter().find(|setting| matches!(setting.value, Some(Value::Containers(_))))
     }
 
+    /// The settings without the one of this key and origin.
+    pub(super) fn without(&self, key: Key, origin: &Origin) -> Self {
+        let mut settings = self.clone();
+        settings.list.retain(|setting| setting.key != key || setting.origin != *origin);
+        settings
+    }
+
     /// Adds the settings of the Namespace that these do not replace.
     pub(super) fn over(mut self, namespace: &Self) -> Self {
         let is_replaced = |key| self.valid().any(|own| own.key.replaces(key));

@@ -33,6 +33,9 @@ const MAX_NODES: usize = 4096;
 /// Deepest nesting of the YAML text: a list of maps with lists.
 const MAX_DEPTH: usize = 8;
 
+/// An item as messages show it.
+const EXAMPLE: &str = "{audience: vault, path: /var/run/secrets/tokens/vault}";
+
 /// The fields of an item.
 const FIELDS: [&str; 5] = ["audience", "containers", "env", "path", "ttl"];
 
@@ -56,13 +59,21 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
         let sentence = format!("has {} bytes: must have at most {max} on a {object}", text.len());
         return Err(vec![ValueError::new(Code::Tokens, sentence)]);
     }
-    let maps = maps(text).map_err(|error| vec![error])?;
+    let list = list(text).map_err(|error| vec![error])?;
     let mut items = Vec::new();
     let mut errors = Vec::new();
-    for (index, map) in maps.iter().enumerate() {
-        match Reader::new(index, map).item(context.api) {
-            Ok(item) => items.push(item),
-            Err(found) => errors.extend(found),
+    if list.len() > MAX_TOKENS {
+        let sentence = format!("has {} tokens: must have at most {MAX_TOKENS}", list.len());
+        errors.push(ValueError::new(Code::Tokens, sentence));
+    }
+    for (index, value) in list.iter().enumerate() {
+        match value.as_object().map(|map| Reader::new(index, map).item(context.api)) {
+            Some(Ok(item)) => items.push(item),
+            Some(Err(found)) => errors.extend(found),
+            None => errors.push(
+                ValueError::new(Code::Tokens, format!("is not a map: must be such as {EXAMPLE}"))
+                    .in_item(format!("[{index}]"), &value.to_string()),
+            ),
         }
     }
     let more = errors.len().saturating_sub(MAX_ERRORS);
@@ -73,23 +84,20 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
     if errors.is_empty() { Ok(items) } else { Err(errors) }
 }
 
-fn maps(text: &str) -> Result<Vec<Map<String, Value>>, ValueError> {
+fn list(text: &str) -> Result<Vec<Value>, ValueError> {
     let invalid = |sentence: String| Err(ValueError::new(Code::Tokens, sentence));
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
         with_snippet: false,
     };
-    match serde_saphyr::from_str_with_options::<Option<Vec<Map<String, Value>>>>(text, options) {
+    match serde_saphyr::from_str_with_options::<Option<Vec<Value>>>(text, options) {
         // A comment or a byte order mark alone is no list. `[]` is one.
         Ok(None) => invalid("is empty: write a YAML list of tokens, or remove the annotation".to_owned()),
-        Ok(Some(maps)) if maps.len() > MAX_TOKENS => {
-            invalid(format!("has {} tokens: must have at most {MAX_TOKENS}", maps.len()))
-        }
-        Ok(Some(maps)) => Ok(maps),
-        Err(error) => {
-            let expected = "must be a list such as [{audience: vault, path: /var/run/secrets/tokens/vault}]";
-            invalid(format!("is not a valid YAML list of tokens ({}): {expected}", place(&error)))
-        }
+        Ok(Some(list)) => Ok(list),
+        Err(error) => invalid(format!(
+            "is not a valid YAML list of tokens ({}): must be a list such as [{EXAMPLE}]",
+            place(&error)
+        )),
     }
 }
 

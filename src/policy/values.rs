@@ -1,8 +1,10 @@
 //! Parses the values of annotations into types that are valid by construction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::pod::token::{ApiAudiences, Audience, TokenPath, normalised};
+use crate::pod::paths::{from_windows, normalised};
+use crate::pod::token::{ApiAudiences, Audience, TokenPath};
 use crate::rfc1123::is_label;
 
 use super::Mode;
@@ -75,7 +77,15 @@ fn word<T: Copy>(text: &str, words: &[(&str, T)], code: Code) -> Result<T, Value
 /// Parses an audience. An empty text and each name of the API server mean [`Audience::ApiServer`].
 pub(super) fn audience(text: &str, api: &ApiAudiences) -> Result<Audience, ValueError> {
     check_audience(text, Code::Audience)?;
-    Ok(if api.contains(Some(text)) { Audience::ApiServer } else { Audience::Named(text.into()) })
+    if api.contains(Some(text)) {
+        return Ok(Audience::ApiServer);
+    }
+    if text.contains(',') {
+        let sentence =
+            "has a \",\", but a token has one audience: list further audiences in boundtoken.dev/tokens";
+        return Err(ValueError::new(Code::Audience, sentence));
+    }
+    Ok(Audience::Named(text.into()))
 }
 
 /// Refuses a text of more than `max` bytes.
@@ -140,22 +150,19 @@ fn check_items(
     Err(error.in_item(what, first))
 }
 
-/// Parses the path of a token file.
+/// Parses the path of a token file. A path of Windows, such as `C:\t\token`, is read as `/t/token`.
 pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
     check_length(text, MAX_PATH, Code::Path)?;
     let invalid = |sentence: String| Err(ValueError::new(Code::Path, sentence));
-    let Some(relative) = text.strip_prefix('/') else {
-        let guess = accepted_path(&format!("/{text}"));
-        let is = if text.is_empty() { "is empty" } else { "is not absolute" };
-        return invalid(format!("{is}: must be the absolute path of a token file{}", did_you_mean(guess)));
-    };
+    let folded = from_windows(text).map_or(Cow::Borrowed(text), Cow::Owned);
+    let Some(relative) = folded.strip_prefix('/') else { return invalid(not_absolute(text)) };
     if let Err(sentence) = check_segments(relative) {
         return invalid(sentence);
     }
     match relative.rsplit_once('/') {
         _ if relative.is_empty() => invalid("is the root directory: name a file in a directory".to_owned()),
         Some((_, "" | ".")) => {
-            let guess = accepted_path(&format!("{}/token", normalised(text)));
+            let guess = accepted_path(&format!("{}/token", normalised(&folded)));
             invalid(format!("is a directory: name the token file{}", did_you_mean(guess)))
         }
         Some((directory, file)) if !normalised(directory).is_empty() => {
@@ -165,6 +172,18 @@ pub(super) fn path(text: &str) -> Result<TokenPath, ValueError> {
             "is in the root directory, which cannot be mounted: name a file in a directory".to_owned(),
         ),
     }
+}
+
+fn not_absolute(text: &str) -> String {
+    let is = match text.as_bytes() {
+        [] => "is empty",
+        [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic() => {
+            return "is on another drive than C:, which cannot be mounted".to_owned();
+        }
+        _ => "is not absolute",
+    };
+    let guess = did_you_mean(accepted_path(&format!("/{text}")));
+    format!("{is}: must be the absolute path of a token file{guess}")
 }
 
 /// Quotes a suggested path, if it is valid.

@@ -141,6 +141,7 @@ impl Warnings {
             }
         }
         self.default_path(compiled);
+        self.hazards(compiled);
     }
 
     /// Warns in mode `add` about the path of the default token: it has no effect, because that token stays.

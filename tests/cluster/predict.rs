@@ -45,7 +45,7 @@ pub(crate) async fn pods_of_many_shapes(plane: Arc<ControlPlane>) {
 pub(crate) async fn generated_pods(plane: Arc<ControlPlane>) {
     let cases = generated::cases("predict-generated", 40, 8);
     let tally = check(&plane, "predict-generated", &cases).await;
-    assert!(tally.stored >= 120 && tally.denied >= 50 && tally.beside() <= 10, "{tally:?}");
+    assert!(tally.stored >= 120 && tally.denied >= 50 && tally.beside() <= 16, "{tally:?}");
 }
 
 /// The number of Pods by outcome.

@@ -1,5 +1,7 @@
 //! Generates Pods and settings, with emphasis on unusual ones.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -87,12 +89,34 @@ fn volume(index: usize, kind: u8, tokens: &[Value]) -> Value {
         15 => projected("boundtoken-2", &json!(tokens)),
         16 => json!({"name": plain, "projected": {"sources": null}}),
         17 => json!({"name": plain, "hostPath": {"path": "/var/lib"}, "projected": null}),
+        18 => {
+            json!({"name": plain, "persistentVolumeClaim": {"claimName": "data", "readOnly": index.is_multiple_of(2)}})
+        }
+        19 => {
+            json!({"name": plain, "csi": {"driver": "secrets-store.csi.k8s.io", "readOnly": !index.is_multiple_of(2)}})
+        }
+        20 => json!({"name": plain, "hostPath": {"path": "/run/x.sock", "type": "Socket"}}),
+        21 => json!({"name": plain, "hostPath": {"path": "/var/lib", "type": "Directory"}}),
+        22 => {
+            json!({"name": plain, "image": {"reference": "registry.example/files:1", "pullPolicy": "IfNotPresent"}})
+        }
+        23 => {
+            json!({"name": plain, "configMap": {"name": "conf", "defaultMode": 420, "items": [
+                {"key": "a", "path": "sub/a"}, {"key": "b", "path": "token"}]}})
+        }
+        24 => {
+            json!({"name": plain, "downwardAPI": {"defaultMode": 420, "items": [
+                {"path": "1", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}]}})
+        }
+        // A token in place of the default token, as charts project it.
+        25 | 26 => projected(&plain, &json!([default, root_ca(), namespace])),
+        27 => projected(&format!("default-token-{index:05}"), &json!(tokens)),
         _ => json!({"name": plain, "emptyDir": {}}),
     }
 }
 
 fn volumes() -> impl Strategy<Value = Vec<Value>> {
-    let kind = || (0_u8..24, vec(any_token(), 1..3));
+    let kind = || (0_u8..34, vec(any_token(), 1..3));
     prop_oneof![4 => vec(kind(), 0..6), 1 => vec(kind(), 6..20)].prop_map(|kinds| {
         let mut volumes: Vec<Value> = Vec::new();
         for (index, (kind, tokens)) in kinds.iter().enumerate() {
@@ -114,13 +138,18 @@ fn mount_path() -> impl Strategy<Value = String> {
         1 => Just("/var/run/secrets/tokens/".to_owned()),
         1 => Just("/var/run/secrets/vault".to_owned()),
         4 => (0..9).prop_map(|number| format!("/data/{number}")),
+        2 => (0..3, select(vec!["/sub", "/sub/token", "/token", "/sub/a/b", "/1/", "/cache"]))
+            .prop_map(|(number, inside)| format!("/data/{number}{inside}")),
+        1 => select(vec!["/data", "/t", "/t/api", "/t/a/x", "/var/run/secrets", "/var/run/secrets/tokens/a/c"])
+            .prop_map(str::to_owned),
     ]
 }
 
 /// A mount of one of the volumes.
 fn mount() -> impl Strategy<Value = (usize, Value)> {
-    (any::<proptest::sample::Index>(), mount_path(), any::<bool>(), option::weighted(0.1, Just("token")))
-        .prop_map(|(volume, path, read_only, sub_path)| {
+    let parts = select(vec!["token", "ca.crt", "part", "sub/a"]);
+    (any::<proptest::sample::Index>(), mount_path(), any::<bool>(), option::weighted(0.15, parts)).prop_map(
+        |(volume, path, read_only, sub_path)| {
             let mut mount = json!({"mountPath": path});
             if read_only {
                 mount["readOnly"] = true.into();
@@ -129,7 +158,8 @@ fn mount() -> impl Strategy<Value = (usize, Value)> {
                 mount["subPath"] = sub_path.into();
             }
             (volume.index(20), mount)
-        })
+        },
+    )
 }
 
 fn env() -> impl Strategy<Value = Value> {
@@ -306,4 +336,39 @@ pub fn guardrails() -> impl Strategy<Value = Settings> {
         setting("dry-run", 0.1, &["true", "false"]),
     );
     guardrails.prop_map(|(a, b, c, d)| [a, b, c, d].into_iter().flatten().collect())
+}
+
+/// The Pod on nodes with Windows, with some of its paths written as there.
+pub fn on_windows(mut pod: Value, seed: u64) -> Value {
+    pod["spec"]["nodeSelector"] = json!({"kubernetes.io/os": "windows"});
+    let mut bits = seed;
+    for list in super::pods::LISTS {
+        for container in pod["spec"].get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            for mount in container.get_mut("volumeMounts").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                let path = mount["mountPath"].as_str().unwrap().to_owned();
+                bits = bits.rotate_left(3);
+                mount["mountPath"] = match bits % 8 {
+                    0 => format!("C:{}", path.replace('/', "\\")).into(),
+                    1 => path.to_uppercase().into(),
+                    2 => format!("c:{path}").into(),
+                    _ => path.into(),
+                };
+            }
+        }
+    }
+    pod
+}
+
+/// The Pod with at most one mount at each path of a container, as the API server requires.
+pub fn distinct_mounts(mut pod: Value) -> Value {
+    for list in super::pods::LISTS {
+        for container in pod["spec"].get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
+                let mut paths = BTreeSet::new();
+                mounts.retain(|mount| paths.insert(mount["mountPath"].to_string()));
+            }
+        }
+    }
+    pod
 }

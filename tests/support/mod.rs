@@ -26,6 +26,7 @@ pub(crate) mod guard;
 pub(crate) mod http;
 pub(crate) mod killed_with_parent;
 pub(crate) mod mistakes;
+pub(crate) mod nested;
 pub(crate) mod pages;
 pub(crate) mod pods;
 pub(crate) mod port;

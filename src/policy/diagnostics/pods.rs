@@ -30,7 +30,8 @@ macro_rules! pod_rows {
 
     BT052 Warning NoEffect "setting without effect"
         "The setting has no effect in this mode, or the Pod has no default token that it could change, because the \
-         Pod or its service account sets `automountServiceAccountToken: false`."
+         Pod or its service account sets `automountServiceAccountToken: false`, or because the Pod mounts a volume of \
+         its own in place of it. A container list does not change the mounts of a token that the Pod projects itself."
         "Remove the setting, or use mode `add`, which needs no default token."
 
     BT053 Warning UnknownContainer "unknown container"
@@ -38,16 +39,21 @@ macro_rules! pod_rows {
          add it."
         "Correct the name."
 
-    BT054 Warning MountTaken "mount path taken"
-        "The container mounts something else at the directory of the token. It keeps that mount and gets no token."
-        "Choose another `path`, or exclude the container with `skip-containers`."
+    BT054 Warning MountTaken "mount in the way"
+        "The container keeps what it mounts and gets no token. It mounts something else at the directory of the token; \
+         or a file inside that directory; or the directory is inside a mount in which no mount point can be made: a \
+         read-only mount of an `emptyDir`, a host path, a claim or a CSI volume, a volume that is read-only itself, an \
+         image volume, or a file. Such a container would never start. For a setting of the Namespace, the warning is \
+         given only if no container of the Pod gets the token."
+        "Choose another `path`, exclude the container with `skip-containers`, or mount the other volume writable."
 
     BT055 Warning EnvTaken "variable already set"
         "The container sets the variable to another value, which it keeps."
         "Choose another name for `env`, or remove the variable from the container."
 
     BT056 Warning SubPath "token mounted with subPath"
-        "The kubelet never refreshes a file that is mounted with `subPath`, so the token in it expires."
+        "The kubelet never refreshes a file that is mounted with `subPath`, so the token in it expires. The warning is \
+         about each token whose lifetime boundtoken sets or limits, also in volumes of the Pod's own."
         "Mount the directory without `subPath`."
 
     BT057 Warning ForeignAudience "token for another audience at the default path"
@@ -73,6 +79,20 @@ macro_rules! pod_rows {
         "Annotations of a Namespace and of its Pods have no effect without the label \
          `boundtoken.dev/webhook: enabled` on the Namespace."
         "Label the Namespace, or remove the annotations."
+
+    BT062 Warning ImageDirectory "token in a directory of the image"
+        "The directory of the token becomes a mount point, which hides the files that images have in it: programs in \
+         `/usr/bin`, certificates in `/etc`, sockets in `/var/run`. The container may fail to start."
+        "Use a directory of its own, such as `/var/run/secrets/tokens`."
+
+    BT063 Warning SystemVariable "variable of shells and loaders"
+        "Shells, the dynamic loader or clients of the API server read the variable, and would take the path of the \
+         token for its value."
+        "Use a name of its own, such as `VAULT_TOKEN_FILE`."
+
+    BT064 Warning NoHolder "token for no container"
+        "The container list leaves out every container of the Pod, so no container gets the token."
+        "Correct the list. If the Pod needs no token, use mode `disable`."
         }
     };
 }

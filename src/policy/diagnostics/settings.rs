@@ -10,7 +10,8 @@ macro_rules! setting_rows {
         "Use one of the modes that `boundtoken explain mode` lists, in lower case."
 
     BT002 Invalid Audience "invalid audience"
-        "An audience has at most 1024 bytes and no control characters."
+        "An audience has at most 1024 bytes and no control characters. It has no comma either, because a token has \
+         one audience."
         "Write one audience, exactly as its recipient expects it. List further audiences in `tokens`."
 
     BT003 Invalid Duration "invalid duration"
@@ -56,12 +57,13 @@ macro_rules! setting_rows {
 
     BT011 Invalid Conflict "conflicting tokens"
         "Tokens in one directory share a volume, so they need different file names and the same containers. A \
-         directory cannot be mounted inside another token directory, which is read-only. In one container, a \
-         variable can hold only one path."
+         directory may be inside that of another token, but a path cannot be a file for one and a directory for the \
+         other. In one container, a variable can hold only one path."
         "Give one of the tokens another directory, file name or variable."
 
     BT012 Invalid DefaultDirectory "token in the default token's directory"
-        "The volume of the default token is already mounted there, read-only."
+        "The volume of the default token is already mounted there, or the path of one is a file where the other needs \
+         a directory."
         "Choose another directory, or a mode that removes the default token: `disable`, or `replace` with `path`."
 
     BT013 Invalid Switch "unknown word"
@@ -79,7 +81,8 @@ macro_rules! setting_rows {
 
     BT016 Invalid VolumeTaken "volume name taken"
         "boundtoken names its volumes `boundtoken`, `boundtoken-2` and so on. The Pod already has a volume with such \
-         a name that holds no service account token."
+         a name that is not exactly the one that boundtoken would add. It stays as it is, so that no container gets a \
+         token through a mount of its own."
         "Rename the volume in the Pod."
 
     BT017 Invalid TooLarge "too many volumes or mounts"

@@ -67,7 +67,7 @@ pub struct Entry {
     pub example: &'static str,
     /// The modes in which it has an effect.
     pub(super) modes: &'static [Mode],
-    /// The contradictions to which its value may lead.
+    /// The contradictions that cannot be judged while the value is invalid.
     pub(super) contradictions: &'static [Code],
     /// A key that cannot be combined with this one on the same object. On a Pod, either of them replaces both
     /// of the Namespace.
@@ -127,8 +127,8 @@ impl Key {
         self == Self::Tokens
     }
 
-    /// Whether the value of the key may lead to a contradiction.
-    pub(super) fn leads_to(self, contradiction: Code) -> bool {
+    /// Whether a contradiction cannot be judged while the value of the key is invalid.
+    pub(super) fn may_cause(self, contradiction: Code) -> bool {
         self.entry().contradictions.contains(&contradiction)
     }
 

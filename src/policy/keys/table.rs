@@ -59,17 +59,17 @@ keys! {
                   with `audience` and `ttl` is mounted beside it at `path`. `off`: the Pod is not changed.",
         example: "disable",
         modes: ANY,
-        contradictions: &[Code::DefaultDirectory, Code::Conflict],
+        contradictions: &[],
         excludes: None,
         read: |text, _| Ok(Value::Mode(values::mode(text)?)),
     }
     Audience "boundtoken.dev/audience" {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
-            description: "one audience of at most 1024 bytes without control characters; the empty string means the \
-                          API server",
+            description: "one audience of at most 1024 bytes without commas and control characters; the empty string \
+                          means the API server",
             max_length: Audience::MAX_BYTES,
-            pattern: r"^[^\u0000-\u001f\u007f-\u009f]*$",
+            pattern: r"^[^,\u0000-\u001f\u007f-\u009f]*$",
         },
         default: "the API server's own",
         meaning: "The audience of the token. It must match an audience that the recipient accepts. The API server \
@@ -100,14 +100,15 @@ keys! {
     Path "boundtoken.dev/path" {
         scope: Scope::NamespaceAndPod,
         form: Form::Text {
-            description: "absolute path of a file, without `..` and `:`, at most 4096 bytes",
+            description: "absolute path of a file, without `..` and `:`, at most 4096 bytes; for Windows, also as \
+                          `C:\\var\\run\\token`",
             max_length: values::MAX_PATH,
-            pattern: r"^/[^:\u0000-\u001f\u007f-\u009f]*[^/:\u0000-\u001f\u007f-\u009f]/+[^/:\u0000-\u001f\u007f-\u009f]+$",
+            pattern: r"^(/[^:\u0000-\u001f\u007f-\u009f]*[^/:\u0000-\u001f\u007f-\u009f]/+[^/:\u0000-\u001f\u007f-\u009f]+|([Cc]:[/\\]|\\)[^:\u0000-\u001f\u007f-\u009f]*[^/\\:\u0000-\u001f\u007f-\u009f][/\\]+[^/\\:\u0000-\u001f\u007f-\u009f]+)$",
         },
         default: "`replace`: the path of the default token; `add`: `/var/run/secrets/tokens/token`",
-        meaning: "The path of the token file. Its directory is mounted read-only into each container. With \
-                  `replace`, the default token is removed, and `ca.crt` and `namespace` move along if the token is \
-                  for the API server.",
+        meaning: "The path of the token file. Its directory is mounted read-only into each container, and hides what \
+                  the image has there. With `replace`, the default token is removed, and `ca.crt` and `namespace` \
+                  move along if the token is for the API server.",
         example: "/var/run/secrets/tokens/vault-token",
         modes: WITH_TOKEN,
         contradictions: &[Code::DefaultDirectory, Code::Conflict],
@@ -155,10 +156,10 @@ keys! {
         },
         default: "none",
         meaning: "An environment variable that holds the path of the token file, in each container that gets the \
-                  token.",
+                  token. In a Pod for Windows the path is written like `C:\\var\\run\\token`.",
         example: "VAULT_TOKEN_FILE",
         modes: WITH_TOKEN,
-        contradictions: &[Code::Conflict],
+        contradictions: &[],
         excludes: None,
         read: |text, _| Ok(Value::Env(values::env(text)?)),
     }
@@ -175,7 +176,7 @@ keys! {
                   replaces that of its Namespace. Tokens in one directory share a volume.",
         example: "[{audience: vault, ttl: 2h, path: /var/run/secrets/tokens/vault}]",
         modes: ALL_BUT_OFF,
-        contradictions: &[Code::DefaultDirectory, Code::Conflict],
+        contradictions: &[],
         excludes: None,
         read: |text, context| Ok(Value::Tokens(tokens::tokens(text, context)?.into())),
     }

@@ -1,7 +1,5 @@
 //! The Pods and settings of the property tests.
 
-use std::collections::BTreeSet;
-
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -32,6 +30,7 @@ pub(super) fn cases(install: &str, namespaces: usize, pods: usize) -> Vec<Case> 
 
 fn case(runner: &mut TestRunner, namespace: &Value, name: &str, index: usize) -> Case {
     let pod = next(runner, &generate::pod());
+    let pod = if index == 5 { generate::on_windows(pod, 0x0123_4567_89ab_cdef) } else { pod };
     let settings = next(runner, &generate::settings());
     let mut workload = acceptable(pod, &settings);
     workload["metadata"]["name"] = format!("pod-{index}").into();
@@ -59,13 +58,5 @@ fn acceptable(mut pod: Value, settings: &Settings) -> Value {
         .map(|(key, value)| (format!("boundtoken.dev/{key}"), Value::from(value.as_str())))
         .collect();
     pod["metadata"] = json!({"annotations": annotations});
-    for field in ["initContainers", "containers"] {
-        for container in pod["spec"].get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
-            let mut paths = BTreeSet::new();
-            if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
-                mounts.retain(|mount| paths.insert(mount["mountPath"].to_string()));
-            }
-        }
-    }
-    pod
+    generate::distinct_mounts(pod)
 }

@@ -32,12 +32,20 @@ pub(super) const WARNINGS: &[Case] = &[
     on_namespace("bt053-namespace", "BT053", &[("containers", "istio")]),
     Case { change: mount_at_tokens, ..on_pod("bt054-mode", "BT054", &[("mode", "add")]) },
     Case { change: mount_at_tokens, ..on_namespace("bt054-namespace", "BT054", &[("path", TOKENS)]) },
+    Case { change: mount_read_only_above, ..on_pod("bt054-above", "BT054", &[("path", TOKENS)]) },
+    Case { change: projected_to_default, ..on_pod("bt052-list", "BT052", &[("containers", "app")]) },
+    Case { change: token_of_its_own_at_default, ..on_pod("bt052-own-token", "BT052", &[("ttl", "24h")]) },
     Case { change: variable, ..on_pod("bt055-pod", "BT055", &[("env", "TOKEN_FILE")]) },
     Case { change: mount_with_sub_path, ..on_pod("bt056-spec", "BT056", &[]) },
+    Case { change: own_token_with_sub_path, ..on_pod("bt056-own-token", "BT056", &[]) },
     on_pod("bt057-pod", "BT057", &[("audience", "vault")]),
     Case { change: automount, ..on_namespace("bt058-namespace", "BT058", &[("mode", "disable")]) },
     Case { change: secret_at_default, ..on_pod("bt059-spec", "BT059", &[]) },
     on_namespace("bt060-patched", "BT060", &[("dry-run", "true")]),
+    on_pod("bt062-path", "BT062", &[("path", "/etc/token")]),
+    on_namespace("bt062-tokens", "BT062", &[("tokens", "[{path: /usr/bin/token}]")]),
+    on_pod("bt063-env", "BT063", &[("env", "LD_PRELOAD")]),
+    on_namespace("bt064-namespace", "BT064", &[("skip-containers", "app")]),
     on_both("bt060-off", "BT051", &[("dry-run", "true")], &[("mode", "off"), ("dry-run", "false")]),
 ];
 
@@ -69,6 +77,31 @@ fn mount_with_sub_path(spec: &mut Value) {
     let token = json!({"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}});
     let volume = json!({"name": "kube-api-access-x7k2b", "projected": {"sources": [token]}});
     mount(spec, &volume, &json!({"mountPath": "/run/token", "subPath": "token"}));
+}
+
+fn mount_read_only_above(spec: &mut Value) {
+    let read_only = json!({"mountPath": "/var/run/secrets", "readOnly": true});
+    mount(spec, &json!({"name": "data", "emptyDir": {}}), &read_only);
+}
+
+fn own_token_with_sub_path(spec: &mut Value) {
+    let token = json!({"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}});
+    let volume = json!({"name": "own", "projected": {"sources": [token]}});
+    mount(spec, &volume, &json!({"mountPath": "/run/token", "subPath": "token"}));
+}
+
+fn projected_to_default(spec: &mut Value) {
+    own_token_at_default(spec, 3607);
+}
+
+fn token_of_its_own_at_default(spec: &mut Value) {
+    own_token_at_default(spec, 7200);
+}
+
+fn own_token_at_default(spec: &mut Value, seconds: u64) {
+    spec["automountServiceAccountToken"] = false.into();
+    let token = json!({"serviceAccountToken": {"expirationSeconds": seconds, "path": "token"}});
+    mount(spec, &json!({"name": "own", "projected": {"sources": [token]}}), &json!({"mountPath": DEFAULT}));
 }
 
 fn secret_at_default(spec: &mut Value) {

@@ -39,7 +39,7 @@ pub(super) const ON_NAMESPACES: &[Case] = &[
     on_namespace("bt008-namespace", "BT008", &[("containers", "app"), ("skip-containers", "log")]),
     on_namespace("bt009-namespace", "BT009", &[("env", "TOKEN FILE")]),
     on_namespace("bt010-namespace", "BT010", &[("tokens", "vault")]),
-    on_namespace("bt011-namespace", "BT011", &[("tokens", "[{path: /run/a/token}, {path: /run/a/b/token}]")]),
+    on_namespace("bt011-namespace", "BT011", &[("tokens", "[{path: /run/a/token}, {path: /run/a/token/b}]")]),
     on_namespace("bt012-namespace", "BT012", &[("mode", "add"), ("path", BELOW_DEFAULT)]),
     on_namespace("bt013-namespace", "BT013", &[("pod-overrides", "denied")]),
     on_namespace("bt013-namespace-dry", "BT013", &[("dry-run", "yes")]),

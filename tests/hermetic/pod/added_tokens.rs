@@ -1,7 +1,7 @@
 //! Tokens that are added: their volumes, their directories, and when they are left out.
 
 use boundtoken::pod::plugin::ServiceAccount;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::pods::{
     DEFAULT_VOLUME, annotated, assert_settled, container, decide, mounts, namespace, pod, pod_of_spec,
@@ -58,46 +58,49 @@ fn a_second_directory_gets_a_second_volume() {
     assert!(
         decide(&taken, &settings)
             .message()
-            .contains("\"boundtoken-2\" in the Pod holds no service account token")
+            .contains("\"boundtoken-2\" in the Pod is not the volume that boundtoken adds under this name")
     );
     assert!(decide(&taken, &namespace(&[("mode", "add")])).allowed());
 }
 
-/// One that holds a token gets what it lacks, and keeps what it has.
+/// A container that mounts it would otherwise hold a token that it did not ask for.
 #[test]
-fn an_existing_volume_named_boundtoken_is_completed() {
-    let sources = json!([{"serviceAccountToken": {"audience": "old", "expirationSeconds": 3600, "path": "a"}},
-        {"serviceAccountToken": {"audience": "mine", "expirationSeconds": 900, "path": "mine"}}]);
-    let before = pod_with_volume(&json!({"name": "boundtoken", "projected": {"sources": sources}}), "/t/");
+fn a_volume_with_our_name_is_refused_unless_it_is_exactly_ours() {
     let settings = namespace(&[("path", "/t/a"), ("tokens", "[{path: /t/b, audience: vault}]")]);
-    let answer = decide(&before, &settings);
-    let mut expected = before["spec"]["volumes"][0]["projected"]["sources"].clone();
-    expected[0]["serviceAccountToken"].as_object_mut().unwrap().remove("audience");
-    let list = expected.as_array_mut().unwrap();
-    list.push(json!({"serviceAccountToken": {"audience": "vault", "expirationSeconds": 3600, "path": "b"}}));
-    let sources = &volume(&answer.pod, "boundtoken").unwrap()["projected"]["sources"];
-    assert_eq!(sources.as_array().unwrap()[..3], list[..]);
-    assert_eq!(sources.as_array().unwrap().len(), 5, "{sources}");
-    assert_eq!(mounts(container(&answer.pod, "app")), [("boundtoken", "/t/")]);
-    assert_settled(&answer.pod, &settings, &ServiceAccount::default());
-}
-
-#[test]
-fn a_mount_inside_a_token_directory_omits_the_token() {
-    let mut pod = pod(&["app"]);
-    pod["spec"]["containers"][0]["volumeMounts"] =
-        json!([{"name": "cache", "mountPath": "/var/run/secrets/tokens/vault"}]);
-    let answer = decide(&pod, &namespace(&[("mode", "add")]));
-    assert!(answer.warns("BT054"), "{:?}", answer.warnings());
-    assert_eq!(volume(&answer.pod, "boundtoken"), None);
-}
-
-#[test]
-fn a_device_in_a_token_directory_omits_the_token() {
-    let mut pod = pod(&["app"]);
-    pod["spec"]["containers"][0]["volumeDevices"] =
-        json!([{"name": "disk", "devicePath": "/var/run/secrets/tokens"}]);
-    let answer = decide(&pod, &namespace(&[("mode", "add")]));
-    assert!(answer.warns("BT054"), "{:?}", answer.warnings());
-    assert_eq!(volume(&answer.pod, "boundtoken"), None);
+    let ours = volume(&decide(&pod(&["app"]), &settings).pod, "boundtoken").unwrap().clone();
+    assert_eq!(ours["projected"]["sources"].as_array().unwrap().len(), 4, "{ours}");
+    let with = |change: fn(&mut Value)| {
+        let mut volume = ours.clone();
+        change(&mut volume["projected"]);
+        pod_with_volume(&volume, "/mine")
+    };
+    for same in [|_: &mut Value| (), |projected: &mut Value| drop(projected["defaultMode"].take())] {
+        let answer = decide(&with(same), &settings);
+        assert!(answer.allowed(), "{}", answer.message());
+        assert_eq!(mounts(container(&answer.pod, "app")), [("boundtoken", "/mine"), ("boundtoken", "/t")]);
+        assert_settled(&answer.pod, &settings, &ServiceAccount::default());
+    }
+    let changes: [fn(&mut Value); 9] = [
+        |projected| projected["sources"] = json!([{"serviceAccountToken": {"path": "mine"}}]),
+        |projected| projected["sources"].as_array_mut().unwrap().truncate(2),
+        |projected| projected["sources"].as_array_mut().unwrap().swap(0, 1),
+        |projected| projected["sources"].as_array_mut().unwrap().push(json!({"secret": {"name": "s"}})),
+        |projected| projected["sources"][0]["serviceAccountToken"]["expirationSeconds"] = 7200.into(),
+        |projected| projected["sources"][1]["serviceAccountToken"]["audience"] = "sts".into(),
+        |projected| projected["sources"][1]["serviceAccountToken"]["path"] = "c".into(),
+        |projected| projected["sources"][2]["configMap"]["name"] = "mine".into(),
+        |projected| projected["defaultMode"] = 0o600.into(),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let before = with(change);
+        let answer = decide(&before, &settings);
+        assert!(
+            answer.message().contains("(BT016)"),
+            "{number}: {} {:?}",
+            answer.message(),
+            answer.operations
+        );
+        let free = decide(&before, &namespace(&[]));
+        assert_eq!(volume(&free.pod, "boundtoken"), volume(&before, "boundtoken"), "{number}");
+    }
 }

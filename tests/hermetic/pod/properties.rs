@@ -88,18 +88,42 @@ impl Case {
 
     /// Names of the default token volumes: of the plugin, or legacy Secrets at the default path.
     fn default_volumes(&self) -> BTreeSet<String> {
-        let mut owned: BTreeSet<String> = tokens(&self.pod).into_iter().map(|(name, _)| name).collect();
-        owned.retain(|name| name.starts_with("kube-api-access-"));
+        let at_default = self.at_default();
+        let mut owned: BTreeSet<String> = BTreeSet::new();
+        for (name, token) in tokens(&self.pod) {
+            let is_default = at_default.contains(&name) || crate::support::pods::is_for_api(&token);
+            if name.starts_with("kube-api-access-") && is_default {
+                owned.insert(name);
+            }
+        }
         for volume in volumes(&self.pod) {
             let name = volume["name"].as_str().unwrap();
-            let legacy = volume["secret"]["secretName"] == "default-token-x7k2p";
-            let at_default =
-                |(mounted, path): (&str, &str)| mounted == name && normal(path) == DEFAULT_DIRECTORY;
-            if legacy && containers(&self.pod).into_iter().flat_map(mounts).any(at_default) {
+            if volume["secret"]["secretName"] == "default-token-x7k2p" && at_default.contains(name) {
                 owned.insert(name.to_owned());
             }
         }
         owned
+    }
+
+    /// Names of the volumes that a container mounts at the default directory.
+    fn at_default(&self) -> BTreeSet<String> {
+        let mounts = containers(&self.pod).into_iter().flat_map(mounts);
+        let at_default = mounts.filter(|(_, path)| normal(path) == DEFAULT_DIRECTORY);
+        at_default.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Names of the volumes with a token in place of the default token, which `replace` changes.
+    fn hand_made(&self) -> BTreeSet<String> {
+        let at_default = self.at_default();
+        let is_hand_made = |(name, token): &(String, Value)| {
+            at_default.contains(name) && is_year_long(token) && crate::support::pods::is_for_api(token)
+        };
+        let found = tokens(&self.pod).into_iter().filter(is_hand_made);
+        if self.moves() || self.mode() != "replace" {
+            BTreeSet::new()
+        } else {
+            found.map(|(name, _)| name).collect()
+        }
     }
 }
 
@@ -122,7 +146,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 /// The Pod without what is ours to change.
-fn foreign(pod: &Value, before: &Value, owned: &BTreeSet<String>) -> Value {
+fn foreign(pod: &Value, before: &Value, owned: &BTreeSet<String>, hand_made: &BTreeSet<String>) -> Value {
     let mut pod = as_stored(pod);
     let spec = pod["spec"].as_object_mut().unwrap();
     spec.remove("automountServiceAccountToken");
@@ -136,6 +160,9 @@ fn foreign(pod: &Value, before: &Value, owned: &BTreeSet<String>) -> Value {
             for (index, source) in sources.into_iter().flatten().enumerate() {
                 if is_year_long(&other["projected"]["sources"][index]["serviceAccountToken"]) {
                     source["serviceAccountToken"]["expirationSeconds"] = "bounded".into();
+                    if other["name"].as_str().is_some_and(|name| hand_made.contains(name)) {
+                        source["serviceAccountToken"]["audience"] = "any".into();
+                    }
                 }
             }
         }
@@ -265,7 +292,8 @@ proptest! {
         let mut owned = case.default_volumes();
         let all = names(&volumes(&answer.pod)).into_iter().chain(tokens(&case.pod).into_iter().map(|(name, _)| name));
         owned.extend(all.filter(|name| is_our_name(name)));
-        prop_assert_eq!(foreign(&answer.pod, &case.pod, &owned), foreign(&case.pod, &case.pod, &owned));
+        let hand_made = case.hand_made();
+        prop_assert_eq!(foreign(&answer.pod, &case.pod, &owned, &hand_made), foreign(&case.pod, &case.pod, &owned, &hand_made));
         for (was, is) in containers(&case.pod).into_iter().zip(containers(&answer.pod)) {
             let (was, is) = (was["env"].as_array().map_or(&[][..], Vec::as_slice), is["env"].as_array().map_or(&[][..], Vec::as_slice));
             prop_assert_eq!(&is[..was.len()], was);
@@ -329,19 +357,18 @@ proptest! {
         let default_mounts = |container| mounts(container).into_iter().filter(|(volume, _)| default.contains(*volume));
         for (was, is) in containers(&case.pod).into_iter().zip(containers(&answer.pod)) {
             let included = case.includes(is["name"].as_str().unwrap());
-            let at = |directory: &str| mounts(was).into_iter().find(|(volume, path)| {
-                normal(path) == directory && !(default.contains(*volume) && case.moves()) && *volume != "boundtoken"
-            });
-            let below = |directory: &str| mounts(was).into_iter().any(|(volume, path)| {
-                normal(path).starts_with(&format!("{directory}/")) && !(default.contains(volume) && case.moves())
-            });
             if let Some(directory) = case.directory() {
                 let held = mounts(is).iter().any(|(volume, path)| *volume == "boundtoken" && normal(path) == directory);
-                prop_assert!(!included || held || at(&directory).is_some() || below(&directory), "{} holds no token", is["name"]);
+                let was_held = mounts(was).iter().any(|(volume, _)| *volume == "boundtoken");
+                prop_assert!(included || was_held || !held, "{} holds a token", is["name"]);
+                let possible = || super::starts::can_start(&answer.pod, is, &directory, "token");
+                prop_assert!(!included || held || !possible(), "{} holds no token", is["name"]);
             } else if !included {
                 prop_assert_eq!(default_mounts(is).next(), None, "{} holds the default token", &is["name"]);
             } else if case.list().is_some() && !default.is_empty() {
-                prop_assert!(mounts(is).iter().any(|(_, path)| normal(path) == DEFAULT_DIRECTORY), "{} holds nothing", is["name"]);
+                let holds = mounts(is).iter().any(|(_, path)| normal(path) == DEFAULT_DIRECTORY);
+                let possible = || super::starts::can_start(&answer.pod, is, DEFAULT_DIRECTORY, "token");
+                prop_assert!(holds || !possible(), "{} holds nothing", is["name"]);
             } else {
                 prop_assert!(default_mounts(is).eq(default_mounts(was)), "{} is changed", is["name"]);
             }
@@ -365,8 +392,8 @@ fn assert_bounded(case: &Case, answer: &Admission) {
     }
     if case.mode() == "disable" {
         assert_eq!(answer.pod["spec"]["automountServiceAccountToken"], false);
-        assert!(!tokens.iter().any(|(volume, _)| volume.starts_with("kube-api-access-")));
         let gone = case.default_volumes();
+        assert!(!tokens.iter().any(|(volume, _)| gone.contains(volume)));
         let held =
             containers(&answer.pod).into_iter().flat_map(mounts).find(|(volume, _)| gone.contains(*volume));
         assert_eq!(held, None, "a mount of the default token");

@@ -153,6 +153,64 @@ fn every_mistake_is_named_at_once() {
     assert_eq!(answer.message().split(" | ").count(), 7);
 }
 
+/// Settings with a mistake that once hid another: Namespace, Pod, the codes of all of them.
+const BESIDE_ONE_ANOTHER: &[(Pairs<'_>, Pairs<'_>, &[&str])] = &[
+    (&[], &[("tokens", "vault"), ("ttl", "5m")], &["BT010", "BT004"]),
+    (&[], &[("tokens", "[vault, {path: /t/a, ttl: 5m}]")], &["BT010", "BT004"]),
+    (&[("max-ttl", "1h")], &[("tokens", "vault"), ("ttl", "24h")], &["BT010", "BT032"]),
+    (
+        &[],
+        &[("tokens", "vault"), ("mode", "add"), ("path", "/var/run/secrets/kubernetes.io/serviceaccount/x")],
+        &["BT010", "BT012"],
+    ),
+    (&[], &[("env", "1X"), ("tokens", "[{path: /t/a}, {path: /t/a}]")], &["BT009", "BT011"]),
+    (&[], &[("mode", "disabel"), ("tokens", "[{path: /t/a}, {path: /t/a}]")], &["BT001", "BT011"]),
+    (&[("allowed-audiences", "sts"), ("ttl", "1d")], &[("audience", "vault")], &["BT003", "BT031"]),
+    (&[("pod-overrides", "deny")], &[("ttl", "5m"), ("env", "1X")], &["BT030", "BT004", "BT009"]),
+    (&[("pod-overrides", "deny"), ("max-ttl", "1h")], &[("ttl", "24h")], &["BT030", "BT032"]),
+    (&[("pod-overrides", "deny")], &[("tokens", "[{path: /t/a}, {path: /t/a}]")], &["BT030", "BT011"]),
+    (
+        &[("ttl", "2h"), ("max-ttl", "1h"), ("allowed-audiences", "sts")],
+        &[("audience", "vault")],
+        &["BT015", "BT031"],
+    ),
+];
+
+#[test]
+fn no_mistake_hides_another() {
+    for (on_namespace, on_pod, codes) in BESIDE_ONE_ANOTHER {
+        let answer = decide(&annotated(app(), on_pod), &namespace(on_namespace));
+        let mut found: Vec<&str> =
+            causes(&answer).iter().filter_map(|(_, cause)| Some(&cause.rsplit_once('(')?.1[..5])).collect();
+        found.sort_unstable();
+        found.dedup();
+        let mut expected = codes.to_vec();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{on_namespace:?} {on_pod:?}: {}", answer.message());
+    }
+}
+
+/// Every volume with more tokens than allowed, and one that boundtoken cannot use.
+#[test]
+fn a_mistake_in_settings_does_not_hide_one_in_the_volumes() {
+    let mut pod = app();
+    let list = pod["spec"]["volumes"].as_array_mut().unwrap();
+    list.push(json!({"name": "boundtoken", "emptyDir": {}}));
+    list.push(json!({"name": "mine", "projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 7200, "path": "t"}}]}}));
+    let settings = [("mode", "add"), ("ttl", "5m")];
+    let answer = decide(&annotated(pod.clone(), &settings), &namespace(&[("max-ttl", "1h")]));
+    for part in ["BT004", "BT016", "BT032", "\"mine\""] {
+        assert!(answer.message().contains(part), "{part}: {}", answer.message());
+    }
+    // Whatever the mode is meant to be.
+    let answer = decide(&annotated(pod, &[("mode", "disabel")]), &namespace(&[("max-ttl", "1h")]));
+    assert!(
+        answer.message().contains("BT001") && answer.message().contains("\"mine\""),
+        "{}",
+        answer.message()
+    );
+}
+
 #[test]
 fn every_bad_item_of_a_list_is_named() {
     let on_pod = annotated(app(), &[("containers", "App,ok,my_log")]);
@@ -186,7 +244,19 @@ const CONTRADICTIONS: &[(Pairs<'_>, Pairs<'_>, &str, &str)] = &[
     (&[("containers", "app"), ("skip-containers", "log")], &[], "BT008", "also set on Namespace shop"),
     (&[("ttl", "2h"), ("max-ttl", "1h")], &[], "BT015", "above max-ttl \"1h\""),
     (&[], &[("tokens", "[{path: /t/a}, {path: /t//a}]")], "BT011", "is the same file"),
-    (&[], &[("tokens", "[{path: /t/a}, {path: /t/b/c}]")], "BT011", "inside the other"),
+    (
+        &[],
+        &[("tokens", "[{path: /t/a}, {path: /t/a/c}]")],
+        "BT011",
+        "\"/t/a/c\" on the Pod, beside \"/t/a\", needs a directory where the other has a file",
+    ),
+    (
+        &[],
+        &[("tokens", "[{path: /t/a/b/c}, {path: /t/a}]")],
+        "BT011",
+        "\"/t/a\" on the Pod, beside \"/t/a/b/c\", has a file where the other needs a directory",
+    ),
+    (&[], &[("path", "/t/a"), ("tokens", "[{path: /t/ca.crt/b}]")], "BT011", "needs a directory"),
     (
         &[],
         &[("tokens", "[{path: /t/a, env: A}, {path: /u/b, env: A}]")],
@@ -206,16 +276,16 @@ const CONTRADICTIONS: &[(Pairs<'_>, Pairs<'_>, &str, &str)] = &[
         &[],
         &[("mode", "add"), ("path", "/var/run/secrets/kubernetes.io/serviceaccount/x")],
         "BT012",
-        "directory of the default token",
+        "beside the default token",
     ),
     (
         &[],
-        &[("mode", "add"), ("path", "/var/run/secrets/kubernetes.io/serviceaccount/x/y")],
+        &[("mode", "add"), ("path", "/var/run/secrets/kubernetes.io/serviceaccount/token/y")],
         "BT012",
-        "directory of the default token",
+        "beside the default token",
     ),
-    (&[], &[("mode", "add"), ("path", "/var/run/secrets/token")], "BT012", "default token"),
-    (&[], &[("tokens", "[{path: /var/run/secrets/kubernetes.io/token}]")], "BT012", "default token"),
+    (&[], &[("mode", "add"), ("path", "/var/run/secrets/kubernetes.io")], "BT012", "default token"),
+    (&[], &[("tokens", "[{path: /var/run/secrets/kubernetes.io/serviceaccount}]")], "BT012", "default token"),
     (
         &[("tokens", "[{path: /var/run/secrets/kubernetes.io/serviceaccount/x}]")],
         &[],

@@ -144,7 +144,8 @@ fn denied_overrides_are_all_named() {
     let deny = namespace(&[("pod-overrides", "deny")]);
     let free = [("example.com/ttl", "5m"), ("boundtoken.dev.example/ttl", "5m")];
     assert!(decide(&annotated(pod(&["app"]), &free), &deny).allowed());
-    let answer = decide(&annotated(pod(&["app"]), &[("mode", "replace"), ("tokens", "nonsense")]), &deny);
+    let settings = [("mode", "replace"), ("tokens", "[{path: /t/a}]")];
+    let answer = decide(&annotated(pod(&["app"]), &settings), &deny);
     assert_eq!(answer.response["status"]["code"], 403);
     for key in ["boundtoken.dev/mode", "boundtoken.dev/tokens"] {
         assert!(answer.message().contains(key), "{key}: {}", answer.message());

@@ -57,6 +57,52 @@ fn with(volume: &Value, mount: &Value) -> Value {
     pod
 }
 
+/// A Pod, settings of its Namespace and its own, the code of a warning and words in it.
+type WarningCase = (Value, Pairs<'static>, Pairs<'static>, &'static str, &'static str);
+
+/// Settings that break containers, or leave out all of them.
+fn hazards() -> Vec<WarningCase> {
+    vec![
+        (
+            pod(&["app"]),
+            &[],
+            &[("path", "/etc/token")],
+            "BT062",
+            "boundtoken.dev/path: a mount at \"/etc\" hides the files that images have there",
+        ),
+        (
+            pod(&["app"]),
+            &[("tokens", "[{path: /usr/bin/x}]")],
+            &[],
+            "BT062",
+            "boundtoken.dev/tokens: a mount at \"/usr/bin\"",
+        ),
+        (
+            pod(&["app"]),
+            &[],
+            &[("env", "PATH")],
+            "BT063",
+            "boundtoken.dev/env: shells, loaders or clients of the API server",
+        ),
+        (pod(&["app"]), &[("mode", "add")], &[("env", "LD_PRELOAD")], "BT063", "read \"LD_PRELOAD\""),
+        (pod(&["app"]), &[], &[("tokens", "[{path: /t/x, env: HOME}]")], "BT063", "boundtoken.dev/tokens"),
+        (
+            pod(&["app"]),
+            &[("skip-containers", "app")],
+            &[],
+            "BT064",
+            "boundtoken.dev/skip-containers leaves out every container",
+        ),
+        (
+            pod(&["app"]),
+            &[],
+            &[("mode", "add"), ("skip-containers", "app")],
+            "BT064",
+            "no container gets the token",
+        ),
+    ]
+}
+
 #[test]
 fn each_warning_is_given_in_its_case() {
     let data = json!({"name": "data", "emptyDir": {}});
@@ -126,7 +172,7 @@ fn each_warning_is_given_in_its_case() {
     ];
     // Those of a Namespace and of `preview` have tests of their own.
     let mut seen = vec!["BT061", "BT072", "BT073"];
-    for (pod, on_namespace, on_pod, code, words) in cases {
+    for (pod, on_namespace, on_pod, code, words) in cases.into_iter().chain(hazards()) {
         let answer = decide(&annotated(pod, on_pod), &namespace(on_namespace));
         assert!(answer.allowed(), "{code}: {}", answer.message());
         let found = answer.warnings().iter().any(|warning| warning.contains(code) && warning.contains(words));
@@ -160,7 +206,7 @@ fn a_misspelt_prefix_is_warned_about() {
 
 #[test]
 fn correct_settings_get_no_warning() {
-    let quiet: [(Value, Pairs<'_>, Pairs<'_>); 9] = [
+    let quiet: [(Value, Pairs<'_>, Pairs<'_>); 11] = [
         (pod(&["app"]), &[], &[]),
         (captured_pod("pod-opted-out"), &[("ttl", "2h"), ("audience", "vault")], &[]),
         (captured_pod("pod-sa-no-automount"), &[("mode", "disable")], &[]),
@@ -169,6 +215,12 @@ fn correct_settings_get_no_warning() {
         (pod(&["app"]), &[("audience", "vault")], &[("mode", "disable")]),
         (pod(&["app"]), &[("mode", "add"), ("audience", "vault"), ("env", "A")], &[]),
         (pod(&["app"]), &[], &[("mode", "off")]),
+        (
+            pod(&["app"]),
+            &[("mode", "disable")],
+            &[("tokens", "[{path: /var/run/secrets/vault/t, env: VAULT_PATH}]")],
+        ),
+        (pod(&["app", "log"]), &[("skip-containers", "app")], &[]),
         (captured_pod("pod-vault-token"), &[("allowed-audiences", "vault"), ("max-ttl", "2h")], &[]),
     ];
     for (pod, on_namespace, on_pod) in quiet {
