@@ -6,6 +6,8 @@ IMAGE = boundtoken:0.1.0
 IMAGE_TOOLS = docker podman buildah
 FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
 	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi
+# What `boundtoken version` names; empty outside a Git repository.
+COMMIT = BOUNDTOKEN_COMMIT="$$(git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)"
 TARGET = $$(uname -m)-unknown-linux-gnu
 STATIC = $${CARGO_TARGET_DIR:-target}/$(TARGET)/release
 
@@ -48,7 +50,7 @@ manifests: ## write manifests/install.yaml from manifests/base
 	kubectl kustomize manifests >manifests/install.yaml
 
 build: ## build target/release/boundtoken
-	$(CARGO) build --locked --release
+	$(COMMIT) $(CARGO) build --locked --release
 
 image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
 	@$(FIND_IMAGE_TOOL); "$$tool" build --file Dockerfile --build-arg BINARY=boundtoken --tag "$(IMAGE)" "$(STATIC)"
@@ -59,7 +61,7 @@ image-tool:
 
 # Runs the binary, because the linker may support compact relocations that the C library cannot load.
 static: ## build the static binary of the image
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc --locked --release --bin boundtoken \
+	$(COMMIT) RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc --locked --release --bin boundtoken \
 		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs
 	$(STATIC)/boundtoken --version
 

@@ -3,9 +3,48 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Escapes the characters of a text that move the cursor, change the writing direction or are invisible. Tabs
-/// are kept.
+/// Escapes the characters of a text that move the cursor, change the writing direction or are invisible, and the
+/// start of what a runner of pipelines would take for a command. Tabs are kept.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let shown = visible(text);
+    if is_workflow_command(&shown) || shown.contains("##") {
+        return Cow::Owned(without_commands(&shown));
+    }
+    shown
+}
+
+/// Whether a line starts with `::NAME::`, a command of GitHub Actions. Their runner skips white space before it
+/// (`ActionCommand.TryParseV2` of actions/runner).
+fn is_workflow_command(line: &str) -> bool {
+    line.trim_start().strip_prefix("::").is_some_and(|rest| rest.contains("::"))
+}
+
+/// Escapes the second character of each command. Anywhere in a line, `##[NAME]` is an older command of GitHub Actions
+/// (`ActionCommand.TryParse`), and `##vso[NAME]` one of Azure Pipelines.
+fn without_commands(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    if is_workflow_command(line) {
+        let start = line.trim_start();
+        shown.push_str(line.strip_suffix(start).unwrap_or_default());
+        shown.push_str(":\\u{3a}");
+        rest = start.strip_prefix("::").unwrap_or_default();
+    }
+    while let Some((before, after)) = rest.split_once("##") {
+        shown.push_str(before);
+        shown.push('#');
+        let name = |character: char| character.is_ascii_alphabetic();
+        if after.trim_start_matches(name).starts_with('[') {
+            shown.push_str("\\u{23}");
+            rest = after;
+        } else {
+            rest = rest.get(before.len() + 1..).unwrap_or_default();
+        }
+    }
+    shown + rest
+}
+
+fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
@@ -69,6 +108,23 @@ mod tests {
     #[test]
     fn readable_text_is_unchanged() {
         for text in ["plain\ttext", "é😀", "e\u{301}", "日本語", "\"'\\", "❤\u{fe0f}"] {
+            assert_eq!(printable(text), text);
+        }
+    }
+
+    #[test]
+    fn commands_of_pipelines_are_escaped() {
+        for (text, shown) in [
+            ("a ##[group]b", "a #\\u{23}[group]b"),
+            ("##vso[task.complete]", "#\\u{23}vso[task.complete]"),
+            ("###[a]##[b]", "##\\u{23}[a]#\\u{23}[b]"),
+            ("##\u{1b}[a]", "##\\u{1b}[a]"),
+            ("::error file=a::b", ":\\u{3a}error file=a::b"),
+            (" \t::add-mask::a::b", " \t:\\u{3a}add-mask::a::b"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+        for text in ["## a [b]", "# a", "##", "::1", "fe80::1", "a ::error::b", "#[a]"] {
             assert_eq!(printable(text), text);
         }
     }

@@ -10,7 +10,7 @@ use crate::certificates::directory::Ensured;
 use crate::certificates::directory::plan::Renewal;
 use crate::clock;
 
-/// Writes a CA and a serving certificate for installs that bring their own
+/// Write a CA and a serving certificate for installs that bring their own
 ///
 /// Present files are reused: a valid CA is never replaced, and the serving certificate
 /// only when a third of its life is left or a name is missing.

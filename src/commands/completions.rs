@@ -1,14 +1,30 @@
 //! `boundtoken completions`: completion scripts for shells, and for kubectl.
+//!
+//! The scripts ask the program itself for candidates, in the variable `BOUNDTOKEN_COMPLETE`.
 
-use std::io::Write;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
 
-use clap::{Arg, Command, ValueEnum, ValueHint};
-use clap_complete::{Shell, generate};
+use clap::{Command, ValueEnum};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::complete;
+use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Shells, Zsh};
 
 use super::stdio::{StreamError, stdout};
-use super::{CommandError, Exit};
+use super::{CommandError, Exit, program};
+
+/// The variable in which a script names its shell.
+const VARIABLE: &str = "BOUNDTOKEN_COMPLETE";
+
+/// The shells, kubectl among them.
+const SHELLS: Shells<'_> = Shells(&[&Bash, &Elvish, &Fish, &Kubectl, &Powershell, &Zsh]);
 
 /// Write a completion script for a shell
+///
+/// The script asks the program for candidates, so load it again after an upgrade. For --namespace, the program lists
+/// the Namespaces of the current context.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The shell, or kubectl for the script kubectl_complete-boundtoken of the plugin
@@ -18,22 +34,11 @@ pub struct Args {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Target {
     Bash,
+    Elvish,
     Fish,
     Kubectl,
     Powershell,
     Zsh,
-}
-
-impl Target {
-    fn shell(self) -> Option<Shell> {
-        match self {
-            Self::Bash => Some(Shell::Bash),
-            Self::Fish => Some(Shell::Fish),
-            Self::Kubectl => None,
-            Self::Powershell => Some(Shell::PowerShell),
-            Self::Zsh => Some(Shell::Zsh),
-        }
-    }
 }
 
 /// Writes the script.
@@ -41,77 +46,86 @@ impl Target {
 /// # Errors
 /// When stdout cannot be written.
 pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
+    let shell: &dyn EnvCompleter = match shell {
+        Target::Bash => &Bash,
+        Target::Elvish => &Elvish,
+        Target::Fish => &Fish,
+        Target::Kubectl => &Kubectl,
+        Target::Powershell => &Powershell,
+        Target::Zsh => &Zsh,
+    };
     let mut script = Vec::new();
-    match shell.shell() {
-        Some(shell) => generate(shell, &mut super::command(), "boundtoken", &mut script),
-        None => script = kubectl().into_bytes(),
-    }
-    stdout().write_all(&script).map_err(StreamError::from)?;
+    let write = shell.write_registration(VARIABLE, program::NAME, program::NAME, program::NAME, &mut script);
+    write.and_then(|()| stdout().write_all(&script)).map_err(StreamError::from)?;
     Ok(Exit::Done)
 }
 
-/// The script for kubectl, which finds it on the PATH and passes the words typed so far, the last of them
-/// being the one to complete. It expects one candidate per line and a cobra directive at the end: `:0` offers
-/// file names, `:4` does not.
-fn kubectl() -> String {
-    let cli = super::command();
-    let commands: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();
-    let values: String = cli.get_subcommands().map(|command| values(&cli, command)).collect();
-    let words: String = cli.get_subcommands().map(|command| words(&cli, command)).collect();
-    format!(
-        r#"#!/bin/sh
-# Save as kubectl_complete-boundtoken on your PATH, executable.
-offer() {{
-  [ $# -eq 0 ] || printf '%s\n' "$@"
-  echo :4
-}}
-command=""
-previous=""
-last=""
-for word in "$@"; do
-  previous="$last"
-  last="$word"
-  [ -n "$command" ] || case "$previous" in {}) command="$previous" ;; esac
-done
-case "$command $previous" in
-{values}  *)
-    case "$command" in
-{words}    *) offer {} ;;
-    esac
-    ;;
-esac
-"#,
-        commands.join("|"),
-        commands.join(" "),
-    )
+/// Writes candidates if a script asks for them; otherwise returns `None`.
+pub(super) fn answer(command: fn() -> Command) -> Option<clap::error::Result<()>> {
+    env::var_os(VARIABLE)?;
+    let directory = env::current_dir().ok();
+    let completions = CompleteEnv::with_factory(command).var(VARIABLE).shells(SHELLS);
+    match completions.try_complete(env::args_os(), directory.as_deref()) {
+        Ok(false) => None,
+        answered => Some(answered.map(|_| ())),
+    }
 }
 
-/// The branches of the script for the values of one command's flags.
-fn values(cli: &Command, command: &Command) -> String {
-    let flags = command.get_opts().chain(cli.get_opts()).filter(|flag| flag.get_action().takes_values());
-    let branch = |flag: &Arg| {
-        let long = flag.get_long().map(|long| format!("--{long}"));
-        let short = flag.get_short().map(|short| format!("-{short}"));
-        let names = short.into_iter().chain(long).map(|name| format!("\"{} {name}\"", command.get_name()));
-        format!("  {}) {} ;;\n", names.collect::<Vec<_>>().join("|"), offer(flag))
-    };
-    flags.map(branch).collect()
-}
+/// kubectl, which runs `kubectl_complete-boundtoken` with the words after `kubectl boundtoken`, the last of them being
+/// the one to complete. It expects a candidate per line, with its help after a tab, and at the end a directive of
+/// cobra.
+#[derive(Clone, Copy, Debug)]
+struct Kubectl;
 
-fn offer(flag: &Arg) -> String {
-    let is_path =
-        matches!(flag.get_value_hint(), ValueHint::AnyPath | ValueHint::DirPath | ValueHint::FilePath);
-    if is_path { "echo :0".to_owned() } else { format!("offer {}", possible_values(flag).join(" ")) }
-}
+/// The directive that offers no file names besides.
+const NO_FILES: u8 = 4;
 
-fn possible_values(argument: &Arg) -> Vec<String> {
-    argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect()
-}
+/// The directive that adds no space after a candidate.
+const NO_SPACE: u8 = 2;
 
-/// The branch of the script that lists the arguments and the flags of one command.
-fn words(cli: &Command, command: &Command) -> String {
-    let arguments = command.get_positionals().flat_map(possible_values);
-    let flags = command.get_arguments().chain(cli.get_arguments()).filter_map(Arg::get_long);
-    let words = arguments.chain(flags.map(|flag| format!("--{flag}")));
-    format!("    {}) offer {} ;;\n", command.get_name(), words.collect::<Vec<_>>().join(" "))
+impl EnvCompleter for Kubectl {
+    fn name(&self) -> &'static str {
+        "kubectl"
+    }
+
+    fn is(&self, name: &str) -> bool {
+        name == self.name()
+    }
+
+    fn write_registration(
+        &self,
+        variable: &str,
+        _: &str,
+        name: &str,
+        _: &str,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        writeln!(out, "#!/bin/sh")?;
+        writeln!(out, "# Save as kubectl_complete-{name} on your PATH, executable.")?;
+        writeln!(out, "{variable}=kubectl exec kubectl-{name} -- {name} \"$@\"")
+    }
+
+    fn write_complete(
+        &self,
+        command: &mut Command,
+        words: Vec<OsString>,
+        directory: Option<&Path>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let last = words.len().saturating_sub(1);
+        let candidates = complete(command, words, last, directory)?;
+        let mut directive = NO_FILES;
+        for candidate in candidates {
+            let value = candidate.get_value().to_string_lossy();
+            let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
+            match help.lines().next() {
+                Some(help) => writeln!(out, "{value}\t{help}")?,
+                None => writeln!(out, "{value}")?,
+            }
+            if value.ends_with(['=', '/']) {
+                directive |= NO_SPACE;
+            }
+        }
+        writeln!(out, ":{directive}")
+    }
 }

@@ -2,12 +2,16 @@
 
 pub mod certs;
 pub mod cluster;
+mod complete;
 pub mod completions;
 pub mod defaults;
+mod examples;
 pub mod explain;
 pub mod preview;
+pub mod program;
 pub mod serve;
 pub mod stdio;
+pub mod version;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -18,6 +22,7 @@ use anstream::ColorChoice;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::printable::printable;
+use crate::telemetry::chain;
 
 /// The error of a failed command, printed once, with its sources.
 pub type CommandError = Box<dyn Error + Send + Sync>;
@@ -45,10 +50,18 @@ impl From<Exit> for ExitCode {
 
 /// Bounds the lifetime and the audience of the service account tokens in Pods.
 #[derive(Debug, Parser)]
-#[command(name = "boundtoken", version, arg_required_else_help = true)]
+#[command(name = program::NAME, version = version::version(), arg_required_else_help = true)]
 pub struct Cli {
-    /// When to use colors; `NO_COLOR` is respected as well
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colors: always, never, or auto for terminals unless `NO_COLOR` is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        display_order = 900
+    )]
     color: Color,
     #[command(subcommand)]
     command: Command,
@@ -72,6 +85,7 @@ enum Command {
     Explain(explain::Args),
     Preview(preview::Args),
     Serve(Box<serve::Args>),
+    Version(version::Args),
 }
 
 impl Command {
@@ -82,12 +96,16 @@ impl Command {
             Self::Explain(args) => explain::run(&args),
             Self::Preview(args) => preview::run(&args),
             Self::Serve(args) => serve::run(*args),
+            Self::Version(args) => version::run(&args),
         }
     }
 }
 
 /// Parses the command line of this process and runs it.
 pub fn main() -> Exit {
+    if let Some(answer) = completions::answer(command) {
+        return answer.map_or_else(|error| print(&error), |()| Exit::Done);
+    }
     let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => return print(&error),
@@ -110,17 +128,19 @@ fn print(message: &clap::Error) -> Exit {
 
 /// Prints an error, once, with its sources. If even this cannot be written, the exit code is all that is left.
 fn failed(error: &(dyn Error + 'static)) -> Exit {
-    let _ = writeln!(stdio::stderr(), "error: {}", printable(&crate::telemetry::chain(error)));
+    let _ = writeln!(stdio::stderr(), "error: {}", printable(&program::as_typed(&chain(error))));
     Exit::Failed
 }
 
 /// The command line. Every flag `--some-name` can also be set by the variable `BOUNDTOKEN_SOME_NAME`.
 pub(super) fn command() -> clap::Command {
-    with_variables(Cli::command())
+    prepared(Cli::command())
 }
 
-fn with_variables(command: clap::Command) -> clap::Command {
-    command.mut_args(with_variable).mut_subcommands(with_variables)
+/// Adds to a command and those below it what follows from names: variables, values for shells, and examples.
+fn prepared(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|flag| complete::with_values(with_variable(flag)));
+    examples::with_examples(command).mut_subcommands(prepared)
 }
 
 /// Adds the environment variable of a flag. `--help` does not show its value, which may be a secret.
@@ -134,17 +154,11 @@ fn with_variable(flag: clap::Arg) -> clap::Arg {
 /// Parses the arguments. As a kubectl plugin, the program calls itself `kubectl boundtoken`.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
-    if called_as_plugin(arguments.first()) {
-        command = command.bin_name("kubectl boundtoken").no_binary_name(true);
+    if program::is_plugin(arguments.first()) {
+        command = command.bin_name(program::PLUGIN_NAME).no_binary_name(true);
         return Cli::from_arg_matches(&command.try_get_matches_from(arguments.into_iter().skip(1))?);
     }
     Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
-}
-
-fn called_as_plugin(program: Option<&OsString>) -> bool {
-    program
-        .and_then(|path| std::path::Path::new(path).file_stem()?.to_str())
-        .is_some_and(|name| name.starts_with("kubectl-") || name.starts_with("kubectl_"))
 }
 
 impl Color {

@@ -3,6 +3,7 @@
 //! This module is pure: it has no I/O, no clock and no client. Messages, pages and `explain` derive from
 //! its two tables, [`keys`] and [`diagnostics`].
 
+mod check;
 mod compile;
 mod conflict;
 pub mod diagnostics;
@@ -34,6 +35,7 @@ use std::fmt;
 use crate::pod::token::{ApiAudiences, Audience, Ttl};
 use keys::Key;
 
+pub use check::check_value;
 pub use effective::{Effective, effective};
 pub use entries::Entries;
 pub use evaluate::evaluate;

@@ -13,7 +13,7 @@ use tracing_subscriber::{Layer, fmt};
 use crate::policy::nearest::nearest;
 
 /// The levels, from none to most verbose.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+pub const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -11,8 +11,9 @@ use super::pods::{ANNOTATIONS, Preview};
 use super::report::BOLD;
 use crate::admission::Pod;
 use crate::manifest::Object;
-use crate::policy::keys::Key;
-use crate::policy::{Defaults, Effective, Origin, effective};
+use crate::policy::diagnostics::Code;
+use crate::policy::keys::{Key, corrected_key, nearest_key};
+use crate::policy::{Defaults, Effective, Origin, check_value, effective};
 use crate::printable::printable;
 
 /// Writes the settings in force for a Pod and where each comes from.
@@ -24,9 +25,10 @@ pub(super) fn explain(
     let title = format!("{} {}", preview.workload.title(), preview.workload.location());
     writeln!(out, "{BOLD}{}{BOLD:#}", printable(&title))?;
     match in_force(preview) {
-        Ok(settings) => write_table(&settings, |setting| source(setting, preview, cluster), out),
-        Err(reason) => writeln!(out, "  no settings: {}", printable(&reason)),
+        Ok(settings) => write_table(&settings, |setting| source(setting, preview, cluster), out)?,
+        Err(reason) => writeln!(out, "  no settings: {}", printable(&reason))?,
     }
+    if preview.settings.is_some() { write_mistakes(preview, out) } else { Ok(()) }
 }
 
 fn in_force(preview: &Preview<'_>) -> Result<Vec<Effective>, String> {
@@ -57,6 +59,28 @@ fn write_table(
         writeln!(out, "  {key:keys$}  {value:values$}  {}", printable(&source))?;
     }
     Ok(())
+}
+
+/// Writes the annotations of a Pod that are not in force because of a mistake in their key or value.
+fn write_mistakes(preview: &Preview<'_>, out: &mut String) -> fmt::Result {
+    let Ok(pod) = Pod::deserialize(&preview.admission.before) else { return Ok(()) };
+    for (name, value) in pod.metadata.annotations.own_annotations() {
+        let mistake = match Key::from_name(name) {
+            Some(key) => check_value(key, value).into_iter().next(),
+            None => Some((Code::UnknownKey, unknown(name))),
+        };
+        if let Some((code, sentence)) = mistake {
+            writeln!(out, "  {} ({code})", printable(&sentence))?;
+        }
+    }
+    Ok(())
+}
+
+fn unknown(name: &str) -> String {
+    match corrected_key(name).or_else(|| Some(nearest_key(name)?.name())) {
+        Some(key) => format!("{name}: no effect; did you mean {key}?"),
+        None => format!("{name}: no effect"),
+    }
 }
 
 /// The source of a setting: a flag, or a line of a file.

@@ -18,11 +18,11 @@ pub enum FailOn {
 }
 
 impl FailOn {
-    /// The default of an output format: `change` for diffs, summaries and patches, `refused` for documents, and `warning`
-    /// for findings, among which a change is not.
+    /// The default of an output format: `change` for diffs, names, summaries and patches, `refused` for documents, and
+    /// `warning` for findings, among which a change is not.
     pub(super) fn default_of(format: Format) -> Self {
         match format {
-            Format::Diff | Format::Patch | Format::Summary => Self::Change,
+            Format::Diff | Format::Name | Format::Patch | Format::Summary => Self::Change,
             Format::Json | Format::Yaml => Self::Refused,
             Format::Findings | Format::Github | Format::Junit | Format::Sarif => Self::Warning,
         }

@@ -30,6 +30,7 @@ mod effect;
 mod explain;
 mod fail_on;
 mod findings;
+mod json;
 mod output;
 mod overrides;
 mod place;
@@ -75,12 +76,15 @@ pub struct Args {
     #[arg(short, long, value_name = "FORM", default_value = "diff")]
     output: Format,
     /// Which results give exit code 1; an object that cannot be previewed gives 2 in any case
-    /// [default: change with -o diff, summary and patch, refused with yaml and json, otherwise warning]
+    /// [default: change with -o diff, name, summary and patch, refused with yaml and json, otherwise warning]
     #[arg(long, value_name = "RESULT")]
     fail_on: Option<FailOn>,
     /// Show where each setting comes from
     #[arg(long, value_parser = BoolishValueParser::new())]
     explain: bool,
+    /// Print neither notes nor the count of Pods
+    #[arg(short, long, value_parser = BoolishValueParser::new())]
+    quiet: bool,
     #[command(flatten)]
     defaults: DefaultsArgs,
 }
@@ -156,7 +160,7 @@ fn preview(
     }
     let fail_on = args.fail_on.unwrap_or_else(|| FailOn::default_of(args.output));
     let findings = RunFindings { report: &report, files: files(&documents), pods: output.pods(), fail_on };
-    write(args.output, &findings, &output, out, err)?;
+    write(args, &findings, &output, out, err)?;
     Ok(fail_on.exit(report.worst(), output.has_changes()))
 }
 
@@ -168,16 +172,17 @@ fn files(documents: &[Document]) -> Vec<Arc<str>> {
 }
 
 fn write(
-    format: Format,
+    args: &Args,
     findings: &RunFindings<'_>,
     output: &Output,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<(), Error> {
-    let report = findings.report;
+    let (report, format) = (findings.report, args.output);
     // Workflow commands show the same in the same log.
     if format != Format::Github {
-        report.write(format == Format::Summary, err)?;
+        let least = if args.quiet { Level::Warning } else { Level::Note };
+        report.write(format == Format::Summary, least, err)?;
     }
     output.write_explanations(err)?;
     if format.is_documents() && report.worst() >= Some(Level::Refused) {
@@ -187,7 +192,8 @@ fn write(
     } else {
         output.write(out, err)?;
     }
-    if matches!(format, Format::Diff | Format::Summary) || format.is_findings() {
+    let has_count = matches!(format, Format::Diff | Format::Name | Format::Summary) || format.is_findings();
+    if has_count && !args.quiet {
         output.write_summary(err)?;
     }
     Ok(())

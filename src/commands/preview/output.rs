@@ -10,6 +10,7 @@ use super::cluster::SimulatedCluster;
 use super::diff::diff;
 use super::effect::effects;
 use super::explain::explain;
+use super::json;
 use super::overrides::{Overrides, annotate, label};
 use super::pods::Preview;
 use super::report::{BOLD, Level, Report};
@@ -31,6 +32,8 @@ pub enum Format {
     Json,
     /// The findings as `JUnit` XML, which GitLab and Jenkins show as test results
     Junit,
+    /// The name of each object whose Pods change, as kubectl prints names: deployment.apps/web
+    Name,
     /// The RFC 6902 patches that the webhook sends, one array per call; paths are relative to the Pod
     Patch,
     /// The findings as SARIF 2.1.0, which code scanning of GitHub shows at the line
@@ -135,6 +138,7 @@ impl Output {
     ) -> Result<(), OutputError> {
         match (format, rendered) {
             (Format::Diff, _) => self.add_diff(preview, cluster)?,
+            (Format::Name, _) => self.add_name(preview),
             (Format::Summary, _) => self.add_to_summary(preview, cluster),
             (Format::Patch, _) => self.add_patches(preview)?,
             (Format::Yaml | Format::Json, Some(document)) => {
@@ -163,6 +167,14 @@ impl Output {
         Ok(())
     }
 
+    /// Adds the name of a workload whose Pods change.
+    fn add_name(&mut self, preview: &Preview<'_>) {
+        if preview.admission.changes() {
+            let text = format!("{}\n", printable(&preview.workload.resource_name()));
+            self.pieces.push(Piece { title: None, text });
+        }
+    }
+
     /// Adds what happens to the tokens of a Pod, if it changes.
     fn add_to_summary(&mut self, preview: &Preview<'_>, cluster: &SimulatedCluster<'_>) {
         if let Some(change) = preview.change() {
@@ -178,7 +190,7 @@ impl Output {
             let title = format!("{} {}", workload.title(), workload.location());
             for (patch, call) in admission.patches.iter().zip(["", ", called again"]) {
                 let title = Some(format!("{BOLD}{}{BOLD:#}{call}", printable(&title)));
-                self.pieces.push(Piece { title, text: serde_json::to_string_pretty(patch)? + "\n" });
+                self.pieces.push(Piece { title, text: json::pretty(patch)? + "\n" });
             }
         }
         Ok(())
@@ -193,7 +205,7 @@ impl Output {
 
     /// Adds a document of JSON.
     fn add_json(&mut self, document: &Value) -> Result<(), OutputError> {
-        self.pieces.push(Piece { title: None, text: serde_json::to_string_pretty(document)? + "\n" });
+        self.pieces.push(Piece { title: None, text: json::pretty(document)? + "\n" });
         Ok(())
     }
 

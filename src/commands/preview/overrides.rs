@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
+use crate::commands::program;
 use crate::policy::keys::{self, Entry, Key, OPT_IN_LABEL, OPT_IN_VALUE, PREFIX, Scope};
 use crate::policy::nearest::nearest;
 
@@ -33,7 +34,7 @@ pub enum AnnotationError {
         nearest: &'static str,
     },
     /// The key is unknown.
-    #[error("unknown key `{0}`; `boundtoken explain` lists the keys")]
+    #[error("unknown key `{0}`; `{program} explain` lists the keys", program = program::name())]
     Unknown(String),
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::place::Place;
+use crate::commands::program::as_typed;
 use crate::policy::diagnostics::Code;
 use crate::printable::printable;
 
@@ -130,12 +131,12 @@ impl Report {
         self.entries.iter().filter(move |entry| seen.insert(*entry))
     }
 
-    /// Writes the findings without duplicates, a line for each. Notes about many objects share a line; with
-    /// `is_grouped`, so do findings with the same message.
-    pub(super) fn write(&self, is_grouped: bool, err: &mut dyn Write) -> io::Result<()> {
+    /// Writes the findings of at least this severity without duplicates, a line for each. Notes about many objects
+    /// share a line; with `is_grouped`, so do findings with the same message.
+    pub(super) fn write(&self, is_grouped: bool, least: Level, err: &mut dyn Write) -> io::Result<()> {
         let mut order: Vec<Vec<&ReportEntry>> = Vec::new();
         let mut known: HashMap<Group<'_>, usize> = HashMap::new();
-        for entry in self.lines() {
+        for entry in self.lines().filter(|entry| entry.level >= least) {
             let group = match entry.alike {
                 Some((_, many)) => Some(Group::Alike(entry.code, many)),
                 None => is_grouped.then_some(Group::Same(entry.level, entry.code, &entry.text)),
@@ -171,14 +172,14 @@ fn write_group(entries: &[&ReportEntry], err: &mut dyn Write) -> io::Result<()> 
     };
     let names = entries.iter().filter_map(|entry| Some(&*entry.alike.as_ref()?.0));
     let text = format!("{} {many}: {}", entries.len(), first_of(names, entries.len()));
-    writeln!(err, "{}: {} ({})", first.level, printable(&text), first.code)
+    writeln!(err, "{}: {} ({})", first.level, printable(&as_typed(&text)), first.code)
 }
 
 fn write_line(entry: &ReportEntry, text: &str, err: &mut dyn Write) -> io::Result<()> {
     if let Some(location) = &entry.place.location {
         write!(err, "{}: ", printable(&location.to_string()))?;
     }
-    writeln!(err, "{}: {} ({})", entry.level, printable(text), entry.code)
+    writeln!(err, "{}: {} ({})", entry.level, printable(&as_typed(text)), entry.code)
 }
 
 /// The first of `count` names, and how many more there are.

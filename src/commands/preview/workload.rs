@@ -95,6 +95,15 @@ impl<'a> Workload<'a> {
         if self.template.is_root() { self.title() } else { format!("Pod of {}", self.title()) }
     }
 
+    /// The name as kubectl prints it with `-o name`: `deployment.apps/web`.
+    pub(super) fn resource_name(&self) -> String {
+        let kind = self.kind().to_lowercase();
+        match self.object.group() {
+            "" => format!("{kind}/{}", self.name()),
+            group => format!("{kind}.{group}/{}", self.name()),
+        }
+    }
+
     /// The name without the kind: `shop/web`.
     pub(super) fn path(&self) -> String {
         format!("{}/{}{}", self.namespace, self.name(), self.which())

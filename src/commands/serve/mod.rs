@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::ClusterArgs;
 use super::defaults::DefaultsArgs;
+use super::version::version;
 use super::{CommandError, Exit};
 use crate::background::BackgroundTasks;
 use crate::server::admin::{self, Readiness};
@@ -32,7 +33,7 @@ use shutdown::ShutdownArgs;
 use source::NamespaceSource;
 use tls::{ServingTls, TlsArgs};
 
-/// Runs the webhook server
+/// Run the webhook server
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Manifest of Namespaces to use instead of a cluster; reloaded when it changes
@@ -140,7 +141,7 @@ fn ready(sources: Readiness, tasks: BackgroundTasks, draining: CancellationToken
 
 fn log_addresses(webhook: &TcpListener, admin: &TcpListener) -> std::io::Result<()> {
     let (listen, admin_listen) = (webhook.local_addr()?, admin.local_addr()?);
-    tracing::info!(%listen, %admin_listen, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(%listen, %admin_listen, version = version(), "serving");
     Ok(())
 }
 

@@ -110,8 +110,14 @@ macro_rules! codes {
 
 setting_rows! { [pod_rows preview_rows audit_rows codes] }
 
-/// The page with the explanation of every code.
-const PAGE: &str = "https://boundtoken.dev/docs/diagnostics";
+/// The address of the public repository in Cargo.toml; empty as long as there is none.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// The page with the explanation of every code, in the release of this build.
+fn page(repository: &str) -> Option<String> {
+    let version = env!("CARGO_PKG_VERSION");
+    (!repository.is_empty()).then(|| format!("{repository}/blob/v{version}/docs/diagnostics.md"))
+}
 
 /// The explanation of every code, in order.
 pub fn all() -> impl Iterator<Item = &'static Diagnostic> + Clone {
@@ -134,14 +140,33 @@ impl Code {
         self.diagnostic().severity
     }
 
-    /// The URL of the explanation of the code.
-    pub fn help_url(self) -> String {
-        format!("{PAGE}#{}", self.name().to_lowercase())
+    /// The URL of the explanation of the code, if its page is public.
+    pub fn help_url(self) -> Option<String> {
+        Some(format!("{}#{}", page(REPOSITORY)?, self.name().to_lowercase()))
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_links_name_a_page_of_the_repository_and_only_if_it_is_public() {
+        assert_eq!(page(""), None);
+        let page = page("https://git.example/boundtoken").unwrap();
+        let path = page.strip_prefix("https://git.example/boundtoken/blob/").unwrap();
+        let file = path.split_once('/').unwrap().1;
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        for code in all() {
+            assert!(text.contains(&format!("\n### {}\n", code.name)), "{}", code.name);
+            assert_eq!(code.code.help_url().is_some(), !REPOSITORY.is_empty());
+        }
     }
 }

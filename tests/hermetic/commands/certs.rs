@@ -1,7 +1,6 @@
-//! `boundtoken certs` and `boundtoken completions` as processes.
+//! `boundtoken certs` as a process.
 
 use std::fs;
-use std::process::Command;
 
 use crate::support::program::{boundtoken, output, run};
 
@@ -51,30 +50,4 @@ fn a_ca_without_its_key_is_not_replaced() {
     assert!(errors.contains("exists, but its ca.key cannot be used"), "{errors}");
     assert!(errors.ends_with("/ca.key does not exist\n") && !errors.contains("--tls-cert"), "{errors}");
     assert_eq!(fs::read(directory.path().join("ca.crt")).unwrap(), authority);
-}
-
-#[test]
-fn each_shell_has_its_script() {
-    for shell in ["bash", "zsh", "fish", "powershell"] {
-        let output = run(&["completions", shell]);
-        assert_eq!(output.status.code(), Some(0));
-        assert!(String::from_utf8(output.stdout).unwrap().contains("admin-listen"), "{shell}");
-    }
-    assert_eq!(run(&["completions", "tcsh"]).status.code(), Some(2));
-}
-
-#[test]
-fn the_script_for_kubectl_answers_as_kubectl_expects() {
-    let directory = tempfile::tempdir().unwrap();
-    let script = directory.path().join("kubectl_complete-boundtoken");
-    fs::write(&script, run(&["completions", "kubectl"]).stdout).unwrap();
-    let complete = |words: &[&str]| {
-        let output = Command::new("sh").arg(&script).args(words).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let commands = complete(&[""]);
-    assert!(commands.starts_with("certs\n") && commands.ends_with("\n:4\n"), "{commands}");
-    let flags = complete(&["serve", "--l"]);
-    assert!(flags.contains("--listen\n") && flags.contains("--color\n"), "{flags}");
-    assert!(!flags.contains("certs\n"), "{flags}");
 }

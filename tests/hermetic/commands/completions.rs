@@ -1,39 +1,43 @@
-//! Completions of shells, and the texts of `boundtoken explain`.
+//! Completions: the values that shells and kubectl offer.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 
 use crate::commands::command_line::{output, run};
 
-#[test]
-fn a_code_without_its_zeroes_gets_a_hint() {
-    for name in ["bt4", "BT04", "bt0004"] {
-        let printed = run(&format!("explain {name}"), "");
-        assert!(printed.err.ends_with("did you mean BT004?\n") && printed.code == 2, "{}", printed.err);
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncontexts:\n- {name: east, context: {cluster: a, user: a}}\n- {name: \
+     west, context: {cluster: a, user: a}}\n";
+
+/// A directory with the program under both of its names.
+fn programs() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["boundtoken", "kubectl-boundtoken"] {
+        symlink(env!("CARGO_BIN_EXE_boundtoken"), directory.path().join(name)).unwrap();
     }
+    directory
 }
 
-#[test]
-fn the_label_is_explained() {
-    let printed = run("explain webhook", "");
-    assert!(printed.out.contains("boundtoken.dev/webhook: \"enabled\""), "{}{}", printed.out, printed.err);
-    assert_eq!(run("explain boundtoken.dev/webhook", "").out, printed.out);
-    assert!(run("explain", "").out.contains("boundtoken.dev/webhook"));
-    let slip = run("explain webhok", "");
-    assert!(slip.err.ends_with("did you mean webhook?\n"), "{}", slip.err);
+fn path_with(programs: &Path) -> String {
+    format!("{}:/usr/bin:/bin", programs.display())
 }
 
 /// The candidates of bash for the last word.
 fn bash(words: &[&str]) -> Vec<String> {
     let last = words.len() - 1;
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let script = format!(
-        "source /dev/stdin; COMP_WORDS=({}); COMP_CWORD={last}; _boundtoken boundtoken '{}' '{}'; \
-         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        words.join(" "),
+        "source <(boundtoken completions bash); COMP_WORDS=({}); COMP_CWORD={last}; COMP_TYPE=9; \
+         _clap_complete_boundtoken boundtoken '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        quoted.join(" "),
         words[last],
         words[last - 1]
     );
-    let completed = output(Command::new("bash").args(["-c", &script]), &run("completions bash", "").out);
-    completed.out.lines().map(str::to_owned).collect()
+    let programs = programs();
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).env_clear().env("PATH", path_with(programs.path()));
+    output(&mut command, "").out.split_whitespace().map(str::to_owned).collect()
 }
 
 #[test]
@@ -43,33 +47,40 @@ fn bash_completes_values() {
     assert_eq!(bash(&["boundtoken", "explain", "webh"]), ["webhook"]);
     assert_eq!(bash(&["boundtoken", "preview", "-o", "ya"]), ["yaml"]);
     assert_eq!(bash(&["boundtoken", "preview", "-f", "sho"]), ["shop.yaml"]);
+    assert_eq!(bash(&["boundtoken", "preview", "--default-mode", "d"]), ["disable"]);
+    assert_eq!(bash(&["boundtoken", "preview", "--annotate", "boundtoken.dev/mo"]), ["boundtoken.dev/mode="]);
 }
 
 /// The response to kubectl for the words after `kubectl boundtoken`: candidates, then the directive.
 fn kubectl(words: &[&str]) -> Vec<String> {
-    let arguments = ["-s", "--"].iter().chain(words);
-    let completed = output(Command::new("sh").args(arguments), &run("completions kubectl", "").out);
-    assert_eq!((completed.err.as_str(), completed.code), ("", 0));
-    completed.out.lines().map(str::to_owned).collect()
+    kubectl_with(words, &[])
+}
+
+fn kubectl_with(words: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
+    let programs = programs();
+    let script = programs.path().join("kubectl_complete-boundtoken");
+    fs::write(&script, run("completions kubectl", "").out).unwrap();
+    let mut command = Command::new("sh");
+    command.arg(script).args(words).env_clear().env("PATH", path_with(programs.path()));
+    let completed = output(command.envs(environment.iter().copied()), "");
+    assert_eq!((completed.err.as_str(), completed.code), ("", 0), "{words:?}");
+    completed.out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn kubectl_completes_values_and_files() {
-    for words in [
-        &["preview", "-f", ""] as &[&str],
-        &["preview", "--filename", "sh"],
-        &["certs", "--tls-dir", ""],
-        &["serve", "--namespaces", ""],
-    ] {
-        assert_eq!(kubectl(words), [":0"], "{words:?}");
-    }
-    assert_eq!(
-        kubectl(&["preview", "-o", ""]),
-        ["diff", "findings", "github", "json", "junit", "patch", "sarif", "summary", "yaml", ":4"]
-    );
-    assert_eq!(kubectl(&["preview", "--color", ""]), ["always", "auto", "never", ":4"]);
-    assert_eq!(kubectl(&["preview", "-n", ""]), [":4"]);
+    assert_eq!(kubectl(&["preview", "--filename", "sho"]), ["shop.yaml", ":4"]);
+    assert_eq!(kubectl(&["preview", "-f", "dir"]), ["directory/", ":6"]);
+    assert_eq!(kubectl(&["serve", "--namespaces", "sho"]), ["shop.yaml", ":4"]);
+    assert_eq!(kubectl(&["preview", "--color", "a"]), ["always", "auto", ":4"]);
     assert_eq!(kubectl(&["completions", ""]).first().map(String::as_str), Some("bash"));
+    assert_eq!(kubectl(&["serve", "--default-mode", ""]), ["replace", "disable", "add", "off", ":4"]);
+    assert_eq!(kubectl(&["serve", "--log-level", "w"]), ["warn", ":4"]);
+    assert_eq!(
+        kubectl(&["preview", "--annotate", "boundtoken.dev/mode=d"]),
+        ["boundtoken.dev/mode=disable", ":4"]
+    );
+    assert_eq!(kubectl(&["preview", "--annotate", "boundtoken.dev/max"]), ["boundtoken.dev/max-ttl=", ":6"]);
     for (words, candidate) in [
         (&[""] as &[&str], "preview"),
         (&["explain", ""], "BT004"),
@@ -80,13 +91,39 @@ fn kubectl_completes_values_and_files() {
     ] {
         let printed = kubectl(words);
         assert!(printed.iter().any(|line| line == candidate), "{words:?}: {printed:?}");
-        assert_eq!(printed.last().map(String::as_str), Some(":4"));
     }
 }
 
 #[test]
-fn help_speaks_in_one_voice() {
-    for (command, first) in [("preview", "Show "), ("explain", "Explain "), ("completions", "Write ")] {
-        assert!(run(&format!("{command} --help"), "").out.starts_with(first));
+fn flags_for_tests_are_not_offered() {
+    let offered = kubectl(&["serve", "--"]);
+    assert!(offered.iter().any(|flag| flag == "--listen"), "{offered:?}");
+    for hidden in ["--authority-life", "--serving-life", "--dwell", "--tick"] {
+        assert!(!offered.iter().any(|flag| flag == hidden), "{hidden}");
     }
+}
+
+#[test]
+fn contexts_are_those_of_the_kubeconfig() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config");
+    fs::write(&file, KUBECONFIG).unwrap();
+    let environment = [("KUBECONFIG", file.to_str().unwrap())];
+    assert_eq!(kubectl_with(&["serve", "--context", ""], &environment), ["east", "west", ":4"]);
+    assert_eq!(kubectl_with(&["serve", "--context", ""], &[("KUBECONFIG", "/none")]), [":4"]);
+}
+
+#[test]
+fn without_a_cluster_no_namespace_is_offered() {
+    assert_eq!(kubectl_with(&["preview", "-n", ""], &[("KUBECONFIG", "/none")]), [":4"]);
+}
+
+#[test]
+fn each_shell_has_its_script() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh", "kubectl"] {
+        let printed = run(&format!("completions {shell}"), "");
+        assert_eq!(printed.code, 0, "{}", printed.err);
+        assert!(printed.out.contains("BOUNDTOKEN_COMPLETE"), "{}", printed.out);
+    }
+    assert_eq!(run("completions tcsh", "").code, 2);
 }

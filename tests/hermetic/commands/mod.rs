@@ -3,6 +3,7 @@
 mod certs;
 pub(crate) mod command_line;
 mod completions;
+mod help;
 mod preview;
 mod serve;
 mod streams;

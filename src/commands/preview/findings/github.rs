@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{RunFindings, path};
+use super::{RunFindings, help, path};
 use crate::commands::preview::report::{Level, ReportEntry};
 use crate::printable::printable;
 
@@ -24,7 +24,7 @@ fn command(entry: &ReportEntry) -> String {
     });
     let title = property(&format!("{}: {}", entry.code, entry.code.diagnostic().title));
     let text = format!("{}: {}", printable(&entry.place.object.to_string()), printable(&entry.text));
-    let text = data(&format!("{text}\n{}", entry.code.help_url()));
+    let text = data(&format!("{text}\n{}", help(entry.code)));
     format!("::{name} {}title={title}::{text}", location.unwrap_or_default())
 }
 

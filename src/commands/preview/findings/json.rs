@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{RunFindings, path, write_list};
+use super::{RunFindings, json_text, path, write_list};
 use crate::commands::preview::place::ObjectName;
 use crate::commands::preview::report::ReportEntry;
 
@@ -22,7 +22,7 @@ struct JsonFinding<'r> {
     column: Option<u64>,
     key: Option<&'r str>,
     text: &'r str,
-    help: String,
+    help: Option<String>,
 }
 
 impl<'r> JsonFinding<'r> {
@@ -45,7 +45,7 @@ impl<'r> JsonFinding<'r> {
 /// Writes the findings.
 pub(super) fn write(run: &RunFindings<'_>, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\"version\":{VERSION},\n\"pods\":")?;
-    serde_json::to_writer(&mut *out, &run.pods)?;
+    json_text::write(&run.pods, out)?;
     write!(out, ",\n\"findings\":")?;
     write_list(run.report.entries().map(JsonFinding::new), out)?;
     writeln!(out, "}}")

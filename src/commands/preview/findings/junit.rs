@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{RunFindings, path};
+use super::{RunFindings, help, path};
 use crate::commands::preview::report::{Level, ReportEntry};
 use crate::printable::printable;
 
@@ -68,19 +68,24 @@ fn write_suite(
     entries: &[&ReportEntry],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let name = attribute(path(file));
+    let (name, file) = (attribute(path(file)), file_attribute(file));
     if entries.is_empty() {
         let counts = TestCounts::of([TestResult::Passed].into_iter());
-        writeln!(out, "<testsuite name=\"{name}\" {} skipped=\"0\">", counts.attributes())?;
+        writeln!(out, "<testsuite name=\"{name}\"{file} {} skipped=\"0\">", counts.attributes())?;
         writeln!(out, "<testcase name=\"no findings\" classname=\"{name}\" time=\"0\"/>")?;
     } else {
         let counts = TestCounts::of(entries.iter().map(|entry| result(run, entry)));
-        writeln!(out, "<testsuite name=\"{name}\" {} skipped=\"0\">", counts.attributes())?;
+        writeln!(out, "<testsuite name=\"{name}\"{file} {} skipped=\"0\">", counts.attributes())?;
         for entry in entries {
             out.write_all(case(entry, result(run, entry), &name).as_bytes())?;
         }
     }
     writeln!(out, "</testsuite>")
+}
+
+/// The attribute of a suite for its file. Test cases have no such attribute, since the schema of Jenkins allows none.
+fn file_attribute(file: &str) -> String {
+    if file == NO_FILE { String::new() } else { format!(" file=\"{}\"", attribute(path(file))) }
 }
 
 fn result(run: &RunFindings<'_>, entry: &ReportEntry) -> TestResult {
@@ -98,11 +103,10 @@ fn case(entry: &ReportEntry, result: TestResult, suite: &str) -> String {
     let mut body = String::new();
     // Writing to a String cannot fail.
     if let Some(location) = &entry.place.location {
-        let file = path(&location.file);
-        let _ = write!(text, " file=\"{}\" line=\"{}\"", attribute(file), location.line);
-        let _ = write!(body, "{}:{}:{}: ", content(file), location.line, location.column);
+        let file = content(path(&location.file));
+        let _ = write!(body, "{file}:{}:{}: ", location.line, location.column);
     }
-    let _ = write!(body, "{}: {}\n{}", entry.level.word(), content(&entry.text), entry.code.help_url());
+    let _ = write!(body, "{}: {}\n{}", entry.level.word(), content(&entry.text), content(&help(entry.code)));
     let (open, close) = match result {
         TestResult::Passed => ("<system-out>".to_owned(), "</system-out>"),
         TestResult::Failed => (problem("failure", entry), "</failure>"),

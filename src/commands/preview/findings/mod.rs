@@ -12,8 +12,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::fail_on::FailOn;
+use super::json as json_text;
 use super::output::{Format, PodCounts};
 use super::report::Report;
+use crate::commands::program;
+use crate::policy::diagnostics::Code;
 
 pub use self::schema::schema;
 
@@ -37,7 +40,7 @@ impl RunFindings<'_> {
             Format::Github => github::write(self, out)?,
             Format::Junit => junit::write(self, out)?,
             Format::Sarif => sarif::write(self, out)?,
-            Format::Diff | Format::Json | Format::Patch | Format::Summary | Format::Yaml => {}
+            Format::Diff | Format::Json | Format::Name | Format::Patch | Format::Summary | Format::Yaml => {}
         }
         out.flush()
     }
@@ -49,10 +52,15 @@ fn write_list(items: impl Iterator<Item = impl Serialize>, out: &mut dyn Write) 
     let mut separator = "[\n";
     for item in items {
         out.write_all(separator.as_bytes())?;
-        serde_json::to_writer(&mut *out, &item)?;
+        json_text::write(&item, out)?;
         separator = ",\n";
     }
     out.write_all(if separator == "[\n" { b"[]" } else { b"\n]" })
+}
+
+/// Where a code is explained: its page, or the command that prints the same.
+fn help(code: Code) -> String {
+    code.help_url().unwrap_or_else(|| format!("{} explain {code}", program::name()))
 }
 
 /// The path of a file without `./` at its start. Systems that show findings in a repository compare paths with

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{RunFindings, path, write_list};
+use super::{RunFindings, json_text, path, write_list};
 use crate::commands::preview::place::Location;
 use crate::commands::preview::report::{Level, ReportEntry};
 use crate::policy::diagnostics::{self, Diagnostic, Severity};
@@ -24,9 +24,9 @@ pub(super) fn write(run: &RunFindings<'_>, out: &mut dyn Write) -> io::Result<()
         "toolExecutionNotifications": unlocated.map(notification).collect::<Vec<_>>(),
     });
     write!(out, "{{\"$schema\":\"{SCHEMA}\",\n\"version\":\"2.1.0\",\n\"runs\":[{{\"tool\":")?;
-    serde_json::to_writer(&mut *out, &json!({"driver": driver()}))?;
+    json_text::write(&json!({"driver": driver()}), out)?;
     write!(out, ",\n\"columnKind\":\"unicodeCodePoints\",\n\"invocations\":[")?;
-    serde_json::to_writer(&mut *out, &invocation)?;
+    json_text::write(&invocation, out)?;
     write!(out, "],\n\"results\":")?;
     let results = run.report.entries().filter_map(|entry| Some((entry, entry.place.location.as_ref()?)));
     write_list(results.map(|(entry, location)| result(entry, location)), out)?;
@@ -47,22 +47,44 @@ fn rule(diagnostic: &Diagnostic) -> Value {
         Severity::Warning => "warning",
         Severity::Note | Severity::Reason => "note",
     };
-    json!({
+    let mut rule = json!({
         "id": name,
         "name": format!("{code:?}"),
         "shortDescription": {"text": title},
         "fullDescription": {"text": meaning},
         "help": {"text": format!("{meaning} {remedy}"), "markdown": format!("{meaning}\n\n{remedy}")},
-        "helpUri": code.help_url(),
         "defaultConfiguration": {"level": level},
-    })
+    });
+    if let (Some(page), Some(rule)) = (code.help_url(), rule.as_object_mut()) {
+        rule.insert("helpUri".to_owned(), page.into());
+    }
+    rule
+}
+
+/// A text as a plain message: braces are doubled, because `{0}` is a placeholder (SARIF 2.1.0, 3.11.5), and a
+/// bracket that would end the text of a link is escaped (3.11.6).
+fn message(text: &str) -> String {
+    let mut message = String::with_capacity(text.len());
+    let mut is_escaped = false;
+    let text = printable(text);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '{' | '}' => message.push(character),
+            ']' if !is_escaped && characters.peek() == Some(&'(') => message.push('\\'),
+            _ => {}
+        }
+        message.push(character);
+        is_escaped = character == '\\' && !is_escaped;
+    }
+    message
 }
 
 fn result(entry: &ReportEntry, location: &Location) -> Value {
     json!({
         "ruleId": entry.code.name(),
         "level": level(entry),
-        "message": {"text": printable(&entry.text)},
+        "message": {"text": message(&entry.text)},
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": {"uri": uri(path(&location.file))},
@@ -80,7 +102,7 @@ fn result(entry: &ReportEntry, location: &Location) -> Value {
 fn notification(entry: &ReportEntry) -> Value {
     json!({
         "level": level(entry),
-        "message": {"text": printable(&entry.text)},
+        "message": {"text": message(&entry.text)},
         "associatedRule": {"id": entry.code.name()},
     })
 }
@@ -110,6 +132,20 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_has_neither_placeholders_nor_links() {
+        for (text, expected) in [
+            ("[{a: {0}}]", "[{{a: {{0}}}}]"),
+            ("[a](b)", r"[a\](b)"),
+            (r"[a\](b)", r"[a\](b)"),
+            (r"[a\\](b)", r"[a\\\](b)"),
+            ("[a] (b)", "[a] (b)"),
+            ("a]", "a]"),
+        ] {
+            assert_eq!(message(text), expected);
+        }
+    }
 
     #[test]
     fn a_path_becomes_a_uri_reference() {

@@ -63,7 +63,11 @@ fn finding() -> Value {
             "column": position("The column, in characters"),
             "key": text_or_null("The annotation or label that the finding is about"),
             "text": text("The message"),
-            "help": {"description": "The explanation of the code", "type": "string", "format": "uri"},
+            "help": {
+                "description": "The page that explains the code; null in a build without a public repository",
+                "type": ["string", "null"],
+                "format": "uri",
+            },
         },
     })
 }

@@ -15,8 +15,9 @@ const INPUTS: [&str; 5] = [
 ];
 
 /// Flags, and the exit codes for the inputs.
-const CODES: [(&str, [i32; 5]); 18] = [
+const CODES: [(&str, [i32; 5]); 19] = [
     ("", [0, 1, 1, 1, 2]),
+    ("-o name", [0, 1, 1, 1, 2]),
     ("-o patch", [0, 1, 1, 1, 2]),
     ("-o summary", [0, 1, 1, 1, 2]),
     ("-o yaml", [0, 0, 0, 1, 2]),
@@ -48,8 +49,8 @@ fn fail_on_decides_the_exit_code() {
 #[test]
 fn help_states_the_default_of_fail_on() {
     let help = run("preview --help", "").out.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["change with -o diff, summary and patch, refused with yaml and json", "BOUNDTOKEN_FAIL_ON"]
-    {
+    let default = "change with -o diff, name, summary and patch, refused with yaml and json";
+    for words in [default, "BOUNDTOKEN_FAIL_ON"] {
         assert!(help.contains(words), "{help}");
     }
 }

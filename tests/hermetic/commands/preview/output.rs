@@ -54,12 +54,15 @@ golden! {
     a_summary: "preview -f shop.yaml -f list.yaml -f cronjob.yaml -f ../../examples -o summary";
     a_dry_run: "preview -f shop.yaml -f mistakes.yaml --annotate boundtoken.dev/dry-run=true";
     kinds_that_kubernetes_does_not_have: "preview -f kinds.yaml";
+    names: "preview -f shop.yaml -f list.yaml -f cronjob.yaml -o name";
+    only_what_must_be_fixed: "preview -q -f mistakes.yaml -f untouched.yaml -n shop";
     patches: "preview -f shop.yaml -f list.yaml -o patch";
     colours: "preview -f shop.yaml -f mistakes.yaml --color always";
     defaults_of_the_cluster: "preview -f cronjob.yaml --default-mode disable";
     where_settings_come_from: "preview -f shop.yaml -f list.yaml -f untouched.yaml --explain -o patch \
         --default-mode add --annotate boundtoken.dev/path=/tokens/vault";
     where_a_lowered_lifetime_comes_from: "preview -f list.yaml -n frugal -f frugal.yaml --explain";
+    why_settings_are_not_in_force: "preview -f mistakes.yaml -f slips.yaml --explain -q -o name";
     explain_a_key: "explain ttl";
     explain_a_code: "explain bt004";
 }

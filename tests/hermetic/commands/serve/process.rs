@@ -299,7 +299,6 @@ fn the_log_level_follows_the_flag_and_the_environment() {
 fn version_and_usage_errors_have_exit_codes() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
-    assert_eq!(version.stdout, concat!("boundtoken ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
     assert_eq!(run(&["serve", "--help"]).status.code(), Some(0));
     for wrong in [&[] as &[&str], &["serv"], &["serve", "--listn", "x"]] {
         let output = run(wrong);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use boundtoken::policy::diagnostics::Code;
+
 use super::{HOSTILE, hostile};
 use crate::commands::command_line::run;
 
@@ -42,7 +44,8 @@ fn each_finding_is_an_annotation() {
         mode.data.starts_with("StatefulSet shop/db: boundtoken.dev/mode: \"replce\" on the Pod"),
         "{mode:?}"
     );
-    assert!(mode.data.ends_with("\nhttps://boundtoken.dev/docs/diagnostics#bt001"), "{mode:?}");
+    let help = Code::Mode.help_url().unwrap_or_else(|| "boundtoken explain BT001".to_owned());
+    assert!(mode.data.ends_with(&format!("\n{help}")), "{mode:?}");
     assert!(!commands[0].properties.contains_key("file"), "{commands:?}");
     assert_eq!(printed.err, "Pods: 1 would be refused\n");
 }

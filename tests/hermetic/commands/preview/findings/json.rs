@@ -1,5 +1,6 @@
 //! `-o findings`: JSON that follows its published schema.
 
+use boundtoken::policy::diagnostics::Code;
 use serde_json::{Value, json};
 
 use super::{HOSTILE, findings, hostile, hostile_file, hostile_key};
@@ -26,7 +27,7 @@ fn a_finding_names_object_place_and_key() {
         "column": 34,
         "key": "boundtoken.dev/audiense",
         "text": "\"boundtoken.dev/audiense\" on the Pod is unknown; did you mean boundtoken.dev/audience?",
-        "help": "https://boundtoken.dev/docs/diagnostics#bt050",
+        "help": Code::UnknownKey.help_url(),
     });
     assert_eq!(*unknown, expected);
     let assumed = found.iter().find(|finding| finding["code"] == "BT075").unwrap();

@@ -1,13 +1,19 @@
-//! `-o junit`: XML that a strict parser accepts and that a reader of test reports understands.
+//! `-o junit`: XML that follows the schema of Jenkins in `junit-10.xsd`, and that a reader of test reports understands.
+//!
+//! The schema is that of the xUnit plugin, which refuses reports that do not follow it:
+//! <https://github.com/jenkinsci/xunit-plugin>, `types/model/xsd/junit-10.xsd`.
 
 use junit_parser::{TestCase, TestStatus, TestSuites};
 
 use super::hostile;
+use super::xsd::violations;
 use crate::commands::command_line::run;
 
-/// The report. `roxmltree` refuses what is not well-formed, which the reader would let pass.
+const SCHEMA: &str = include_str!("junit-10.xsd");
+
+/// The report, which must be valid.
 fn report(printed: &str) -> TestSuites {
-    roxmltree::Document::parse(printed).unwrap();
+    assert_eq!(violations(printed, SCHEMA), [""; 0], "{printed}");
     let report = junit_parser::from_reader(printed.as_bytes()).unwrap();
     let cases = |failed: fn(&TestCase) -> bool| {
         report.suites.iter().flat_map(|suite| &suite.cases).filter(|case| failed(case)).count() as u64
@@ -29,12 +35,28 @@ fn each_finding_is_a_test_case_of_its_file() {
     let cases = &report.suites[0].cases;
     let mode = cases.iter().find(|case| case.original_name.contains("BT001")).unwrap();
     assert_eq!(mode.original_name, "StatefulSet shop/db: BT001 unknown mode");
-    assert_eq!((mode.file.as_deref(), mode.line), (Some("mistakes.yaml"), Some(9)));
+    assert_eq!(report.suites[0].file.as_deref(), Some("mistakes.yaml"));
     let failure = mode.status.failure_as_ref();
+    assert!(failure.text.starts_with("mistakes.yaml:9:30: refused: "), "{failure:?}");
     assert_eq!(failure.failure_type, "BT001");
     assert!(failure.message.starts_with("boundtoken.dev/mode: \"replce\" on the Pod must be"), "{failure:?}");
     let note = &report.suites[1].cases[0];
     assert!(note.status.is_success() && note.system_out.as_ref().unwrap().contains("note: "), "{note:?}");
+}
+
+#[test]
+fn the_schema_finds_mistakes() {
+    let printed = run("preview -o junit -f mistakes.yaml", "").out;
+    for (valid, invalid) in [
+        ("<testcase name=", "<testcase file=\"a\" name="),
+        (" failures=", " failed="),
+        ("failure", "fault"),
+        ("<testsuite ", "<testsuite time=\"soon\" "),
+        ("<testcase ", "text<testcase "),
+        ("</testsuites>", "<testcase name=\"a\"/></testsuites>"),
+    ] {
+        assert!(!violations(&printed.replace(valid, invalid), SCHEMA).is_empty(), "{invalid}");
+    }
 }
 
 #[test]
@@ -69,7 +91,7 @@ fn hostile_text_is_escaped() {
     assert!(printed.chars().all(allowed), "{printed:?}");
     let report = report(&printed);
     let mode = report.suites[0].cases.iter().find(|case| case.original_name.contains("BT001")).unwrap();
-    for text in [&mode.original_name, mode.file.as_ref().unwrap()] {
+    for text in [&mode.original_name, report.suites[0].file.as_ref().unwrap()] {
         assert!(text.contains("a%0A,:<&>\"'\t\\u{1b}[31m"), "{text:?}");
     }
     let message = &mode.status.failure_as_ref().message;

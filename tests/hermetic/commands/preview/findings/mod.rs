@@ -4,7 +4,9 @@ mod codes;
 mod github;
 mod json;
 mod junit;
+mod runners;
 mod sarif;
+mod xsd;
 
 use std::fs;
 use std::process::Command;

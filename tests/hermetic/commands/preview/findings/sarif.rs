@@ -1,12 +1,15 @@
-//! `-o sarif`: SARIF 2.1.0, checked with the schema of OASIS in `sarif-schema-2.1.0.json`.
+//! `-o sarif`: SARIF 2.1.0, checked with the schema of OASIS in `sarif-schema-2.1.0.json`, and with the types of
+//! serde-sarif.
 
 use std::collections::BTreeSet;
 
 use boundtoken::policy::diagnostics::of_pods;
 use jsonschema::Validator;
+use regex::Regex;
 use serde_json::{Value, json};
+use serde_sarif::sarif::Sarif;
 
-use super::{hostile, hostile_file};
+use super::{findings, hostile, hostile_file};
 use crate::commands::command_line::run;
 
 fn schema() -> Validator {
@@ -25,6 +28,22 @@ fn log(printed: &str) -> Value {
     let errors: Vec<String> = schema().iter_errors(&log).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
     log
+}
+
+/// The texts that a viewer shows for the results, as serde-sarif reads the log.
+fn shown(printed: &str) -> Vec<String> {
+    let log: Sarif = serde_json::from_str(printed).unwrap();
+    let results = log.runs.into_iter().flat_map(|run| run.results.unwrap_or_default());
+    results.map(|result| shown_message(&result.message.text.unwrap())).collect()
+}
+
+/// A message as a viewer shows it (SARIF 2.1.0, 3.11.5 and 3.11.6). Panics at a placeholder or a link.
+fn shown_message(text: &str) -> String {
+    let placeholder = Regex::new(r"^(?:[^{}]|\{\{|\}\})*$").unwrap();
+    assert!(placeholder.is_match(text), "{text:?}");
+    let link = Regex::new(r"\[(?:[^\[\]\\]|\\.)*\]\(").unwrap();
+    assert!(!link.is_match(text), "{text:?}");
+    text.replace("{{", "{").replace("}}", "}").replace(r"\](", "](")
 }
 
 fn results(log: &Value) -> &Vec<Value> {
@@ -60,6 +79,23 @@ fn the_schema_finds_mistakes() {
 }
 
 #[test]
+fn another_reader_sees_the_texts_of_the_findings() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n    boundtoken.dev/mode: '{0} [a](http://b.example)'\n    \
+               boundtoken.dev/tokens: '[{path: /a/b, ttl: {}}]'\nspec: {containers: [{name: a}]}\n";
+    for (words, stdin) in [("-f -", pod), ("-f mistakes.yaml -f unquoted.yaml -f slips.yaml", "")] {
+        let texts: Vec<String> = findings(words, stdin)
+            .into_iter()
+            .filter(|finding| finding["file"].is_string())
+            .map(|finding| finding["text"].as_str().unwrap().to_owned())
+            .collect();
+        let printed = run(&format!("preview -o sarif {words}"), stdin).out;
+        assert!(texts.len() >= 2, "{texts:?}");
+        assert_eq!(shown(&printed), texts, "{printed}");
+        log(&printed);
+    }
+}
+
+#[test]
 fn a_result_is_at_the_line_of_its_setting() {
     let log = log(&run("preview -o sarif -f mistakes.yaml -n shop", "").out);
     let mode = results(&log).iter().find(|result| result["ruleId"] == "BT001").unwrap();
@@ -85,8 +121,12 @@ fn each_code_is_a_rule_with_help() {
     let ids: BTreeSet<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
     assert_eq!(ids, of_pods().map(|diagnostic| diagnostic.name).collect());
     for rule in rules {
-        let help = rule["helpUri"].as_str().unwrap();
-        assert!(help.ends_with(&rule["id"].as_str().unwrap().to_lowercase()), "{rule}");
+        assert!(rule["help"]["text"].as_str().is_some_and(|text| text.len() > 40), "{rule}");
+        // Without a public repository there is no page to link to.
+        let page = rule.get("helpUri").map(|page| page.as_str().unwrap());
+        assert_eq!(page.is_some(), !env!("CARGO_PKG_REPOSITORY").is_empty(), "{rule}");
+        let anchor = format!("#{}", rule["id"].as_str().unwrap().to_lowercase());
+        assert!(page.is_none_or(|page| page.ends_with(&anchor)), "{rule}");
     }
 }
 
