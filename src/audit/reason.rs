@@ -55,7 +55,7 @@ pub enum VerdictReason {
     },
     /// Requests up to this uptime, and none with a stale token.
     Reloads(i64),
-    /// Every token is one of a Secret or bounded already, so that none is shortened from a year.
+    /// Every token is bounded or comes from a Secret, so the webhook shortens none.
     NoYearToken,
     /// No request, although the log would show one.
     NoRequest,

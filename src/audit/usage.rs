@@ -33,7 +33,7 @@ pub enum UseState {
     Reloads,
     /// It sent requests, but none after more than an hour.
     Young,
-    /// The log does not show which.
+    /// The log does not show how it uses its token.
     #[default]
     Unknown,
     /// It sent no request, although the log would show one.

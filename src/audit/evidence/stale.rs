@@ -6,8 +6,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::tally::{Aged, REQUESTED};
 
-/// Longest excess of a token that a late kubelet explains: as long as it has for a renewal, 3607 s less 80 % of that,
-/// in whole minutes.
+/// Longest excess of a token that a late kubelet explains. The kubelet renews a token of 3607 s after 2886 s; the
+/// remaining 721 s, in whole minutes, are the time that it has to retry.
 const MAX_LATE: Duration = Duration::minutes(12);
 
 /// Length of the slots in which tokens of a late kubelet are compared.
