@@ -25,8 +25,11 @@ test-hermetic: ## run the tests that need nothing but Rust
 test-cluster: ## run the tests against a real API server (built with Go once, some ten minutes)
 	$(CARGO) test --locked --test cluster
 
-test-faults: ## create Pods while replicas restart and certificates change: none may fail (six minutes)
+test-faults: ## create Pods while replicas restart, certificates change and clients attack: none may fail (eight minutes)
 	$(CARGO) test --locked --test faults
+
+fuzz: ## mutate inputs of each parser of untrusted bytes for a minute each (FUZZ_SECONDS=60)
+	@fuzz/run.sh
 
 soak: ## the same at full size, and on a node wait until the kubelet rotates a token (an hour)
 	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --test faults -- --test-threads=6
@@ -39,6 +42,8 @@ lint: ## check the format and the lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test cluster --test faults --test e2e --bench cluster --bench namespaces -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml -- -D warnings
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
@@ -86,4 +91,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-faults soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-faults fuzz soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces deny advisories clean

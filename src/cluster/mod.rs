@@ -3,7 +3,7 @@
 pub mod object;
 pub mod timeout;
 pub mod token;
-mod utf8;
+pub mod utf8;
 
 use std::env;
 use std::io;

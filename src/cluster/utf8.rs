@@ -13,14 +13,15 @@ use hyper::body::{Body, Frame};
 const REPLACEMENT: u8 = b'?';
 
 /// A body whose data is UTF-8, whatever the inner body holds.
-pub(super) struct Utf8Body<B> {
+pub struct Utf8Body<B> {
     inner: B,
     /// The beginning of a character that the next chunk may complete: at most three bytes.
     held: Bytes,
 }
 
 impl<B> Utf8Body<B> {
-    pub(super) fn new(inner: B) -> Self {
+    /// Converts a body.
+    pub fn new(inner: B) -> Self {
         Self { inner, held: Bytes::new() }
     }
 
