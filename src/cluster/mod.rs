@@ -46,6 +46,14 @@ pub enum Error {
         #[source]
         source: Box<KubeconfigError>,
     },
+    /// The kubeconfig cannot be parsed.
+    #[error("failed to parse the kubeconfig{}: {reason}", .path.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default())]
+    Unparsable {
+        /// The file, if `--kubeconfig` names one.
+        path: Option<PathBuf>,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// The kubeconfig, or a file that it names, cannot be read.
     #[error("failed to read {what} {}", .path.display())]
     Unreadable {
@@ -82,7 +90,7 @@ pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Res
     config.map_err(|error| kubeconfig_error(kubeconfig, error))
 }
 
-/// Why a kubeconfig cannot be used. The texts of kube quote paths twice.
+/// Why a kubeconfig cannot be used. The texts of kube quote paths twice, and show the lines of the file.
 fn kubeconfig_error(path: Option<PathBuf>, error: KubeconfigError) -> Error {
     use KubeconfigError as Kube;
     use LoadDataError::ReadFile;
@@ -96,6 +104,11 @@ fn kubeconfig_error(path: Option<PathBuf>, error: KubeconfigError) -> Error {
         }
         Kube::LoadClientKey(ReadFile(source, path)) => {
             Error::Unreadable { what: "the client-key of the kubeconfig", path, source }
+        }
+        Kube::Parse(error) => {
+            let text = error.to_string();
+            let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Error::Unparsable { path, reason }
         }
         source => Error::Kubeconfig { path, source: Box::new(source) },
     }

@@ -88,7 +88,7 @@ pub(super) struct ReportEntry {
 
 /// What findings have in common that may be written as one.
 #[derive(Eq, Hash, PartialEq)]
-enum Group<'e> {
+enum LineKey<'e> {
     /// The code and the message about many.
     Alike(Code, &'static str),
     /// The severity, the code and the message.
@@ -135,11 +135,11 @@ impl Report {
     /// share a line; with `is_grouped`, so do findings with the same message.
     pub(super) fn write(&self, is_grouped: bool, least: Level, err: &mut dyn Write) -> io::Result<()> {
         let mut order: Vec<Vec<&ReportEntry>> = Vec::new();
-        let mut known: HashMap<Group<'_>, usize> = HashMap::new();
+        let mut known: HashMap<LineKey<'_>, usize> = HashMap::new();
         for entry in self.lines().filter(|entry| entry.level >= least) {
             let group = match entry.alike {
-                Some((_, many)) => Some(Group::Alike(entry.code, many)),
-                None => is_grouped.then_some(Group::Same(entry.level, entry.code, &entry.text)),
+                Some((_, many)) => Some(LineKey::Alike(entry.code, many)),
+                None => is_grouped.then_some(LineKey::Same(entry.level, entry.code, &entry.text)),
             };
             let index = group.map_or(order.len(), |group| *known.entry(group).or_insert(order.len()));
             match order.get_mut(index) {

@@ -1,6 +1,8 @@
 //! Completions: the values that shells and kubectl offer.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -111,6 +113,37 @@ fn contexts_are_those_of_the_kubeconfig() {
     let environment = [("KUBECONFIG", file.to_str().unwrap())];
     assert_eq!(kubectl_with(&["serve", "--context", ""], &environment), ["east", "west", ":4"]);
     assert_eq!(kubectl_with(&["serve", "--context", ""], &[("KUBECONFIG", "/none")]), [":4"]);
+}
+
+/// An API server that answers one request with this body.
+fn answering(body: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        assert!(stream.read(&mut head).unwrap() > 0 && head.starts_with(b"GET /api/v1/namespaces?"));
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    address
+}
+
+#[test]
+fn namespaces_are_those_of_the_current_context() {
+    let server = answering(
+        r#"{"apiVersion": "v1", "kind": "NamespaceList", "metadata": {},
+        "items": [{"metadata": {"name": "default"}}, {"metadata": {"name": "shop"}}]}"#,
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config");
+    let cluster = format!(
+        "current-context: east\nclusters: [{{name: a, cluster: {{server: 'http://{server}'}}}}]\n\
+         users: [{{name: a, user: {{}}}}]\n"
+    );
+    fs::write(&file, format!("{KUBECONFIG}{cluster}")).unwrap();
+    let environment = [("KUBECONFIG", file.to_str().unwrap())];
+    assert_eq!(kubectl_with(&["preview", "-n", "s"], &environment), ["shop", ":4"]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_plugin_names_the_command_that_was_typed() {
         "explain zebra",
         "explain BT050",
         "explain BT075",
-        "preview -f shop.yaml --annotate boundtoken.dev/none=a",
+        "preview -f shop.yaml --annotate boundtoken.dev/zebra=a",
         "preview -f http://a.example/b.yaml",
         "preview --help",
         "completions --help",

@@ -171,7 +171,7 @@ fn each_warning_is_given_in_its_case() {
         (pod(&["app"]), &[("dry-run", "true")], &[], "BT060", "boundtoken.dev/dry-run"),
     ];
     // Those of a Namespace and of `preview` have tests of their own.
-    let mut seen = vec!["BT061", "BT072", "BT073"];
+    let mut seen = vec!["BT061", "BT072", "BT073", "BT078"];
     for (pod, on_namespace, on_pod, code, words) in cases.into_iter().chain(hazards()) {
         let answer = decide(&annotated(pod, on_pod), &namespace(on_namespace));
         assert!(answer.allowed(), "{code}: {}", answer.message());

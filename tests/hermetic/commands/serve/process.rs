@@ -151,13 +151,21 @@ fn each_startup_error_is_explained_with_exit_code_2() {
     let twice = write("twice", &format!("{0}---\n{0}", reviews::NAMESPACES));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &str); 31] = [
+    let cases: [(&[&str], &str); 33] = [
         (
             &[],
             "error: no cluster to watch: name one with --kubeconfig FILE, or serve without one with --namespaces FILE",
         ),
         (&["--kubeconfig", &path("none")], "error: failed to read the kubeconfig"),
         (&["--kubeconfig", &write("kubeconfig", "{}"), "--context", "east"], "east"),
+        (
+            &["--kubeconfig", &write("no-kubeconfig", "a: b: c")],
+            "no-kubeconfig: line 1 column 5: mapping values are not allowed in this context\n",
+        ),
+        (
+            &["--kubeconfig", &write("list", "clusters: 5")],
+            "list: line 1 column 11: expected sequence start\n",
+        ),
         (&["--namespaces", &good, "--context", "east"], "cannot be used with"),
         (
             &["--namespaces", &path("none")],
