@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kube::Client;
+use kube::{Client, Config};
 
 use crate::cluster::{self, Error};
 
@@ -40,12 +40,20 @@ impl ClusterArgs {
         self.kubeconfig.is_some() || self.context.is_some()
     }
 
+    /// Finds the configuration of the cluster.
+    ///
+    /// # Errors
+    /// When there is no configuration, or it is incomplete.
+    pub async fn config(self) -> Result<Config, Error> {
+        cluster::config(self.kubeconfig, self.context).await
+    }
+
     /// Configures a client. It sends no request yet, so the cluster may be unavailable.
     ///
     /// # Errors
     /// When there is no configuration, or it is incomplete.
     pub async fn connect(self) -> Result<Cluster, Error> {
-        let config = cluster::config(self.kubeconfig, self.context).await?;
+        let config = self.config().await?;
         let token_file = config.auth_info.token_file.as_ref().map(PathBuf::from);
         Ok(Cluster { client: cluster::client(config)?, token_file })
     }

@@ -10,7 +10,20 @@ use super::program;
 type Example = (&'static str, &'static str);
 
 /// The examples of each command, with `boundtoken` as the name of the program.
-const EXAMPLES: [(&str, &[Example]); 6] = [
+const EXAMPLES: [(&str, &[Example]); 7] = [
+    (
+        "audit",
+        &[
+            ("The tokens that the Pods of a cluster hold", "boundtoken audit"),
+            ("The same with the evidence of an audit log", "boundtoken audit --audit-log audit.log"),
+            ("The rights that an audit needs", "boundtoken audit --print-rbac"),
+            (
+                "Save what is read, and work on it without the cluster",
+                "boundtoken audit --save cluster.json && boundtoken audit --from cluster.json -o json",
+            ),
+            ("One page to share", "boundtoken audit --audit-log audit.log -o html >audit.html"),
+        ],
+    ),
     (
         "certs",
         &[

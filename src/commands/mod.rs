@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+pub mod audit;
 pub mod certs;
 pub mod cluster;
 mod complete;
@@ -80,6 +81,7 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(Box<audit::Args>),
     Certs(certs::Args),
     Completions(completions::Args),
     Explain(explain::Args),
@@ -91,6 +93,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Exit, CommandError> {
         match self {
+            Self::Audit(args) => audit::run(&args),
             Self::Certs(args) => certs::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Explain(args) => explain::run(&args),

@@ -7,6 +7,9 @@ use crate::pod::text::{Text, nullable, object};
 use crate::policy::Entries;
 use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
 
+/// Namespaces that the webhook configuration excludes regardless of their labels.
+pub const EXCLUDED_NAMESPACES: [&str; 2] = ["boundtoken", "kube-system"];
+
 /// A Namespace of the API server, a review, or a manifest. All other fields are skipped, so that their
 /// content cannot make a Namespace unreadable.
 #[derive(Debug, Default, Deserialize)]

@@ -17,6 +17,7 @@
 )]
 
 pub(crate) mod api_proxy;
+pub(crate) mod browser;
 pub(crate) mod client_ca;
 pub(crate) mod control_plane;
 pub(crate) mod eventually;
@@ -32,6 +33,7 @@ pub(crate) mod pods;
 pub(crate) mod port;
 pub(crate) mod previews;
 pub(crate) mod program;
+pub(crate) mod read_only_api;
 pub(crate) mod reviews;
 pub(crate) mod scripted_api;
 pub(crate) mod server;

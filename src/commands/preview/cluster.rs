@@ -12,14 +12,11 @@ use super::overrides::Overrides;
 use super::place::{CheckedObject, Place};
 use super::report::{Alike, Report};
 use crate::manifest::{Node, Object};
-use crate::namespaces::opts_in;
+use crate::namespaces::{EXCLUDED_NAMESPACES, opts_in};
 use crate::pod::plugin::{ServiceAccount, service_account_name};
 use crate::policy::diagnostics::Code;
 use crate::policy::keys::{Key, OPT_IN_LABEL, OPT_IN_VALUE};
 use crate::policy::{Defaults, NamespaceSettings};
-
-/// Namespaces that the webhook configuration excludes regardless of their labels.
-const EXCLUDED: [&str; 2] = ["boundtoken", "kube-system"];
 
 /// The cluster, to the extent that the input describes it.
 pub(super) struct SimulatedCluster<'a> {
@@ -184,7 +181,7 @@ pub(super) fn report_assumed_account(namespace: &str, pod: &Value, report: &mut 
 
 /// Whether the webhook is never called for a Namespace.
 pub(super) fn is_excluded(name: &str) -> bool {
-    EXCLUDED.contains(&name)
+    EXCLUDED_NAMESPACES.contains(&name)
 }
 
 fn label<'a>(namespace: &Object<'a>) -> Option<&'a Node> {

@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 
+mod audit;
 mod certs;
 pub(crate) mod command_line;
 mod completions;

@@ -6,13 +6,15 @@ use std::process::{Command, Output, Stdio};
 use crate::support::program::boundtoken;
 
 /// Command lines that write to standard output, and their exit codes.
-const COMMANDS: [(&str, i32); 9] = [
+const COMMANDS: [(&str, i32); 11] = [
     ("--help", 0),
     ("serve --help", 0),
     ("--version", 0),
     ("explain", 0),
     ("explain ttl", 0),
     ("completions bash", 0),
+    ("audit --print-rbac", 0),
+    ("audit --from ../../demo/cluster.json -o json", 1),
     ("preview -f shop.yaml", 1),
     ("preview -f shop.yaml -o yaml", 0),
     ("preview -f shop.yaml -o sarif", 1),

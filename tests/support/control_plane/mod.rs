@@ -184,7 +184,12 @@ impl ControlPlane {
 
     /// Writes a kubeconfig of the ServiceAccount `boundtoken` in a Namespace into this directory.
     pub(crate) async fn kubeconfig_of_boundtoken(&self, namespace: &str, directory: &Path) -> PathBuf {
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/boundtoken/token");
+        self.kubeconfig_of(namespace, "boundtoken", directory).await
+    }
+
+    /// Writes a kubeconfig for a ServiceAccount.
+    pub(crate) async fn kubeconfig_of(&self, namespace: &str, account: &str, directory: &Path) -> PathBuf {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -204,6 +209,11 @@ impl ControlPlane {
     /// The creations of Pods in a Namespace, from the audit log of the API server.
     pub(crate) fn audit_events(&self, namespace: &str) -> Vec<Value> {
         audit::events(&self.directory.join(audit::LOG), namespace)
+    }
+
+    /// The file of the audit log.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.directory.join(audit::LOG)
     }
 
     /// Follows the audit log from now on, for events that contain a text.

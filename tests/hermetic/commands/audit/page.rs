@@ -1,0 +1,140 @@
+//! `-o html`: the page alone, and in a browser.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{Scene, owned, pod, run};
+use crate::support::browser::Browser;
+
+/// Texts that a page could take for something else.
+const HOSTILE: [&str; 5] = [
+    "<img src=x onerror=alert(1)>",
+    "\"'><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "\u{202e}desrever\u{1b}[31m",
+    "</style></script><svg onload=alert(1)>",
+];
+
+async fn hostile() -> Scene {
+    let scene = Scene::new().await;
+    scene.namespace("shop", &[], &[]);
+    for (number, text) in HOSTILE.iter().enumerate() {
+        let mut pod = owned(pod(&format!("x-{number}")), "Widget", text);
+        pod["spec"]["serviceAccountName"] = (*text).into();
+        pod["spec"]["containers"][0]["name"] = (*text).into();
+        pod["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] = format!("/{text}").into();
+        let token = &mut pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"];
+        token["audience"] = format!("{text}{}", "x".repeat(10_000)).into();
+        scene.add("pods", pod);
+    }
+    scene
+}
+
+/// The page of the recorded cluster.
+fn demo() -> String {
+    let path = |name: &str| format!("{}/demo/{name}", env!("CARGO_MANIFEST_DIR"));
+    let page =
+        run(&["audit", "--from", &path("cluster.json"), "--audit-log", &path("audit.log.gz"), "-o", "html"]);
+    assert_eq!(page.code, 1, "{}", page.err);
+    page.out
+}
+
+fn write(scene: &Scene, page: &str) -> PathBuf {
+    let file = scene.directory.path().join("page.html");
+    std::fs::write(&file, page).unwrap();
+    file
+}
+
+/// Console messages, exceptions, violations of the policy, and requests other than for the page.
+fn complaints(browser: &Browser) -> Vec<&Value> {
+    let is_complaint = |event: &&Value| match event["method"].as_str().unwrap_or_default() {
+        "Runtime.consoleAPICalled"
+        | "Runtime.exceptionThrown"
+        | "Log.entryAdded"
+        | "Page.javascriptDialogOpening" => true,
+        "Network.requestWillBeSent" => event["params"]["type"] != "Document",
+        _ => false,
+    };
+    browser.events.iter().filter(is_complaint).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_text_stays_text() {
+    let page = hostile().await.audit(&["-o", "html"]).out;
+    for text in HOSTILE {
+        assert!(
+            !page.contains(&format!("widget/{text}")) || !text.contains(['<', '"', '\'', '\u{1b}']),
+            "{text}"
+        );
+    }
+    assert_eq!(page.matches("<script>").count(), 1);
+    assert!(!page.contains("<img") && !page.contains("<svg onload") && !page.contains('\u{202e}'));
+}
+
+#[test]
+fn the_page_has_nothing_from_elsewhere() {
+    let page = demo();
+    for part in ["http:", "https:", "src=", "href=", "url(", "@import", "style=\"", "onclick"] {
+        // The audience of the API server is an address.
+        let page = page.replace("https://kubernetes.default.svc.cluster.local", "");
+        assert!(!page.contains(part), "{part}");
+    }
+    let policy =
+        page.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_the_page_without_a_complaint() {
+    let Some(mut browser) = Browser::start() else { return };
+    let scene = hostile().await;
+    for (name, page) in [("demo", demo()), ("hostile", scene.audit(&["-o", "html"]).out)] {
+        let file = write(&scene, &page);
+        for (width, scheme, has_script) in [
+            (1280, "light", true),
+            (1280, "dark", true),
+            (390, "light", true),
+            (390, "dark", false),
+            (1280, "light", false),
+        ] {
+            browser.emulate(width, scheme, has_script);
+            browser.open(&file);
+            let rows = page.matches("<tr data-verdict").count();
+            if has_script {
+                assert_eq!(browser.evaluate("document.querySelectorAll('tbody tr').length"), json!(rows));
+                let overflow = browser.evaluate("document.documentElement.scrollWidth - innerWidth");
+                assert!(overflow.as_i64().unwrap() <= 0, "{name} at {width}: {overflow}");
+            }
+            assert_eq!(complaints(&browser), Vec::<&Value>::new(), "{name} {width} {scheme} {has_script}");
+            browser.picture(&format!("{name}-{width}-{scheme}-{has_script}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_sorted_and_filtered() {
+    let Some(mut browser) = Browser::start() else { return };
+    let scene = Scene::new().await;
+    browser.emulate(1280, "light", true);
+    browser.open(&write(&scene, &demo()));
+    let shown =
+        "[...document.querySelectorAll('tbody tr:not([hidden])')].map((row) => row.cells[1].textContent)";
+    let first = browser.evaluate(shown);
+    browser.evaluate("document.querySelectorAll('th button')[1].click()");
+    let sorted = browser.evaluate(shown);
+    let mut expected: Vec<Value> = first.as_array().unwrap().clone();
+    expected.sort_by_key(|cell| cell.as_str().unwrap().to_owned());
+    assert_eq!(sorted.as_array(), Some(&expected));
+    browser.evaluate("document.querySelectorAll('th button')[8].click()");
+    assert_eq!(browser.evaluate(shown), first, "the order of the verdicts");
+    browser.evaluate("document.querySelector('input').value = 'REPORT'; document.querySelector('input').dispatchEvent(new Event('input'))");
+    assert_eq!(browser.evaluate(shown), json!(["deployment/report-worker"]));
+    browser.evaluate("document.querySelector('input').value = ''; document.querySelector('select').value = 'done'; document.querySelector('select').dispatchEvent(new Event('change'))");
+    assert_eq!(browser.evaluate(shown), json!(["deployment/bot"]));
+    assert_eq!(
+        browser.evaluate("document.querySelector('output').textContent"),
+        json!(format!("1 of {}", expected.len()))
+    );
+}
