@@ -25,7 +25,8 @@ pub(super) fn workloads(document: &AuditDocument, page: &mut Markup) {
                 page.raw(&format!("<td data-name=\"{}\" data-sort=\"{rank}\"><div>", column.name));
                 fold(workload, &cell, page);
             } else {
-                page.raw(&format!("<td data-name=\"{}\"><div>", column.name));
+                let class = if column.is_foreign { "" } else { " class=\"own\"" };
+                page.raw(&format!("<td{class} data-name=\"{}\"><div>", column.name));
                 page.text(&cell);
             }
             page.raw("</div></td>");
