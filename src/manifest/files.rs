@@ -21,36 +21,47 @@ pub struct Input {
     pub text: String,
 }
 
-/// Reads the file, the manifests of the directory, or, for `-`, `stdin`.
+/// The files of a directory that may be manifests.
+#[derive(Debug, Default)]
+pub struct FileList {
+    /// The files, sorted.
+    pub files: Vec<PathBuf>,
+    /// What cannot be listed.
+    pub errors: Vec<Error>,
+}
+
+/// Reads the file, or, for `-`, `stdin`. Returns `None` for a directory.
 ///
 /// # Errors
-/// When something cannot be read, is too large or is not UTF-8, or when a directory contains no manifest.
-pub fn read(path: &Path, recursive: bool, stdin: &mut dyn Read) -> Result<Vec<Input>, Error> {
+/// When it cannot be read, is too large or is not UTF-8.
+pub fn read(path: &Path, stdin: &mut dyn Read) -> Result<Option<Input>, Error> {
     let name = path.display().to_string();
     if name == "-" {
-        return Ok(vec![text_of("stdin".to_owned(), stdin)?]);
+        return text_of("stdin".to_owned(), stdin).map(Some);
     }
     if name.starts_with("https://") || name.starts_with("http://") {
         return Err(Error::Url { url: name });
     }
-    let mut files = Vec::new();
     if fs::metadata(path).map_err(|source| io_error(path, source))?.is_dir() {
-        list(path, recursive, &mut files)?;
-        if files.is_empty() {
-            return Err(Error::NoManifest { path: name });
-        }
-    } else {
-        files.push(path.to_owned());
+        return Ok(None);
     }
-    files.iter().map(|file| read_file(file)).collect()
+    read_file(path).map(Some)
 }
 
-fn read_file(path: &Path) -> Result<Input, Error> {
+/// Reads a file.
+///
+/// # Errors
+/// When it cannot be read, is too large or is not UTF-8.
+pub fn read_file(path: &Path) -> Result<Input, Error> {
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
     text_of(path.display().to_string(), &mut file)
 }
 
-fn text_of(name: String, reader: &mut dyn Read) -> Result<Input, Error> {
+/// Reads a text from a pipe or file.
+///
+/// # Errors
+/// When it cannot be read, is too large or is not UTF-8.
+pub fn text_of(name: String, reader: &mut dyn Read) -> Result<Input, Error> {
     let mut bytes = Vec::new();
     if let Err(source) = reader.take(MAX_BYTES + 1).read_to_end(&mut bytes) {
         return Err(Error::Io { path: name, source });
@@ -64,27 +75,46 @@ fn text_of(name: String, reader: &mut dyn Read) -> Result<Input, Error> {
     }
 }
 
-/// Adds the manifests of a directory, sorted. Symbolic links to directories are not followed: they may form a
-/// cycle.
-fn list(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = entries.map_err(|source| io_error(directory, source))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_type().map_err(|source| io_error(&path, source))?.is_dir() {
-            if recursive {
-                list(&path, recursive, files)?;
+/// Lists the files of a directory that have the extension of a manifest. Symbolic links to directories are not
+/// followed: they may form a cycle.
+pub fn list(directory: &Path, recursive: bool) -> FileList {
+    let mut list = FileList::default();
+    list.add_directory(directory, recursive);
+    list
+}
+
+impl FileList {
+    fn add_directory(&mut self, directory: &Path, recursive: bool) {
+        let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(source) => return self.errors.push(io_error(directory, source)),
+        };
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && recursive => self.add_directory(&path, recursive),
+                Ok(kind) if kind.is_dir() => {}
+                Ok(_) => self.add_file(path),
+                Err(source) => self.errors.push(io_error(&path, source)),
             }
-        } else if path.extension().is_some_and(|ending| EXTENSIONS.iter().any(|known| ending == *known)) {
-            // Opening a pipe would block until it has a writer.
-            if !fs::metadata(&path).map_err(|source| io_error(&path, source))?.is_file() {
-                return Err(Error::NotAFile { path: path.display().to_string() });
-            }
-            files.push(path);
         }
     }
-    Ok(())
+
+    fn add_file(&mut self, path: PathBuf) {
+        if !path.extension().is_some_and(|ending| EXTENSIONS.iter().any(|known| ending == *known)) {
+            return;
+        }
+        match fs::metadata(&path) {
+            // Opening a pipe would block until it has a writer.
+            Ok(metadata) if !metadata.is_file() => {
+                self.errors.push(Error::NotAFile { path: path.display().to_string() });
+            }
+            Ok(_) => self.files.push(path),
+            Err(source) => self.errors.push(io_error(&path, source)),
+        }
+    }
 }
 
 fn io_error(path: &Path, source: io::Error) -> Error {

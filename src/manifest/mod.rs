@@ -15,9 +15,9 @@ mod type_meta;
 mod yaml;
 
 pub use document::Document;
-pub use files::{Input, read};
+pub use files::{FileList, Input, list, read, read_file, text_of};
 pub use node::{Node, TypeError};
-pub use object::{Object, objects};
+pub use object::{Object, is_object, objects};
 pub use parse::parse;
 pub use strings::{MetadataMap, NotString};
 pub use type_meta::{EXPECTED, TypeMeta};
@@ -35,7 +35,7 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A directory contains no manifest.
+    /// A directory contains no file that may be a manifest.
     #[error("{path}: no .yaml, .yml or .json file in this directory; -R looks into its subdirectories, too")]
     NoManifest {
         /// The directory.
@@ -93,4 +93,34 @@ pub enum Error {
         /// The reason, such as a missing field.
         reason: String,
     },
+}
+
+impl Error {
+    /// The path of the file, and the line and column of the error in it, counted from 1.
+    pub fn place(&self) -> (&str, u64, u64) {
+        match self {
+            Self::Syntax { path, line, column, .. } => (path, *line, *column),
+            Self::NotAnObject { path, line, .. } => (path, *line, 1),
+            Self::Io { path, .. }
+            | Self::NoManifest { path }
+            | Self::NotAFile { path }
+            | Self::Empty { path }
+            | Self::Url { url: path }
+            | Self::TooLarge { path }
+            | Self::NotText { path } => (path, 1, 1),
+        }
+    }
+
+    /// The message without the place.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Syntax { reason, .. } => reason.clone(),
+            Self::NotAnObject { reason, .. } => format!("not a Kubernetes object: {reason}"),
+            Self::Io { source, .. } => format!("cannot be read: {source}"),
+            error => {
+                let (text, (path, ..)) = (error.to_string(), error.place());
+                text.strip_prefix(path).and_then(|text| text.strip_prefix(": ")).unwrap_or(&text).to_owned()
+            }
+        }
+    }
 }

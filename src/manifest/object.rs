@@ -63,6 +63,11 @@ pub(super) fn nearest<'a>(mut node: &'a Node, within: &Pointer) -> &'a Node {
     node
 }
 
+/// Whether a document is meant to be a Kubernetes object: it has `kind` and `apiVersion`.
+pub fn is_object(document: &Document) -> bool {
+    ["kind", "apiVersion"].iter().all(|field| document.root.get(field).is_some())
+}
+
 /// The objects in a document, including the items of a `List`.
 ///
 /// # Errors

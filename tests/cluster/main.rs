@@ -15,6 +15,7 @@
 mod api_proxy;
 mod audit_log;
 mod client_ca;
+mod decoder;
 mod edge;
 mod emergency;
 mod guard;
@@ -59,6 +60,7 @@ tests![
     api_proxy::late_events_in_order,
     api_proxy::refused_for_a_time,
     client_ca::only_an_api_server_with_a_certificate_is_served,
+    decoder::manifests_in_use,
     edge::a_dry_run,
     edge::a_legacy_secret,
     edge::a_mirror_pod,

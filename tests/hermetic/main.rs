@@ -17,6 +17,7 @@ mod audit;
 mod certificates;
 mod commands;
 mod docs;
+mod manifest;
 mod monitoring;
 mod pod;
 mod policy;

@@ -20,6 +20,7 @@ pub(crate) mod api_proxy;
 pub(crate) mod browser;
 pub(crate) mod client_ca;
 pub(crate) mod control_plane;
+pub(crate) mod corpus;
 pub(crate) mod eventually;
 pub(crate) mod fake_api;
 pub(crate) mod generate;

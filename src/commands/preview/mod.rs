@@ -1,6 +1,5 @@
 //! `boundtoken preview`: shows what admission would do to manifests, offline.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use clap::error::ErrorKind;
 
 use self::cluster::SimulatedCluster;
 use self::findings::RunFindings;
+use self::input::PreviewInput;
 use self::output::Output;
 use self::overrides::Overrides;
 use self::pods::Admitter;
@@ -19,7 +19,7 @@ use self::report::{Level, Report};
 use super::defaults::DefaultsArgs;
 use super::stdio::{self, Pipe};
 use super::{CommandError, Exit};
-use crate::manifest::{self, Document};
+use crate::manifest;
 use crate::policy::Defaults;
 use crate::printable::printable;
 
@@ -30,7 +30,9 @@ mod effect;
 mod explain;
 mod fail_on;
 mod findings;
+mod input;
 mod json;
+mod merge;
 mod output;
 mod overrides;
 mod place;
@@ -43,6 +45,7 @@ mod workload;
 
 pub use self::fail_on::FailOn;
 pub use self::findings::schema as findings_schema;
+pub use self::input::KustomizeError;
 pub use self::output::{Format, OutputError};
 pub use self::overrides::{AnnotationError, Annotations, LabelError, LabelValue};
 
@@ -52,16 +55,29 @@ pub use self::overrides::{AnnotationError, Annotations, LabelError, LabelValue};
 /// would in a cluster. Namespaces and service accounts among the manifests count. Exit codes: 0 done, 1 found
 /// something that --fail-on names, 2 failure.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Manifest, directory of manifests, or - for standard input; separated by commas, or repeated
-    #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', required = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE|DIR|-",
+        value_delimiter = ',',
+        required_unless_present = "kustomize"
+    )]
     filename: Vec<PathBuf>,
+    /// Kustomization directory, which kubectl renders
+    #[arg(short = 'k', long, value_name = "DIR")]
+    kustomize: Option<PathBuf>,
     /// Put -f before it
     #[arg(value_name = "POSITIONAL", hide = true, value_parser = PositionalParser)]
     positional: Vec<String>,
     /// Read subdirectories as well
     #[arg(short = 'R', long, value_parser = BoolishValueParser::new())]
     recursive: bool,
+    /// List the files of directories that are skipped because they are not manifests
+    #[arg(short, long, value_parser = BoolishValueParser::new())]
+    verbose: bool,
     /// Namespace for objects without one
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
@@ -96,6 +112,9 @@ pub enum Error {
     /// The manifests cannot be read.
     #[error(transparent)]
     Manifest(#[from] manifest::Error),
+    /// The kustomization cannot be rendered.
+    #[error(transparent)]
+    Kustomize(#[from] KustomizeError),
     /// The result cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -125,16 +144,22 @@ fn preview(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let documents = documents(args, stdin)?;
-    let objects = documents.iter().map(manifest::objects).collect::<Result<Vec<_>, _>>()?.concat();
+    let mut input = PreviewInput::default();
+    let read = input.read(args, stdin);
+    if !args.quiet {
+        input.write_notes(args.verbose, err)?;
+    }
+    read?;
+    let objects = input.objects();
     let overrides = Overrides::new(&args.annotate, args.label.as_ref());
     let cluster = SimulatedCluster::new(&objects, &args.namespace, &overrides, defaults);
     let mut report = Report::default();
+    input.report_errors(&mut report);
     let (mut admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
     let mut output = Output::default();
     // Document by document, so that only one at a time is in memory as a tree of values.
     let (mut objects, mut workloads) = (objects.iter().peekable(), workloads.iter().peekable());
-    for document in &documents {
+    for document in &input.documents {
         // After a refusal no document is printed: part of a manifest is worse than none.
         let is_wanted = args.output.is_documents() && report.worst() < Some(Level::Refused);
         let mut rendered = is_wanted.then(|| document.root.to_value());
@@ -159,16 +184,9 @@ fn preview(
         }
     }
     let fail_on = args.fail_on.unwrap_or_else(|| FailOn::default_of(args.output));
-    let findings = RunFindings { report: &report, files: files(&documents), pods: output.pods(), fail_on };
+    let findings = RunFindings { report: &report, files: input.files(), pods: output.pods(), fail_on };
     write(args, &findings, &output, out, err)?;
     Ok(fail_on.exit(report.worst(), output.has_changes()))
-}
-
-/// The names of the files, each once.
-fn files(documents: &[Document]) -> Vec<Arc<str>> {
-    let mut seen = HashSet::new();
-    let new = documents.iter().filter(|document| seen.insert(&document.file));
-    new.map(|document| Arc::clone(&document.file)).collect()
 }
 
 fn write(
@@ -197,21 +215,6 @@ fn write(
         output.write_summary(err)?;
     }
     Ok(())
-}
-
-fn documents(args: &Args, stdin: &mut dyn Read) -> Result<Vec<Document>, manifest::Error> {
-    let mut documents = Vec::new();
-    let mut names = Vec::new();
-    for path in &args.filename {
-        for source in manifest::read(path, args.recursive, stdin)? {
-            documents.extend(manifest::parse(&source.name, &source.text)?);
-            names.push(source.name);
-        }
-    }
-    if documents.is_empty() {
-        return Err(manifest::Error::Empty { path: names.join(", ") });
-    }
-    Ok(documents)
 }
 
 /// Rejects a file without `-f`, as in `preview pod.yaml`, and suggests the flag.

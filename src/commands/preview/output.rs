@@ -11,11 +11,13 @@ use super::diff::diff;
 use super::effect::effects;
 use super::explain::explain;
 use super::json;
+use super::merge::merge;
 use super::overrides::{Overrides, annotate, label};
 use super::pods::Preview;
 use super::report::{BOLD, Level, Report};
 use super::summary::Summary;
 use crate::manifest::{Object, to_yaml};
+use crate::pod::plugin;
 use crate::printable::printable;
 
 /// The form of the output.
@@ -265,8 +267,11 @@ fn render_pod(document: &mut Value, preview: &Preview<'_>, overrides: &[(&str, &
     let Preview { workload, admission, .. } = preview;
     if let Some(pod) = part_of(document, &workload.object, workload.template()) {
         annotate(pod, overrides);
-        if let Some(spec) = admission.after.get("spec").filter(|_| admission.changes()) {
-            pod.insert("spec".to_owned(), spec.clone());
+        let mut before = workload.pod(overrides);
+        plugin::round_trip(&mut before);
+        let specs = (pod.get_mut("spec"), before.get("spec"), admission.after.get("spec"));
+        if let (true, (Some(written), Some(before), Some(after))) = (admission.changes(), specs) {
+            *written = merge(written, before, after);
         }
     }
 }

@@ -110,6 +110,12 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A position in a file without objects.
+    pub(super) fn of_file(path: &str, line: u64, column: u64) -> Self {
+        let object = ObjectName { kind: "File".into(), namespace: None, name: Some(path.into()) };
+        Self { object, location: Some(Location { file: path.into(), line, column }), key: None }
+    }
+
     /// An object that is not in the input.
     pub(super) fn absent(kind: &str, namespace: Option<&str>, name: &str) -> Self {
         let object =

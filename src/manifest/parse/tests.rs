@@ -101,7 +101,7 @@ fn lists_in_flow_style_are_read_as_kubernetes_reads_them() {
         ("[kubectl, apply, -f, -]", json!(["kubectl", "apply", "-f", "-"])),
         ("[-, a]", json!(["-", "a"])),
         ("[echo, Done:]", json!(["echo", "Done:"])),
-        ("[2001:db8::, ::1]", json!(["2001:db8::", "::1"])),
+        ("[2001:db8::, fe80::]", json!(["2001:db8::", "fe80::"])),
         ("[a:, 'b:', \"c:]\", \"-,\"]", json!(["a:", "b:", "c:]", "-,"])),
         ("{a: b:, c: -}", json!({"a": "b:", "c": "-"})),
         ("{\"a\":[1],\"b\":{\"c\":-1}}", json!({"a": [1], "b": {"c": -1}})),

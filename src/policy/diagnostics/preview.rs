@@ -53,6 +53,11 @@ macro_rules! preview_rows {
          `false` there, the Pod has no default token."
         "Pass the ServiceAccount as well: `kubectl get serviceaccount NAME -n NAMESPACE -o yaml | boundtoken preview \
          -f - -f FILE`."
+
+    BT080 Error Unreadable "file that cannot be read"
+        "A file of a directory is meant to be a manifest, because it has `apiVersion` and `kind`, but is not valid YAML \
+         or JSON, or it cannot be opened. The other files are previewed."
+        "Correct the file, or keep it outside the directory."
         }
     };
 }
