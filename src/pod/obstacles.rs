@@ -38,8 +38,8 @@ impl<'p> Draft<'p> {
             .then(|| Obstacle::Parent(mount.mount_path.as_str()))
     }
 
-    /// Whether a mount inside the directory of a token fails. The kubelet makes a directory as its mount point, so
-    /// it fails for a file, and where the token's volume has a file.
+    /// Whether a mount inside the directory of a token fails, because it is a file and the kubelet makes a directory
+    /// as its mount point, or takes the place of a file of the token's volume.
     fn breaks_inside(
         &self,
         token_mount: &TokenMount<'p>,
@@ -52,7 +52,7 @@ impl<'p> Draft<'p> {
         mount.may_be_file(volume) || segment.is_some_and(|segment| token_mount.has_file(segment))
     }
 
-    /// Whether a mount inside `mount`, in the directory of this name or deeper, fails.
+    /// Whether a mount inside `mount`, in the directory of this name or deeper, fails or hides a file.
     fn breaks_above(&self, mount: &VolumeMount<'_>, segment: Option<&str>) -> bool {
         let volume = self.volumes.mounted(mount);
         if !mount.takes_mount_point(volume.map(|volume| volume.volume)) {

@@ -15,6 +15,7 @@ mod cluster;
 mod existing;
 mod install;
 mod memory;
+mod mounts;
 mod node;
 mod others;
 mod outage;
@@ -40,6 +41,8 @@ use cluster::Cluster;
 
 tests![
     OF_TOKENS, of_tokens(Cluster):
+    mounts::beside_a_token,
+    mounts::in_the_way_of_a_token,
     tokens::a_deleted_pod_takes_its_token_along,
     tokens::a_label_makes_an_hour_of_a_year,
     tokens::a_legacy_secret,

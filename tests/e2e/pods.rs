@@ -28,6 +28,11 @@ pub(crate) fn pod(cluster: &Cluster, namespace: &str, name: &str, settings: &[(&
 /// Creates a Pod and waits until it runs.
 pub(crate) async fn start(cluster: &Cluster, pod: &Value) {
     cluster.api.create(pod).await.unwrap();
+    running(cluster, pod).await;
+}
+
+/// Waits until every container of a Pod runs.
+pub(crate) async fn running(cluster: &Cluster, pod: &Value) {
     let path = path_of(pod);
     eventually(&format!("{path} runs"), async || {
         let pod = cluster.api.get(&path).await.unwrap();

@@ -112,6 +112,34 @@ fn seccomp_profiles_and_grpc_probes_are_kept() {
     }
 }
 
+/// A container that has something else at the default directory.
+#[test]
+fn the_variable_names_the_token_wherever_it_is_mounted() {
+    let held = |mount: Value, settings: &[(&str, &str)]| {
+        let taken = json!({"name": "none", "mountPath": DEFAULT_DIRECTORY});
+        let spec = json!({"volumes": [{"name": "none", "emptyDir": {}}], "containers": [
+            {"name": "app", "volumeMounts": [taken, mount]}, {"name": "log"},
+        ]});
+        let answer = decide(&pod_of_spec(&spec), &namespace(settings));
+        let log = container(&answer.pod, "log")["env"][0]["value"].clone();
+        assert!(settings.len() > 1 || log == format!("{DEFAULT_DIRECTORY}/token"), "{log}");
+        container(&answer.pod, "app")["env"][0]["value"].clone()
+    };
+    let name = DEFAULT_VOLUME;
+    for settings in [&[("env", "A")][..], &[("env", "A"), ("containers", "app")]] {
+        assert_eq!(held(json!({"name": name, "mountPath": "/custom//dir/"}), settings), "/custom/dir/token");
+        assert_eq!(held(json!({"name": name, "mountPath": "/t", "subPath": "token"}), settings), "/t");
+        assert_eq!(
+            held(json!({"name": name, "mountPath": "/t", "subPath": "ca.crt"}), settings),
+            Value::Null
+        );
+    }
+    assert_eq!(
+        held(json!({"name": name, "mountPath": "/t"}), &[("env", "A"), ("containers", "log")]),
+        Value::Null
+    );
+}
+
 /// 250 volumes and 50 containers.
 #[test]
 fn a_large_pod_keeps_its_order() {

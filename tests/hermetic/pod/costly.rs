@@ -70,3 +70,45 @@ fn very_many_containers_that_no_list_names_cost_little() {
     let answer = crowd(&names(100).join(","));
     assert!(answer.allowed() && answer.warns("BT053"), "{}", answer.message());
 }
+
+/// Mounts inside sixteen directories, each inside the other, with parts of a volume of as many files.
+#[test]
+fn very_many_mounts_inside_one_another_cost_little() {
+    let mut directory = String::new();
+    let mut items = Vec::new();
+    for index in 0..16 {
+        directory.push_str("/d");
+        items.push(format!("{{path: {directory}/t{index}}}"));
+    }
+    let sources: Vec<_> = (0..20_000)
+        .map(|index| json!({"serviceAccountToken": {"expirationSeconds": 3607, "path": format!("f{index}")}}))
+        .collect();
+    let mounts: Vec<_> = (0..40_000)
+        .map(|index| json!({"name": "v", "mountPath": format!("{directory}/m{index}"), "subPath": format!("x{index}")}))
+        .collect();
+    let mut pod = pod(&["app"]);
+    pod["spec"]["volumes"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "v", "projected": {"sources": sources}}));
+    pod["spec"]["containers"][0]["volumeMounts"].as_array_mut().unwrap().extend(mounts);
+    let settings = [("mode", "add"), ("tokens", &*format!("[{}]", items.join(",")))];
+    let answer = decide(&annotated(pod, &settings), &namespace(&[]));
+    // Each of the sources is limited.
+    assert!(answer.message().contains("(BT017)"), "{}", answer.message());
+}
+
+/// A path of two thousand segments, below mounts of very many containers.
+#[test]
+fn a_deep_directory_costs_little_in_very_many_containers() {
+    let mount = json!({"name": "v", "mountPath": "/d", "readOnly": true});
+    let mut pod = pod(&["app"]);
+    pod["spec"]["volumes"].as_array_mut().unwrap().push(json!({"name": "v", "emptyDir": {}}));
+    let containers = (0..30_000).map(|index| json!({"name": format!("c{index}"), "volumeMounts": [mount]}));
+    pod["spec"]["containers"].as_array_mut().unwrap().extend(containers);
+    let path = format!("{}/t", "/d".repeat(2_000));
+    let settings = [("mode", "add"), ("path", &*path), ("containers", "c1,c29999")];
+    assert!(decide(&annotated(pod.clone(), &settings), &namespace(&[])).warns("BT054"));
+    let answer = decide(&annotated(pod, &[("mode", "add"), ("path", &*path)]), &namespace(&[]));
+    assert!(answer.allowed() && answer.warns("BT054"), "{}", answer.message());
+}

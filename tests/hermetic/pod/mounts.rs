@@ -1,5 +1,7 @@
 //! Mounts at the directory of a token, inside it and above it: which of them keep a container from the token.
 //!
+//! What works was measured on a node: `tests/e2e/mounts.rs` starts the same Pods.
+
 use boundtoken::pod::plugin::ServiceAccount;
 use serde_json::{Value, json};
 

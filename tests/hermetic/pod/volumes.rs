@@ -149,6 +149,23 @@ fn a_legacy_secret_at_the_default_path_is_recognised() {
     }
 }
 
+/// Kubernetes cut the name of the Secret to 58 bytes before it added five characters.
+#[test]
+fn a_legacy_secret_of_a_long_account_is_recognised() {
+    for length in [51, 52, 58, 63] {
+        let account = "a".repeat(length);
+        let name = format!("{:.58}x7k2p", format!("{account}-token-"));
+        let mount = json!({"name": "legacy", "mountPath": DEFAULT_DIRECTORY});
+        let pod = pod_of_spec(&json!({
+            "serviceAccountName": account, "volumes": [{"name": "legacy", "secret": {"secretName": name}}],
+            "containers": [{"name": "app", "volumeMounts": [mount]}],
+        }));
+        let answer = decide(&pod, &namespace(&[("mode", "disable")]));
+        assert_eq!(volume(&answer.pod, "legacy"), None, "{name}");
+        assert!(mounts(container(&answer.pod, "app")).is_empty(), "{name}");
+    }
+}
+
 /// A patch must not make one kind of them.
 #[test]
 fn a_volume_of_two_kinds_is_left_to_the_api_server() {
