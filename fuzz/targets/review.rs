@@ -32,7 +32,7 @@ static SETTINGS: LazyLock<Vec<NamespaceSettings>> = LazyLock::new(|| {
 fuzz_target!(|input: &[u8]| {
     let Some((first, body)) = input.split_first() else { return };
     let settings = &SETTINGS[usize::from(*first) % SETTINGS.len()];
-    let text = lossy_utf8(body);
+    let Ok(text) = lossy_utf8(body) else { return };
     if let Ok(request) = Request::parse(&text) {
         let answer: Value =
             serde_json::from_slice(&validate(&request, &Arc::new(Defaults::default())).into_body()).unwrap();

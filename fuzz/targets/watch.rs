@@ -47,10 +47,10 @@ fuzz_target!(|input: &[u8]| {
         let seen = async {
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                if let Some(Lookup::Settings(settings)) = namespaces.cached(OTHER) {
-                    if !settings.violations().is_empty() {
-                        break;
-                    }
+                if let Some(Lookup::Settings(settings)) = namespaces.cached(OTHER)
+                    && !settings.violations().is_empty()
+                {
+                    break;
                 }
                 assert!(!watching.is_finished(), "the watch ended");
             }

@@ -66,7 +66,7 @@ const EXAMPLES: [(&str, &[Example]); 7] = [
             ("The same for a rendered chart", "helm template shop ./chart | boundtoken preview -f - -n shop"),
             (
                 "Try a setting, with the Namespace as it is in the cluster",
-                "kubectl get namespace shop -o yaml | \\\n      boundtoken preview -f -,deployment.yaml -n shop --annotate boundtoken.dev/mode=disable",
+                "kubectl get namespace shop -o yaml | \\\n      boundtoken preview -f - -f deployment.yaml -n shop --annotate boundtoken.dev/mode=disable",
             ),
             (
                 "Fail a pipeline on warnings and refusals, with findings for code scanning",
@@ -119,14 +119,14 @@ mod tests {
     fn examples_are_valid_command_lines() {
         for (_, example) in EXAMPLES.iter().flat_map(|(_, examples)| *examples) {
             let example = example.replace("\\\n", " ");
-            let calls = example.split(['|', '(', ')', '>']).map(str::trim);
+            let calls = example.split(['|', '&', '(', ')', '>']).map(str::trim);
             let mut found = 0;
             for call in calls.filter(|call| call.starts_with("boundtoken ")) {
                 let words = call.split_whitespace().map(Into::into).collect();
                 assert!(parse(words).is_ok(), "{call}");
                 found += 1;
             }
-            assert_eq!(found, 1, "{example}");
+            assert_ne!(found, 0, "{example}");
         }
     }
 }
