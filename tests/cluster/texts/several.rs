@@ -68,7 +68,7 @@ pub(crate) async fn dry_run_of_the_namespace(plane: Arc<ControlPlane>) {
     let deny = [("dry-run", "true"), ("pod-overrides", "deny")];
     let namespaces: [(&str, Settings<'_>); 2] =
         [("dry-run", &[("dry-run", "true")]), ("dry-run-deny", &deny)];
-    // With `pod-overrides: deny`, each setting is a mistake of its own, whatever its value.
+    // With `pod-overrides: deny`, each setting is a mistake of its own, beside an invalid value.
     let mut expected = [2, 4].into_iter();
     let install = TestInstall::start(&plane, "dry-run", &namespaces).await;
     for (namespace, _) in namespaces {
