@@ -13,6 +13,7 @@
 )]
 
 mod api_proxy;
+mod audit;
 mod audit_log;
 mod client_ca;
 mod decoder;
@@ -54,6 +55,11 @@ use crate::support::trials::{tests, without_start};
 
 tests![
     NAMES, trials(ControlPlane):
+    audit::a_stale_token,
+    audit::each_class_of_token,
+    audit::legacy_tokens,
+    audit::the_printed_rights,
+    audit::workloads_of_each_kind,
     audit_log::annotations,
     audit_log::dry_run,
     api_proxy::an_effect_before_its_answer,

@@ -21,7 +21,9 @@ pub(crate) async fn a_token_that_is_used_too_long(plane: Arc<ControlPlane>) {
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account(NAMESPACE).await;
     let mut log = plane.follow_audit_log("authentication.k8s.io/stale-token");
-    let [fresh, stale] = [issue(&plane).await, aged(&plane, &issue(&plane).await)];
+    plane.api.create(&pod(NAMESPACE, "old", &[])).await.unwrap();
+    let [fresh, stale] =
+        [issue(&plane, NAMESPACE, "old").await, aged(&plane, &issue(&plane, NAMESPACE, "old").await)];
     let user = "system:serviceaccount:stale:default";
     for (token, count) in [(fresh, 0), (stale, 1)] {
         let answer = terminal.type_in(&format!("kubectl --token={token} auth whoami"));
@@ -39,21 +41,20 @@ pub(crate) async fn a_token_that_is_used_too_long(plane: Arc<ControlPlane>) {
 }
 
 /// Requests the token of a Pod as the kubelet does for the volume of the plugin.
-async fn issue(plane: &ControlPlane) -> String {
-    // The second call finds the Pod in place.
-    let _ = plane.api.create(&pod(NAMESPACE, "old", &[])).await;
-    let pod = plane.api.get("/api/v1/namespaces/stale/pods/old").await.unwrap();
+pub(crate) async fn issue(plane: &ControlPlane, namespace: &str, name: &str) -> String {
+    let pod = plane.api.get(&format!("/api/v1/namespaces/{namespace}/pods/{name}")).await.unwrap();
     let uid = &pod["metadata"]["uid"];
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {
         "expirationSeconds": 3607,
-        "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": "old", "uid": uid},
+        "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid},
     }});
-    let answer = plane.api.post("/api/v1/namespaces/stale/serviceaccounts/default/token", &request).await;
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default/token");
+    let answer = plane.api.post(&path, &request).await;
     answer.ok().unwrap()["status"]["token"].as_str().unwrap().to_owned()
 }
 
 /// The same token with times two hours earlier.
-fn aged(plane: &ControlPlane, token: &str) -> String {
+pub(crate) fn aged(plane: &ControlPlane, token: &str) -> String {
     let [head, payload, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
     let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
     for claim in ["/iat", "/nbf", "/kubernetes.io/warnafter"] {
