@@ -40,7 +40,7 @@ fn inventory(uptime: u64) -> Inventory {
     Inventory { pods: vec![pod], ..Inventory::default() }
 }
 
-fn year() -> HeldToken {
+pub(super) fn year() -> HeldToken {
     HeldToken {
         class: TokenClass::Year,
         seconds: Some(31_536_000),

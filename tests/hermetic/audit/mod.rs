@@ -1,6 +1,7 @@
 //! Evidence in audit logs.
 
 mod evidence;
+mod model;
 mod shapes;
 
 use std::path::Path;
