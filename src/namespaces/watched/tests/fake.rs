@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -230,8 +230,14 @@ fn lock(lines: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
     lines.lock().unwrap()
 }
 
+/// A second subscriber. With a single one, tracing asks the thread that comes to a call site first, and disables the
+/// call site for every thread if that thread has none.
+static SECOND: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish()));
+
 impl Logs {
     pub(super) fn capture() -> Self {
+        LazyLock::force(&SECOND);
         let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
         let sink = Arc::clone(&lines);
         let subscriber = tracing_subscriber::fmt()
