@@ -233,9 +233,8 @@ fn parsed(server: &TestServer) -> usize {
     count.parse().unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_address_that_holds_all_memory_gives_it_to_another_one() {
-    let server = start(no_namespaces(), 512);
+/// Clients of one address that stall one byte short of as many of the largest bodies as the memory holds.
+async fn hold_all_memory(server: &TestServer) -> Vec<Connection> {
     let mut stalled = Vec::new();
     for _ in 0..limits::BUFFERED_BYTES / limits::BODY_BYTES {
         let mut client = server.connect_from(attacker(1)).await.unwrap();
@@ -243,6 +242,13 @@ async fn an_address_that_holds_all_memory_gives_it_to_another_one() {
         client.send(" ".repeat(limits::BODY_BYTES - 1)).await;
         stalled.push(client);
     }
+    stalled
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_holds_all_memory_gives_it_to_another_one() {
+    let server = start(no_namespaces(), 512);
+    let _stalled = hold_all_memory(&server).await;
     for size in [1000, 100_000, limits::BODY_BYTES] {
         let began = Instant::now();
         let mut client = server.connect().await;
@@ -286,13 +292,7 @@ async fn memory_that_was_given_back_meanwhile_costs_no_connection() {
     let server = Arc::new(start(no_namespaces(), 512));
     let mut oldest = slow(&server, attacker(2)).await;
     sleep(limits::SLOW).await;
-    let mut stalled = Vec::new();
-    for _ in 0..limits::BUFFERED_BYTES / limits::BODY_BYTES {
-        let mut client = server.connect_from(attacker(1)).await.unwrap();
-        client.send(post_head("/mutate", "application/json", limits::BODY_BYTES)).await;
-        client.send(" ".repeat(limits::BODY_BYTES - 1)).await;
-        stalled.push(client);
-    }
+    let stalled = hold_all_memory(&server).await;
     let mut waiting = server.connect().await;
     waiting.send(post_head("/mutate", "application/json", 100_000)).await;
     waiting.send(" ".repeat(50_000)).await;

@@ -85,6 +85,15 @@ async fn a_full_server_logs_it_once() {
     assert!(warnings[0].contains("\"network\":\"127.0.0.1\""), "{}", warnings[0]);
 }
 
+/// Waits until the server drains.
+async fn until_not_ready(server: &Serving) {
+    eventually("a server that is not ready", async || {
+        let status = server.admin().await.get("/readyz").await.status;
+        if status == 503 { Ok(()) } else { Err(status) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -92,11 +101,7 @@ async fn a_second_signal_ends_the_process_at_once() {
     let mut client = server.webhook().await;
     client.get("/").await;
     server.signal(Signal::TERM);
-    eventually("a server that is not ready", async || {
-        let status = server.admin().await.get("/readyz").await.status;
-        if status == 503 { Ok(()) } else { Err(status) }
-    })
-    .await;
+    until_not_ready(&server).await;
     server.signal(Signal::INT);
     let (code, lines) = server.end();
     assert_eq!(code, Some(2), "{lines:?}");
@@ -114,11 +119,7 @@ async fn ctrl_c_in_a_terminal_ends_the_process_at_once() {
         if presses == 2 {
             client.send(post_head("/mutate", JSON, 2)).await;
             server.signal(Signal::INT);
-            eventually("a server that is not ready", async || {
-                let status = server.admin().await.get("/readyz").await.status;
-                if status == 503 { Ok(()) } else { Err(status) }
-            })
-            .await;
+            until_not_ready(&server).await;
         }
         server.signal(Signal::INT);
         let (code, lines) = server.end();
