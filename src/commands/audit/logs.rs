@@ -21,7 +21,7 @@ pub(super) struct LogPathError {
     source: LogError,
 }
 
-/// Reads every log. A directory stands for the files in it and below, without hidden ones.
+/// Reads every log. A directory means the files in it and below, without hidden ones.
 pub(super) fn read<'i>(
     paths: &[PathBuf],
     inventory: &'i Inventory,
