@@ -17,7 +17,7 @@ pub struct Volume<'a> {
     /// `secret`.
     pub secret: Option<SecretVolumeSource<'a>>,
     /// The paths that a Secret, a ConfigMap or the downward API lists for its files in the volume.
-    items: Box<[ListedFile<'a>]>,
+    items: Vec<ListedFile<'a>>,
     /// The component that makes a mount point in the volume.
     pub mount_points: MountPoints,
     /// Whether the volume may be a single file.
@@ -110,14 +110,14 @@ impl<'a> Volume<'a> {
                 let secret: Optional<SecretFiles<'a>> = map.next_value()?;
                 self.is_filled_by_kubelet(secret.0.is_some());
                 self.secret = secret.0.map(|secret| {
-                    self.items = secret.items.unwrap_or_default().into();
+                    self.items = secret.items.unwrap_or_default();
                     SecretVolumeSource { secret_name: secret.secret_name, default_mode: secret.default_mode }
                 });
             }
             "configMap" | "downwardAPI" => {
                 let files: Optional<FileSource<'a>> = map.next_value()?;
                 self.is_filled_by_kubelet(files.0.is_some());
-                self.items = files.0.and_then(|files| files.items).unwrap_or_default().into();
+                self.items = files.0.and_then(|files| files.items).unwrap_or_default();
             }
             "hostPath" => {
                 let path: Optional<HostPath<'a>> = map.next_value()?;
@@ -262,7 +262,7 @@ pub struct VolumeProjection<'a> {
     /// Whether the source is the downward API.
     pub is_downward_api: bool,
     /// The files of any source but a token.
-    items: Box<[ListedFile<'a>]>,
+    items: Vec<ListedFile<'a>>,
 }
 
 impl VolumeProjection<'_> {
@@ -296,7 +296,7 @@ impl<'a> From<WireProjection<'a>> for VolumeProjection<'a> {
         let of_downward_api = downward_api.and_then(|files| files.items);
         let bundle = wire.cluster_trust_bundle.map(|bundle| vec![bundle]);
         let items = of_map.flatten().or(of_downward_api).or(secret.items).or(bundle).unwrap_or_default();
-        Self { service_account_token, config_map, is_downward_api, items: items.into() }
+        Self { service_account_token, config_map, is_downward_api, items }
     }
 }
 
