@@ -11,7 +11,8 @@
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
-//! [`audit`] judges from audit logs which Pods would survive a shorter token. No command uses it yet.
+//! [`audit`] judges from the Pods of a cluster and its audit logs which workloads would survive a shorter token (pure,
+//! except for its collector).
 //!
 //! Other modules are [`certificates`] (serving certificates, in files or in the cluster), [`cluster`]
 //! (API clients), [`commands`] (one file or folder per command) and [`telemetry`] (logs, metrics).
