@@ -17,6 +17,7 @@ pub mod routes;
 pub mod signals;
 pub mod tls;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,10 +92,11 @@ impl<S: NamespaceStore> Server<S> {
         let began = Instant::now();
         let draining = async {
             self.stop_accepting(began, signal, &stop, accepting).await;
-            if signal == StopSignal::Interrupt {
-                connections.close_idle();
+            tokio::select! {
+                biased;
+                end = self.drain(began, &tasks) => end,
+                never = close_idle(&connections), if signal == StopSignal::Interrupt => match never {},
             }
-            self.drain(began, &tasks).await
         };
         tokio::select! {
             end = draining => end,
@@ -192,6 +194,15 @@ impl<S: NamespaceStore> Server<S> {
             })
         }));
         over.drop_guard()
+    }
+}
+
+/// Ends idle connections until this is dropped. A response that began before the shutdown does not announce that its
+/// connection closes, so the connection is idle once the client has taken it.
+async fn close_idle(connections: &Connections) -> Infallible {
+    loop {
+        connections.close_idle();
+        sleep(limits::SWEEP_INTERVAL).await;
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::http::post_head;
-use crate::support::server::{TestServer, no_namespaces, settle, start};
+use crate::support::http::{HttpClient, client_config, handshake, post_head};
+use crate::support::server::{API_SERVER, TestServer, no_namespaces, settle, start};
 use boundtoken::server::End;
 use boundtoken::server::signals::StopSignal;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
 fn seconds(seconds: u64) -> Duration {
@@ -168,6 +168,23 @@ async fn after_ctrl_c_the_server_waits_only_for_responses_in_flight() {
     assert!(answer.status == 400 && answer.closes(), "{}", answer.head);
     assert_eq!(server.end.await.unwrap(), End::Drained);
     assert_eq!(began.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_ctrl_c_a_connection_ends_once_its_last_response_is_taken() {
+    let server = start(no_namespaces(), 512);
+    let (ours, theirs) = duplex(64);
+    server.webhook.send(Ok((theirs, API_SERVER))).unwrap();
+    let config = client_config(server.directory.path(), rustls::ALL_VERSIONS, &[b"http/1.1"]);
+    let mut slow = HttpClient(handshake(ours, config).await.unwrap());
+    assert!(!slow.get("/").await.closes());
+    slow.send("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    settle().await;
+    send(&server, StopSignal::Interrupt).await;
+    let began = Instant::now();
+    assert!(!slow.response().await.unwrap().closes(), "the response began after the signal");
+    assert_eq!(server.end.await.unwrap(), End::Drained);
+    assert!(began.elapsed() < seconds(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
