@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Namespaces {
     entries: RwLock<Cache>,
     defaults: CurrentDefaults,
     live: Option<LiveLookup>,
+    /// With a key of this process, so that no author of annotations can find two that hash alike.
+    hasher: RandomState,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ struct Cache {
 struct CachedNamespace {
     /// `None` while the Namespace cannot be read.
     settings: Option<Arc<NamespaceSettings>>,
-    /// See [`hash`]: unchanged settings are neither parsed nor reported again.
+    /// See [`Namespaces::hash`]: unchanged settings are neither parsed nor reported again.
     hash: u64,
     /// When an event changed the settings.
     changed: Option<Instant>,
@@ -67,7 +69,7 @@ impl Namespaces {
 
     /// Creates an empty set. A Namespace outside it is looked up with `live`, or has not opted in without it.
     pub(super) fn empty(defaults: CurrentDefaults, live: Option<LiveLookup>) -> Self {
-        Self { entries: RwLock::default(), defaults, live }
+        Self { entries: RwLock::default(), defaults, live, hasher: RandomState::new() }
     }
 
     /// The defaults in force. After they changed, a list is needed to apply them to every Namespace.
@@ -89,7 +91,7 @@ impl Namespaces {
             return self.remove(namespace.name());
         }
         let defaults = self.defaults();
-        let hash = hash(namespace, &defaults);
+        let hash = self.hash(namespace, &defaults);
         if self.touch(namespace.name(), hash) {
             return;
         }
@@ -98,6 +100,13 @@ impl Namespaces {
         report::mistakes(namespace.name(), &settings);
         let changed = (source == UpdateSource::Event).then(Instant::now);
         self.insert(namespace.name(), Some(settings), hash, changed);
+    }
+
+    /// Hashes the input of [`NamespaceSettings::parse`] that may change: the annotations, and the API server's own
+    /// audiences.
+    fn hash(&self, namespace: &Namespace<'_>, defaults: &Defaults) -> u64 {
+        let annotations: Vec<_> = namespace.annotations().collect();
+        self.hasher.hash_one((annotations, defaults.api_audiences.names()))
     }
 
     /// Forgets the settings of a Namespace that cannot be read, since they may be outdated.
@@ -170,13 +179,6 @@ impl Namespaces {
     fn write(&self) -> RwLockWriteGuard<'_, Cache> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Hashes the input of [`NamespaceSettings::parse`] that may change: the annotations, and the API server's own
-/// audiences.
-fn hash(namespace: &Namespace<'_>, defaults: &Defaults) -> u64 {
-    let annotations: Vec<_> = namespace.annotations().collect();
-    BuildHasherDefault::<DefaultHasher>::new().hash_one((annotations, defaults.api_audiences.names()))
 }
 
 impl NamespaceStore for Namespaces {
@@ -256,6 +258,16 @@ mod tests {
         assert!(Arc::ptr_eq(&before, &settings(&namespaces, "a")));
         apply(&namespaces, "a", "enabled", "3h");
         assert!(!Arc::ptr_eq(&before, &settings(&namespaces, "a")));
+    }
+
+    #[test]
+    fn settings_with_the_same_hash_cannot_be_computed() {
+        let namespace =
+            serde_json::from_str(r#"{"metadata": {"annotations": {"boundtoken.dev/ttl": "2h"}}}"#).unwrap();
+        let hash = |namespaces: &Namespaces| namespaces.hash(&namespace, &Defaults::default());
+        let (one, other) = (Namespaces::default(), Namespaces::default());
+        assert_eq!(hash(&one), hash(&one));
+        assert_ne!(hash(&one), hash(&other));
     }
 
     #[test]
