@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::mem::discriminant;
 
 use json_patch::Patch;
 use json_patch::jsonptr::Pointer;
@@ -19,8 +20,8 @@ use super::volume_paths::VolumePaths;
 /// `/spec/automountServiceAccountToken`.
 const AUTOMOUNT: &Pointer = Pointer::from_static("/spec/automountServiceAccountToken");
 
-/// Most findings that are kept.
-const MAX_FINDINGS: usize = 64;
+/// Most findings of one kind that are kept.
+const MAX_FINDINGS: usize = 16;
 
 /// The changes that bring a Pod in line with a plan.
 #[derive(Debug)]
@@ -118,9 +119,11 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Adds a finding. The number is bounded, because a Pod may have any number of containers.
+    /// Adds a finding. The number is bounded, because a Pod may have any number of containers; that of each kind, so
+    /// that none holds back another.
     pub(super) fn add_finding(&mut self, finding: Finding<'p>) {
-        if self.findings.len() < MAX_FINDINGS {
+        let kind = discriminant(&finding);
+        if self.findings.iter().filter(|other| discriminant(*other) == kind).count() < MAX_FINDINGS {
             self.findings.push(finding);
         }
     }

@@ -78,12 +78,20 @@ impl Warnings {
         self.0.insert(0, warning);
     }
 
-    /// Adds a warning; returns whether there is room for more.
-    pub(super) fn push(&mut self, warning: Warning) -> bool {
-        if self.0.len() < MAX_WARNINGS && !self.0.contains(&warning) {
-            self.0.push(warning);
+    /// Adds a warning. When there are [`MAX_WARNINGS`], the code with most of them gives way, so that no number of
+    /// containers holds back a warning about something else.
+    pub(super) fn push(&mut self, warning: Warning) {
+        if self.0.contains(&warning) {
+            return;
         }
-        self.0.len() < MAX_WARNINGS
+        self.0.push(warning);
+        if self.0.len() > MAX_WARNINGS {
+            let count = |code: Code| self.0.iter().filter(|other| other.code == code).count();
+            let most = self.0.iter().enumerate().max_by_key(|(index, other)| (count(other.code), *index));
+            if let Some((last, _)) = most {
+                self.0.remove(last);
+            }
+        }
     }
 
     /// The warnings, in the order in which they are shown.

@@ -167,7 +167,7 @@ pub fn is_misspelled_label(name: &str) -> bool {
 
 fn has_misspelled_prefix(name: &str, key: &str) -> bool {
     let Some((domain, bare)) = name.split_once('/') else { return false };
-    key.strip_prefix(PREFIX) == Some(bare)
+    key.strip_prefix(PREFIX).is_some_and(|key| key.eq_ignore_ascii_case(bare))
         && !name.starts_with(PREFIX)
         && nearest(domain, [PREFIX.trim_end_matches('/')]).is_some()
 }
@@ -182,6 +182,8 @@ mod tests {
             ("boundtoken.io/ttl", "boundtoken.dev/ttl"),
             ("bountoken.dev/mode", "boundtoken.dev/mode"),
             ("Bound-Token.dev/skip-containers", "boundtoken.dev/skip-containers"),
+            ("BOUNDTOKEN.DEV/TTL", "boundtoken.dev/ttl"),
+            ("boundtoken.io/Mode", "boundtoken.dev/mode"),
         ] {
             assert_eq!(corrected_key(name), Some(expected), "{name}");
             assert!(has_own_prefix(name), "{name}");

@@ -6,7 +6,9 @@ use boundtoken::policy::diagnostics::{Severity, all};
 use boundtoken::policy::keys::{self, Scope};
 use serde_json::{Value, json};
 
-use crate::support::pods::{DEFAULT_DIRECTORY, Pairs, annotated, decide, namespace, pod, tokens};
+use crate::support::pods::{
+    DEFAULT_DIRECTORY, Pairs, annotated, decide, namespace, pod, pod_of_spec, tokens,
+};
 use crate::support::reviews::captured_pod;
 
 #[test]
@@ -181,6 +183,29 @@ fn each_warning_is_given_in_its_case() {
     }
     for warning in all().filter(|diagnostic| diagnostic.severity == Severity::Warning) {
         assert!(seen.contains(&warning.name), "{} is never given", warning.name);
+    }
+}
+
+/// Each container causes as many warnings as there may be.
+#[test]
+fn no_number_of_containers_holds_back_another_warning() {
+    let year = json!({"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}});
+    let spec = json!({
+        "automountServiceAccountToken": false,
+        "volumes": [{"name": "own", "projected": {"sources": [year]}}],
+        "containers": (0..100).map(|index| json!({
+            "name": format!("c{index}"), "env": [{"name": "A", "value": "x"}], "volumeMounts": [
+                {"name": "own", "mountPath": "/own", "subPath": "token"},
+                {"name": "own", "mountPath": "/t"},
+            ],
+        })).collect::<Vec<_>>(),
+    });
+    let settings = [("ttl", "2h"), ("tokens", "[{path: /t/x}, {path: /u/x, env: A}]")];
+    let answer = decide(&annotated(pod_of_spec(&spec), &settings), &namespace(&[]));
+    assert!(answer.allowed(), "{}", answer.message());
+    assert_eq!(answer.warnings().len(), 16);
+    for code in ["BT052", "BT054", "BT055", "BT056"] {
+        assert!(answer.warns(code), "{code}: {:?}", answer.warnings());
     }
 }
 
