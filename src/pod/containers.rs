@@ -1,6 +1,7 @@
 //! The volume mounts and environment variables of a Pod's containers.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use json_patch::jsonptr::{self, PointerBuf};
 use serde_json::Value;
@@ -64,14 +65,20 @@ pub(super) struct IndexedContainer<'p> {
     removes_default: bool,
     /// The remaining mounts, by directory.
     pub(super) mounts: Directories<'p, &'p VolumeMount<'p>>,
-    /// The paths of its block devices.
-    pub(super) devices: Directories<'p, &'p str>,
+    /// See [`Self::files`].
+    files: OnceCell<Directories<'p, &'p str>>,
 }
 
 impl<'p> IndexedContainer<'p> {
     /// The name of the container.
     pub(super) fn name(&self) -> &'p str {
         self.container.name.as_str()
+    }
+
+    /// The paths of its block devices and of its termination message, indexed when they are needed.
+    pub(super) fn files(&self, os: PodOs) -> &Directories<'p, &'p str> {
+        let paths = || self.container.file_paths().map(|path| (path, path));
+        self.files.get_or_init(|| Directories::new(os, paths()))
     }
 }
 
@@ -116,8 +123,7 @@ impl<'p> Draft<'p> {
         let stays = |mount: &&VolumeMount<'_>| !(removes_default && self.is_default(mount));
         let mounts = container.mounts().iter().filter(stays);
         let mounts = Directories::new(self.os, mounts.map(|mount| (mount.mount_path.as_str(), mount)));
-        let devices = Directories::new(self.os, container.device_paths().map(|path| (path, path)));
-        IndexedContainer { container, removes_default, mounts, devices }
+        IndexedContainer { container, removes_default, mounts, files: OnceCell::new() }
     }
 
     fn remove_mounts(
@@ -244,19 +250,20 @@ impl<'p> Draft<'p> {
         additions: &mut Additions,
     ) {
         let os = self.os;
+        // The kubelet expands `$(NAME)` in a value, and reads `$$` as `$`.
+        let wanted = os.native(path).replace('$', "$$");
+        let is_wanted = |value: &str| {
+            value == wanted || os == PodOs::Windows && os.is_at(&value.replace("$$", "$"), &os.folded(path))
+        };
         let mut variables = container.env.iter().flatten();
         match variables.find(|variable| os.is_same_variable(variable.name.as_str(), name)) {
-            Some(variable)
-                if variable.value.as_ref().is_some_and(|value| {
-                    value.as_str() == path
-                        || os == PodOs::Windows && os.is_at(value.as_str(), &os.folded(path))
-                }) => {}
+            Some(variable) if variable.value.as_ref().is_some_and(|value| is_wanted(value.as_str())) => {}
             Some(_) => {
                 let container = container.name.as_str();
                 self.add_finding(Finding::EnvTaken { container, env: name, subject });
             }
             None => {
-                additions.env.push(object([("name", name.into()), ("value", (*os.native(path)).into())]));
+                additions.env.push(object([("name", name.into()), ("value", wanted.into())]));
             }
         }
     }

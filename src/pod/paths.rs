@@ -16,7 +16,7 @@ pub enum PodOs {
 
 impl PodOs {
     /// A path in the form in which it is compared: absolute, with `/` as the separator, without repeated or
-    /// trailing separators and without `.` segments; on Windows without the drive `C:` and in lower case.
+    /// trailing separators and without `.` and `..` segments; on Windows without the drive `C:` and in lower case.
     pub fn folded(self, path: &str) -> Cow<'_, str> {
         match self {
             Self::Windows if is_of_windows(path) => {
@@ -30,6 +30,12 @@ impl PodOs {
     /// Whether a path is this folded directory.
     pub fn is_at(self, path: &str, directory: &str) -> bool {
         path == directory || self.folded(path) == directory
+    }
+
+    /// Whether a path has no `/` at its start. The container runtime mounts it below the root directory, but the
+    /// kubelet does not see that it is inside another mount.
+    pub fn is_relative(self, path: &str) -> bool {
+        self == Self::Linux && !path.starts_with('/')
     }
 
     /// A normalised path as programs in the container read it: on Windows `C:\t\token` for `/t/token`.
@@ -68,13 +74,19 @@ pub fn from_windows(path: &str) -> Option<String> {
     (without_drive(path).is_some() || path.starts_with('\\')).then(|| with_slashes(path))
 }
 
-/// A path without repeated or trailing slashes and without `.` segments.
+/// A path without repeated or trailing slashes and without `.` and `..` segments.
+///
+/// The API accepts `..` in a mount path. The kubelet and container runtimes resolve it as here.
 pub fn normalised(path: &str) -> String {
     // A relative path gets a slash.
     let mut clean = String::with_capacity(path.len() + 1);
     for segment in segments(path) {
-        clean.push('/');
-        clean.push_str(segment);
+        if segment == ".." {
+            clean.truncate(clean.rfind('/').unwrap_or_default());
+        } else {
+            clean.push('/');
+            clean.push_str(segment);
+        }
     }
     clean
 }
@@ -116,6 +128,7 @@ mod tests {
             "c:\\Var\\Run\\T\\",
             "\\var\\run\\t",
             "/VAR//run/./t",
+            "\\var\\x\\..\\run\\t",
             "C:\\var/run\\t",
         ] {
             assert!(PodOs::Windows.is_at(path, "/var/run/t"), "{path}");
@@ -128,6 +141,21 @@ mod tests {
             assert!(!PodOs::Linux.is_at(path, "/var/run/t"), "{path}");
         }
         assert!(PodOs::Linux.is_at("var//run/./t/", "/var/run/t"));
+    }
+
+    #[test]
+    fn a_segment_is_taken_back_by_dots() {
+        for (path, expected) in [
+            ("/a/../b", "/b"),
+            ("/a/b/../../c/.", "/c"),
+            ("/../a", "/a"),
+            ("../../a/b/..", "/a"),
+            ("/a/..", ""),
+            ("/a/..b/c", "/a/..b/c"),
+            ("/a/.../b", "/a/.../b"),
+        ] {
+            assert_eq!(PodOs::Linux.folded(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -1,8 +1,26 @@
-//! A sorted index of the files in the volumes of a Pod.
+//! A sorted index of the files in the volumes of a Pod, and the names that the kubelet has for itself there.
 
 use std::cmp::Ordering;
 
 use super::paths::segments;
+
+/// Directory in which the kubelet keeps the files of a volume that it fills (`dataDirName` in
+/// `pkg/volume/util/atomic_writer.go`).
+const DATA_DIRECTORY: &str = "..data";
+
+/// Symlink from which the kubelet makes that directory (`newDataDirName`, there too).
+const NEW_DATA_DIRECTORY: &str = "..data_tmp";
+
+/// Whether a name is one that the kubelet has for itself in a volume that it fills. A mount point of that name keeps
+/// it from filling the volume, so that the Pod never starts.
+pub(crate) fn is_kubelets_own(name: &str) -> bool {
+    matches!(name, DATA_DIRECTORY | NEW_DATA_DIRECTORY)
+}
+
+/// The segments of a path in a volume, as if the data directory were the volume.
+fn visible(path: &str) -> impl Iterator<Item = &str> {
+    segments(path).skip_while(|segment| *segment == DATA_DIRECTORY)
+}
 
 /// Paths of files, each with the name of its volume, sorted by volume and then by segment.
 #[derive(Debug)]
@@ -19,15 +37,15 @@ impl<'p> VolumePaths<'p> {
     pub(super) fn holds(&self, volume: &str, path: &str) -> bool {
         let start = self.0.partition_point(|entry| compare(*entry, (volume, path)) == Ordering::Less);
         self.0.get(start).is_some_and(|(name, file)| {
-            let mut inner = segments(file);
-            *name == volume && segments(path).all(|segment| inner.next() == Some(segment))
+            let mut inner = visible(file);
+            *name == volume && visible(path).all(|segment| inner.next() == Some(segment))
         })
     }
 }
 
 /// By segment, the files in a directory follow the directory.
 fn compare(one: (&str, &str), other: (&str, &str)) -> Ordering {
-    one.0.cmp(other.0).then_with(|| segments(one.1).cmp(segments(other.1)))
+    one.0.cmp(other.0).then_with(|| visible(one.1).cmp(visible(other.1)))
 }
 
 #[cfg(test)]
@@ -45,14 +63,23 @@ mod tests {
             ("a", "k"),
             ("a", ""),
             ("b", "./token"),
+            ("a", "..data"),
+            ("a", "./..data/keys/one"),
             ("b", ""),
             ("c", ""),
         ] {
             assert!(paths.holds(volume, path), "{volume} {path}");
         }
-        for (volume, path) in
-            [("a", "key"), ("a", "keys/two"), ("a", "keys/one/x"), ("b", "token/x"), ("c", "x"), ("d", "")]
-        {
+        for (volume, path) in [
+            ("a", "key"),
+            ("a", "keys/two"),
+            ("a", "keys/one/x"),
+            ("b", "token/x"),
+            ("c", "x"),
+            ("d", ""),
+            ("a", "keys/..data/one"),
+            ("d", "..data"),
+        ] {
             assert!(!paths.holds(volume, path), "{volume} {path}");
         }
     }

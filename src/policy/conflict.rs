@@ -3,7 +3,7 @@
 use crate::pod::paths::first_below;
 use crate::pod::plan::DefaultToken;
 use crate::pod::token::DEFAULT_DIRECTORY;
-use crate::pod::{is_api_access_file, is_default_file};
+use crate::pod::{is_api_access_file, is_default_file, is_kubelets_own};
 
 use super::compile::{ADD_DIRECTORY, Compiler, Wanted};
 use super::diagnostics::Code;
@@ -91,11 +91,14 @@ fn is_in_the_way_of_default(token: &Wanted) -> bool {
     let directory = &*token.path.directory;
     directory == DEFAULT_DIRECTORY
         || is_file_above(token, DEFAULT_DIRECTORY)
-        || first_below(directory, DEFAULT_DIRECTORY).is_some_and(is_default_file)
+        || first_below(directory, DEFAULT_DIRECTORY)
+            .is_some_and(|name| is_default_file(name) || is_kubelets_own(name))
 }
 
 /// Whether the volume of a token has a file where another directory, or one above it, has to be.
 fn is_file_above(token: &Wanted, directory: &str) -> bool {
-    let is_file = |name: &str| *token.path.file == *name || token.api_access && is_api_access_file(name);
+    let is_file = |name: &str| {
+        *token.path.file == *name || token.api_access && is_api_access_file(name) || is_kubelets_own(name)
+    };
     first_below(directory, &token.path.directory).is_some_and(is_file)
 }

@@ -41,8 +41,9 @@ pub(crate) async fn beside_a_token(cluster: Arc<Cluster>) {
 }
 
 /// Pods in which the token would hide a file or a mount of the Pod, or the other way round, rather than fail.
-const HIDES: [&str; 5] = [
+const HIDES: [&str; 6] = [
     "taken",
+    "taken-with-dots",
     "token-of-the-name",
     "key-in-a-directory-of-the-name",
     "directory-at-the-token",

@@ -140,6 +140,10 @@ fn mount_path() -> impl Strategy<Value = String> {
         4 => (0..9).prop_map(|number| format!("/data/{number}")),
         2 => (0..3, select(vec!["/sub", "/sub/token", "/token", "/sub/a/b", "/1/", "/cache"]))
             .prop_map(|(number, inside)| format!("/data/{number}{inside}")),
+        1 => (0..3, select(vec!["/sub/../token", "/../1", "/..data", "/sub/..data", "/..cache"]))
+            .prop_map(|(number, inside)| format!("/data/{number}{inside}")),
+        1 => (0..3, select(vec!["", "/sub", "/sub/a/b", "/.."]))
+            .prop_map(|(number, inside)| format!("data/{number}{inside}")),
         1 => select(vec!["/data", "/t", "/t/api", "/t/a/x", "/var/run/secrets", "/var/run/secrets/tokens/a/c"])
             .prop_map(str::to_owned),
     ]

@@ -109,6 +109,26 @@ pub const WORKS: &[Nested] = &[
         volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
         mounts: r#"[{"name": "v", "mountPath": "/srv/conf/creds/part", "subPath": "part"}]"#,
     },
+    Nested {
+        name: "relative-empty-dir",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "srv/conf"}]"#,
+    },
+    Nested {
+        name: "secret-with-dots",
+        volumes: r#"[{"name": "v", "secret": {"secretName": "conf"}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/old/../conf", "readOnly": true}]"#,
+    },
+    Nested {
+        name: "read-only-beside-with-dots",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/conf/../old", "readOnly": true}]"#,
+    },
+    Nested {
+        name: "hidden-empty-dir-inside",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/conf/creds/..cache"}]"#,
+    },
 ];
 
 /// Mounts beside which the container would not start with the token, or would lose what it mounts.
@@ -182,5 +202,35 @@ pub const FAILS: &[Nested] = &[
         name: "taken",
         volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
         mounts: r#"[{"name": "v", "mountPath": "/srv/conf/creds/"}]"#,
+    },
+    Nested {
+        name: "taken-with-dots",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/conf/old/../creds"}]"#,
+    },
+    Nested {
+        name: "read-only-with-dots",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/../srv/old/../conf", "readOnly": true}]"#,
+    },
+    Nested {
+        name: "relative-secret",
+        volumes: r#"[{"name": "v", "secret": {"secretName": "conf"}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "srv/conf"}]"#,
+    },
+    Nested {
+        name: "relative-empty-dir-inside",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "srv/conf/creds/cache"}]"#,
+    },
+    Nested {
+        name: "data-directory-of-the-kubelet",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/conf/creds/..data"}]"#,
+    },
+    Nested {
+        name: "temporary-link-of-the-kubelet",
+        volumes: r#"[{"name": "v", "emptyDir": {}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/conf/creds/..data_tmp/x"}]"#,
     },
 ];

@@ -105,6 +105,9 @@ pub struct Container<'a> {
     /// `volumeDevices`.
     #[serde(borrow, default, deserialize_with = "list")]
     volume_devices: Vec<VolumeDevice<'a>>,
+    /// `terminationMessagePath`.
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    termination_message_path: Text<'a>,
     /// `env`; `None` when the list itself is absent.
     #[serde(borrow, default, deserialize_with = "optional_list")]
     pub env: Option<Vec<EnvVar<'a>>>,
@@ -116,9 +119,11 @@ impl Container<'_> {
         self.volume_mounts.as_deref().unwrap_or_default()
     }
 
-    /// The paths of the block devices.
-    pub fn device_paths(&self) -> impl Iterator<Item = &str> {
-        self.volume_devices.iter().map(|device| device.device_path.as_str())
+    /// The paths at which the container runtime mounts what is no directory: block devices, and the file for the
+    /// termination message (`makeMounts` in `pkg/kubelet/kuberuntime/kuberuntime_container.go`).
+    pub fn file_paths(&self) -> impl Iterator<Item = &str> {
+        let message = Some(self.termination_message_path.as_str()).filter(|path| !path.is_empty());
+        self.volume_devices.iter().map(|device| device.device_path.as_str()).chain(message)
     }
 }
 

@@ -41,9 +41,9 @@ macro_rules! pod_rows {
 
     BT054 Warning MountTaken "mount in the way"
         "The container keeps what it mounts and gets no token. It mounts something else at the directory of the token; \
-         or a file inside that directory; or the directory is inside a mount in which no mount point can be made: a \
-         read-only mount of an `emptyDir`, a host path, a claim or a CSI volume, a volume that is read-only itself, an \
-         image volume, or a file. Such a container would never start. For a setting of the Namespace, the warning is \
+         or a file inside that directory, such as that of `terminationMessagePath`; or the directory is inside a mount \
+         in which no mount point can be made: a read-only mount of an `emptyDir`, a host path, a claim or a CSI volume, \
+         a volume that is read-only itself, an image volume, or a file. Such a container would never start. For a setting of the Namespace, the warning is \
          given only if no container of the Pod gets the token."
         "Choose another `path`, exclude the container with `skip-containers`, or mount the other volume writable."
 

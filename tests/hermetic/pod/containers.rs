@@ -4,8 +4,8 @@ use boundtoken::pod::plugin::ServiceAccount;
 use serde_json::{Value, json};
 
 use crate::support::pods::{
-    DEFAULT_DIRECTORY, DEFAULT_VOLUME, after_plugin, as_stored, assert_settled, chain, container, decide,
-    default_mount, is_year_long, mounts, namespace, pod, pod_of_spec, tokens, volume,
+    DEFAULT_DIRECTORY, DEFAULT_VOLUME, after_plugin, annotated, as_stored, assert_settled, chain, container,
+    decide, default_mount, is_year_long, mounts, namespace, pod, pod_of_spec, tokens, volume,
 };
 
 #[test]
@@ -153,4 +153,16 @@ fn a_large_pod_keeps_its_order() {
     let mut stored = as_stored(&answer.pod);
     stored["spec"].as_object_mut().unwrap().remove("automountServiceAccountToken");
     assert_eq!(stored, as_stored(&before));
+}
+
+/// The kubelet expands a reference to a variable in a value, but not in a path.
+#[test]
+fn a_variable_holds_a_path_with_dollars() {
+    let settings = [("mode", "add"), ("path", "/t/$(HOSTNAME)/$$x/token"), ("env", "TOKEN_FILE")];
+    let answer = decide(&annotated(pod(&["app"]), &settings), &namespace(&[]));
+    let app = container(&answer.pod, "app");
+    assert!(mounts(app).contains(&("boundtoken", "/t/$(HOSTNAME)/$$x")), "{app}");
+    assert_eq!(app["env"][0]["value"], "/t/$$(HOSTNAME)/$$$$x/token");
+    let again = decide(&answer.pod, &namespace(&[]));
+    assert!(again.operations.is_empty() && again.warnings().is_empty(), "{:?}", again.warnings());
 }

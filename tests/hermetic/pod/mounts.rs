@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::nested::{ABOVE, FAILS, INSIDE, Nested, WORKS};
 use crate::support::pods::{
-    Admission, DEFAULT_DIRECTORY, annotated, assert_settled, container, decide, mounts, namespace, pod,
-    pod_of_spec, volume,
+    Admission, DEFAULT_DIRECTORY, Pairs, annotated, assert_settled, container, decide, mounts, namespace,
+    pod, pod_of_spec, pod_with_volume, volume,
 };
 
 const TOKEN: &str = "/srv/conf/creds/token";
@@ -185,5 +185,57 @@ fn a_device_near_a_token_directory_omits_the_token() {
         pod["spec"]["containers"][0]["volumeDevices"] = json!([{"name": "disk", "devicePath": path}]);
         let answer = with_path(pod);
         assert!(!holds(&answer) && answer.warns("BT054"), "{path}: {:?}", answer.warnings());
+    }
+}
+
+/// The kubelet mounts the file of the message, which is at `/dev/termination-log` by default, after no other mount.
+#[test]
+fn a_termination_message_near_a_token_directory_omits_the_token() {
+    for (path, works) in [
+        ("/dev/termination-log", true),
+        ("/srv/conf/message", true),
+        ("/srv/conf/creds/message", false),
+        ("srv/conf/creds/message", false),
+        ("/srv/conf/creds", false),
+        ("/srv/conf", false),
+    ] {
+        let mut pod = pod(&["app"]);
+        pod["spec"]["containers"][0]["terminationMessagePath"] = path.into();
+        let answer = with_path(pod);
+        assert_eq!(
+            (holds(&answer), answer.warns("BT054")),
+            (works, !works),
+            "{path}: {:?}",
+            answer.warnings()
+        );
+    }
+}
+
+/// Where the kubelet keeps the files of a volume, it can make no mount point.
+#[test]
+fn a_token_is_not_mounted_in_a_data_directory_of_the_kubelet() {
+    for name in ["..data", "..data_tmp"] {
+        let conf = json!({"name": "v", "configMap": {"name": "conf"}});
+        let path = format!("/srv/conf/{name}/token");
+        let settings = [("mode", "add"), ("path", &*path)];
+        let answer = decide(&annotated(pod_with_volume(&conf, "/srv/conf"), &settings), &namespace(&[]));
+        assert!(answer.allowed() && answer.warns("BT054"), "{:?}", answer.warnings());
+        assert_eq!(volume(&answer.pod, "boundtoken"), None);
+        let answer = decide(&annotated(pod(&["app"]), &settings), &namespace(&[]));
+        assert!(answer.allowed() && !answer.warns("BT054"), "{:?}", answer.warnings());
+    }
+}
+
+#[test]
+fn no_token_may_be_in_a_data_directory_of_another_volume() {
+    let inside_default = format!("{DEFAULT_DIRECTORY}/..data/token");
+    let settings: [(Pairs<'_>, &str); 3] = [
+        (&[("mode", "add"), ("path", &inside_default)], "(BT012)"),
+        (&[("mode", "add"), ("path", "/t/..data/a"), ("tokens", "[{path: /t/b}]")], "(BT011)"),
+        (&[("tokens", "[{path: /t/b}, {path: /t/..data_tmp/x/a}]")], "(BT011)"),
+    ];
+    for (settings, code) in settings {
+        let answer = decide(&annotated(pod(&["app"]), settings), &namespace(&[]));
+        assert!(answer.message().contains(code), "{settings:?}: {}", answer.message());
     }
 }

@@ -18,7 +18,15 @@ fn config() -> ProptestConfig {
 fn segments(path: &str, windows: bool) -> Vec<String> {
     let path = if windows { path.to_lowercase().replace('\\', "/") } else { path.to_owned() };
     let path = path.strip_prefix("c:").filter(|_| windows).unwrap_or(&path);
-    path.split('/').filter(|segment| !matches!(*segment, "" | ".")).map(str::to_owned).collect()
+    let mut segments = Vec::new();
+    for segment in path.split('/').filter(|segment| !matches!(*segment, "" | ".")) {
+        if segment == ".." {
+            segments.pop();
+        } else {
+            segments.push(segment.to_owned());
+        }
+    }
+    segments
 }
 
 /// The part of a path below a directory.
@@ -62,7 +70,9 @@ impl<'p> Mounts<'p> {
         let is_free = !others.iter().any(|mount| self.path(mount) == directory);
         let mut inside =
             others.iter().filter_map(|mount| Some((mount, below(&self.path(mount), &directory)?[0].clone())));
-        let keeps_inside = inside.all(|(mount, first)| !self.may_be_file(mount) && !has_file(new, &first));
+        let keeps_inside = inside.all(|(mount, first)| {
+            self.is_seen_by_kubelet(mount) && !self.may_be_file(mount) && !has_file(new, &first)
+        });
         let above = others.iter().filter(|mount| below(&directory, &self.path(mount)).is_some());
         let nearest = above.rev().max_by_key(|mount| self.path(mount).len());
         is_free
@@ -70,8 +80,14 @@ impl<'p> Mounts<'p> {
             && nearest.is_none_or(|mount| {
                 let first = &below(&directory, &self.path(mount)).unwrap()[0];
                 self.takes_mount_point(mount)
-                    && !(is_filled(self.volume(mount)) && has_file(self.volume(mount), first))
+                    && (!is_filled(self.volume(mount))
+                        || self.is_seen_by_kubelet(mount) && !has_file(self.volume(mount), first))
             })
+    }
+
+    /// Whether the kubelet makes the mount points of this mount and of those inside it. It compares absolute paths.
+    fn is_seen_by_kubelet(&self, mount: &Value) -> bool {
+        self.windows || mount["mountPath"].as_str().unwrap().starts_with('/')
     }
 
     fn takes_mount_point(&self, mount: &Value) -> bool {
@@ -104,8 +120,11 @@ fn is_part(mount: &Value) -> bool {
     ["subPath", "subPathExpr"].iter().any(|field| mount[field].as_str().is_some_and(|path| !path.is_empty()))
 }
 
-/// Whether a volume has a file or a directory of this name, as far as the Pod says.
+/// Whether a volume that the kubelet fills has a file or a directory of this name, as far as the Pod says.
 fn has_file(volume: &Value, name: &str) -> bool {
+    if ["..data", "..data_tmp"].contains(&name) {
+        return true;
+    }
     let first =
         |item: &Value| item["path"].as_str().and_then(|path| path.split('/').next().map(str::to_owned));
     let of_source = |source: &Value| -> Vec<String> {

@@ -40,6 +40,9 @@ fn the_file_of_a_token_that_is_set_or_limited_warns() {
         (&vault, json!({"subPath": "dir/token"})),
         (&vault, json!({"subPath": "dir"})),
         (&default, json!({"subPath": "token"})),
+        (&default, json!({"subPath": "..data"})),
+        (&default, json!({"subPath": "..data/token"})),
+        (&vault, json!({"subPathExpr": "./..data/dir"})),
     ] {
         assert!(warns(&pod(volume, &part), &[]), "{volume} {part}");
         assert!(!warns(&pod(volume, &part), &[("mode", "off")]), "{volume} {part}");
@@ -61,6 +64,8 @@ fn other_files_and_other_tokens_do_not_warn() {
         (&year, json!({})),
         (&default, json!({"subPath": "ca.crt"})),
         (&default, json!({"subPath": "namespace"})),
+        (&default, json!({"subPath": "..data/ca.crt"})),
+        (&year, json!({"subPath": "dir/..data/token"})),
         (&own, json!({"subPath": "token"})),
     ] {
         assert!(!warns(&pod(volume, &part), &[]), "{volume} {part}");
