@@ -18,8 +18,14 @@ use super::{CommandError, Exit, program};
 /// The variable in which a script names its shell.
 const VARIABLE: &str = "BOUNDTOKEN_COMPLETE";
 
+/// bash, which splits words at `=`.
+const BASH: OwnScript = OwnScript { shell: &Bash, script: include_str!("completions.bash") };
+
+/// zsh, which adds a space after `KEY=`.
+const ZSH: OwnScript = OwnScript { shell: &Zsh, script: include_str!("completions.zsh") };
+
 /// The shells, kubectl among them.
-const SHELLS: Shells<'_> = Shells(&[&Bash, &Elvish, &Fish, &Kubectl, &Powershell, &Zsh]);
+const SHELLS: Shells<'_> = Shells(&[&BASH, &Elvish, &Fish, &Kubectl, &Powershell, &ZSH]);
 
 /// Write a completion script for a shell
 ///
@@ -47,12 +53,12 @@ enum Target {
 /// When stdout cannot be written.
 pub fn run(Args { shell }: Args) -> Result<Exit, CommandError> {
     let shell: &dyn EnvCompleter = match shell {
-        Target::Bash => &Bash,
+        Target::Bash => &BASH,
         Target::Elvish => &Elvish,
         Target::Fish => &Fish,
         Target::Kubectl => &Kubectl,
         Target::Powershell => &Powershell,
-        Target::Zsh => &Zsh,
+        Target::Zsh => &ZSH,
     };
     let mut script = Vec::new();
     let write = shell.write_registration(VARIABLE, program::NAME, program::NAME, program::NAME, &mut script);
@@ -68,6 +74,36 @@ pub(super) fn answer(command: fn() -> Command) -> Option<clap::error::Result<()>
     match completions.try_complete(env::args_os(), directory.as_deref()) {
         Ok(false) => None,
         answered => Some(answered.map(|_| ())),
+    }
+}
+
+/// A shell whose script by clap does not complete `KEY=VALUE`, with a script that does.
+struct OwnScript {
+    shell: &'static (dyn EnvCompleter + Sync),
+    script: &'static str,
+}
+
+impl EnvCompleter for OwnScript {
+    fn name(&self) -> &'static str {
+        self.shell.name()
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.shell.is(name)
+    }
+
+    fn write_registration(&self, _: &str, _: &str, _: &str, _: &str, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.script.as_bytes())
+    }
+
+    fn write_complete(
+        &self,
+        command: &mut Command,
+        words: Vec<OsString>,
+        directory: Option<&Path>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        self.shell.write_complete(command, words, directory, out)
     }
 }
 

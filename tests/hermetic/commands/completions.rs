@@ -25,32 +25,106 @@ fn path_with(programs: &Path) -> String {
     format!("{}:/usr/bin:/bin", programs.display())
 }
 
-/// The candidates of bash for the last word.
-fn bash(words: &[&str]) -> Vec<String> {
+/// The words of a line as bash has them in `COMP_WORDS`: it splits at white space, and before and after `=`, `:` and `@`.
+fn split_words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let mut part = String::new();
+        for char in word.chars() {
+            let is_break = "=:@".contains(char);
+            if !part.is_empty() && (is_break || part.starts_with(['=', ':', '@'])) {
+                words.push(std::mem::take(&mut part));
+            }
+            part.push(char);
+        }
+        words.push(part);
+    }
+    words
+}
+
+/// What bash inserts for the last word of a line.
+fn bash(line: &str) -> Vec<String> {
+    bash_with(line, &[])
+}
+
+fn bash_with(line: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let words = split_words(line);
     let last = words.len() - 1;
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    // Of a word that is only a `=`, nothing is replaced.
+    let current = words[last].trim_start_matches(['=', ':', '@']);
     let script = format!(
         "source <(boundtoken completions bash); COMP_WORDS=({}); COMP_CWORD={last}; COMP_TYPE=9; \
-         _clap_complete_boundtoken boundtoken '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+         _boundtoken boundtoken '{current}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         quoted.join(" "),
-        words[last],
         words[last - 1]
     );
     let programs = programs();
     let mut command = Command::new("bash");
     command.args(["-c", &script]).env_clear().env("PATH", path_with(programs.path()));
-    output(&mut command, "").out.split_whitespace().map(str::to_owned).collect()
+    let completed = output(command.envs(environment.iter().copied()), "");
+    assert_eq!(completed.err, "", "{line}");
+    completed.out.split_whitespace().map(str::to_owned).collect()
 }
 
 #[test]
 fn bash_completes_values() {
-    assert_eq!(bash(&["boundtoken", "explain", "BT00"]).first().map(String::as_str), Some("BT001"));
-    assert_eq!(bash(&["boundtoken", "explain", "max"]), ["max-ttl"]);
-    assert_eq!(bash(&["boundtoken", "explain", "webh"]), ["webhook"]);
-    assert_eq!(bash(&["boundtoken", "preview", "-o", "ya"]), ["yaml"]);
-    assert_eq!(bash(&["boundtoken", "preview", "-f", "sho"]), ["shop.yaml"]);
-    assert_eq!(bash(&["boundtoken", "preview", "--default-mode", "d"]), ["disable"]);
-    assert_eq!(bash(&["boundtoken", "preview", "--annotate", "boundtoken.dev/mo"]), ["boundtoken.dev/mode="]);
+    assert_eq!(bash("boundtoken explain BT00").first().map(String::as_str), Some("BT001"));
+    assert_eq!(bash("boundtoken explain max"), ["max-ttl"]);
+    assert_eq!(bash("boundtoken explain webh"), ["webhook"]);
+    assert_eq!(bash("boundtoken preview -o ya"), ["yaml"]);
+    assert_eq!(bash("boundtoken preview -f sho"), ["shop.yaml"]);
+    assert_eq!(bash("boundtoken preview --default-mode d"), ["disable"]);
+    assert_eq!(bash("boundtoken preview --annotate boundtoken.dev/mo"), ["boundtoken.dev/mode="]);
+}
+
+#[test]
+fn bash_completes_values_after_an_equals_sign() {
+    for (line, expected) in [
+        ("boundtoken preview --output=ya", vec!["yaml"]),
+        ("boundtoken preview --annotate boundtoken.dev/mode=d", vec!["disable"]),
+        ("boundtoken preview --annotate=boundtoken.dev/mode=d", vec!["disable"]),
+        ("boundtoken preview --annotate boundtoken.dev/mode=", vec!["replace", "disable", "add", "off"]),
+        (
+            "boundtoken preview --annotate boundtoken.dev/mode=off --label boundtoken.dev/webhook=",
+            vec!["enabled"],
+        ),
+        ("boundtoken preview --annotate boundtoken.dev/ttl=2h -o ya", vec!["yaml"]),
+    ] {
+        assert_eq!(bash(line), expected, "{line}");
+    }
+    let flags = bash("boundtoken preview --annotate boundtoken.dev/mode=off --");
+    assert!(flags.iter().any(|flag| flag == "--output"), "{flags:?}");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config");
+    fs::write(&file, KUBECONFIG.replace("east", "arn:aws:eks:east").replace("west", "admin@west")).unwrap();
+    let environment = [("KUBECONFIG", file.to_str().unwrap())];
+    assert_eq!(bash_with("boundtoken serve --context arn:aws:e", &environment), ["eks:east"]);
+    assert_eq!(bash_with("boundtoken serve --context admin@w", &environment), ["west"]);
+}
+
+/// The script runs in zsh where that is installed.
+#[test]
+fn zsh_adds_no_space_after_a_key() {
+    let script = run("completions zsh", "").out;
+    assert!(script.starts_with("#compdef boundtoken\n"), "{script}");
+    let function = script.split("compdef _boundtoken").next().unwrap();
+    let call = "CURRENT=4; words=(boundtoken preview --annotate boundtoken.dev/mo); \
+        _describe() { print -r -- ${(P)3} ${@:4}; }; _boundtoken";
+    let programs = programs();
+    let mut command = Command::new("zsh");
+    command.args(["-fc", &format!("{function}\n{call}")]).env_clear().env("PATH", path_with(programs.path()));
+    if Command::new("zsh").args(["-fc", "true"]).status().is_err() {
+        return;
+    }
+    let printed = output(&mut command, "");
+    let first = printed.out.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("boundtoken.dev/mode=:") && first.ends_with(" -S"),
+        "{}{}",
+        printed.out,
+        printed.err
+    );
 }
 
 /// The response to kubectl for the words after `kubectl boundtoken`: candidates, then the directive.
