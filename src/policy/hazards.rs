@@ -8,43 +8,80 @@ use super::keys::Key;
 use super::warnings::{Warnings, about, quoted};
 
 /// Directories in which images have files; a mount hides these.
-const IMAGE_DIRECTORIES: [&str; 8] = ["/etc", "/bin", "/sbin", "/opt", "/root", "/tmp", "/var", "/run"];
+const IMAGE_DIRECTORIES: [&str; 13] = [
+    "/app",
+    "/bin",
+    "/etc",
+    "/opt",
+    "/root",
+    "/run",
+    "/sbin",
+    "/tmp",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/tmp",
+];
 
 /// Directories in and below which images or the container runtime have files.
-const IMAGE_TREES: [&str; 8] = ["/usr", "/lib", "/lib32", "/lib64", "/home", "/dev", "/proc", "/sys"];
+const IMAGE_TREES: [&str; 10] =
+    ["/dev", "/etc/pki", "/etc/ssl", "/home", "/lib", "/lib32", "/lib64", "/proc", "/sys", "/usr"];
+
+/// The same in images for Windows, which compares paths without case.
+const WINDOWS_TREES: [&str; 4] = ["/program files", "/program files (x86)", "/users", "/windows"];
 
 /// `/var/run` is `/run` in most images.
 const RUN: &str = "/var/run";
 
-/// Variables that shells, loaders or clients of the API server read.
-const SYSTEM_VARIABLES: [&str; 27] = [
+/// Variables that shells, loaders or clients of the API server read. Those of Windows have no case there; the usual
+/// spellings are listed.
+const SYSTEM_VARIABLES: [&str; 45] = [
+    "ALL_PROXY",
     "BASHOPTS",
     "BASH_ENV",
     "CDPATH",
+    "COMSPEC",
+    "ComSpec",
     "ENV",
     "GCONV_PATH",
     "HOME",
     "HOSTNAME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
     "IFS",
+    "KUBECONFIG",
     "KUBERNETES_SERVICE_HOST",
     "KUBERNETES_SERVICE_PORT",
     "LANG",
     "LOGNAME",
+    "NO_PROXY",
     "OLDPWD",
     "PATH",
     "PATHEXT",
     "PROMPT_COMMAND",
     "PS4",
+    "PSModulePath",
     "PWD",
     "Path",
     "SHELL",
     "SHELLOPTS",
     "SHLVL",
+    "SYSTEMROOT",
+    "SystemRoot",
+    "TEMP",
     "TERM",
+    "TMP",
     "TMPDIR",
     "TZ",
-    "USER",
     "UID",
+    "USER",
+    "WINDIR",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "windir",
 ];
 
 /// Prefixes of such variables.
@@ -96,10 +133,14 @@ fn variables(plan: &Plan, has_main_volume: bool) -> impl Iterator<Item = (Key, &
 }
 
 fn has_image_files(directory: &str) -> bool {
-    let is_below = |tree: &str| directory.strip_prefix(tree).is_some_and(|rest| rest.starts_with('/'));
+    let is_in = |tree: &str, is_same: fn(&str, &str) -> bool| {
+        let parts = directory.split_at_checked(tree.len());
+        parts.is_some_and(|(start, rest)| is_same(start, tree) && (rest.is_empty() || rest.starts_with('/')))
+    };
     directory == RUN
         || IMAGE_DIRECTORIES.contains(&directory)
-        || IMAGE_TREES.iter().any(|tree| directory == *tree || is_below(tree))
+        || IMAGE_TREES.iter().any(|tree| is_in(tree, |start, tree| start == tree))
+        || WINDOWS_TREES.iter().any(|tree| is_in(tree, str::eq_ignore_ascii_case))
 }
 
 fn is_of_system(name: &str) -> bool {
@@ -134,6 +175,11 @@ mod tests {
             "/dev/shm",
             "/proc/self",
             "/sys/fs",
+            "/app",
+            "/etc/ssl/certs",
+            "/var/lib",
+            "/Windows/System32",
+            "/program files/app",
         ] {
             assert!(has_image_files(directory), "{directory}");
         }
@@ -150,6 +196,10 @@ mod tests {
             "/tmp/x",
             "/srv",
             "/mnt/t",
+            "/app/tokens",
+            "/etc/sslx",
+            "/var/lib/tokens",
+            "/windowsx",
         ] {
             assert!(!has_image_files(directory), "{directory}");
         }
@@ -159,6 +209,11 @@ mod tests {
     fn variables_of_the_system_are_known() {
         for name in [
             "PATH",
+            "ComSpec",
+            "windir",
+            "KUBECONFIG",
+            "HTTPS_PROXY",
+            "no_proxy",
             "HOME",
             "LD_PRELOAD",
             "LD_LIBRARY_PATH",
