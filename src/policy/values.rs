@@ -232,8 +232,15 @@ pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError>
 
 fn invalid_container_name(name: &str) -> ValueError {
     let sentence = "is not a valid container name: must be up to 63 lower case letters, digits and \"-\"";
-    let guess = nearest_label(name).map(|guess| quote(&guess));
+    let guess = with_commas(name).or_else(|| nearest_label(name)).map(|guess| quote(&guess));
     ValueError::new(Code::Containers, format!("{sentence}{}", did_you_mean(guess)))
+}
+
+/// Suggests a list with commas for names that are separated by other characters.
+fn with_commas(text: &str) -> Option<String> {
+    let is_separator = |char: char| char.is_whitespace() || ";|+".contains(char);
+    let names: Vec<&str> = text.split(is_separator).filter(|name| !name.is_empty()).collect();
+    (names.len() > 1 && names.iter().all(|name| is_label(name))).then(|| names.join(","))
 }
 
 /// Suggests a valid label: the text in lower case, with hyphens.
