@@ -75,7 +75,8 @@ pub enum Error {
 /// # Errors
 /// When there is no configuration, or it is incomplete.
 pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, Error> {
-    let in_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some() && env::var_os("KUBECONFIG").is_none();
+    let is_set = |variable| env::var_os(variable).is_some_and(|value| !value.is_empty());
+    let in_pod = is_set("KUBERNETES_SERVICE_HOST") && !is_set("KUBECONFIG");
     if in_pod && kubeconfig.is_none() && context.is_none() {
         return Config::incluster().map_err(Error::InCluster);
     }

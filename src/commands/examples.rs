@@ -19,7 +19,7 @@ const EXAMPLES: [(&str, &[Example]); 7] = [
             ("The rights that an audit needs", "boundtoken audit --print-rbac"),
             (
                 "Save what is read, and work on it without the cluster",
-                "boundtoken audit --save cluster.json && boundtoken audit --from cluster.json -o json",
+                "boundtoken audit --save cluster.json && \\\n      boundtoken audit --from cluster.json -o json",
             ),
             ("One page to share", "boundtoken audit --audit-log audit.log -o html >audit.html"),
         ],
@@ -27,10 +27,7 @@ const EXAMPLES: [(&str, &[Example]); 7] = [
     (
         "certs",
         &[
-            (
-                "Certificates for the Service boundtoken in the Namespace boundtoken, in ./boundtoken-tls",
-                "boundtoken certs",
-            ),
+            ("Certificates for Service and Namespace boundtoken, in ./boundtoken-tls", "boundtoken certs"),
             (
                 "Certificates for a webhook outside the cluster, in ./tls",
                 "boundtoken certs --tls-dir tls --tls-dns webhook.example.com,192.0.2.1",
@@ -66,7 +63,7 @@ const EXAMPLES: [(&str, &[Example]); 7] = [
             ("The same for a rendered chart", "helm template shop ./chart | boundtoken preview -f - -n shop"),
             (
                 "Try a setting, with the Namespace as it is in the cluster",
-                "kubectl get namespace shop -o yaml | \\\n      boundtoken preview -f - -f deployment.yaml -n shop --annotate boundtoken.dev/mode=disable",
+                "kubectl get namespace shop -o yaml | \\\n      boundtoken preview -f - -f deployment.yaml -n shop \\\n      --annotate boundtoken.dev/mode=disable",
             ),
             (
                 "Fail a pipeline on warnings and refusals, with findings for code scanning",
@@ -82,12 +79,12 @@ const EXAMPLES: [(&str, &[Example]); 7] = [
         "serve",
         &[
             (
-                "Serve the Namespaces of a file, with a self-made certificate in ./boundtoken-tls",
+                "Serve the Namespaces of a file, with a certificate in ./boundtoken-tls",
                 "boundtoken serve --namespaces namespaces.yaml",
             ),
             (
                 "Watch the Namespaces of a cluster, with a certificate of your own",
-                "boundtoken serve --kubeconfig ~/.kube/config --tls-cert tls.crt --tls-key tls.key",
+                "boundtoken serve --kubeconfig ~/.kube/config \\\n      --tls-cert tls.crt --tls-key tls.key",
             ),
         ],
     ),
@@ -127,6 +124,15 @@ mod tests {
                 found += 1;
             }
             assert_ne!(found, 0, "{example}");
+        }
+    }
+    #[test]
+    fn lines_of_examples_fit_a_terminal_of_80_columns() {
+        for (purpose, example) in EXAMPLES.iter().flat_map(|(_, examples)| *examples) {
+            let as_plugin = format!("  {}", example.replace("boundtoken ", "kubectl boundtoken "));
+            for line in as_plugin.lines().chain([&*format!("  # {purpose}")]) {
+                assert!(line.len() <= 80, "{} {line}", line.len());
+            }
         }
     }
 }

@@ -12,8 +12,10 @@ pub mod preview;
 pub mod program;
 pub mod serve;
 pub mod stdio;
+mod values;
 pub mod version;
 
+use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -109,7 +111,7 @@ pub fn main() -> Exit {
     if let Some(answer) = completions::answer(command) {
         return answer.map_or_else(|error| print(&error), |()| Exit::Done);
     }
-    let cli = match parse(std::env::args_os().collect()) {
+    let cli = match parse(env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => return print(&error),
     };
@@ -146,12 +148,15 @@ fn prepared(command: clap::Command) -> clap::Command {
     examples::with_examples(command).mut_subcommands(prepared)
 }
 
-/// Adds the environment variable of a flag. `--help` does not show its value, which may be a secret.
+/// Adds the environment variable of a flag, unless it is empty: as for kubectl, that means not set. `--help` does not
+/// show its value, which may be a secret.
 fn with_variable(flag: clap::Arg) -> clap::Arg {
-    match flag.get_long().map(|name| name.replace('-', "_").to_uppercase()) {
-        Some(name) => flag.env(format!("BOUNDTOKEN_{name}")).hide_env_values(true),
-        None => flag,
+    let Some(name) = flag.get_long().map(|name| name.replace('-', "_").to_uppercase()) else { return flag };
+    let name = format!("BOUNDTOKEN_{name}");
+    if env::var_os(&name).is_some_and(|value| value.is_empty()) {
+        return flag;
     }
+    flag.env(name).hide_env_values(true)
 }
 
 /// Parses the arguments. As a kubectl plugin, the program calls itself `kubectl boundtoken`.

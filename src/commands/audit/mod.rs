@@ -11,7 +11,7 @@ use tokio::runtime;
 use super::cluster::ClusterArgs;
 use super::defaults::DefaultsArgs;
 use super::stdio::{self, Pipe, StreamError};
-use super::{CommandError, Exit, program};
+use super::{CommandError, Exit, program, values};
 use crate::audit::collect::{ReadScope, collect};
 use crate::audit::document::AuditDocument;
 use crate::audit::report::{AuditOptions, AuditReport};
@@ -48,13 +48,19 @@ pub struct Args {
     #[arg(short = 'A', long, value_parser = BoolishValueParser::new(), conflicts_with = "namespace")]
     all_namespaces: bool,
     /// Namespace; may be repeated
-    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',', value_parser = values::namespace)]
     namespace: Vec<String>,
     /// Labels of Pods, and of workloads without Pods, as in kubectl
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
     /// Audit log of the API servers, in any shape: file, directory, or - for standard input; may be repeated
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "PATH",
+        value_delimiter = ',',
+        value_parser = values::input(),
+        allow_hyphen_values = true
+    )]
     audit_log: Vec<PathBuf>,
     /// Snapshot to work on in place of a cluster
     #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["selector", "save", "kubeconfig", "context", "impersonate"])]

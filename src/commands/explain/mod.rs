@@ -179,6 +179,10 @@ fn nearest_name(name: &str) -> Option<&'static str> {
     if let Some(known) = code_of_number(name).or_else(|| corrected_key(name)) {
         return Some(known);
     }
+    let mut continued = names().filter(|known| known.starts_with(short_name(name)));
+    if let (Some(only), None) = (continued.next(), continued.next()) {
+        return Some(only);
+    }
     let lowercase: Vec<String> = codes().map(str::to_lowercase).collect();
     let near = |near: &str| codes().find(|code| code.eq_ignore_ascii_case(near));
     nearest(short_name(name), names())

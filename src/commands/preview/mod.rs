@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 
+use clap::ArgGroup;
 use clap::builder::{BoolishValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 
@@ -14,12 +15,12 @@ use self::findings::RunFindings;
 use self::input::PreviewInput;
 use self::output::Output;
 use self::overrides::Overrides;
-use self::pods::Admitter;
+use self::pods::{Admitter, CheckedWorkload};
 use self::report::{Level, Report};
 use super::defaults::DefaultsArgs;
 use super::stdio::{self, Pipe};
-use super::{CommandError, Exit};
-use crate::manifest;
+use super::{CommandError, Exit, values};
+use crate::manifest::{self, Document, Object};
 use crate::policy::Defaults;
 use crate::printable::printable;
 
@@ -55,6 +56,7 @@ pub use self::overrides::{AnnotationError, Annotations, LabelError, LabelValue};
 /// would in a cluster. Namespaces and service accounts among the manifests count. Exit codes: 0 done, 1 found
 /// something that --fail-on names, 2 failure.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("input").args(["filename", "kustomize"]).required(true).multiple(true))]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Manifest, directory of manifests, or - for standard input; separated by commas, or repeated
@@ -63,7 +65,8 @@ pub struct Args {
         long,
         value_name = "FILE|DIR|-",
         value_delimiter = ',',
-        required_unless_present = "kustomize"
+        value_parser = values::input(),
+        allow_hyphen_values = true
     )]
     filename: Vec<PathBuf>,
     /// Kustomization directory, which kubectl renders
@@ -79,7 +82,7 @@ pub struct Args {
     #[arg(short, long, value_parser = BoolishValueParser::new())]
     verbose: bool,
     /// Namespace for objects without one
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = values::namespace)]
     namespace: String,
     /// Try a setting: on each Pod, or on each Namespace if only Namespaces have it; may be repeated;
     /// the variable `BOUNDTOKEN_ANNOTATE` holds one per line
@@ -155,38 +158,66 @@ fn preview(
     let cluster = SimulatedCluster::new(&objects, &args.namespace, &overrides, defaults);
     let mut report = Report::default();
     input.report_errors(&mut report);
-    let (mut admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
-    let mut output = Output::default();
+    let (admitter, workloads) = Admitter::new(&objects, &args.namespace, &cluster, &mut report);
+    let mut previewer = Previewer { args, cluster: &cluster, admitter, report, output: Output::default() };
+    let (mut objects, mut workloads) = (objects.as_slice(), workloads.as_slice());
     // Document by document, so that only one at a time is in memory as a tree of values.
-    let (mut objects, mut workloads) = (objects.iter().peekable(), workloads.iter().peekable());
     for document in &input.documents {
-        // After a refusal no document is printed: part of a manifest is worse than none.
-        let is_wanted = args.output.is_documents() && report.worst() < Some(Level::Refused);
-        let mut rendered = is_wanted.then(|| document.root.to_value());
-        while let Some((workload, error)) =
-            workloads.next_if(|(workload, _)| ptr::eq(workload.object.document, document))
-        {
-            let preview = admitter.preview(workload, error.as_ref(), &mut report);
-            output.count(preview.as_ref());
-            let Some(preview) = preview else { continue };
-            if args.explain {
-                output.explain(&preview, &cluster);
-            }
-            output.add_pod(args.output, &preview, rendered.as_mut(), &cluster)?;
-        }
-        while let Some(object) = objects.next_if(|object| ptr::eq(object.document, document)) {
-            if let Some(rendered) = rendered.as_mut().filter(|_| object.is_core("Namespace")) {
-                output::render_namespace(rendered, object, &overrides);
-            }
-        }
-        if let Some(rendered) = rendered {
-            output.add_document(args.output, &rendered)?;
-        }
+        let of_document = |object: &Object<'_>| ptr::eq(object.document, document);
+        let objects = split_off(&mut objects, of_document);
+        let workloads = split_off(&mut workloads, |(workload, _)| of_document(&workload.object));
+        previewer.preview(document, objects, workloads)?;
     }
+    let Previewer { report, output, .. } = previewer;
     let fail_on = args.fail_on.unwrap_or_else(|| FailOn::default_of(args.output));
     let findings = RunFindings { report: &report, files: input.files(), pods: output.pods(), fail_on };
     write(args, &findings, &output, out, err)?;
     Ok(fail_on.exit(report.worst(), output.has_changes()))
+}
+
+/// Takes the items at the start of a list for which `is_wanted` is true.
+fn split_off<'s, T>(items: &mut &'s [T], is_wanted: impl Fn(&T) -> bool) -> &'s [T] {
+    let (wanted, rest) = items.split_at(items.iter().take_while(|item| is_wanted(item)).count());
+    *items = rest;
+    wanted
+}
+
+/// The findings and the output so far, and what the next document needs.
+struct Previewer<'p> {
+    args: &'p Args,
+    cluster: &'p SimulatedCluster<'p>,
+    admitter: Admitter<'p>,
+    report: Report,
+    output: Output,
+}
+
+impl<'p> Previewer<'p> {
+    /// Takes the Pods of a document through admission, and adds it to the output.
+    fn preview(
+        &mut self,
+        document: &Document,
+        objects: &[Object<'_>],
+        workloads: &[CheckedWorkload<'p>],
+    ) -> Result<(), OutputError> {
+        let Self { args, cluster, admitter, report, output } = self;
+        // After a refusal no document is printed: part of a manifest is worse than none.
+        let is_wanted = args.output.is_documents() && report.worst() < Some(Level::Refused);
+        let mut rendered = is_wanted.then(|| document.root.to_value());
+        for (workload, error) in workloads {
+            let preview = admitter.preview(workload, error.as_ref(), report);
+            output.count(preview.as_ref());
+            let Some(preview) = preview else { continue };
+            if args.explain {
+                output.explain(&preview, cluster);
+            }
+            output.add_pod(args.output, &preview, rendered.as_mut(), cluster)?;
+        }
+        let Some(mut rendered) = rendered else { return Ok(()) };
+        for object in objects.iter().filter(|object| object.is_core("Namespace")) {
+            output::render_namespace(&mut rendered, object, cluster.overrides);
+        }
+        output.add_document(args.output, &rendered)
+    }
 }
 
 fn write(

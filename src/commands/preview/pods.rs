@@ -13,7 +13,7 @@ use super::place::CheckedObject;
 use super::report::{Level, Report};
 use super::slips;
 use super::templates;
-use super::workload::Workload;
+use super::workload::{Workload, is_of_kubernetes};
 use crate::admission::{Admission, Pod, SimulationError, simulate};
 use crate::manifest::{Node, Object};
 use crate::pod::plugin::ServiceAccount;
@@ -57,7 +57,7 @@ impl<'p> Preview<'p> {
 type NamespaceFindings<'a> = BTreeMap<&'a str, Evaluation>;
 
 /// A workload, and the error in the metadata of its object, if any.
-type CheckedWorkload<'a> = (Workload<'a>, Option<MetadataError>);
+pub(super) type CheckedWorkload<'a> = (Workload<'a>, Option<MetadataError>);
 
 /// Takes the Pods of the input through admission.
 pub(super) struct Admitter<'a> {
@@ -92,7 +92,7 @@ impl<'a> Admitter<'a> {
                     others.push(object);
                 }
             }
-            if !slips::is_of_kubernetes(object.group()) {
+            if !is_of_kubernetes(object.group()) {
                 report_copied(object, cluster, report);
             }
             errors.extend(of_object.iter().map(|_| error.clone()));
@@ -188,6 +188,7 @@ fn evaluate_namespace<'a>(
     let name = cluster::name(object);
     let is_excluded = cluster::is_excluded(name);
     slips::check_labels(checked, METADATA, report);
+    slips::check_fields(checked, Pointer::root(), [].into_iter(), report);
     slips::check_opt_in(checked, cluster.label(Some(object)), is_excluded, report);
     let is_opted_in = cluster.is_opted_in(Some(object)) && !is_excluded;
     let mut evaluation = cluster.settings_of(Some(object), name).evaluate(is_opted_in, true);

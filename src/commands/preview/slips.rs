@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use json_patch::jsonptr::Pointer;
+use json_patch::jsonptr::{Pointer, PointerBuf};
 
 use super::checks::{METADATA, entries};
 use super::place::{CheckedObject, field};
 use super::report::{Alike, Level, Report};
-use super::workload::{Workload, similar_kind};
+use super::templates;
+use super::workload::{Workload, is_of_kubernetes, similar_kind};
 use crate::manifest::{Node, Object};
 use crate::namespaces::opts_in;
 use crate::policy::diagnostics::Code;
@@ -76,6 +77,9 @@ pub(super) fn check_workload(workload: &Workload<'_>, report: &mut Report) {
     check_labels(workload.checked(), &workload.template().concat(METADATA), report);
     check_labels(workload.checked(), METADATA, report);
     check_misplaced(workload, report);
+    if workload.is_known() {
+        check_fields(workload.checked(), workload.template(), workload.misplaced(), report);
+    }
 }
 
 /// Warns about settings on the object instead of its Pod template, which therefore never reach a Pod.
@@ -96,6 +100,44 @@ fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
                 report.add(Level::Warning, Code::OutsideTemplate, place, text);
             }
         }
+    }
+}
+
+/// Warns about settings in other fields than annotations and labels, such as `spec.template.annotations`: the API
+/// server refuses such a field or drops it. `template` has the annotations that count, also as a copy of these; the
+/// annotations of `others` are checked elsewhere.
+pub(super) fn check_fields<'m>(
+    checked: CheckedObject<'_, '_>,
+    template: &Pointer,
+    others: impl Iterator<Item = &'m Pointer>,
+    report: &mut Report,
+) {
+    let checked_metadata: Vec<PointerBuf> =
+        others.map(Pointer::to_owned).chain([template.concat(METADATA), METADATA.to_owned()]).collect();
+    let is_checked = |map: &Pointer| {
+        map.split_back().is_some_and(|(metadata, name)| {
+            matches!(name.encoded(), "annotations" | "labels")
+                && checked_metadata.iter().any(|known| known == metadata)
+        })
+    };
+    let annotations = template.concat(METADATA).with_trailing_token("annotations");
+    let in_force = checked.object.get(&annotations);
+    for (map, key, node) in templates::find_keys(checked.object.value, has_own_prefix) {
+        if is_checked(&map) || in_force.is_some_and(|set| set.get(key).is_some()) {
+            continue;
+        }
+        let is_label = key == OPT_IN_LABEL || is_misspelled_label(key);
+        let fix = match Key::from_name(key).map(Key::scope) {
+            _ if checked.object.is_core("Namespace") => {
+                format!("move it to metadata.{}", if is_label { "labels" } else { "annotations" })
+            }
+            _ if is_label => ON_NAMESPACE.to_owned(),
+            Some(Scope::Namespace) => ON_NAMESPACE.to_owned(),
+            Some(Scope::NamespaceAndPod) | None => format!("move it to {}", field(&annotations)),
+        };
+        let map = if map.is_root() { "the object itself".to_owned() } else { field(&map) };
+        let text = format_args!("{key}: no effect in {map}; {fix}");
+        report.add(Level::Warning, Code::OutsideTemplate, checked.place_of(node).with_key(key), text);
     }
 }
 
@@ -120,6 +162,7 @@ pub(super) fn check_others<'a>(others: &[&Object<'a>], workloads: &[Workload<'a>
     for object in others {
         let checked = CheckedObject::new(object);
         check_labels(checked, METADATA, report);
+        check_similar_kind(checked, report);
         if is_of_kubernetes(object.group()) {
             check_other(checked, &common, report);
         }
@@ -143,24 +186,32 @@ fn own_annotations<'a>(object: &Object<'a>, metadata: &Pointer) -> impl Iterator
     entries(object, metadata, "annotations").filter(|(key, _)| has_own_prefix(key))
 }
 
-/// Whether an API group is one of Kubernetes itself: all others have a domain of their own.
-pub(super) fn is_of_kubernetes(group: &str) -> bool {
-    !group.contains('.') || group.ends_with(".k8s.io")
-}
-
 /// A kind with its indefinite article.
 fn with_article(kind: &str) -> String {
     let article = if kind.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
     format!("{article} {kind}")
 }
 
+/// Adds a note about an object whose kind or `apiVersion` is probably misspelled; returns whether it is.
+fn check_similar_kind(checked: CheckedObject<'_, '_>, report: &mut Report) -> bool {
+    let Some(similar) = similar_kind(checked.object) else { return false };
+    let kind = checked.object.kind();
+    let text = match checked.object.text("/apiVersion").filter(|_| similar.starts_with("apiVersion")) {
+        Some(version) => {
+            format!("preview does not know the kind {kind} of {version}; did you mean {similar}?")
+        }
+        None => format!("preview does not know the kind {kind}; did you mean {similar}?"),
+    };
+    report.add(Level::Note, Code::UnknownKind, checked.place(Pointer::root()), text);
+    true
+}
+
 /// Adds a note about an object of another kind, whose Pod templates were found by their structure.
 pub(super) fn check_kind(checked: CheckedObject<'_, '_>, report: &mut Report) {
     let (kind, group) = (checked.object.kind(), checked.object.group());
     let place = checked.place(Pointer::root());
-    if let Some(similar) = similar_kind(kind) {
-        let text = format_args!("preview does not know the kind {kind}; did you mean {similar}?");
-        return report.add(Level::Note, Code::UnknownKind, place, text);
+    if check_similar_kind(checked, report) {
+        return;
     }
     let of_group = if group.is_empty() { String::new() } else { format!(" of {group}") };
     let alike = Alike {
@@ -171,19 +222,4 @@ pub(super) fn check_kind(checked: CheckedObject<'_, '_>, report: &mut Report) {
         many: "objects have kinds that preview does not know: their Pod templates are shown as written",
     };
     report.add_note(Code::UnknownKind, place, alike);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_of_kubernetes_have_no_other_domain() {
-        for group in ["", "apps", "networking.k8s.io", "gateway.networking.k8s.io"] {
-            assert!(is_of_kubernetes(group), "{group}");
-        }
-        for group in ["argoproj.io", "jobset.x-k8s.io", "serving.knative.dev", "k8s.io.example.com"] {
-            assert!(!is_of_kubernetes(group), "{group}");
-        }
-    }
 }

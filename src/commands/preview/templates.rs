@@ -1,4 +1,4 @@
-//! The Pod templates and the annotations of Pods in objects of any kind, found by their structure.
+//! The Pod templates, the annotations of Pods and the keys of settings in objects of any kind, found by their structure.
 
 use json_patch::jsonptr::PointerBuf;
 
@@ -62,6 +62,40 @@ fn search_annotations(
     for (index, child) in node.as_list().into_iter().flatten().enumerate() {
         pointer.push_back(index);
         search_annotations("", child, pointer, is_wanted, found);
+        pointer.pop_back();
+    }
+}
+
+/// Maps whose keys are not settings: those that select by labels, and the fields that a manager owns.
+const OTHER_MAPS: [&str; 4] = ["managedFields", "matchLabels", "nodeSelector", "selector"];
+
+/// The keys of maps in an object for which `is_wanted` is true, each with the pointer to its map and its value.
+/// Prefixes end with a slash, so names without one are not compared.
+pub(super) fn find_keys(object: &Node, is_wanted: fn(&str) -> bool) -> Vec<(PointerBuf, &str, &Node)> {
+    let mut found = Vec::new();
+    search_keys(object, &mut PointerBuf::root(), is_wanted, &mut found);
+    found
+}
+
+fn search_keys<'n>(
+    node: &'n Node,
+    pointer: &mut PointerBuf,
+    is_wanted: fn(&str) -> bool,
+    found: &mut Vec<(PointerBuf, &'n str, &'n Node)>,
+) {
+    for (key, child) in node.as_map().into_iter().flatten() {
+        if key.contains('/') && is_wanted(key) {
+            found.push((pointer.clone(), key, child));
+        }
+        if !OTHER_MAPS.contains(&&**key) {
+            pointer.push_back(&**key);
+            search_keys(child, pointer, is_wanted, found);
+            pointer.pop_back();
+        }
+    }
+    for (index, child) in node.as_list().into_iter().flatten().enumerate() {
+        pointer.push_back(index);
+        search_keys(child, pointer, is_wanted, found);
         pointer.pop_back();
     }
 }

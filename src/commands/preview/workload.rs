@@ -39,10 +39,29 @@ const KINDS: [Kind; 9] = [
     Kind { group: "batch", name: "Job", template: TEMPLATE, misplaced: &["/metadata"] },
 ];
 
-/// The known kind that a misspelled one probably means: it differs in the case of letters only.
-pub(super) fn similar_kind(kind: &str) -> Option<&'static str> {
-    let mut names = KINDS.iter().map(|known| known.name);
-    names.find(|name| name.eq_ignore_ascii_case(kind) && *name != kind)
+/// The known kind, or the `apiVersion` of it, that an object of another kind probably means. The kinds of other API
+/// groups with a domain are not misspelled: several have a `Job` or a `Deployment` of their own.
+pub(super) fn similar_kind(object: &Object<'_>) -> Option<String> {
+    let (kind, group) = (object.kind(), object.group());
+    if !is_of_kubernetes(group) {
+        return None;
+    }
+    let is_same = |known: &&Kind| {
+        kind.eq_ignore_ascii_case(known.name)
+            || kind.strip_suffix('s').is_some_and(|singular| singular.eq_ignore_ascii_case(known.name))
+    };
+    let known = KINDS.iter().find(is_same)?;
+    match known.group {
+        _ if known.name != kind => Some(known.name.to_owned()),
+        same if same == group => None,
+        "" => Some("apiVersion v1".to_owned()),
+        other => Some(format!("apiVersion {other}/v1")),
+    }
+}
+
+/// Whether an API group is one of Kubernetes itself: all others have a domain of their own.
+pub(super) fn is_of_kubernetes(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
 }
 
 /// A Pod, or a Pod template of an object.
@@ -166,5 +185,20 @@ impl<'a> Workload<'a> {
             }
         }
         pod.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_kubernetes_have_no_other_domain() {
+        for group in ["", "apps", "networking.k8s.io", "gateway.networking.k8s.io"] {
+            assert!(is_of_kubernetes(group), "{group}");
+        }
+        for group in ["argoproj.io", "jobset.x-k8s.io", "serving.knative.dev", "k8s.io.example.com"] {
+            assert!(!is_of_kubernetes(group), "{group}");
+        }
     }
 }

@@ -21,6 +21,8 @@ fn the_label_is_explained() {
     assert!(run("explain", "").out.contains("boundtoken.dev/webhook"));
     let slip = run("explain webhok", "");
     assert!(slip.err.ends_with("did you mean webhook?\n"), "{}", slip.err);
+    let start = run("explain allowed", "");
+    assert!(start.err.ends_with("did you mean allowed-audiences?\n"), "{}", start.err);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod help;
 mod preview;
 mod serve;
 mod streams;
+mod variables;

@@ -9,7 +9,7 @@ use crate::manifest;
 /// The program that renders.
 const KUBECTL: &str = "kubectl";
 
-/// An error in rendering a kustomization.
+/// An error in reading a kustomization.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KustomizeError {
@@ -19,6 +19,14 @@ pub enum KustomizeError {
     /// kubectl cannot be run.
     #[error("failed to run {KUBECTL} kustomize")]
     Run(#[from] io::Error),
+    /// A file that is named is a kustomization, not an object.
+    #[error("{file} is a kustomization; to see what it makes, use -k {directory}")]
+    Named {
+        /// The file.
+        file: String,
+        /// Its directory.
+        directory: String,
+    },
     /// kubectl reported an error.
     #[error("{KUBECTL} kustomize {0} failed")]
     Failed(String),

@@ -25,6 +25,8 @@ pub(super) struct PreviewInput {
     pub(super) documents: Vec<Document>,
     /// The files and directories as given.
     names: Vec<String>,
+    /// The files that are read already: one that is given twice counts once.
+    seen: HashSet<PathBuf>,
     packages: Packages,
     skipped: BTreeMap<PathBuf, Skip>,
     /// Files of directories that are meant to be manifests and cannot be read.
@@ -38,8 +40,13 @@ impl PreviewInput {
     /// When a file that is named is not a manifest, the kustomization cannot be rendered, or there is no object.
     pub(super) fn read(&mut self, args: &Args, stdin: &mut dyn Read) -> Result<(), super::Error> {
         for path in &args.filename {
+            if let Some(directory) = packages::kustomization(path) {
+                let (file, directory) = (path.display().to_string(), directory.display().to_string());
+                return Err(KustomizeError::Named { file, directory }.into());
+            }
             match manifest::read(path, stdin)? {
-                Some(file) => self.add_named(&file)?,
+                Some(file) if self.seen.insert(packages::normal(path)) => self.add_named(&file)?,
+                Some(_) => {}
                 None => self.add_directory(path, args.recursive)?,
             }
         }
@@ -54,7 +61,6 @@ impl PreviewInput {
 
     /// Adds a file that is named, in which all has to be right.
     fn add_named(&mut self, file: &manifest::Input) -> Result<(), manifest::Error> {
-        self.packages.add(Path::new(&file.name));
         self.names.push(file.name.clone());
         for document in manifest::parse(&file.name, &file.text)? {
             manifest::objects(&document)?;
@@ -65,13 +71,14 @@ impl PreviewInput {
 
     fn add_directory(&mut self, path: &Path, recursive: bool) -> Result<(), manifest::Error> {
         let name = path.display().to_string();
-        let manifest::FileList { files, errors } = manifest::list(path, recursive);
+        let manifest::FileList { mut files, errors } = manifest::list(path, recursive);
         if files.is_empty() && errors.is_empty() {
             return Err(manifest::Error::NoManifest { path: name });
         }
         self.names.push(name);
         self.errors.extend(errors);
         self.packages.extend(&files);
+        files.retain(|file| self.seen.insert(packages::normal(file)));
         for file in files {
             if let Err(skip) = self.packages.check(&file).and_then(|()| self.add_file(&file)) {
                 self.skipped.insert(file, skip);

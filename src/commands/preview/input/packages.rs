@@ -37,21 +37,14 @@ pub(super) struct Packages {
 }
 
 impl Packages {
-    /// Adds a file if it makes its directory a kustomization.
-    pub(super) fn add(&mut self, file: &Path) {
-        if is_named(file, &KUSTOMIZATIONS) {
-            self.kustomizations.insert(directory(file).to_owned());
-        }
-    }
-
     /// Adds the charts and kustomizations among files.
     pub(super) fn extend(&mut self, files: &[PathBuf]) {
         for file in files {
-            self.add(file);
             if is_named(file, &[CHART]) {
                 self.charts.insert(directory(file).to_owned());
             }
-            if is_named(file, &KUSTOMIZATIONS) {
+            if let Some(directory) = kustomization(file) {
+                self.kustomizations.insert(directory.to_owned());
                 self.parts.extend(parts(file));
             }
         }
@@ -73,12 +66,17 @@ impl Packages {
             });
         if is_of_chart {
             Err(Skip::Chart)
-        } else if is_named(file, &KUSTOMIZATIONS) || self.parts.contains(&normal(file)) {
+        } else if kustomization(file).is_some() || self.parts.contains(&normal(file)) {
             Err(Skip::Kustomization)
         } else {
             Ok(())
         }
     }
+}
+
+/// The directory that a file makes a kustomization.
+pub(super) fn kustomization(file: &Path) -> Option<&Path> {
+    is_named(file, &KUSTOMIZATIONS).then(|| directory(file))
 }
 
 fn is_named(file: &Path, names: &[&str]) -> bool {
@@ -114,7 +112,7 @@ fn add_texts<'n>(value: &'n Node, texts: &mut Vec<&'n str>) {
 }
 
 /// A path without `.` and, where that is possible, without `..`.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {

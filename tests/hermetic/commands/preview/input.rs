@@ -93,3 +93,51 @@ fn a_pipe_on_the_command_line_is_read() {
 fn mkfifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
+
+#[test]
+fn standard_input_can_be_the_first_of_several() {
+    let expected = run("preview -f - -f list.yaml", POD);
+    for words in ["-f -,list.yaml", "--filename -,list.yaml", "--filename=-,list.yaml"] {
+        let printed = run(&format!("preview {words}"), POD);
+        assert_eq!((printed.out, printed.err), (expected.out.clone(), expected.err.clone()), "{words}");
+    }
+    let printed = run("preview -f -R directory", "");
+    let sentence = "error: invalid value '-R' for '--filename <FILE|DIR|->': a flag, not a file; a file of this name \
+                    is ./-R\n";
+    assert!(printed.err.starts_with(sentence) && printed.code == 2, "{}", printed.err);
+}
+
+#[test]
+fn an_input_is_required() {
+    let printed = run("preview", "");
+    let sentence = "error: the following required arguments were not provided:\n  \
+                    <--filename <FILE|DIR|->|--kustomize <DIR>>\n";
+    assert!(printed.err.starts_with(sentence) && printed.code == 2, "{}", printed.err);
+}
+
+#[test]
+fn a_file_that_is_given_twice_counts_once() {
+    for words in ["-f shop.yaml -f shop.yaml -f ./shop.yaml", "-f shop.yaml,shop.yaml"] {
+        let printed = run(&format!("preview {words} -o name"), "");
+        let once = run("preview -f shop.yaml -o name", "");
+        assert_eq!((printed.out, printed.err), (once.out, once.err), "{words}");
+    }
+    let printed = run("preview -f directory -f directory/a.yaml -o name", "");
+    let expected = run("preview -f directory -o name", "");
+    assert_eq!((printed.out, printed.err), (expected.out, expected.err));
+}
+
+#[test]
+fn an_invalid_name_of_a_namespace_is_an_error() {
+    for command in ["preview -f shop.yaml", "audit --from missing.json"] {
+        for name in ["A", "a_b", "-", "a.b", "shop/web"] {
+            let printed = run(&format!("{command} -n={name}"), "");
+            let sentence = format!(
+                "error: invalid value '{name}' for '--namespace <NAME>': not a valid name of a Namespace: must be up to \
+                 63 lower case letters, digits and \"-\"\n"
+            );
+            assert!(printed.err.starts_with(&sentence) && printed.code == 2, "{}", printed.err);
+        }
+    }
+    assert!(run("preview -f shop.yaml -n a,b", "").err.starts_with("error: invalid value 'a,b'"));
+}

@@ -45,13 +45,16 @@ fn the_parts_of_a_kustomization_are_not_objects() {
 }
 
 #[test]
-fn a_kustomization_that_is_named_gets_the_hint() {
+fn a_kustomization_that_is_named_is_an_error_with_the_flag() {
     let tree = tree();
     for (words, directory) in
         [("-f base/kustomization.yaml", "base"), ("-f overlays/prod/kustomization.yaml", "overlays/prod")]
     {
         let printed = run_in(tree.path(), words);
-        assert!(printed.err.contains(&format!("use -k {directory}\n")), "{}", printed.err);
+        let error = format!(
+            "error: {directory}/kustomization.yaml is a kustomization; to see what it makes, use -k {directory}\n"
+        );
+        assert_eq!((printed.err, printed.code), (error, 2));
     }
 }
 
