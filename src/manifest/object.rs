@@ -63,9 +63,27 @@ pub(super) fn nearest<'a>(mut node: &'a Node, within: &Pointer) -> &'a Node {
     node
 }
 
-/// Whether a document is meant to be a Kubernetes object: it has `kind` and `apiVersion`.
+/// Whether a document is meant to be a Kubernetes object: it has `kind` and `apiVersion`, or one of them and a name in
+/// its metadata. The case of letters does not matter.
 pub fn is_object(document: &Document) -> bool {
-    ["kind", "apiVersion"].iter().all(|field| document.root.get(field).is_some())
+    let has =
+        |field: &str| document.root.get(field).is_some() || similar_field(&document.root, field).is_some();
+    let has_name = || {
+        ["name", "generateName"]
+            .iter()
+            .any(|name| document.root.get("metadata").is_some_and(|metadata| metadata.get(name).is_some()))
+    };
+    match ["kind", "apiVersion"].map(has) {
+        [true, true] => true,
+        [false, false] => false,
+        _ => has_name(),
+    }
+}
+
+/// The field that differs from a missing one in the case of letters only.
+fn similar_field<'a>(value: &'a Node, field: &str) -> Option<&'a str> {
+    let mut names = value.as_map()?.iter().map(|(name, _)| &**name);
+    names.find(|name| name.eq_ignore_ascii_case(field) && *name != field)
 }
 
 /// The objects in a document, including the items of a `List`.
@@ -88,7 +106,7 @@ fn collect<'a>(
     let type_meta = type_of(value, list).map_err(|reason| Error::NotAnObject {
         path: document.file.to_string(),
         line: document.line(value),
-        reason: reason.to_owned(),
+        reason: with_similar_field(value, reason),
     })?;
     let items = value.get("items").and_then(Node::as_list);
     let Some(items) = items.filter(|_| type_meta.is_list()) else {
@@ -108,4 +126,13 @@ fn type_of<'a>(value: &'a Node, list: Option<TypeMeta<'a>>) -> Result<TypeMeta<'
     value.as_map().ok_or(EXPECTED)?;
     let text = |field: &str| value.get(field).and_then(Node::as_str);
     TypeMeta::new(text("kind"), text("apiVersion"), list)
+}
+
+/// The reason for which a value is not an object, and the field that is probably meant.
+fn with_similar_field(value: &Node, reason: &str) -> String {
+    let missing = ["kind", "apiVersion"].into_iter().find(|field| reason.ends_with(field));
+    match missing.and_then(|field| similar_field(value, field)) {
+        Some(similar) => format!("{reason}, but {similar}; the case of letters matters"),
+        None => reason.to_owned(),
+    }
 }

@@ -132,13 +132,15 @@ impl Report {
     }
 
     /// Writes the findings of at least this severity without duplicates, a line for each. Notes about many objects
-    /// share a line; with `is_grouped`, so do findings with the same message.
+    /// share a line; with `is_grouped`, so do findings with the same message, except for errors.
     pub(super) fn write(&self, is_grouped: bool, least: Level, err: &mut dyn Write) -> io::Result<()> {
         let mut order: Vec<Vec<&ReportEntry>> = Vec::new();
         let mut known: HashMap<LineKey<'_>, usize> = HashMap::new();
         for entry in self.lines().filter(|entry| entry.level >= least) {
             let group = match entry.alike {
                 Some((_, many)) => Some(LineKey::Alike(entry.code, many)),
+                // Each file that cannot be read has its line: nothing else names it.
+                None if entry.level == Level::Error => None,
                 None => is_grouped.then_some(LineKey::Same(entry.level, entry.code, &entry.text)),
             };
             let index = group.map_or(order.len(), |group| *known.entry(group).or_insert(order.len()));

@@ -21,14 +21,16 @@ macro_rules! preview_rows {
 
     BT073 Warning OutsideTemplate "setting outside the Pod template"
         "Settings are read from Namespaces, Pods and Pod templates. Annotations of a Deployment, a ServiceAccount or \
-         another object do not reach its Pods, so they have no effect."
+         another object do not reach its Pods, so they have no effect. Neither does a setting in another field, such as \
+         `spec.annotations`."
         "Move the annotation to the metadata of the Pod template, or to the Namespace."
 
     BT074 Note UnknownKind "kind that preview does not know"
-        "The object has a Pod template, but its kind is not one of Kubernetes itself. `preview` assumes that Pods are \
+        "The kind of the object or its `apiVersion` is misspelled, or it has a Pod template, but its kind is not one of \
+         Kubernetes itself. `preview` assumes that Pods are \
          created from the template as it is written, in the Namespace of the object; the controller of the kind may \
          change them first. The webhook handles Pods of every kind of workload."
-        "To see the exact effect, preview a Pod that the controller created."
+        "Correct the kind. To see the exact effect on Pods of another kind, preview one that its controller created."
 
     BT075 Note NamespaceAssumed "Namespace not in the input"
         "`preview` assumes that the Namespace has the label `boundtoken.dev/webhook: enabled` and no annotations."
@@ -55,8 +57,8 @@ macro_rules! preview_rows {
          -f - -f FILE`."
 
     BT080 Error Unreadable "file that cannot be read"
-        "A file of a directory is meant to be a manifest, because it has `apiVersion` and `kind`, but is not valid YAML \
-         or JSON, or it cannot be opened. The other files are previewed."
+        "A file of a directory is meant to be a manifest, because it has `apiVersion` and `kind`, or one of them and a \
+         name, but is not valid YAML or JSON, lacks the other one, or cannot be opened. The other files are previewed."
         "Correct the file, or keep it outside the directory."
         }
     };

@@ -23,8 +23,14 @@ fn command(entry: &ReportEntry) -> String {
         format!("file={file},line={},col={},", location.line, location.column)
     });
     let title = property(&format!("{}: {}", entry.code, entry.code.diagnostic().title));
-    let text = format!("{}: {}", printable(&entry.place.object.to_string()), printable(&entry.text));
-    let text = data(&format!("{text}\n{}", help(entry.code)));
+    let object = entry.place.object.to_string();
+    // The message about an object that is not in the input starts with its name.
+    let text = if entry.text.starts_with(&object) {
+        entry.text.clone()
+    } else {
+        format!("{object}: {}", entry.text)
+    };
+    let text = data(&format!("{}\n{}", printable(&text), help(entry.code)));
     format!("::{name} {}title={title}::{text}", location.unwrap_or_default())
 }
 

@@ -133,3 +133,35 @@ fn the_manifests_of_boundtoken_fit_on_a_screen() {
     assert!(printed.err.lines().count() <= 8, "{}", printed.err);
     assert!(!printed.err.contains("error") && printed.err.contains("use -k"), "{}", printed.err);
 }
+
+#[test]
+fn a_manifest_without_its_type_is_an_error_and_no_other_file() {
+    let directory = directory(&[
+        ("a.yaml", "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n"),
+        ("b.yaml", "apiVersion: v1\nmetadata: {generateName: b-}\n"),
+        ("c.yaml", "apiversion: v1\nkind: Pod\nmetadata: {name: c}\n"),
+        ("d.yaml", "apiVersion: v1\nKind: Pod\n"),
+        ("e.yaml", "kind: DaemonSet\nreplicas: 2\nmetadata: {}\n"),
+        ("f.yaml", "apiVersion: v2\nname: chart\n"),
+        ("pod.yaml", POD),
+    ]);
+    let printed = run_in(directory.path(), "-f .");
+    let skipped = "note: skipped 2 files that are not Kubernetes manifests: ./e.yaml, ./f.yaml\n";
+    let errors = "./a.yaml:1: error: not a Kubernetes object: it has no apiVersion (BT080)\n\
+        ./b.yaml:1: error: not a Kubernetes object: it has no kind (BT080)\n\
+        ./c.yaml:1: error: not a Kubernetes object: it has no apiVersion, but apiversion; the case of letters matters (BT080)\n\
+        ./d.yaml:1: error: not a Kubernetes object: it has no kind, but Kind; the case of letters matters (BT080)\n";
+    assert_eq!((printed.err, printed.code), ([skipped, errors, ABOUT_POD].concat(), 2));
+}
+
+#[test]
+fn a_summary_names_each_file_that_cannot_be_read() {
+    let directory = directory(&[("pod.yaml", POD)]);
+    for name in ["a", "b", "c", "d", "e"] {
+        fs::write(directory.path().join(format!("{name}.yaml")), b"apiVersion: v1\nkind: \xff\n").unwrap();
+    }
+    let printed = run_in(directory.path(), "-f . -o summary");
+    for name in ["a", "b", "c", "d", "e"] {
+        assert!(printed.err.contains(&format!("./{name}.yaml:1: error: not UTF-8")), "{}", printed.err);
+    }
+}

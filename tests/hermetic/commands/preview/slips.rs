@@ -221,3 +221,96 @@ fn a_typo_in_annotations_that_a_controller_copies_is_reported() {
     let valid = workflow.replace("disabel", "disable").replace("audiense: vault", "ttl: 2h");
     assert_eq!(warnings(&valid), (Vec::new(), 0));
 }
+
+/// A part of a Deployment or a Namespace in which settings have no effect, and the warning.
+const FIELDS: [(&str, &str, &str); 9] = [
+    (
+        "apps/v1, kind: Deployment",
+        "spec: {template: {annotations: {boundtoken.dev/ttl: 2h}, spec: {containers: [{name: a}]}}}",
+        "boundtoken.dev/ttl: no effect in spec.template.annotations; move it to spec.template.metadata.annotations",
+    ),
+    (
+        "apps/v1, kind: Deployment",
+        "spec: {template: {metadata: {anotations: {boundtoken.dev/ttl: 2h}}, spec: {containers: [{name: a}]}}}",
+        "boundtoken.dev/ttl: no effect in spec.template.metadata.anotations; move it to \
+         spec.template.metadata.annotations",
+    ),
+    (
+        "apps/v1, kind: Deployment",
+        "spec: {template: {metadata: {boundtoken.io/ttl: 2h}, spec: {containers: [{name: a}]}}}",
+        "boundtoken.io/ttl: no effect in spec.template.metadata; move it to spec.template.metadata.annotations",
+    ),
+    (
+        "apps/v1, kind: Deployment",
+        "spec: {template: {spec: {containers: [{name: a, boundtoken.dev/webhook: enabled}]}}}",
+        "boundtoken.dev/webhook: no effect in spec.template.spec.containers.0; it is read on Namespaces only",
+    ),
+    (
+        "v1, kind: Pod",
+        "boundtoken.dev/mode: disable, spec: {containers: [{name: a}]}",
+        "boundtoken.dev/mode: no effect in the object itself; move it to metadata.annotations",
+    ),
+    (
+        "v1, kind: Pod",
+        "spec: {annotations: {boundtoken.dev/mode: disable}, containers: [{name: a}]}",
+        "boundtoken.dev/mode: no effect in spec.annotations; move it to metadata.annotations",
+    ),
+    (
+        "v1, kind: Pod",
+        "spec: {annotations: {boundtoken.dev/max-ttl: 2h}, containers: [{name: a}]}",
+        "boundtoken.dev/max-ttl: no effect in spec.annotations; it is read on Namespaces only",
+    ),
+    (
+        "v1, kind: Namespace",
+        "annotations: {boundtoken.dev/ttl: 2h}",
+        "boundtoken.dev/ttl: no effect in annotations; move it to metadata.annotations",
+    ),
+    (
+        "v1, kind: Namespace",
+        "spec: {labels: {boundtoken.dev/webhook: enabled}}",
+        "boundtoken.dev/webhook: no effect in spec.labels; move it to metadata.labels",
+    ),
+];
+
+#[test]
+fn a_setting_in_another_field_is_a_warning() {
+    for (kind, field, expected) in FIELDS {
+        let (found, code) = warnings(&format!("{{apiVersion: {kind}, metadata: {{name: a}}, {field}}}"));
+        assert_eq!((found, code), (vec![format!("stdin:1: warning: {expected} (BT073)")], 1), "{field}");
+    }
+}
+
+#[test]
+fn keys_that_select_or_name_a_field_are_no_warning() {
+    let selector = "{matchLabels: {boundtoken.dev/webhook: enabled}}";
+    let affinity = format!(
+        "{{podAntiAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: [{{topologyKey: a, namespaceSelector: {selector}}}]}}}}"
+    );
+    let input = DEPLOYMENT.replace("spec: {containers", &format!("spec: {{affinity: {affinity}, containers"));
+    assert_eq!(warnings(&format!("{input}metadata: {{name: a}}")), (Vec::new(), 0));
+    let fields =
+        "managedFields: [{fieldsV1: {\"f:metadata\": {\"f:annotations\": {\"f:boundtoken.dev/ttl\": {}}}}}]";
+    assert_eq!(warnings(&format!("{DEPLOYMENT}metadata: {{name: a, {fields}}}")), (Vec::new(), 0));
+}
+
+#[test]
+fn a_misspelled_kind_gets_a_hint() {
+    let spec = "metadata: {name: a}\nspec: {containers: [{name: a}]}\n";
+    for (written, expected) in [
+        ("apiVersion: v1\nkind: pod", "the kind pod; did you mean Pod?"),
+        ("apiVersion: v1\nkind: Pods", "the kind Pods; did you mean Pod?"),
+        ("apiVersion: apps/v1\nkind: Pod", "the kind Pod of apps/v1; did you mean apiVersion v1?"),
+        ("apiVersion: v1\nkind: Deployment", "the kind Deployment of v1; did you mean apiVersion apps/v1?"),
+        ("apiVersion: extensions/v1beta1\nkind: daemonset", "the kind daemonset; did you mean DaemonSet?"),
+        (
+            "apiVersion: apps/v1\nkind: CronJob",
+            "the kind CronJob of apps/v1; did you mean apiVersion batch/v1?",
+        ),
+    ] {
+        let printed = run("preview -f -", &format!("{written}\n{spec}"));
+        let note = format!("stdin:1: note: preview does not know {expected} (BT074)\n");
+        assert!(printed.err.contains(&note), "{}", printed.err);
+    }
+    let printed = run("preview -f -", &format!("apiVersion: batch.volcano.sh/v1alpha1\nkind: Job\n{spec}"));
+    assert_eq!((printed.err.as_str(), printed.code), ("Pods: none in the input\n", 0));
+}
