@@ -1,6 +1,5 @@
 //! The volume mounts and environment variables of a Pod's containers.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use json_patch::jsonptr::{self, PointerBuf};
@@ -91,7 +90,10 @@ impl<'p> Draft<'p> {
             if self.patch.is_too_large() {
                 break;
             }
-            self.edit_container(&|name| join(list, [index.into(), jsonptr::Token::from(name)]), container);
+            self.edit_container(
+                &|name| join(list.to_buf(), [index.into(), jsonptr::Token::from(name)]),
+                container,
+            );
         }
     }
 
@@ -134,7 +136,7 @@ impl<'p> Draft<'p> {
         if container.removes_default {
             for (index, mount) in container.container.mounts().iter().enumerate().rev() {
                 if self.is_default(mount) {
-                    self.patch.remove(join(&member(MOUNTS), [index]));
+                    self.patch.remove(join(member(MOUNTS), [index]));
                 }
             }
         }
@@ -173,7 +175,7 @@ impl<'p> Draft<'p> {
         let Some((directory, file)) = self.held_default_token(container, is_selected) else { return };
         self.hold(subject);
         if let Some(env) = env {
-            let path = file.map_or_else(|| directory.to_string(), |file| format!("{directory}/{file}"));
+            let path = file.map_or_else(|| directory.to_owned(), |file| format!("{directory}/{file}"));
             self.set_env(container.container, env, &path, subject, additions);
         }
     }
@@ -187,22 +189,22 @@ impl<'p> Draft<'p> {
     /// Where a container mounts the default token, preferably in the default directory: the path of the mount, and
     /// the file in it, unless the mount is the file. A container that is not selected may still hold a token of
     /// [`VolumeKind::HandMade`].
-    fn held_default_token(
+    fn held_default_token<'c>(
         &self,
-        container: &IndexedContainer<'p>,
+        container: &'c IndexedContainer<'p>,
         is_selected: bool,
-    ) -> Option<(Cow<'p, str>, Option<&'p str>)> {
-        let held = |mount: &&'p VolumeMount<'p>| {
+    ) -> Option<(&'c str, Option<&'p str>)> {
+        let held = |(directory, mount): (&'c str, &&'p VolumeMount<'p>)| {
             let volume = self.volumes.mounted(mount)?;
             let file = is_in_place(volume.kind, is_selected).then_some(volume.file)?;
-            let directory = self.os.folded(mount.mount_path.as_str());
             match mount.part() {
                 MountedPart::Whole => Some((directory, Some(file))),
                 MountedPart::SubPath(path) if path == file => Some((directory, None)),
                 MountedPart::SubPath(_) | MountedPart::Unknown => None,
             }
         };
-        let at_default = container.mounts.at(DEFAULT_DIRECTORY).and_then(held);
+        let at_default =
+            container.mounts.at(DEFAULT_DIRECTORY).map(|mount| (DEFAULT_DIRECTORY, mount)).and_then(held);
         at_default.or_else(|| container.mounts.entries().find_map(held))
     }
 
@@ -276,10 +278,10 @@ impl<'p> Draft<'p> {
     ) {
         let Additions { mounts, env } = additions;
         if !mounts.is_empty() {
-            self.patch.append(&member(MOUNTS), container.volume_mounts.is_some(), mounts);
+            self.patch.append(member(MOUNTS), container.volume_mounts.is_some(), mounts);
         }
         if !env.is_empty() {
-            self.patch.append(&member("env"), container.env.is_some(), env);
+            self.patch.append(member("env"), container.env.is_some(), env);
         }
     }
 }

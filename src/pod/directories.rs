@@ -16,9 +16,9 @@ impl<'p, T> Directories<'p, T> {
         Self(sorted)
     }
 
-    /// Every entry.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().map(|(_, entry)| entry)
+    /// Every entry, with its folded path.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|(path, entry)| (&**path, entry))
     }
 
     /// The first entry at this folded directory.

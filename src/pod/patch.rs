@@ -1,6 +1,6 @@
 //! Builds an RFC 6902 patch of bounded size.
 
-use json_patch::jsonptr::{Pointer, PointerBuf, Token};
+use json_patch::jsonptr::{PointerBuf, Token};
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
 use serde_json::Value;
 
@@ -42,13 +42,13 @@ impl PatchBuilder {
     }
 
     /// Appends `values` to a list, or creates the list with them unless it `exists`.
-    pub(super) fn append(&mut self, list: &Pointer, exists: bool, values: Vec<Value>) {
+    pub(super) fn append(&mut self, list: PointerBuf, exists: bool, values: Vec<Value>) {
         if exists {
             for value in values {
-                self.set(join(list, ["-"]), false, value);
+                self.set(join(list.clone(), ["-"]), false, value);
             }
         } else {
-            self.set(list.to_buf(), false, Value::Array(values));
+            self.set(list, false, Value::Array(values));
         }
     }
 
@@ -82,8 +82,10 @@ fn size(value: &Value) -> usize {
 }
 
 /// Appends tokens to a pointer (RFC 6901).
-pub(super) fn join<'t>(base: &Pointer, tokens: impl IntoIterator<Item: Into<Token<'t>>>) -> PointerBuf {
-    let mut pointer = base.to_buf();
+pub(super) fn join<'t>(
+    mut pointer: PointerBuf,
+    tokens: impl IntoIterator<Item: Into<Token<'t>>>,
+) -> PointerBuf {
     for token in tokens {
         pointer.push_back(token);
     }

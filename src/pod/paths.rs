@@ -29,7 +29,8 @@ impl PodOs {
 
     /// Whether a path is this folded directory.
     pub fn is_at(self, path: &str, directory: &str) -> bool {
-        path == directory || self.folded(path) == directory
+        // Folding adds at most the slash that a relative path lacks.
+        path.len() + 1 >= directory.len() && (path == directory || self.folded(path) == directory)
     }
 
     /// Whether a path has no `/` at its start. The container runtime mounts it below the root directory, but the
@@ -91,19 +92,11 @@ pub fn normalised(path: &str) -> String {
     clean
 }
 
-/// Whether a path may differ from its normalised form.
+/// Whether a path may differ from its normalised form: it is relative, ends with a slash, or has a slash before another
+/// one or a dot.
 fn is_untidy(path: &str) -> bool {
-    let relative = path.strip_prefix('/').unwrap_or("/");
-    relative.is_empty()
-        || relative.starts_with('/')
-        || relative.ends_with('/')
-        || relative.contains("//")
-        || has_dot(relative)
-}
-
-/// Whether a segment starts with a dot.
-fn has_dot(relative: &str) -> bool {
-    relative.starts_with('.') || relative.contains("/.")
+    let untidy = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.']);
+    !path.starts_with('/') || path.ends_with('/') || path.as_bytes().windows(2).any(untidy)
 }
 
 /// The first segment of a path below a directory, both normalised; `None` if the path is not below it.
@@ -155,6 +148,25 @@ mod tests {
             ("/a/.../b", "/a/.../b"),
         ] {
             assert_eq!(PodOs::Linux.folded(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folded_path_is_the_normalised_one() {
+        let mut paths = vec![String::new()];
+        for _ in 0..7 {
+            paths =
+                paths.iter().flat_map(|path| ["", "/", ".", "a"].map(|end| format!("{path}{end}"))).collect();
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        let directories = ["", "/a", "/a/a", "/aaa", "/..a"];
+        for path in &paths {
+            let clean = normalised(path);
+            assert_eq!(PodOs::Linux.folded(path), *clean, "{path}");
+            for directory in directories {
+                assert_eq!(PodOs::Linux.is_at(path, directory), clean == directory, "{path} {directory}");
+            }
         }
     }
 

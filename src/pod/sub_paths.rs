@@ -11,7 +11,7 @@ use super::volume_paths::VolumePaths;
 impl<'p> Draft<'p> {
     /// Reports that a container mounts a token with `subPath` whose lifetime the patch sets or limits.
     pub(super) fn find_sub_paths(&mut self, container: &IndexedContainer<'p>) {
-        if container.mounts.entries().any(|mount| self.shows_token(mount)) {
+        if container.mounts.entries().any(|(_, mount)| self.shows_token(mount)) {
             self.add_finding(Finding::SubPath { container: container.name() });
         }
     }

@@ -50,9 +50,9 @@ impl<'p> Draft<'p> {
         let mut sources = vec![token_source(DEFAULT_FILE, audience, ttl)];
         sources.extend(api_access());
         let mode = volume.secret.as_ref().and_then(|secret| secret.default_mode);
-        self.patch.remove(join(VOLUMES, [position.into(), Token::from("secret")]));
-        let projected = join(VOLUMES, [position.into(), Token::from("projected")]);
-        self.patch.set(projected, false, projected_volume(sources, mode));
+        let member = |name| join(VOLUMES.to_buf(), [position.into(), Token::from(name)]);
+        self.patch.remove(member("secret"));
+        self.patch.set(member("projected"), false, projected_volume(sources, mode));
         self.project(volume.name.as_str().into(), audience.name(), ttl.seconds());
     }
 
@@ -81,7 +81,7 @@ impl<'p> Draft<'p> {
         token: &ServiceAccountTokenProjection<'_>,
         audience: &'p Audience,
     ) -> Option<&'p str> {
-        let path = || join(source, ["audience"]);
+        let path = || join(source.to_buf(), ["audience"]);
         match audience.name() {
             None if self.api.contains(token.audience()) => {}
             None => self.patch.remove(path()),
@@ -93,7 +93,7 @@ impl<'p> Draft<'p> {
 
     fn set_ttl(&mut self, source: &Pointer, token: &ServiceAccountTokenProjection<'_>, ttl: Ttl) -> u64 {
         if token.seconds() != ttl.seconds() {
-            let path = join(source, ["expirationSeconds"]);
+            let path = join(source.to_buf(), ["expirationSeconds"]);
             self.patch.set(path, token.expiration_seconds.is_some(), ttl.seconds().into());
         }
         ttl.seconds()
@@ -111,7 +111,7 @@ impl<'p> Draft<'p> {
     pub(super) fn remove_volumes(&mut self) {
         for position in (0..self.volumes.len()).rev() {
             if self.removes(self.volumes.kind(position)) {
-                self.patch.remove(join(VOLUMES, [position]));
+                self.patch.remove(join(VOLUMES.to_buf(), [position]));
             }
         }
     }
@@ -130,7 +130,7 @@ impl<'p> Draft<'p> {
             }
         }
         if !values.is_empty() {
-            self.patch.append(VOLUMES, self.spec.volumes.is_some(), values);
+            self.patch.append(VOLUMES.to_buf(), self.spec.volumes.is_some(), values);
         }
     }
 }
@@ -143,7 +143,7 @@ fn source_pointer(volume: usize, source: usize) -> PointerBuf {
         source.into(),
         Token::from("serviceAccountToken"),
     ];
-    join(VOLUMES, tokens)
+    join(VOLUMES.to_buf(), tokens)
 }
 
 fn volume_sources(volume: &TokenVolume) -> Vec<Value> {

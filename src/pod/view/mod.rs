@@ -171,6 +171,7 @@ impl VolumeMount<'_> {
     /// The part of the volume that the mount shows.
     pub fn part(&self) -> MountedPart<'_> {
         match (self.sub_path.as_str(), self.sub_path_expr.as_str()) {
+            ("", "") => MountedPart::Whole,
             (_, path) if path.contains("$(") => MountedPart::Unknown,
             ("", path) | (path, _) if segments(path).next().is_some() => MountedPart::SubPath(path),
             _ => MountedPart::Whole,
