@@ -48,7 +48,7 @@ lint: ## check the format and the lints
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
-docs: ## write docs/annotations.md, docs/diagnostics.md and the JSON schemas from their tables, and docs/preview.svg
+docs: ## write the pages of annotations, diagnostics and checks, the JSON schemas, and docs/preview.svg
 	WRITE_DOCS=1 $(CARGO) test --locked --test hermetic -- docs::reference docs::picture
 
 manifests: ## write manifests/install.yaml from manifests/base

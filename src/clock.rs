@@ -14,3 +14,8 @@ pub fn now() -> OffsetDateTime {
 pub fn text(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }
+
+/// Parses a time as RFC 3339; `None` if it is not one.
+pub fn parse(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}

@@ -14,6 +14,8 @@
 //! [`audit`] judges from the Pods of a cluster and its audit logs which workloads would survive a shorter token (pure,
 //! except for its collector).
 //!
+//! [`check`] judges an installation: is it healthy, and if not, what to type.
+//!
 //! Other modules are [`certificates`] (serving certificates, in files or in the cluster), [`cluster`]
 //! (API clients), [`commands`] (one file or folder per command) and [`telemetry`] (logs, metrics).
 //!
@@ -25,6 +27,7 @@ pub mod admission;
 pub mod audit;
 pub mod background;
 pub mod certificates;
+pub mod check;
 pub mod clock;
 pub mod cluster;
 pub mod commands;

@@ -49,6 +49,11 @@ pub fn decode_bundle(text: &[u8]) -> Vec<Certificate> {
     bundle.unwrap_or_default()
 }
 
+/// The certificates in a text, of CAs or not; `None` if one is damaged or the text is too long.
+pub fn decode_certificates(text: &[u8]) -> Option<Vec<Certificate>> {
+    certificates(text)?.iter().map(Certificate::parse).collect()
+}
+
 /// The certificates as one text.
 pub fn encode_bundle(certificates: &[Certificate]) -> String {
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);

@@ -1,6 +1,7 @@
 //! Connects to a cluster: its address, our credentials, and timeouts.
 
 pub mod object;
+pub(crate) mod reader;
 pub mod timeout;
 pub mod token;
 pub mod utf8;

@@ -10,7 +10,7 @@ use super::program;
 type Example = (&'static str, &'static str);
 
 /// The examples of each command, with `boundtoken` as the name of the program.
-const EXAMPLES: [(&str, &[Example]); 7] = [
+const EXAMPLES: [(&str, &[Example]); 8] = [
     (
         "audit",
         &[
@@ -32,6 +32,14 @@ const EXAMPLES: [(&str, &[Example]); 7] = [
                 "Certificates for a webhook outside the cluster, in ./tls",
                 "boundtoken certs --tls-dir tls --tls-dns webhook.example.com,192.0.2.1",
             ),
+        ],
+    ),
+    (
+        "check",
+        &[
+            ("The health of the installation, and what to type", "boundtoken check"),
+            ("After an install, wait until all is well", "boundtoken check --wait 2m --fail-on warning"),
+            ("Only what is found, for a script", "boundtoken check -o short"),
         ],
     ),
     (

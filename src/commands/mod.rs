@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod certs;
+pub mod check;
 pub mod cluster;
 mod complete;
 pub mod completions;
@@ -85,6 +86,7 @@ pub enum Color {
 enum Command {
     Audit(Box<audit::Args>),
     Certs(certs::Args),
+    Check(check::Args),
     Completions(completions::Args),
     Explain(explain::Args),
     Preview(preview::Args),
@@ -97,6 +99,7 @@ impl Command {
         match self {
             Self::Audit(args) => audit::run(&args),
             Self::Certs(args) => certs::run(args),
+            Self::Check(args) => check::run(&args),
             Self::Completions(args) => completions::run(args),
             Self::Explain(args) => explain::run(&args),
             Self::Preview(args) => preview::run(&args),

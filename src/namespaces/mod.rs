@@ -16,7 +16,7 @@ use crate::policy::{Defaults, NamespaceSettings};
 use crate::telemetry::metrics::LookupResult;
 
 pub use error::Error;
-pub use object::{EXCLUDED_NAMESPACES, Namespace, opts_in};
+pub use object::{EXCLUDED_NAMESPACES, Namespace, opts_in, opts_out};
 pub use store::{LIVE_LOOKUP_WINDOW, Namespaces};
 
 /// The cluster-wide defaults in force. They change when the API server's own audiences do.

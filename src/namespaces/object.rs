@@ -10,6 +10,9 @@ use crate::policy::keys::{OPT_IN_LABEL, OPT_IN_VALUE, PREFIX};
 /// Namespaces that the webhook configuration excludes regardless of their labels.
 pub const EXCLUDED_NAMESPACES: [&str; 2] = ["boundtoken", "kube-system"];
 
+/// Values of the label [`OPT_IN_LABEL`] that say on purpose that a Namespace does not opt in.
+const OPT_OUT_VALUES: [&str; 4] = ["disabled", "false", "no", "off"];
+
 /// A Namespace of the API server, a review, or a manifest. All other fields are skipped, so that their
 /// content cannot make a Namespace unreadable.
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +84,11 @@ impl Namespace<'_> {
 /// Whether the value of the label [`OPT_IN_LABEL`] opts in.
 pub fn opts_in(label: Option<&str>) -> bool {
     label == Some(OPT_IN_VALUE)
+}
+
+/// Whether a value of the label [`OPT_IN_LABEL`] says on purpose that a Namespace does not opt in.
+pub fn opts_out(value: &str) -> bool {
+    OPT_OUT_VALUES.iter().any(|word| word.eq_ignore_ascii_case(value))
 }
 
 #[cfg(test)]

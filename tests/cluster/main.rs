@@ -15,6 +15,7 @@
 mod api_proxy;
 mod audit;
 mod audit_log;
+mod check;
 mod client_ca;
 mod decoder;
 mod edge;
@@ -65,6 +66,8 @@ tests![
     api_proxy::an_effect_before_its_answer,
     api_proxy::late_events_in_order,
     api_proxy::refused_for_a_time,
+    check::each_fault_is_found_and_mended,
+    check::users_with_few_rights,
     client_ca::only_an_api_server_with_a_certificate_is_served,
     decoder::manifests_in_use,
     edge::a_dry_run,

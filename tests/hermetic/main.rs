@@ -15,6 +15,7 @@
 mod admission;
 mod audit;
 mod certificates;
+mod check;
 mod commands;
 mod docs;
 mod manifest;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -34,6 +35,8 @@ struct Contents {
     refused: BTreeSet<String>,
     asked: Vec<Asked>,
     page: usize,
+    /// Whether a review of a right allows it.
+    rights: Option<fn(&Value) -> bool>,
     /// Status codes of the next answers, with their bodies.
     failures: Vec<(u16, Value)>,
 }
@@ -51,7 +54,11 @@ impl ReadOnlyApi {
         let answering = Arc::clone(&contents);
         let router = Router::new().fallback(move |request: Request<Body>| {
             let contents = Arc::clone(&answering);
-            async move { contents.lock().unwrap().answer(&request) }
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                contents.lock().unwrap().answer(&Request::from_parts(head, ()), &body)
+            }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -77,6 +84,11 @@ impl ReadOnlyApi {
         self.contents.lock().unwrap().refused.insert(resource.to_owned());
     }
 
+    /// Answers reviews of rights.
+    pub(crate) fn set_rights(&self, is_allowed: fn(&Value) -> bool) {
+        self.contents.lock().unwrap().rights = Some(is_allowed);
+    }
+
     /// The number of objects of a page, if it is less than the limit of the request.
     pub(crate) fn set_page(&self, objects: usize) {
         self.contents.lock().unwrap().page = objects;
@@ -97,7 +109,7 @@ impl ReadOnlyApi {
 }
 
 impl Contents {
-    fn answer(&mut self, request: &Request<Body>) -> Response<Body> {
+    fn answer(&mut self, request: &Request<()>, body: &[u8]) -> Response<Body> {
         let (path, query) = (request.uri().path().to_owned(), query(request.uri()));
         let accept = request.headers()["accept"].to_str().unwrap().to_owned();
         let user = request.headers().get("impersonate-user").map(|user| user.to_str().unwrap().to_owned());
@@ -105,6 +117,10 @@ impl Contents {
         self.asked.push(asked.clone());
         if let Some(text) = self.texts.get(&asked.path).filter(|_| !self.refused.contains(&asked.path)) {
             return Response::new(Body::from(text.clone()));
+        }
+        if let Some(is_allowed) = self.rights.filter(|_| asked.path.ends_with("accessreviews")) {
+            let allowed = is_allowed(&serde_json::from_slice(body).unwrap());
+            return reply(&json!({"status": {"allowed": allowed}}));
         }
         let segments: Vec<&str> = asked.path.trim_start_matches('/').split('/').collect();
         let (resource, namespace, name) = match segments[..] {

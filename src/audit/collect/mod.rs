@@ -1,11 +1,11 @@
 //! Reads a cluster into a snapshot, with nothing but `get` and `list`. What may not be read is noted, and the rest is
 //! read all the same.
 
-mod api;
 mod objects;
 mod server;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kube::Client;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use super::snapshot::{
     AccountRecord, OwnerName, OwnerRecord, PodRecord, ReadFailure, SNAPSHOT_VERSION, Snapshot,
     TemplateRecord, specification,
 };
-use api::{ApiReader, Listed, RequestError, encoded};
+use crate::cluster::reader::{ApiReader, Listed, RequestError, encoded};
 use objects::{AccountFields, OwnedFields, WorkloadFields, namespace};
 
 const CORE: &str = "/api/v1";
@@ -53,6 +53,11 @@ const VERSION: &str = "/version";
 const METRICS: &str = "/metrics";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
+/// How long one response may take: a page of large Pods takes an API server seconds.
+const LIMIT: Duration = Duration::from_mins(1);
+
+const USER_AGENT: &str = concat!("boundtoken-audit/", env!("CARGO_PKG_VERSION"));
+
 /// The part of a cluster that is read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadScope {
@@ -84,7 +89,8 @@ pub async fn collect(
     progress: Progress<'_>,
 ) -> Result<Snapshot, CollectError> {
     let snapshot = Snapshot { snapshot_version: SNAPSHOT_VERSION, ..Snapshot::default() };
-    let mut collector = Collector { reader: ApiReader::new(client), scope, progress, count: 0, snapshot };
+    let mut collector =
+        Collector { reader: ApiReader::new(client, LIMIT, USER_AGENT), scope, progress, count: 0, snapshot };
     collector.server().await?;
     collector.namespaces().await?;
     collector.accounts().await?;

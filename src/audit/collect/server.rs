@@ -47,20 +47,20 @@ struct ServerContainer<'a> {
 
 impl ServerRecord {
     /// Reads the response of `/version`.
-    pub(super) fn read_version(&mut self, text: &str) {
+    pub(crate) fn read_version(&mut self, text: &str) {
         let version =
             serde_json::from_str(text).map(|VersionFields { git_version }| git_version.as_str().to_owned());
         self.version = version.unwrap_or_default();
     }
 
     /// Reads the response of `/.well-known/openid-configuration`.
-    pub(super) fn read_issuer(&mut self, text: &str) {
+    pub(crate) fn read_issuer(&mut self, text: &str) {
         let issuer = serde_json::from_str(text).map(|DiscoveryFields { issuer }| issuer.as_str().to_owned());
         self.issuer = issuer.ok().filter(|issuer| !issuer.is_empty());
     }
 
     /// Reads the response of `/metrics`. A counter that never moved is absent or 0.
-    pub(super) fn read_metrics(&mut self, text: &str) {
+    pub(crate) fn read_metrics(&mut self, text: &str) {
         let value = |name: &str| {
             let value =
                 text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok());
@@ -73,7 +73,7 @@ impl ServerRecord {
 
     /// Reads a Pod of the control plane. Only mirror Pods count: anyone who may create Pods in the namespace could
     /// create others.
-    pub(super) fn read_flags(&mut self, pod: &RawValue) {
+    pub(crate) fn read_flags(&mut self, pod: &RawValue) {
         let Ok(ServerPod { metadata, spec }) = serde_json::from_str(pod.get()) else { return };
         if !metadata.annotations.has_mirror() {
             return;

@@ -15,7 +15,7 @@ const UNITS: [(char, u64, u64); 5] =
     [('y', YEAR, YEAR), ('d', DAY, 2 * DAY), ('h', HOUR, HOUR), ('m', MINUTE, MINUTE), ('s', 1, 0)];
 
 /// Parses a duration such as `24h`, `1h30m`, `90d` or `7200`.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(in crate::commands) fn parse(text: &str) -> Result<Duration, String> {
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()?.checked_mul(DAY));
     let seconds = days.or_else(|| seconds(text));
     seconds.map(Duration::from_secs).ok_or_else(|| "must be a duration such as 24h, 90d or 7200".to_owned())

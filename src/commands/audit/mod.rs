@@ -23,7 +23,7 @@ mod explain;
 mod fail_on;
 mod footer;
 mod html;
-mod lifetime;
+pub(super) mod lifetime;
 mod logs;
 mod output;
 mod prints;

@@ -10,15 +10,12 @@ use super::report::{Alike, Level, Report};
 use super::templates;
 use super::workload::{Workload, is_of_kubernetes, similar_kind};
 use crate::manifest::{Node, Object};
-use crate::namespaces::opts_in;
+use crate::namespaces::{opts_in, opts_out};
 use crate::policy::diagnostics::Code;
 use crate::policy::keys::{
     Key, OPT_IN_LABEL, OPT_IN_VALUE, Scope, corrected_key, has_own_prefix, is_misspelled_label,
 };
 use crate::policy::{Mode, quote};
-
-/// Values of the label that say on purpose that a Namespace does not opt in.
-const OPT_OUT_VALUES: [&str; 4] = ["disabled", "false", "no", "off"];
 
 /// Warns about labels with boundtoken's prefix or a misspelled one, except for the label that opts in a Namespace.
 pub(super) fn check_labels(checked: CheckedObject<'_, '_>, metadata: &Pointer, report: &mut Report) {
@@ -66,10 +63,6 @@ pub(super) fn check_opt_in(
     let pointer = METADATA.concat(Pointer::from_static("/labels")).with_trailing_token(OPT_IN_LABEL);
     let place = checked.place(&pointer).with_key(OPT_IN_LABEL);
     report.add(Level::Warning, Code::LabelValue, place, format_args!("label {OPT_IN_LABEL}: {fault}"));
-}
-
-fn opts_out(value: &str) -> bool {
-    OPT_OUT_VALUES.iter().any(|word| word.eq_ignore_ascii_case(value))
 }
 
 /// Warns about labels of a workload and its Pods, and about settings outside its Pod template.

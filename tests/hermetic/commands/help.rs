@@ -47,7 +47,7 @@ fn help_speaks_in_one_voice() {
 
 #[test]
 fn each_help_has_examples() {
-    for command in ["audit", "certs", "completions", "explain", "preview", "serve", "version"] {
+    for command in ["audit", "certs", "check", "completions", "explain", "preview", "serve", "version"] {
         for flag in ["-h", "--help"] {
             let help = run(&format!("{command} {flag}"), "").out;
             let examples = help.split("\nExamples:\n").nth(1);

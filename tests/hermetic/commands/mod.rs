@@ -2,6 +2,7 @@
 
 mod audit;
 mod certs;
+mod check;
 pub(crate) mod command_line;
 mod completions;
 mod help;

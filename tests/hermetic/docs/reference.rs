@@ -1,5 +1,6 @@
 //! The reference pages equal what the tables render; `make docs` writes them.
 
+use boundtoken::check::reference::checks;
 use boundtoken::commands::preview::findings_schema;
 use boundtoken::policy::{reference, schema};
 
@@ -32,4 +33,9 @@ fn schema_of_findings_follows_the_types() {
 #[test]
 fn diagnostics_page_follows_the_table_of_codes() {
     compare("diagnostics.md", &reference::diagnostics().expect("a page"));
+}
+
+#[test]
+fn checks_page_follows_the_table_of_checks() {
+    compare("reference/checks.md", &checks().expect("a page"));
 }

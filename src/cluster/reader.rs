@@ -1,20 +1,17 @@
-//! Requests to the API server: only `GET`, in pages, each with a limit of time.
+//! Reads an API server as a command does: objects and lists in pages, each response with a limit of time.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cluster::timeout::with_timeout;
+use super::timeout::with_timeout;
 use crate::pod::text::{Text, nullable, object};
-
-/// How long one response may take: a page of large Pods takes an API server seconds.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// Objects of a page, as kubectl requests them.
 const PAGE: usize = 500;
@@ -26,8 +23,6 @@ const RETRIES: usize = 4;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
-const USER_AGENT: &str = concat!("boundtoken-audit/", env!("CARGO_PKG_VERSION"));
-
 /// Whole objects.
 const WHOLE: &str = "application/json";
 
@@ -37,18 +32,18 @@ const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 
 /// A resource of the API.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     /// The path of its group and version, such as `/apis/apps/v1`.
-    pub(super) group: &'static str,
+    pub(crate) group: &'static str,
     /// Its plural name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Whether the metadata of its objects is enough.
-    pub(super) metadata_only: bool,
+    pub(crate) metadata_only: bool,
 }
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
+pub(crate) enum RequestError {
     /// The API server answered with an error.
     #[error("the API server answered {code} {reason}: {message}")]
     Status {
@@ -67,8 +62,9 @@ pub(super) enum RequestError {
 }
 
 /// Sends requests to an API server.
-pub(super) struct ApiReader {
+pub(crate) struct ApiReader {
     client: Client,
+    user_agent: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -96,13 +92,14 @@ struct FailureFields<'a> {
 }
 
 impl ApiReader {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client: with_timeout(client, LIMIT) }
+    /// A reader whose requests carry `user_agent`. A response may take as long as `limit`.
+    pub(crate) fn new(client: Client, limit: Duration, user_agent: &'static str) -> Self {
+        Self { client: with_timeout(client, limit), user_agent }
     }
 
     /// Passes on each object of a list, page by page; a page is dropped before the next is requested. `query` has
     /// selectors, encoded.
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &self,
         resource: Listed,
         namespace: Option<&str>,
@@ -141,19 +138,34 @@ impl ApiReader {
     }
 
     /// The metadata of one object.
-    pub(super) async fn metadata(&self, path: &str) -> Result<String, RequestError> {
+    pub(crate) async fn metadata(&self, path: &str) -> Result<String, RequestError> {
         self.get(path, METADATA).await
     }
 
     /// The body of a response.
-    pub(super) async fn text(&self, path: &str) -> Result<String, RequestError> {
+    pub(crate) async fn text(&self, path: &str) -> Result<String, RequestError> {
         self.get(path, "*/*").await
     }
 
+    /// Sends a review or a dry run, of which the API server stores nothing, and returns the body of the response.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Result<String, RequestError> {
+        self.answer(Method::POST, path, WHOLE, body).await
+    }
+
     async fn get(&self, path: &str, accept: &'static str) -> Result<String, RequestError> {
+        self.answer(Method::GET, path, accept, "").await
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: &str,
+    ) -> Result<String, RequestError> {
         let mut attempts = 0;
         loop {
-            let response = self.send(path, accept).await?;
+            let response = self.send(&method, path, accept, body).await?;
             let status = response.status();
             let wait = wait(&response).filter(|_| attempts < RETRIES);
             // The client collects each body before it passes the response on.
@@ -171,11 +183,22 @@ impl ApiReader {
         }
     }
 
-    async fn send(&self, path: &str, accept: &'static str) -> Result<Response<Body>, RequestError> {
-        let mut request = Request::new(Body::empty());
+    async fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        accept: &'static str,
+        body: &str,
+    ) -> Result<Response<Body>, RequestError> {
+        let mut request = Request::new(Body::from(body.as_bytes().to_vec()));
+        *request.method_mut() = method.clone();
         *request.uri_mut() = path.parse().map_err(|_| RequestError::of(StatusCode::BAD_REQUEST, path))?;
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
-        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(self.user_agent));
+        if method == Method::POST {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(WHOLE));
+        }
         self.client.send(request).await.map_err(RequestError::Unreachable)
     }
 }
@@ -204,9 +227,9 @@ impl RequestError {
         }
     }
 
-    /// The reason for which a part of the cluster is not known; `None` if the audit cannot go on: the API server
+    /// The reason for which a part of the cluster is not known; `None` if a command cannot go on: the API server
     /// cannot be reached, or does not know the user.
-    pub(super) fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::Status { code: 401, .. } | Self::Unreachable(_) => None,
             Self::Status { reason, .. } => Some(reason.clone()),
@@ -216,7 +239,7 @@ impl RequestError {
 }
 
 /// A text for a query, with every byte encoded that has a meaning in it.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {

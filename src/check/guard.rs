@@ -1,0 +1,141 @@
+//! Checks of the guard and the guard of Namespaces, each if it is installed.
+
+use serde_json::Value;
+
+use super::difference::dotted;
+use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
+use super::installation::{Installation, items, name, text};
+use super::part::Part;
+use super::shipped::{ShippedFile, is_equal, shipped};
+
+const PODS: &str = "boundtoken-guard";
+const NAMESPACES: &str = "boundtoken-guard-namespaces";
+
+/// The fields of a policy that decide. The first variable is `defaultMode`, which is yours to change.
+const FIELDS: [&str; 5] = [
+    "/spec/failurePolicy",
+    "/spec/matchConstraints/namespaceSelector",
+    "/spec/matchConstraints/resourceRules",
+    "/spec/matchConditions",
+    "/spec/validations",
+];
+
+const fn entry(
+    id: &'static str,
+    title: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+    field: &'static str,
+    judge: fn(&CheckEntry, &Installation) -> Vec<CheckOutcome>,
+) -> CheckEntry {
+    let needs = &[Part::Guards, Part::GuardBindings];
+    CheckEntry { id, group: CheckGroup::Guard, title, meaning, remedy, field, needs, judge }
+}
+
+pub(super) const CHECKS: &[CheckEntry] = &[
+    entry(
+        "guard-policy",
+        "the policy of the guard is as shipped",
+        "Otherwise the guard may admit Pods with tokens of up to a year, or refuse others.",
+        "kubectl apply -k manifests/guard",
+        PODS,
+        policy,
+    ),
+    entry(
+        "guard-binding",
+        "the guard is bound to every Namespace",
+        "A policy without a binding, or with one for other Namespaces, refuses nothing.",
+        "kubectl apply -k manifests/guard",
+        PODS,
+        binding,
+    ),
+    entry(
+        "guard-namespaces-policy",
+        "the policy of the guard of Namespaces is as shipped",
+        "Otherwise users without the right may change the label and the annotations of Namespaces, or no user \
+         may.",
+        "kubectl apply -k manifests/guard-namespaces",
+        NAMESPACES,
+        policy,
+    ),
+    entry(
+        "guard-namespaces-binding",
+        "the guard of Namespaces is bound",
+        "A policy without a binding refuses nothing.",
+        "kubectl apply -k manifests/guard-namespaces",
+        NAMESPACES,
+        binding,
+    ),
+];
+
+fn policy_of<'i>(installation: &'i Installation, policy: &str) -> Option<&'i Value> {
+    installation.list(Part::Guards).iter().find(|object| name(object) == policy)
+}
+
+fn binding_of<'i>(installation: &'i Installation, policy: &str) -> Option<&'i Value> {
+    installation.list(Part::GuardBindings).iter().find(|binding| text(binding, "/spec/policyName") == policy)
+}
+
+/// Whether the guard refuses Pods, and does not only warn.
+pub(super) fn refuses_pods(installation: &Installation) -> bool {
+    let binding = binding_of(installation, PODS).filter(|_| policy_of(installation, PODS).is_some());
+    binding.is_some_and(|binding| actions(binding).contains(&"Deny"))
+}
+
+fn actions(binding: &Value) -> Vec<&str> {
+    items(binding, "/spec/validationActions").iter().filter_map(Value::as_str).collect()
+}
+
+fn policy(entry: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
+    let (policy, binding) = (policy_of(installation, entry.field), binding_of(installation, entry.field));
+    let Some(policy) = policy else {
+        let sentence = format!("there is a binding, and ValidatingAdmissionPolicy {} is absent", entry.field);
+        return binding.map(|_| CheckOutcome::warning(sentence)).into_iter().collect();
+    };
+    let file = if entry.field == PODS { ShippedFile::Guard } else { ShippedFile::GuardNamespaces };
+    let manifest = shipped(file);
+    let mut different: Vec<String> = FIELDS
+        .iter()
+        .filter(|field| !is_equal(policy.pointer(field), manifest.pointer(field)))
+        .map(|field| dotted(field))
+        .collect();
+    let variables =
+        |policy: &Value| -> Value { items(policy, "/spec/variables").iter().skip(1).cloned().collect() };
+    if !is_equal(Some(&variables(policy)), Some(&variables(&manifest))) {
+        different.push("spec.variables".to_owned());
+    }
+    vec![if different.is_empty() {
+        CheckOutcome::ok()
+    } else {
+        let fields = different.join(", ");
+        CheckOutcome::warning(format!(
+            "{fields} of ValidatingAdmissionPolicy {} is not as shipped",
+            entry.field
+        ))
+    }]
+}
+
+fn binding(entry: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
+    if policy_of(installation, entry.field).is_none() {
+        return Vec::new();
+    }
+    let Some(binding) = binding_of(installation, entry.field) else {
+        return vec![CheckOutcome::warning(format!(
+            "ValidatingAdmissionPolicy {} has no binding",
+            entry.field
+        ))];
+    };
+    let outcome = if is_equal(binding.pointer("/spec/matchResources/namespaceSelector"), None)
+        && is_equal(binding.pointer("/spec/matchResources/objectSelector"), None)
+    {
+        CheckOutcome::ok()
+    } else {
+        let patch = r#"[{"op":"remove","path":"/spec/matchResources"}]"#;
+        let name = name(binding);
+        CheckOutcome::warning(format!("ValidatingAdmissionPolicyBinding {name} leaves out objects"))
+            .with_command(format!(
+                "kubectl patch validatingadmissionpolicybinding {name} --type=json -p '{patch}'"
+            ))
+    };
+    vec![outcome.with_value(actions(binding).join(", "))]
+}
