@@ -33,7 +33,7 @@ pub struct FileList {
 /// Reads the file, or, for `-`, `stdin`. Returns `None` for a directory.
 ///
 /// # Errors
-/// When it cannot be read, is too large or is not UTF-8.
+/// When it cannot be read, is too large or is not text.
 pub fn read(path: &Path, stdin: &mut dyn Read) -> Result<Option<Input>, Error> {
     let name = path.display().to_string();
     if name == "-" {
@@ -51,7 +51,7 @@ pub fn read(path: &Path, stdin: &mut dyn Read) -> Result<Option<Input>, Error> {
 /// Reads a file.
 ///
 /// # Errors
-/// When it cannot be read, is too large or is not UTF-8.
+/// When it cannot be read, is too large or is not text.
 pub fn read_file(path: &Path) -> Result<Input, Error> {
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
     text_of(path.display().to_string(), &mut file)
@@ -60,7 +60,7 @@ pub fn read_file(path: &Path) -> Result<Input, Error> {
 /// Reads a text from a pipe or file.
 ///
 /// # Errors
-/// When it cannot be read, is too large or is not UTF-8.
+/// When it cannot be read, is too large or is not text.
 pub fn text_of(name: String, reader: &mut dyn Read) -> Result<Input, Error> {
     let mut bytes = Vec::new();
     if let Err(source) = reader.take(MAX_BYTES + 1).read_to_end(&mut bytes) {
@@ -69,10 +69,25 @@ pub fn text_of(name: String, reader: &mut dyn Read) -> Result<Input, Error> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::TooLarge { path: name });
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Input { name, text }),
-        Err(_) => Err(Error::NotText { path: name }),
+    match decode(bytes) {
+        Some(text) => Ok(Input { name, text }),
+        None => Err(Error::NotText { path: name }),
     }
+}
+
+/// Decodes UTF-8, or UTF-16 with a byte order mark, as kubectl does: `>` in Windows `PowerShell` writes the latter.
+pub fn decode(bytes: Vec<u8>) -> Option<String> {
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => decode_utf16(rest, u16::from_be_bytes),
+        _ => String::from_utf8(bytes).ok(),
+    }
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
+    char::decode_utf16(units).collect::<Result<String, _>>().ok().filter(|_| rest.is_empty())
 }
 
 /// Lists the files of a directory that have the extension of a manifest. Symbolic links to directories are not

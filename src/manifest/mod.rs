@@ -15,7 +15,7 @@ mod type_meta;
 mod yaml;
 
 pub use document::Document;
-pub use files::{FileList, Input, list, read, read_file, text_of};
+pub use files::{FileList, Input, decode, list, read, read_file, text_of};
 pub use node::{Node, TypeError};
 pub use object::{Object, is_object, objects};
 pub use parse::parse;
@@ -65,7 +65,7 @@ pub enum Error {
         /// The file.
         path: String,
     },
-    /// A file is not UTF-8.
+    /// A file is neither UTF-8 nor UTF-16 with a byte order mark.
     #[error("{path}: not UTF-8 text; expected a manifest in YAML or JSON")]
     NotText {
         /// The file.

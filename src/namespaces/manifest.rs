@@ -38,9 +38,9 @@ fn read(path: &Path) -> Result<Vec<Document>, Error> {
         io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
         _ => manifest::Error::Io { path: name.clone(), source }.into(),
     })?;
-    match String::from_utf8(content) {
-        Ok(text) => Ok(manifest::parse(&name, &text)?),
-        Err(_) => Err(manifest::Error::NotText { path: name }.into()),
+    match manifest::decode(content) {
+        Some(text) => Ok(manifest::parse(&name, &text)?),
+        None => Err(manifest::Error::NotText { path: name }.into()),
     }
 }
 

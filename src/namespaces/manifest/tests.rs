@@ -8,7 +8,7 @@ use super::*;
 use crate::namespaces::{Lookup, NamespaceStore};
 use crate::policy::NamespaceSettings;
 
-fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+fn file(text: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("f.yaml");
     fs::write(&path, text).unwrap();
@@ -61,6 +61,16 @@ fn lists_and_json_are_read_as_kubectl_and_the_api_server_write_them() {
     ] {
         assert_eq!(load_text(&text), Ok(1), "{text}");
     }
+}
+
+#[test]
+fn utf_16_with_a_byte_order_mark_is_read() {
+    let text = format!("\u{feff}{}", namespace("a", "enabled"));
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let (_directory, path) = file(bytes);
+    let namespaces = Namespaces::default();
+    load(&path, &namespaces).unwrap();
+    assert_eq!(namespaces.len(), 1);
 }
 
 /// The errors are those of [`manifest::objects`].

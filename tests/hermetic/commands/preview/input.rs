@@ -141,3 +141,25 @@ fn an_invalid_name_of_a_namespace_is_an_error() {
     }
     assert!(run("preview -f shop.yaml -n a,b", "").err.starts_with("error: invalid value 'a,b'"));
 }
+
+/// kubectl reads both; PowerShell writes the first one.
+#[test]
+fn utf_16_with_a_byte_order_mark_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pod.yaml");
+    let words = format!("preview -f {}", file.display());
+    let manifest = POD.replace("{name: a}\n", "{name: a, annotations: {note: größe 🦀}}\n");
+    fs::write(&file, &manifest).unwrap();
+    let expected = run(&words, "");
+    assert_eq!(expected.code, 1, "{}", expected.err);
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let text = format!("\u{feff}{manifest}");
+        let mut encoded: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+        fs::write(&file, &encoded).unwrap();
+        let printed = run(&words, "");
+        assert_eq!((printed.out, printed.err), (expected.out.clone(), expected.err.clone()));
+        encoded.push(0);
+        fs::write(&file, &encoded).unwrap();
+        assert!(run(&words, "").err.ends_with("not UTF-8 text; expected a manifest in YAML or JSON\n"));
+    }
+}
