@@ -6,7 +6,7 @@ use super::lifetime::age;
 use crate::audit::document::{AuditDocument, Counts, CoverageSection, ErrorSection, NamespaceSection};
 use crate::printable::printable;
 
-/// Most namespaces of which the next commands are printed.
+/// Most namespaces that are printed.
 const MAX_NAMESPACES: usize = 10;
 
 /// The summary.
@@ -79,10 +79,12 @@ pub(super) fn unreadable(error: &ErrorSection) -> String {
     format!("? {}{place}: {}; the right to {} is needed{cells}", error.resource, error.reason, error.needs)
 }
 
-/// The commands of the namespaces in which something is left to do.
+/// The namespaces in which something is left to do: first those with commands, then those where a person has to act.
 fn next(namespaces: &[NamespaceSection], text: &mut String) {
-    let todo: Vec<&NamespaceSection> =
-        namespaces.iter().filter(|namespace| !namespace.next.is_empty()).collect();
+    let (ordered, others): (Vec<_>, Vec<_>) =
+        namespaces.iter().partition(|namespace| !namespace.next.is_empty());
+    let blocked = others.into_iter().filter(|namespace| !namespace.ready);
+    let todo: Vec<&NamespaceSection> = ordered.into_iter().chain(blocked).collect();
     for namespace in todo.iter().take(MAX_NAMESPACES) {
         let ready = if namespace.ready { "ready" } else { "not ready" };
         let name = printable(&namespace.name);
@@ -96,7 +98,8 @@ fn next(namespaces: &[NamespaceSection], text: &mut String) {
     }
 }
 
-fn words(counts: &Counts) -> String {
+/// The numbers with their words: `1 fix-first, 2 done`.
+pub(super) fn words(counts: &Counts) -> String {
     if counts.0.is_empty() {
         return "nothing".to_owned();
     }

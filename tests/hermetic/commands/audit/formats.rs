@@ -44,6 +44,22 @@ async fn the_table_is_aligned_and_the_rest_goes_to_standard_error() {
     assert!(wide.lines().next().unwrap().ends_with("MODE   CONTAINERS   PATH                                                  LAST-SEEN   MAX-AGE   CLIENT   REASON"), "{wide}");
 }
 
+#[test]
+fn each_namespace_with_something_to_do_is_named() {
+    let path = |name: &str| format!("{}/demo/{name}", env!("CARGO_MANIFEST_DIR"));
+    let audit = run(&["audit", "--from", &path("cluster.json"), "--audit-log", &path("audit.log.gz")]);
+    let lines = audit.err.lines().filter(|line| line.starts_with("Namespace "));
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(
+        lines,
+        [
+            "Namespace shop, not ready: 1 fix-first, 1 unknown, 1 replace-from, 1 replace, 1 disable",
+            "Namespace tools, ready: 1 restart, 1 done",
+            "Namespace billing, not ready: 1 unknown, 1 replace",
+        ]
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn yaml_has_the_same_content_as_json() {
     let scene = Scene::shop().await;
