@@ -35,6 +35,7 @@ pub(super) fn page(document: &AuditDocument) -> String {
     classes(document, &mut page);
     verdicts(&document.summary.by_verdict, &mut page);
     page.raw("</div>\n");
+    words(document, &mut page);
     namespaces(document, &mut page);
     rows::workloads(document, &mut page);
     page.raw(&format!("</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
@@ -101,6 +102,36 @@ fn verdicts(counts: &Counts, page: &mut Markup) {
     page.raw("</section>\n");
 }
 
+/// What the words of this page mean, for a reader who has only the page.
+fn words(document: &AuditDocument, page: &mut Markup) {
+    page.raw("<details>\n<summary>What the words mean</summary>\n<dl>\n");
+    let verdicts = document.summary.by_verdict.0.iter().map(|(word, _)| *word);
+    for word in CLASSES.into_iter().chain(verdicts) {
+        page.element("dt", "", word);
+        page.element("dd", "", meaning(word));
+    }
+    page.raw("</dl>\n</details>\n");
+}
+
+/// The meaning of a class of tokens or of a verdict.
+fn meaning(word: &str) -> &'static str {
+    match word {
+        "legacy" => "a token of a Secret, which never expires",
+        "year" => "a token for the API server that is extended to up to a year",
+        "bounded" => "a token for the API server with another lifetime",
+        "audience" => "a token for another recipient",
+        "none" => "no token",
+        "fix-first" => "is broken, or would break with a token of an hour",
+        "restart" => "the namespace opted in, and a Pod holds something else than its settings ask for",
+        "unknown" => "the evidence does not decide it; the reasons name what is missing",
+        "replace-from" => "reads its token again, but late: survives tokens of this lifetime or more",
+        "replace" => "reads its token again in time: survives tokens of an hour or more",
+        "disable" => "never used its token, so it can be removed",
+        "done" => "the namespace opted in, and every Pod holds what its settings ask for",
+        _ => "holds no token",
+    }
+}
+
 fn namespaces(document: &AuditDocument, page: &mut Markup) {
     page.raw("<h2>Namespaces by verdict</h2>\n");
     for namespace in &document.namespaces {
@@ -112,7 +143,7 @@ fn namespaces(document: &AuditDocument, page: &mut Markup) {
             (_, false) => "not ready",
         };
         page.raw(" ");
-        page.element("span", "soft", state);
+        page.element("span", "soft", &format!("{state}: {}", footer::words(&namespace.by_verdict)));
         page.raw("</span>");
         bar(&namespace.by_verdict.0, page);
         page.raw("</div>\n");

@@ -113,6 +113,28 @@ async fn a_browser_shows_the_page_without_a_complaint() {
     }
 }
 
+#[test]
+fn the_page_says_what_its_words_mean() {
+    let page = demo();
+    for word in page.split("data-verdict=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(page.contains(&format!("<dt>{word}</dt>")), "{word}");
+    }
+    assert!(page.contains("not ready: 1 unknown, 1 replace"), "the numbers of a bar, without its colours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_fold_leaves_room_for_the_names() {
+    let Some(mut browser) = Browser::start() else { return };
+    let scene = Scene::new().await;
+    browser.emulate(1280, "light", true);
+    browser.open(&write(&scene, &demo()));
+    browser.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })");
+    let height = "[...document.querySelectorAll('tbody tr')].map((row) => row.cells[1].firstElementChild).find((name) => name.textContent === 'deployment/web').offsetHeight";
+    assert!(browser.evaluate(height).as_u64().unwrap() < 30, "a short name is on one line");
+    let overflow = browser.evaluate("document.documentElement.scrollWidth - innerWidth");
+    assert!(overflow.as_i64().unwrap() <= 0, "{overflow}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_is_sorted_and_filtered() {
     let Some(mut browser) = Browser::start() else { return };
