@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::{KeyPair, SigningKey};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::pods::pod;
 use crate::shop::Terminal;
 use crate::support::control_plane::{ControlPlane, eventually};
+use crate::support::old_token;
 use crate::support::pages::block;
 
 const NAMESPACE: &str = "stale";
@@ -53,28 +51,7 @@ pub(crate) async fn issue(plane: &ControlPlane, namespace: &str, name: &str) -> 
     answer.ok().unwrap()["status"]["token"].as_str().unwrap().to_owned()
 }
 
-/// The same token with times two hours earlier.
+/// The same token, issued two hours earlier.
 pub(crate) fn aged(plane: &ControlPlane, token: &str) -> String {
-    let [head, payload, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
-    let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
-    for claim in ["/iat", "/nbf", "/kubernetes.io/warnafter"] {
-        let time = claims.pointer_mut(claim).unwrap();
-        *time = (time.as_i64().unwrap() - 7200).into();
-    }
-    let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let key = std::fs::read_to_string(plane.directory().join("service-account.key")).unwrap();
-    let signature = KeyPair::from_pem(&key).unwrap().sign(signed.as_bytes()).unwrap();
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bare(&signature)))
-}
-
-/// The two numbers of a DER signature in the form of JWTs: 32 bytes each (RFC 7518, section 3.4).
-fn bare(der: &[u8]) -> Vec<u8> {
-    // DER has a sequence of two integers, each after its tag and length; both lengths fit one byte.
-    let first = usize::from(der[3]);
-    let numbers = [&der[4..4 + first], &der[4 + first + 2..]];
-    let padded = numbers.map(|number| {
-        let digits = &number[number.len().saturating_sub(32)..];
-        [&vec![0; 32 - digits.len()], digits].concat()
-    });
-    padded.concat()
+    old_token::issued_earlier(plane.directory(), token, 7200)
 }

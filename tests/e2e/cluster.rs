@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::install::{self, CLUSTER_ROLE, CONFIGURATION, NAMESPACE};
 use crate::node::{Node, images, refuse, run};
 use crate::support::control_plane::Api;
+use crate::support::pages;
 
 /// The prefix of the tests' Namespaces in an existing cluster.
 const PREFIX: &str = "boundtoken-e2e-";
@@ -125,6 +126,21 @@ impl Cluster {
     /// The output of a script that continues after failed commands; the last one must succeed.
     pub(crate) fn type_in(&self, script: &str) -> String {
         run(self.command("sh").args(["-c", script]))
+    }
+
+    /// Types the commands of the block `console cluster=NAME`, and compares what a terminal shows with the page.
+    ///
+    /// Exit code 1 is that of an audit that found something. A test cannot wait for a day, so silence of a second
+    /// counts as evidence.
+    pub(crate) fn type_console(&self, sessions: &[(String, Vec<String>)]) {
+        for (command, expected) in sessions {
+            let mut shell = self.command("sh");
+            shell.env("BOUNDTOKEN_MIN_WINDOW", "1s").env("NO_COLOR", "1");
+            let output = shell.args(["-c", &format!("exec 2>&1\n{command}")]).output().unwrap();
+            let printed = String::from_utf8(output.stdout).unwrap();
+            let is_success = matches!(output.status.code(), Some(0 | 1));
+            assert!(is_success && pages::prints(&printed, expected, pages::fits), "$ {command}\n{printed}");
+        }
     }
 
     /// Stops the node, or cleans up the existing cluster.

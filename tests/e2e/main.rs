@@ -11,6 +11,7 @@
 )]
 
 mod applied;
+mod clients;
 mod cluster;
 mod existing;
 mod install;
@@ -22,6 +23,7 @@ mod outage;
 mod pages;
 mod pods;
 mod rights;
+mod roll_out;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
@@ -65,6 +67,7 @@ tests![
     OF_THE_NODE, of_the_node(Cluster):
     uninstall::on_the_network_of_the_host,
     uninstall::on_the_network_of_the_host_by_namespace,
+    roll_out::safely,
     // These run in this order, so that they install boundtoken once.
     pages::the_install_of_the_readme,
     pages::the_looks_of_troubleshooting,

@@ -1,6 +1,7 @@
 //! Running Pods and the files in them.
 
-use std::process::Output;
+use std::io::Write;
+use std::process::{Output, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -57,6 +58,16 @@ fn exec_in(cluster: &Cluster, pod: &Value, container: &str, command: &[&str]) ->
     let name = |field: &str| pod["metadata"][field].as_str().unwrap();
     let arguments = ["exec", "-n", name("namespace"), name("name"), "-c", container, "--"];
     cluster.try_kubectl(&[&arguments[..], command].concat())
+}
+
+/// Runs a command in `app`, which must succeed, with a text on its standard input.
+pub(crate) fn exec_with_input(cluster: &Cluster, pod: &Value, command: &[&str], input: &str) {
+    let name = |field: &str| pod["metadata"][field].as_str().unwrap();
+    let arguments = ["exec", "-i", "-n", name("namespace"), name("name"), "-c", "app", "--"];
+    let mut kubectl = cluster.command("kubectl");
+    let mut child = kubectl.args(arguments).args(command).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{command:?}");
 }
 
 /// The output of a command in `app`, which must succeed.

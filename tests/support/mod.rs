@@ -29,6 +29,7 @@ pub(crate) mod http;
 pub(crate) mod killed_with_parent;
 pub(crate) mod mistakes;
 pub(crate) mod nested;
+pub(crate) mod old_token;
 pub(crate) mod pages;
 pub(crate) mod pods;
 pub(crate) mod port;

@@ -31,6 +31,56 @@ pub(crate) fn block(name: &str) -> String {
     the_one("cluster", name)
 }
 
+/// The commands of the block `console cluster=NAME`, each with the lines that it prints.
+pub(crate) fn console(name: &str) -> Vec<(String, Vec<String>)> {
+    sessions(&the_one("cluster", name))
+}
+
+/// The commands of a console, after `$ ` each, with the lines below them.
+pub(crate) fn sessions(text: &str) -> Vec<(String, Vec<String>)> {
+    let text = format!("\n{}", text.replace("\\\n", " "));
+    let sessions =
+        text.split("\n$ ").skip(1).map(|session| session.split_once('\n').unwrap_or((session, "")));
+    let lines = |printed: &str| printed.lines().map(str::to_owned).collect();
+    sessions.map(|(command, printed)| (command.to_owned(), lines(printed))).collect()
+}
+
+/// Whether the printed lines are those expected, without trailing white space and empty lines at the end; a line `…`
+/// stands for any lines. `is_same` compares a line with the expected one.
+pub(crate) fn prints(text: &str, expected: &[String], is_same: fn(&str, &str) -> bool) -> bool {
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    matches(&trimmed(&text.lines().collect::<Vec<_>>()), &trimmed(&expected), is_same)
+}
+
+fn matches(lines: &[&str], expected: &[&str], is_same: fn(&str, &str) -> bool) -> bool {
+    match expected.split_first() {
+        None => lines.is_empty(),
+        Some((&"…", rest)) => (0..=lines.len()).any(|skipped| matches(&lines[skipped..], rest, is_same)),
+        Some((first, rest)) => lines
+            .split_first()
+            .is_some_and(|(line, more)| is_same(line, first) && matches(more, rest, is_same)),
+    }
+}
+
+/// The lines without trailing white space and without empty lines at the end.
+fn trimmed<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let mut lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    while lines.last().is_some_and(|line| line.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+/// Whether a line is the expected one, in which `…` stands for any characters.
+pub(crate) fn fits(line: &str, expected: &str) -> bool {
+    match expected.split_once('…') {
+        None => line == expected,
+        Some((start, rest)) => line.strip_prefix(start).is_some_and(|line| {
+            line.char_indices().map(|(at, _)| at).chain([line.len()]).any(|at| fits(&line[at..], rest))
+        }),
+    }
+}
+
 /// The block `yaml file=NAME`.
 pub(crate) fn file(name: &str) -> String {
     the_one("file", name)

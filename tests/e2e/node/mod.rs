@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::control_plane::{ControlPlane, PROGRAMS, eventually, programs};
@@ -41,7 +43,7 @@ impl Node {
         let programs = programs::find(&all)?;
         let address = SocketAddr::new(ADDRESS.parse().unwrap(), 443);
         let network = Network::set_up(address).map_err(|why| refuse(&why))?;
-        let plane = ControlPlane::start_at(&programs, || address).await;
+        let plane = ControlPlane::start_at(&programs, || address, &audit_policy()).await;
         let (containerd, remains) = (Containerd::of(plane.directory()), Remains::of(plane.directory()));
         let node = Self { plane, containerd, programs, remains, network };
         node.containerd.start(&node.plane).await;
@@ -67,7 +69,41 @@ impl Node {
         self.plane.subdirectory()
     }
 
-    /// The requests to the API server with their responses, oldest first.
+    /// The directory of the control plane, with its keys.
+    pub(crate) fn directory(&self) -> &Path {
+        self.plane.directory()
+    }
+
+    /// The audit policy of the API server.
+    pub(crate) fn audit_policy(&self) -> PathBuf {
+        self.plane.audit_policy()
+    }
+
+    /// The audit log of the API server.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.plane.audit_log()
+    }
+
+    /// The token of a volume of a Pod, as the kubelet wrote it.
+    pub(crate) fn token_file(&self, pod: &Value, volume: &str) -> PathBuf {
+        let volumes = self.directory().join("kubelet/pods").join(pod["metadata"]["uid"].as_str().unwrap());
+        volumes.join("volumes/kubernetes.io~projected").join(volume).join("token")
+    }
+
+    /// Stops the kubelet, but not the containers, until the guard is dropped.
+    pub(crate) fn without_kubelet(&self) -> impl Drop {
+        self.plane.pause("kubelet")
+    }
+
+    /// Writes an object into etcd, and not through the API server, which sets some fields itself.
+    pub(crate) fn store(&self, key: &str, object: &Value) {
+        let [key, value] = [key, &object.to_string()].map(|text| STANDARD.encode(text));
+        let put = json!({"key": key, "value": value}).to_string();
+        let url = format!("http://127.0.0.1:{}/v3/kv/put", self.plane.etcd());
+        run(Command::new("curl").args(["--silent", "--show-error", "--fail", "--data", &put, &url]));
+    }
+
+    /// The requests of boundtoken and of the administrator with their responses, oldest first.
     pub(crate) fn requests(&self) -> Vec<Value> {
         self.plane.requests()
     }
@@ -150,6 +186,16 @@ impl Drop for Away<'_> {
     fn drop(&mut self) {
         self.0.restart(API_SERVER);
     }
+}
+
+/// The policy that `boundtoken audit --print-policy` prints, with a rule for the requests of the administrator where it
+/// asks for rules of one's own.
+fn audit_policy() -> Value {
+    let program = env!("CARGO_BIN_EXE_boundtoken");
+    let printed = run(Command::new(program).args(["audit", "--print-policy"]));
+    let mut policy: Value = serde_saphyr::from_str(&printed).unwrap();
+    policy["rules"].as_array_mut().unwrap().insert(1, json!({"level": "Metadata", "users": ["admin"]}));
+    policy
 }
 
 /// The items of a list, which may be absent.

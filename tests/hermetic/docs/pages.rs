@@ -5,6 +5,7 @@
 //! - `sh` runs in a directory that holds `demo/`, `examples/` and `tests/reviews/`.
 //! - `sh cluster=NAME` runs in a cluster: a test in `tests/cluster` or, where Pods have to run, in `tests/e2e` calls
 //!   `block("NAME")`, runs it, and asserts what the page promises. This module fails if no test does.
+//! - `console cluster=NAME` likewise: the test calls `console("NAME")`, types its commands, and compares what they print.
 //! - `sh repo` names targets of the Makefile, which must exist.
 //! - `sh parsed` is checked for its syntax and our flags only, since it does not end or needs what no test has.
 //! - `console` is compared with its stdout, where a line `…` stands for any lines; `console server` likewise, while a
@@ -20,7 +21,7 @@ use std::{env, fs};
 
 use boundtoken::telemetry::metrics::Metrics;
 
-use crate::support::pages::{Block, blocks, pages};
+use crate::support::pages::{Block, blocks, fits, pages, prints, sessions};
 use crate::support::program::Serving;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -43,20 +44,20 @@ fn shell_blocks_are_true() {
     assert!(failures.is_empty(), "{failures}");
 }
 
-/// Each `sh cluster` has a name of its own, and a test that calls `block("NAME")`; no test asks for another.
+/// Each block for a cluster has a name of its own, and a test that types it; no test asks for another.
 #[test]
 fn every_cluster_block_is_typed_by_a_test() {
     let pages: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
     let mut named = BTreeSet::new();
     for block in &pages {
-        assert!(!block.is("cluster"), "{}: say `sh cluster=NAME`, and type it in a test", block.place);
+        assert!(!block.is("cluster"), "{}: say `cluster=NAME`, and type it in a test", block.place);
         if let Some(name) = block.named("cluster") {
             assert!(named.insert(name.to_owned()), "{}: another block has this name", block.place);
         }
     }
     let typed: BTreeSet<String> = sources_with_a_cluster().iter().flat_map(|text| typed_in(text)).collect();
     let untyped: Vec<_> = named.difference(&typed).collect();
-    assert!(untyped.is_empty(), "no test in tests/cluster or tests/e2e calls block(NAME) for {untyped:?}");
+    assert!(untyped.is_empty(), "no test in tests/cluster or tests/e2e types {untyped:?}");
     let unknown: Vec<_> = typed.difference(&named).collect();
     assert!(unknown.is_empty(), "tests type {unknown:?}, and no page has such blocks");
     assert!(named.len() > 25, "only {} blocks for a cluster", named.len());
@@ -64,7 +65,7 @@ fn every_cluster_block_is_typed_by_a_test() {
 
 /// The names of the blocks that a test types.
 fn typed_in(source: &str) -> Vec<String> {
-    let calls = source.split("block(\"").skip(1);
+    let calls = ["block(\"", "console(\""].into_iter().flat_map(|call| source.split(call).skip(1));
     calls.filter_map(|call| Some(call.split_once("\")")?.0.to_owned())).collect()
 }
 
@@ -191,6 +192,8 @@ fn is_of_name(letter: char) -> bool {
 fn check(block: &Block, directory: &Path) -> Result<(), String> {
     if let Some(name) = block.named("file") {
         fs::write(directory.join(name), &block.text).map_err(|error| error.to_string())
+    } else if block.is("console") && block.named("cluster").is_some() {
+        sessions(&block.text).iter().try_for_each(|(command, _)| check_parses(command, directory))
     } else if block.is("console") && block.is("server") {
         check_served(&block.text, directory)
     } else if block.is("console") {
@@ -219,35 +222,13 @@ fn check_served(text: &str, directory: &Path) -> Result<(), String> {
 
 /// Runs what follows each `$ ` and compares what it prints.
 fn check_console(text: &str, directory: &Path) -> Result<(), String> {
-    for session in format!("\n{}", text.replace("\\\n", " ")).split("\n$ ").skip(1) {
-        let (command, expected) = session.split_once('\n').unwrap_or((session, ""));
-        let output = accept(&shell(command, directory), command)?;
-        let (lines, expected) = (output.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
-        if !matches(&trimmed(&lines), &trimmed(&expected)) {
+    for (command, expected) in sessions(text) {
+        let output = accept(&shell(&command, directory), &command)?;
+        if !prints(&output, &expected, |line, expected| line == expected) {
             return Err(format!("`{command}` printed\n{output}"));
         }
     }
     Ok(())
-}
-
-/// Whether the lines are those expected; `…` matches any number of lines.
-fn matches(lines: &[&str], expected: &[&str]) -> bool {
-    match expected.split_first() {
-        None => lines.is_empty(),
-        Some((&"…", rest)) => (0..=lines.len()).any(|skipped| matches(&lines[skipped..], rest)),
-        Some((first, rest)) => {
-            lines.split_first().is_some_and(|(line, more)| line == first && matches(more, rest))
-        }
-    }
-}
-
-/// The lines without trailing white space and without empty lines at the end.
-fn trimmed<'a>(lines: &[&'a str]) -> Vec<&'a str> {
-    let mut lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
-    while lines.last().is_some_and(|line| line.is_empty()) {
-        lines.pop();
-    }
-    lines
 }
 
 /// `make TARGET …`: each target is in the Makefile.
@@ -333,8 +314,14 @@ fn workplace() -> tempfile::TempDir {
 
 #[test]
 fn an_ellipsis_matches_any_lines() {
-    assert!(matches(&["a", "b", "c"], &["a", "…", "c"]));
-    assert!(matches(&["a"], &["a", "…"]));
-    assert!(!matches(&["a", "b"], &["a"]));
-    assert!(!matches(&["a", "b"], &["…", "a"]));
+    let is_printed = |lines: &[&str], expected: &[&str]| {
+        let expected: Vec<String> = expected.iter().map(|line| (*line).to_owned()).collect();
+        prints(&lines.join("\n"), &expected, fits)
+    };
+    assert!(is_printed(&["a", "b", "c"], &["a", "…", "c"]));
+    assert!(is_printed(&["a"], &["a", "…"]));
+    assert!(is_printed(&["a1c", "b"], &["a…c", "b"]));
+    assert!(!is_printed(&["a1d", "b"], &["a…c", "b"]));
+    assert!(!is_printed(&["a", "b"], &["a"]));
+    assert!(!is_printed(&["a", "b"], &["…", "a"]));
 }

@@ -12,11 +12,10 @@ pub(super) const POLICY: &str = "audit-policy.yaml";
 /// The file name of the log.
 pub(super) const LOG: &str = "audit.log";
 
-/// Writes a policy that logs Pods with their bodies, since patches are logged at that level, and the rest as
-/// metadata.
-pub(super) fn write_policy(path: &Path) {
+/// A policy that logs Pods with their bodies, since patches are logged at that level, and the rest as metadata.
+pub(super) fn policy() -> Value {
     let pods = json!([{"group": "", "resources": ["pods"]}]);
-    let policy = json!({
+    json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
@@ -24,8 +23,7 @@ pub(super) fn write_policy(path: &Path) {
             {"level": "Request", "verbs": ["create"], "resources": pods},
             {"level": "Metadata"},
         ],
-    });
-    std::fs::write(path, policy.to_string()).unwrap();
+    })
 }
 
 /// The creations of Pods in a Namespace, oldest first.

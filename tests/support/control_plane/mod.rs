@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 pub(crate) use self::api::Api;
@@ -44,17 +45,20 @@ impl ControlPlane {
     /// interrupted, it cleans up.
     pub(crate) async fn start() -> Result<Self, ExitCode> {
         let programs = programs::find(&PROGRAMS)?;
+        let policy = audit::policy();
         let plane = tokio::select! {
-            plane = Self::start_at(&programs, || ([127, 0, 0, 1], free_port()).into()) => plane,
+            plane = Self::start_at(&programs, || ([127, 0, 0, 1], free_port()).into(), &policy) => plane,
             code = interrupted() => return Err(code.into()),
         };
         plane.add_node().await;
         Ok(plane)
     }
 
-    /// Starts it at an address from `address`, which is called again if another process has taken the port.
-    pub(crate) async fn start_at(programs: &Path, address: impl Fn() -> SocketAddr) -> Self {
+    /// Starts it at an address from `address`, which is called again if another process has taken the port, with an
+    /// audit policy.
+    pub(crate) async fn start_at(programs: &Path, address: impl Fn() -> SocketAddr, policy: &Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(audit::POLICY), policy.to_string()).unwrap();
         let credentials = Credentials::make(directory.path());
         let mut processes = Vec::new();
         let (etcd, address) = loop {
@@ -99,6 +103,12 @@ impl ControlPlane {
     /// Kills a process of this cluster and starts it again.
     pub(crate) fn restart(&self, name: &str) {
         self.process(name, Process::restart);
+    }
+
+    /// Stops a process of this cluster, without ending it, until the guard is dropped.
+    pub(crate) fn pause(&self, name: &'static str) -> impl Drop {
+        self.process(name, |process| process.signal(Signal::STOP));
+        Paused(self, name)
     }
 
     /// Kills a process of this cluster.
@@ -211,6 +221,11 @@ impl ControlPlane {
         audit::events(&self.directory.join(audit::LOG), namespace)
     }
 
+    /// The file of the audit policy.
+    pub(crate) fn audit_policy(&self) -> PathBuf {
+        self.directory.join(audit::POLICY)
+    }
+
     /// The file of the audit log.
     pub(crate) fn audit_log(&self) -> PathBuf {
         self.directory.join(audit::LOG)
@@ -224,6 +239,15 @@ impl ControlPlane {
     /// The requests to the API server with their responses, oldest first.
     pub(crate) fn requests(&self) -> Vec<Value> {
         audit::requests(&self.directory.join(audit::LOG))
+    }
+}
+
+/// A process that is stopped, and goes on when this is dropped.
+struct Paused<'a>(&'a ControlPlane, &'static str);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.0.process(self.1, |process| process.signal(Signal::CONT));
     }
 }
 
@@ -265,7 +289,6 @@ fn start_api_server(
     more: &[String],
 ) -> Process {
     let file = |name: &str| directory.join(name).display().to_string();
-    audit::write_policy(&directory.join(audit::POLICY));
     let arguments = [
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         format!("--secure-port={}", address.port()),
