@@ -101,6 +101,8 @@ pub enum VerdictReason {
     LateKubelet(i64),
     /// The log would not show requests that are refused with 401.
     RefusalsHidden,
+    /// A container has a Secret, and the Secrets with tokens could not be listed.
+    SecretsUnread,
 }
 
 impl Reason {
@@ -159,6 +161,7 @@ impl VerdictReason {
             Self::ShortRecord(_) => Code::ShortRecord,
             Self::LateKubelet(_) => Code::LateKubelet,
             Self::RefusalsHidden => Code::RefusalsHidden,
+            Self::SecretsUnread => Code::SecretsUnread,
         }
     }
 }
@@ -287,6 +290,7 @@ impl VerdictReason {
             Self::NeverStale => "it holds no token that the API server would mark as old",
             Self::GonePods => "only Pods that are gone show it",
             Self::RefusalsHidden => "the log would not show requests that are refused with 401",
+            Self::SecretsUnread => "a container has a Secret, and those with tokens could not be listed",
             _ => "there is no audit log",
         }
     }
@@ -394,6 +398,7 @@ mod tests {
             VerdictReason::ShortRecord(1),
             VerdictReason::LateKubelet(1),
             VerdictReason::RefusalsHidden,
+            VerdictReason::SecretsUnread,
         ];
         let codes: BTreeSet<&str> = reasons.iter().map(|reason| reason.code().name()).collect();
         let known = diagnostics::all().filter(|diagnostic| diagnostic.severity == Severity::Reason);

@@ -42,6 +42,7 @@ pub(super) fn pod(uid: &str) -> KnownPod {
         created: at(0),
         life: PodLife { started: Some(at(0)), ended: None },
         tokens: [token(TokenClass::Year)].into(),
+        has_unread_secret: false,
         admission: PodAdmission::default(),
         elsewhere: std::collections::BTreeSet::new(),
     }

@@ -113,6 +113,8 @@ impl AdmissionState {
 pub struct VerdictFacts<'f> {
     /// The tokens in the containers of its Pods.
     pub tokens: &'f [HeldToken],
+    /// Whether a container has a Secret of which it is not known whether it holds a token.
+    pub has_unread_secret: bool,
     /// How its Pods relate to the settings of their Namespace.
     pub admission: &'f AdmissionState,
     /// How it uses its tokens.
@@ -152,11 +154,14 @@ impl VerdictFacts<'_> {
     /// The verdict of the rules that come before those about the use of the token.
     fn without_log(&self) -> Option<Decision> {
         let one = |verdict, kind| Some((verdict, vec![Reason::new(kind)]));
-        if self.tokens.is_empty() {
+        if self.tokens.is_empty() && !self.has_unread_secret {
             return one(Verdict::Nothing, VerdictReason::NoToken);
         }
         if self.usage.state == UseState::Denied {
             return Some((Verdict::FixFirst, vec![self.shown(VerdictReason::Denied(self.usage.denied))]));
+        }
+        if self.tokens.is_empty() {
+            return one(Verdict::Unknown, VerdictReason::SecretsUnread);
         }
         if !self.admission.is_in_force {
             return None;
@@ -231,7 +236,9 @@ impl VerdictFacts<'_> {
             other.map(|token| VerdictReason::OtherAudience(token.audience.clone().unwrap_or_default()));
         let signs: Vec<String> = self.elsewhere.iter().cloned().collect();
         let signs = (!signs.is_empty()).then_some(VerdictReason::UsedElsewhere(signs));
-        let doubts: Vec<Reason> = [other, signs].into_iter().flatten().map(Reason::new).collect();
+        // Requests with the token of a Secret name no Pod.
+        let secrets = self.has_unread_secret.then_some(VerdictReason::SecretsUnread);
+        let doubts: Vec<Reason> = [other, signs, secrets].into_iter().flatten().map(Reason::new).collect();
         if doubts.is_empty() {
             (Verdict::Disable, vec![Reason::new(VerdictReason::NoRequest)])
         } else {

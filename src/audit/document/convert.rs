@@ -118,7 +118,8 @@ impl WorkloadSection {
             mode: workload.mode.map(Mode::as_str),
             tokens: workload.tokens.iter().map(TokenSection::from).collect(),
             pods_by_class: classes(&workload.pods_by_class),
-            tokens_incomplete: snapshot.lacks("secrets", &name.namespace),
+            tokens_incomplete: workload.has_unread_secret
+                || workload.is_predicted && snapshot.lacks("serviceaccounts", &name.namespace),
             usage: UseSection::from(&workload.usage),
             verdict: workload.judgement.verdict.as_str(),
             min_ttl_seconds: workload.judgement.min_ttl,

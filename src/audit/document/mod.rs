@@ -149,7 +149,8 @@ pub struct WorkloadSection {
     pub tokens: Vec<TokenSection>,
     /// Pods by the class of a token that they hold.
     pub pods_by_class: Counts,
-    /// Whether the audit could not tell Secrets with tokens from others, so that `tokens` may lack some.
+    /// Whether `tokens` may be wrong: a container has a Secret, and those with tokens could not be listed; or the tokens
+    /// are predicted, and the service accounts could not be listed, which may keep a template from its token.
     pub tokens_incomplete: bool,
     /// The use of the tokens.
     #[serde(rename = "use")]

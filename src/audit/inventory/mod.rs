@@ -15,5 +15,5 @@ pub use elsewhere::signs_of_use_elsewhere;
 pub use life::{PodLife, PodStatus};
 pub use lifetime::{ExtendedLifetime, LifetimeSource};
 pub use spec::TokenSpec;
-pub use tokens::{HeldToken, LegacySecrets, TokenClass, TokenContext, held_tokens};
+pub use tokens::{HeldToken, LegacySecrets, TokenClass, TokenContext, has_unread_secret, held_tokens};
 pub use workload::{Inventory, KnownNamespace, KnownPod, KnownTemplate, KnownWorkload, WorkloadName};

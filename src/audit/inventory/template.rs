@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::admission::PodAdmission;
 use super::elsewhere::signs_of_use_elsewhere;
 use super::spec::TokenSpec;
-use super::tokens::{TokenContext, held_tokens};
+use super::tokens::{TokenContext, has_unread_secret, held_tokens};
 use super::workload::KnownTemplate;
 use crate::admission::{Pod, SimulationError, simulate};
 use crate::pod::plugin::ServiceAccount;
@@ -33,6 +33,7 @@ impl KnownTemplate {
         let names = annotations.into_iter().flatten().map(|(name, _)| name.as_str());
         Ok(Self {
             tokens: held_tokens(&spec, context).into(),
+            has_unread_secret: has_unread_secret(&spec, context),
             admission,
             elsewhere: signs_of_use_elsewhere(names, &spec),
         })
@@ -55,7 +56,7 @@ mod tests {
             NamespaceSettings::parse("shop", annotations.iter().copied(), &Arc::new(Defaults::default()));
         let (secrets, api, extended) =
             (LegacySecrets::new(), ApiAudiences::default(), ExtendedLifetime::default());
-        let context = TokenContext { secrets: &secrets, api: &api, extended: &extended };
+        let context = TokenContext { secrets: Some(&secrets), api: &api, extended: &extended };
         let pod = json!({"spec": {"containers": [{"name": "app"}]}});
         KnownTemplate::predict(pod, &ServiceAccount::default(), &settings, is_in_force, &context).unwrap()
     }

@@ -59,8 +59,8 @@ pub struct HeldToken {
 /// What a cluster does to the tokens of every Pod.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenContext<'c> {
-    /// The Secrets of the Pod's namespace that hold tokens.
-    pub secrets: &'c LegacySecrets,
+    /// The Secrets of the Pod's namespace that hold tokens; `None` if they could not be listed.
+    pub secrets: Option<&'c LegacySecrets>,
     /// The API server's own audiences.
     pub api: &'c ApiAudiences,
     /// The lifetime of extended tokens.
@@ -69,21 +69,38 @@ pub struct TokenContext<'c> {
 
 /// Every token that a container of the Pod holds, sorted. A token in a volume that no container mounts does not count.
 pub fn held_tokens(spec: &TokenSpec<'_>, context: &TokenContext<'_>) -> Vec<HeldToken> {
-    let mut found = FoundTokens { tokens: Vec::new(), context };
-    for container in spec.all_containers() {
-        found.mounts(container, &spec.volumes);
-        found.variables(container);
-    }
-    found.tokens.sort_unstable();
-    found.tokens
+    FoundTokens::new(spec, context, false).tokens
+}
+
+/// Whether a container has a Secret that may hold a token, because the Secrets with tokens could not be listed.
+pub fn has_unread_secret(spec: &TokenSpec<'_>, context: &TokenContext<'_>) -> bool {
+    let is_legacy = |token: &HeldToken| token.class == TokenClass::Legacy;
+    context.secrets.is_none() && FoundTokens::new(spec, context, true).tokens.iter().any(is_legacy)
 }
 
 struct FoundTokens<'c> {
     tokens: Vec<HeldToken>,
     context: &'c TokenContext<'c>,
+    /// Whether every Secret counts as one with a token, if these could not be listed.
+    counts_unread: bool,
 }
 
-impl FoundTokens<'_> {
+impl<'c> FoundTokens<'c> {
+    fn new(spec: &TokenSpec<'_>, context: &'c TokenContext<'c>, counts_unread: bool) -> Self {
+        let mut found = Self { tokens: Vec::new(), context, counts_unread };
+        for container in spec.all_containers() {
+            found.mounts(container, &spec.volumes);
+            found.variables(container);
+        }
+        found.tokens.sort_unstable();
+        found
+    }
+
+    /// Whether a Secret of this name holds a token.
+    fn is_of_token(&self, secret: &Text<'_>) -> bool {
+        self.context.secrets.map_or(self.counts_unread, |secrets| secrets.contains(secret.as_str()))
+    }
+
     fn mounts(&mut self, container: &TokenHolder<'_>, volumes: &[MountedVolume<'_>]) {
         for mount in &container.volume_mounts {
             for volume in volumes.iter().filter(|volume| volume.name == mount.name) {
@@ -139,15 +156,14 @@ impl FoundTokens<'_> {
         } else {
             items.iter().find(|item| item.key.as_str() == SECRET_KEY)?.path.as_str()
         };
-        self.context.secrets.contains(name.as_str()).then(|| (file.to_owned(), legacy()))
+        self.is_of_token(name).then(|| (file.to_owned(), legacy()))
     }
 
     fn variables(&mut self, container: &TokenHolder<'_>) {
         for variable in &container.env {
             let secret = variable.value_from.as_ref().and_then(|value| value.secret_key_ref.as_ref());
-            let is_token = secret.is_some_and(|secret| {
-                secret.key.as_str() == SECRET_KEY && self.context.secrets.contains(secret.name.as_str())
-            });
+            let is_token = secret
+                .is_some_and(|secret| secret.key.as_str() == SECRET_KEY && self.is_of_token(&secret.name));
             if is_token {
                 let path = format!("${}", variable.name.as_str());
                 self.add(HeldToken { path, ..legacy() }, container);
@@ -155,7 +171,7 @@ impl FoundTokens<'_> {
         }
         for variables in &container.env_from {
             let secret = variables.secret_ref.as_ref();
-            if secret.is_some_and(|secret| self.context.secrets.contains(secret.name.as_str())) {
+            if secret.is_some_and(|secret| self.is_of_token(&secret.name)) {
                 let path = format!("${}{SECRET_KEY}", variables.prefix.as_str());
                 self.add(HeldToken { path, ..legacy() }, container);
             }

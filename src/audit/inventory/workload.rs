@@ -56,6 +56,8 @@ pub struct KnownPod {
     pub life: PodLife,
     /// The tokens in its containers. Replicas may share them.
     pub tokens: Arc<[HeldToken]>,
+    /// Whether a container has a Secret of which it is not known whether it holds a token.
+    pub has_unread_secret: bool,
     /// What the webhook would do with it under the settings of its Namespace, whether that opted in or not.
     pub admission: PodAdmission,
     /// Signs that a token is shown to another service: names of annotations and environment variables.
@@ -89,6 +91,8 @@ pub struct KnownWorkload {
 pub struct KnownTemplate {
     /// The tokens that its containers would hold.
     pub tokens: Arc<[HeldToken]>,
+    /// As of [`KnownPod::has_unread_secret`].
+    pub has_unread_secret: bool,
     /// What the webhook would do with it under the settings of its Namespace, whether that opted in or not.
     pub admission: PodAdmission,
     /// Signs as of [`KnownPod::elsewhere`].

@@ -27,6 +27,8 @@ pub struct WorkloadReport {
     pub mode: Option<Mode>,
     /// Its tokens, each with the number of its Pods that hold it; 0 if predicted.
     pub tokens: Vec<TokenCount>,
+    /// Whether a container has a Secret of which it is not known whether it holds a token.
+    pub has_unread_secret: bool,
     /// Pods by the classes of their tokens.
     pub pods_by_class: BTreeMap<TokenClass, usize>,
     /// How it uses them.
@@ -65,8 +67,12 @@ impl WorkloadReport {
         let admission = AdmissionState::of(namespace, live.iter().copied(), template);
         let account = members.account().unwrap_or_default();
         let held: Vec<HeldToken> = tokens.iter().map(|count| count.token.clone()).collect();
+        let of_template = template.filter(|_| live.is_empty()).map(|template| template.has_unread_secret);
+        let of_pods = || live.iter().any(|pod| pod.has_unread_secret);
+        let has_unread_secret = of_template.unwrap_or_else(of_pods);
         let judgement = Judgement::of(&VerdictFacts {
             tokens: &held,
+            has_unread_secret,
             admission: &admission,
             usage: &usage,
             elsewhere: &elsewhere(members, evidence, account),
@@ -83,6 +89,7 @@ impl WorkloadReport {
             opted_in: namespace.opted_in,
             mode: mode.or_else(of_template).filter(|_| namespace.opted_in),
             tokens,
+            has_unread_secret,
             pods_by_class,
             usage,
             judgement,

@@ -9,8 +9,8 @@ use super::{NamespaceRecord, OwnerName, OwnerRecord, PodRecord, Snapshot, Templa
 use crate::admission::Pod;
 use crate::audit::inventory::{
     ExtendedLifetime, HeldToken, Inventory, KnownNamespace, KnownPod, KnownTemplate, KnownWorkload,
-    LegacySecrets, PodAdmission, PodLife, TokenContext, TokenSpec, WorkloadName, held_tokens,
-    signs_of_use_elsewhere,
+    LegacySecrets, PodAdmission, PodLife, TokenContext, TokenSpec, WorkloadName, has_unread_secret,
+    held_tokens, signs_of_use_elsewhere,
 };
 use crate::namespaces::{EXCLUDED_NAMESPACES, opts_in};
 use crate::pod::plugin::ServiceAccount;
@@ -56,6 +56,7 @@ struct AnnotationNames {
 #[derive(Clone)]
 struct SpecificationFacts {
     tokens: Arc<[HeldToken]>,
+    has_unread_secret: bool,
     admission: PodAdmission,
     elsewhere: BTreeSet<String>,
 }
@@ -129,6 +130,7 @@ impl<'s> Joiner<'s> {
             created: pod.created,
             life: PodLife::of(&status, pod.created, &facts.tokens),
             tokens: facts.tokens,
+            has_unread_secret: facts.has_unread_secret,
             admission: facts.admission,
             elsewhere: facts.elsewhere,
         })
@@ -153,8 +155,10 @@ impl<'s> Joiner<'s> {
             .entry(namespace)
             .or_insert_with(|| NamespaceSettings::parse(namespace, [], defaults));
         let admission = PodAdmission::of(&pod, settings);
+        let context = self.context(namespace);
         Ok(SpecificationFacts {
-            tokens: held_tokens(&spec, &self.context(namespace)).into(),
+            tokens: held_tokens(&spec, &context).into(),
+            has_unread_secret: has_unread_secret(&spec, &context),
             admission,
             elsewhere: signs_of_use_elsewhere(
                 metadata.annotations.iter().map(|(name, _)| name.as_str()),
@@ -164,8 +168,9 @@ impl<'s> Joiner<'s> {
     }
 
     fn context(&self, namespace: &str) -> TokenContext<'_> {
+        let secrets = self.snapshot.token_secrets.get(namespace).unwrap_or(&self.no_secrets);
         TokenContext {
-            secrets: self.snapshot.token_secrets.get(namespace).unwrap_or(&self.no_secrets),
+            secrets: Some(secrets).filter(|_| !self.snapshot.lacks("secrets", namespace)),
             api: &self.defaults.api_audiences,
             extended: self.extended,
         }

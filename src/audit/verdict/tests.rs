@@ -22,6 +22,7 @@ fn stale(trend: AgeTrend) -> WorkloadUse {
 /// A workload with a token of a year in a Namespace that did not opt in.
 struct Case {
     tokens: Vec<HeldToken>,
+    has_unread_secret: bool,
     admission: AdmissionState,
     usage: WorkloadUse,
     elsewhere: BTreeSet<String>,
@@ -33,6 +34,7 @@ impl Case {
         let window = LogWindow { from: at(0), to: at(90_000), holes: Vec::new() };
         Self {
             tokens: vec![token(TokenClass::Year)],
+            has_unread_secret: false,
             admission: AdmissionState::default(),
             usage,
             elsewhere: BTreeSet::new(),
@@ -41,8 +43,9 @@ impl Case {
     }
 
     fn judge(&self) -> Judgement {
-        let Self { tokens, admission, usage, elsewhere, coverage } = self;
-        Judgement::of(&VerdictFacts { tokens, admission, usage, elsewhere, coverage })
+        let Self { tokens, has_unread_secret, admission, usage, elsewhere, coverage } = self;
+        let has_unread_secret = *has_unread_secret;
+        Judgement::of(&VerdictFacts { tokens, has_unread_secret, admission, usage, elsewhere, coverage })
     }
 
     fn expect(&self, verdict: Verdict, reasons: &[VerdictReason]) {
@@ -68,6 +71,24 @@ fn without_a_token_nothing_is_to_be_done() {
         let case = Case { tokens: Vec::new(), ..Case::new(usage) };
         case.expect(Verdict::Nothing, &[VerdictReason::NoToken]);
     }
+}
+
+#[test]
+fn a_secret_that_could_not_be_read_may_hold_a_token() {
+    for usage in all_uses() {
+        let is_denied = usage.state == UseState::Denied;
+        for admission in [AdmissionState::default(), in_force()] {
+            let usage = usage.clone();
+            let case = Case { tokens: Vec::new(), has_unread_secret: true, admission, ..Case::new(usage) };
+            let expected = if is_denied { Verdict::FixFirst } else { Verdict::Unknown };
+            assert_eq!(case.judge().verdict, expected);
+            assert!(is_denied || case.judge().reasons[0].kind == VerdictReason::SecretsUnread);
+        }
+    }
+    let silent = Case { has_unread_secret: true, ..Case::new(used(UseState::Quiet)) };
+    silent.expect(Verdict::Unknown, &[VerdictReason::SecretsUnread]);
+    let reloads = Case { has_unread_secret: true, ..Case::new(used(UseState::Reloads)) };
+    reloads.expect(Verdict::Replace, &[VerdictReason::Reloads(172_800)]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn container_names(pod: &Value) -> impl Iterator<Item = &str> {
 /// The tokens of a Pod; none if a field that the webhook does not read has a wrong type.
 fn held(pod: &Value, legacy: &LegacySecrets, api: &ApiAudiences) -> Vec<HeldToken> {
     let spec = pod.get("spec").and_then(|spec| TokenSpec::deserialize(spec).ok());
-    let context = TokenContext { secrets: legacy, api, extended: &ExtendedLifetime::default() };
+    let context = TokenContext { secrets: Some(legacy), api, extended: &ExtendedLifetime::default() };
     spec.map(|spec| held_tokens(&spec, &context)).unwrap_or_default()
 }
 

@@ -159,6 +159,12 @@ macro_rules! audit_rows {
         "The log has no event of the stage `ResponseStarted`, in which the API server logs requests without a valid \
          token. A client that broke would not show."
         "Log the stage `ResponseStarted` at level `Metadata` for everyone."
+
+    BT144 Reason SecretsUnread "Secrets that could not be listed"
+        "A container has a Secret, in a volume or as variables. The audit may not list the Secrets with service account \
+         tokens, so it is not known whether this is one."
+        "Grant the right to list Secrets (`boundtoken audit --print-rbac`); only metadata is read. Or look at the type of \
+         the Secret: `kubernetes.io/service-account-token` is one with a token."
         }
     };
 }

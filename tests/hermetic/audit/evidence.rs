@@ -34,6 +34,7 @@ fn inventory(uptime: u64) -> Inventory {
         created: started,
         life: PodLife { started: Some(started), ended: None },
         tokens: [year()].into(),
+        has_unread_secret: false,
         admission: PodAdmission::default(),
         elsewhere: BTreeSet::new(),
     };

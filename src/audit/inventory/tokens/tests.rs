@@ -12,7 +12,7 @@ fn held_with(spec: &Value, extended: &ExtendedLifetime) -> Vec<HeldToken> {
     let text = spec.to_string();
     let spec: TokenSpec<'_> = serde_json::from_str(&text).unwrap();
     let (secrets, api) = (["robot-token".to_owned()].into(), ApiAudiences::default());
-    held_tokens(&spec, &TokenContext { secrets: &secrets, api: &api, extended })
+    held_tokens(&spec, &TokenContext { secrets: Some(&secrets), api: &api, extended })
 }
 
 /// The class, seconds, path and containers of each token.

@@ -229,6 +229,7 @@ impl Cluster {
                     created: at(pod.created),
                     life: PodLife { started: started(pod).map(at), ended: None },
                     tokens: [year()].into(),
+                    has_unread_secret: false,
                     admission: PodAdmission::default(),
                     elsewhere: BTreeSet::new(),
                 });

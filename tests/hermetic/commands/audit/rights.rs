@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Scene, owned, pod, run};
 
@@ -106,7 +106,6 @@ async fn cells_without_their_right_have_a_question_mark() {
             .collect::<Vec<_>>()
     };
     assert_eq!(row("pods", &[]).await[2], "?");
-    assert_eq!(row("secrets", &[]).await[4], "year, ?");
     assert_eq!(row("namespaces", &["-o", "wide"]).await[9], "?");
     assert_eq!(row("deployments", &[]).await[1], "deployment/web");
 }
@@ -118,6 +117,59 @@ async fn a_namespace_that_may_not_be_read_does_not_hide_another() {
     assert_eq!(audit.workload("web")["optedIn"], false);
     let errors = audit.json()["errors"].clone();
     assert_eq!((&errors[0]["namespace"], &errors[0]["reason"]), (&"absent".into(), &"NotFound".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_secrets_only_workloads_that_have_one_are_unsure() {
+    let scene = Scene::shop().await;
+    let volume = |mut pod: Value, volume: Value| {
+        pod["spec"]["volumes"][0] = volume;
+        pod["spec"]["volumes"][0]["name"] = pod["spec"]["containers"][0]["volumeMounts"][0]["name"].clone();
+        pod
+    };
+    let secret = json!({"secret": {"secretName": "web-token"}});
+    scene.add("pods", volume(pod("secret"), secret.clone()));
+    scene.add(
+        "pods",
+        volume(
+            pod("other-key"),
+            json!({"secret": {"secretName": "tls", "items": [{"key": "tls.crt", "path": "crt"}]}}),
+        ),
+    );
+    let mut env = volume(pod("env"), json!({"emptyDir": {}}));
+    env["spec"]["containers"][0]["envFrom"] = json!([{"secretRef": {"name": "web-token"}}]);
+    scene.add("pods", env);
+    let mut unmounted = volume(pod("unmounted"), secret);
+    unmounted["spec"]["containers"][0]["volumeMounts"] = json!([]);
+    scene.add("pods", unmounted);
+    let verdicts = |audit: &super::Audit| {
+        ["secret", "env", "other-key", "unmounted", "web"].map(|name| {
+            let workload = audit.workload(name);
+            let code = workload["reasons"][0]["code"].as_str().unwrap().to_owned();
+            (workload["verdict"].as_str().unwrap().to_owned(), code, workload["tokensIncomplete"] == true)
+        })
+    };
+    let row = |verdict: &str, code: &str, unsure| (verdict.to_owned(), code.to_owned(), unsure);
+    let nothing = || row("nothing", "BT101", false);
+    let web = || row("unknown", "BT120", false);
+    let known = [nothing(), nothing(), nothing(), nothing(), web()];
+    assert_eq!(verdicts(&scene.json()), known);
+    scene.api.refuse("secrets");
+    let unsure = || row("unknown", "BT144", true);
+    assert_eq!(verdicts(&scene.json()), [unsure(), unsure(), nothing(), nothing(), web()]);
+    let out = scene.audit(&[]).out;
+    let cell = |name: &str| out.lines().find(|line| line.contains(name)).unwrap().contains(" ? ");
+    assert!(cell("pod/secret") && cell("pod/env") && !cell("deployment/web"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_service_accounts_predicted_tokens_are_unsure() {
+    let scene = Scene::shop().await;
+    scene.deployment("idle");
+    let is_unsure = |name: &str| scene.json().workload(name)["tokensIncomplete"] == true;
+    assert!(!is_unsure("idle"));
+    scene.api.refuse("serviceaccounts");
+    assert!(is_unsure("idle") && !is_unsure("web"));
 }
 
 /// Then the names of the owners are the only sign of their Deployment.
