@@ -1,11 +1,18 @@
 //! The Pods and workloads that a log is compared with, and how events are matched with them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use time::{Duration, OffsetDateTime};
 
 use super::tally::TokenOrigin;
 use crate::audit::inventory::{Inventory, KnownPod, WorkloadName};
+
+/// Longest start of a generated name that is kept, in bytes, before its random suffix
+/// (`maxGeneratedNameLength` in `k8s.io/apiserver/pkg/storage/names/generate.go`).
+const MAX_GENERATED: usize = 58;
+
+/// Length of the random suffix.
+const SUFFIX: usize = 5;
 
 /// Pods and workloads by the values in events. Two-part keys begin with the Namespace.
 #[derive(Clone, Debug)]
@@ -15,7 +22,7 @@ pub(super) struct Roster<'i> {
     by_address: HashMap<&'i str, Vec<usize>>,
     by_account: HashMap<(&'i str, &'i str), usize>,
     accounts: Vec<KnownAccount<'i>>,
-    by_workload: HashMap<(&'i str, &'i str), BTreeSet<&'i WorkloadName>>,
+    by_workload: BTreeMap<(&'i str, &'i str), BTreeSet<&'i WorkloadName>>,
 }
 
 /// A service account of Pods or Pod templates.
@@ -41,7 +48,7 @@ impl<'i> Roster<'i> {
             by_address: HashMap::new(),
             by_account: HashMap::new(),
             accounts: Vec::new(),
-            by_workload: HashMap::new(),
+            by_workload: BTreeMap::new(),
         };
         for (index, pod) in inventory.pods.iter().enumerate() {
             roster.by_uid.insert(&pod.uid, index);
@@ -117,10 +124,8 @@ impl<'i> Roster<'i> {
         let (one, last) = names.next()?;
         let (two, second) = names.next().unzip();
         let (three, third) = names.next().unzip();
-        let is_random = last.len() == 5;
-        let is_number = |part: Option<&str>| {
-            part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-        };
+        let is_random = last.len() == SUFFIX;
+        let is_number = |part: Option<&str>| part.is_some_and(is_number);
         let find = |name: Option<&str>, fits: &dyn Fn(&str) -> bool| {
             let known = self.by_workload.get(&(namespace, name?))?;
             known.iter().copied().find(|known| fits(&known.kind))
@@ -141,7 +146,52 @@ impl<'i> Roster<'i> {
                     _ => is_random || is_number(Some(last)),
                 })
             })
+            .or_else(|| self.workload_of_cut(namespace, pod))
     }
+
+    /// The workloads of this name.
+    fn named<'r>(
+        &'r self,
+        namespace: &'r str,
+        name: &'r str,
+    ) -> impl Iterator<Item = &'i WorkloadName> + use<'r, 'i> {
+        self.by_workload.get(&(namespace, name)).into_iter().flatten().copied()
+    }
+
+    /// The workload of a Pod whose name lost the end of the one that it was generated from. It is not known if several
+    /// workloads have the rest in common.
+    fn workload_of_cut(&self, namespace: &str, pod: &str) -> Option<&'i WorkloadName> {
+        let (start, _) = pod.split_at_checked(MAX_GENERATED).filter(|(_, suffix)| suffix.len() == SUFFIX)?;
+        // Of the name of a ReplicaSet or Job, only the hash or the number was cut.
+        let of_owner = start.rsplit_once('-').into_iter().flat_map(|(name, cut)| {
+            self.named(namespace, name).filter(move |known| match known.kind.as_str() {
+                "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "Pod" => false,
+                "CronJob" => cut.bytes().all(|byte| byte.is_ascii_digit()),
+                _ => true,
+            })
+        });
+        // The cut name begins that of the workload. Pods of an indexed Job keep their index.
+        let indexed = start.strip_suffix('-').and_then(|name| name.rsplit_once('-'));
+        let indexed = indexed.filter(|(_, index)| is_number(index)).map(|(name, _)| name);
+        let longer = [(start, false)].into_iter().chain(indexed.map(|name| (name, true)));
+        let of_longer = longer.flat_map(|(start, of_jobs)| {
+            let from = self.by_workload.range((namespace, start)..);
+            let known =
+                from.take_while(move |((other, name), _)| *other == namespace && name.starts_with(start));
+            known.flat_map(|(_, known)| known.iter().copied()).filter(move |known| {
+                match known.kind.as_str() {
+                    "StatefulSet" | "Pod" => false,
+                    kind => !of_jobs || kind == "Job",
+                }
+            })
+        });
+        let mut found = of_owner.chain(of_longer);
+        found.next().filter(|one| found.all(|other| other == *one))
+    }
+}
+
+fn is_number(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -240,5 +290,53 @@ mod tests {
             assert_eq!(roster.workload_of("shop", name).map(|known| known.name.as_str()), expected, "{name}");
         }
         assert_eq!(roster.workload_of("other", "db-0"), None);
+    }
+
+    /// A Pod name as the API server generates it.
+    fn generated(start: &str) -> String {
+        format!("{}x2x4z", start.get(..MAX_GENERATED).unwrap_or(start))
+    }
+
+    #[test]
+    fn the_start_of_a_long_name_leads_to_its_workload() {
+        let long = |length: usize| "checkout-".repeat(30)[..length].trim_end_matches('-').to_owned();
+        for kind in ["Deployment", "CronJob", "DaemonSet", "Job", "Rollout"] {
+            for length in [40, 46, 47, 48, 49, 50, 51, 52, 56, 57, 58, 60, 63, 100] {
+                let name = long(length);
+                let known = KnownWorkload { name: workload(kind, &name), ..KnownWorkload::default() };
+                let inventory = Inventory { workloads: vec![known], ..Inventory::default() };
+                let roster = Roster::new(&inventory);
+                let pod = match kind {
+                    "Deployment" | "Rollout" => generated(&format!("{name}-5d4f8c7b9-")),
+                    // The API server refuses a longer name.
+                    "CronJob" if length > 52 => continue,
+                    "CronJob" => generated(&format!("{name}-28912345-")),
+                    _ => generated(&format!("{name}-")),
+                };
+                let found = roster.workload_of("shop", &pod).map(|known| known.name.as_str());
+                assert_eq!(found, Some(name.as_str()), "{kind} {pod}");
+                assert_eq!(roster.workload_of("shop", &pod[1..]), None, "{kind} {pod}");
+                assert_eq!(roster.workload_of("other", &pod), None, "{kind} {pod}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_indexed_job_keeps_its_index_in_the_names_of_its_pods() {
+        let name = "checkout-".repeat(7)[..62].to_owned();
+        let known = KnownWorkload { name: workload("Job", &name), ..KnownWorkload::default() };
+        let inventory = Inventory { workloads: vec![known], ..Inventory::default() };
+        let pod = format!("{}-17-x2x4z", &name[..54]);
+        let found = Roster::new(&inventory).workload_of("shop", &pod).map(|known| known.name.as_str());
+        assert_eq!((pod.len(), found), (63, Some(name.as_str())));
+    }
+
+    #[test]
+    fn a_start_that_several_workloads_have_in_common_leads_to_none() {
+        let name = |end: &str| format!("{}{end}", "x".repeat(58));
+        let known =
+            |end| KnownWorkload { name: workload("Deployment", &name(end)), ..KnownWorkload::default() };
+        let inventory = Inventory { workloads: vec![known("one"), known("two")], ..Inventory::default() };
+        assert_eq!(Roster::new(&inventory).workload_of("shop", &generated(&name("one-5d4f8c7b9-"))), None);
     }
 }
