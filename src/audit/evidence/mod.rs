@@ -118,12 +118,12 @@ impl<'i> Evidence<'i> {
     }
 
     fn add_request(&mut self, event: &AuditEvent<'_>, namespace: &str, account: &str) {
-        let account = self.roster.account(namespace, account);
         if event.is_review {
-            self.reviewers.extend(account);
+            self.reviewers.extend(self.roster.account(namespace, account));
         }
         match event.pod {
             None => {
+                let account = self.roster.account(namespace, account);
                 if let Some((tally, account)) =
                     account.and_then(|index| Some((self.accounts.get_mut(index)?, index)))
                 {

@@ -109,12 +109,11 @@ impl Tally {
         let uptime = event.time.zip(origin).and_then(|(time, origin)| origin.uptime(time, age));
         let sample = Sample::of(event);
         self.add_use(event, &sample);
-        if let Some(seconds) = uptime {
-            let aged = Aged { seconds, uptime, sample: sample.clone() };
+        if let Some(uptime) = uptime {
             if matches!(event.staleness, Staleness::Fresh | Staleness::Stale(0)) {
-                keep_greatest(&mut self.longest_fresh, aged.clone());
+                keep_longest(&mut self.longest_fresh, uptime, &sample);
             }
-            keep_greatest(&mut self.longest, aged);
+            keep_longest(&mut self.longest, uptime, &sample);
         }
         if let Some(seconds) = age {
             self.stale.add(StaleTally::of(Aged { seconds, uptime, sample }));
@@ -152,9 +151,16 @@ impl Tally {
     }
 }
 
-fn keep_greatest(greatest: &mut Option<Aged>, aged: Aged) {
-    if greatest.as_ref().is_none_or(|greatest| *greatest < aged) {
-        *greatest = Some(aged);
+/// Keeps the request at the greatest uptime. In a log in order that is each one, so its memory is used again.
+fn keep_longest(longest: &mut Option<Aged>, seconds: i64, sample: &Sample) {
+    let uptime = Some(seconds);
+    match longest {
+        Some(known) if (known.seconds, &known.sample) >= (seconds, sample) => {}
+        Some(known) => {
+            (known.seconds, known.uptime, known.sample.time) = (seconds, uptime, sample.time);
+            known.sample.id.clone_from(&sample.id);
+        }
+        None => *longest = Some(Aged { seconds, uptime, sample: sample.clone() }),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Reads audit logs: as API servers write them, and as cloud providers export them.
 //!
 //! The shape is found in the content. A log is read in pieces, so memory does not depend on its size: `split` finds
-//! the records, `shape` finds the event in each, and `record` parses the fields that matter.
+//! the records, `shape` finds the event in each, and `plain` or `record` reads the fields that matter.
 
 mod nesting;
+mod plain;
 mod record;
 mod shape;
 mod split;

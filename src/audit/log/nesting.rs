@@ -1,8 +1,10 @@
 //! Finds the records inside a JSON document: the objects in a list, or the document itself.
 
+use std::ops::ControlFlow;
+
 use memchr::{memchr, memchr3, memmem};
 
-use super::split::{Fragment, MAX_RECORD};
+use super::split::{Fragment, MAX_RECORD, PREFIX};
 
 /// The start of each line that the API server writes.
 const PLAIN: &[u8] = br#"{"kind":"Event","#;
@@ -63,25 +65,46 @@ impl Nesting {
         self.examined = 0;
         loop {
             let (position, byte) = self.structural(bytes, at);
-            at = position;
-            let through = bytes.get(..=at).unwrap_or_default();
-            let used = match byte {
-                None => return self.wait(bytes, at, last, sink),
-                Some(b'\n') => match self.is_cut(bytes.get(at + 1..).unwrap_or_default()) {
-                    None if !last => return self.wait(bytes, at, last, sink),
-                    Some(true) => {
-                        let cut = bytes.get(..at).unwrap_or_default();
-                        Some(self.finish(Fragment::Cut(cut), at, sink))
-                    }
-                    _ => None,
-                },
-                Some(container @ (b'{' | b'[')) => self.enter(container, through, sink),
-                Some(_) => self.leave(through, sink),
+            let through = bytes.get(..=position).unwrap_or_default();
+            let step = match byte {
+                None => return self.wait(bytes, position, last, sink),
+                Some(b'\n') => self.end_line(bytes, position, last, sink),
+                Some(container @ (b'{' | b'[')) => boundary(self.enter(container, through, sink)),
+                Some(_) => boundary(self.leave(through, sink)),
             };
-            if used.is_some() {
+            if let ControlFlow::Break(used) = step {
                 return used;
             }
-            at += 1;
+            at = position + 1;
+        }
+    }
+
+    /// Handles the end of a line at a position. Where a document or a record begins on the next line, although the current
+    /// one has not ended, the end of the current one is missing.
+    fn end_line(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        last: bool,
+        sink: &mut impl FnMut(Fragment<'_>),
+    ) -> ControlFlow<Option<usize>> {
+        let next = bytes.get(at + 1..).unwrap_or_default();
+        let is_cut = self.is_cut(next);
+        let is_document = if self.open.is_empty() { Some(false) } else { begins_list(next, last) };
+        let Some(is_document) = is_document else {
+            return ControlFlow::Break(self.wait(bytes, at, last, sink));
+        };
+        if is_document {
+            self.open.clear();
+        }
+        match is_cut {
+            None if !last && !is_document => ControlFlow::Break(self.wait(bytes, at, last, sink)),
+            _ if self.depth > 0 && (is_document || is_cut == Some(true)) => {
+                let cut = bytes.get(..at).unwrap_or_default();
+                ControlFlow::Break(Some(self.finish(Fragment::Cut(cut), at, sink)))
+            }
+            _ if is_document => ControlFlow::Break(Some(at + 1)),
+            _ => ControlFlow::Continue(()),
         }
     }
 
@@ -208,8 +231,31 @@ impl Nesting {
     }
 }
 
+/// The step to a boundary, if there is one.
+fn boundary(used: Option<usize>) -> ControlFlow<Option<usize>> {
+    used.map_or(ControlFlow::Continue(()), |used| ControlFlow::Break(Some(used)))
+}
+
+/// Whether a document with a list of records begins here; `None` if more bytes are needed.
+fn begins_list(next: &[u8], last: bool) -> Option<bool> {
+    match next.first() {
+        None => last.then_some(false),
+        // Inside of a document, a list is indented or follows the name of its field.
+        Some(b'[') => Some(true),
+        Some(b'{') if next.starts_with(PLAIN) => Some(false),
+        Some(b'{') if !is_decidable(next, last) => None,
+        Some(b'{') => Some(opens_list(next.get(..PREFIX).unwrap_or(next))),
+        Some(_) => Some(false),
+    }
+}
+
+/// Whether enough of a document is known to find its shape.
+pub(super) fn is_decidable(start: &[u8], last: bool) -> bool {
+    last || start.len() >= PREFIX || memchr(b'\n', start).is_some() && !is_alone(start)
+}
+
 /// Whether the first line has only one byte, as where a document is indented.
-pub(super) fn is_alone(text: &[u8]) -> bool {
+fn is_alone(text: &[u8]) -> bool {
     let line = memchr(b'\n', text).and_then(|end| text.get(1..end));
     line.is_some_and(|line| line.trim_ascii().is_empty())
 }

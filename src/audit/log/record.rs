@@ -136,6 +136,11 @@ impl<'a> LogRecord<'a> {
         (record, result)
     }
 
+    /// The log stream that the start of a document names for all of its records; empty if it names none.
+    pub(super) fn stream(start: &'a [u8]) -> Text<'a> {
+        Self::read(start).0.server
+    }
+
     /// The event, if the record is one. It takes its time from the wrapper if it lost its own.
     pub(super) fn event<'e>(&'e self, wrapper: Wrapper<'e>) -> Option<AuditEvent<'e>> {
         let user = self.user.username.as_str();
@@ -242,7 +247,7 @@ impl<'a> LogRecord<'a> {
                 let properties = properties.unwrap_or_default();
                 (self.wrapped, self.server) = (properties.log, properties.pod);
             }
-            "logStreamName" | "@logStream" => self.server = map.next_value()?,
+            "logStream" | "logStreamName" | "@logStream" => self.server = map.next_value()?,
             "insertId" => self.entry_id = map.next_value()?,
             "timestamp" | "time" | "@timestamp" => self.outer_time = Some(map.next_value()?),
             "protoPayload" => self.payload = map.next_value()?,

@@ -6,6 +6,7 @@ use memchr::memmem::{Finder, FinderRev};
 use time::OffsetDateTime;
 
 use super::LogCounts;
+use super::plain::PlainReader;
 use super::record::{LogRecord, Wrapper};
 use super::split::Fragment;
 use super::table;
@@ -27,9 +28,12 @@ pub(super) struct ShapeReader<'s> {
     sink: &'s mut dyn FnMut(&AuditEvent<'_>),
     pub(super) counts: LogCounts,
     pub(super) is_text: bool,
+    /// The log stream of the records in the current document.
+    stream: String,
     account: Finder<'static>,
     denied: Finder<'static>,
     staged: FinderRev<'static>,
+    plain: PlainReader,
 }
 
 /// The result of reading a record.
@@ -56,21 +60,30 @@ impl<'s> ShapeReader<'s> {
             sink,
             counts: LogCounts::default(),
             is_text: false,
+            stream: String::new(),
             account: Finder::new(ACCOUNT_PREFIX),
             denied: Finder::new("401"),
             staged: FinderRev::new(STAGED),
+            plain: PlainReader::new(),
         }
     }
 
     pub(super) fn fragment(&mut self, fragment: Fragment<'_>) {
+        let stream = std::mem::take(&mut self.stream);
+        let wrapper = Wrapper { time: None, server: &stream };
         let reading = match fragment {
+            Fragment::Document(start) => {
+                LogRecord::stream(start).as_str().clone_into(&mut self.stream);
+                return;
+            }
             Fragment::Line(line) => self.line(line.trim_ascii()),
-            Fragment::Element(element) => self.record(element, Wrapper::default(), 0),
-            Fragment::Cut(start) => match self.parse(start, Wrapper::default(), 0) {
+            Fragment::Element(element) => self.record(element, wrapper, 0),
+            Fragment::Cut(start) => match self.parse(start, wrapper, 0) {
                 reading @ (Reading::Event | Reading::Truncated { .. }) => reading,
                 _ => Reading::Truncated { has_user: false },
             },
         };
+        self.stream = stream;
         let is_lost = matches!(reading, Reading::Malformed | Reading::Truncated { has_user: false });
         self.counts.lost += u64::from(is_lost);
         match (reading, fragment) {
@@ -109,6 +122,10 @@ impl<'s> ShapeReader<'s> {
         if let Some(logged) = self.irrelevant(bytes) {
             let server = wrapper.server;
             (self.sink)(&AuditEvent { logged: Some(logged), server, ..AuditEvent::default() });
+            return Reading::Event;
+        }
+        if let Some(event) = self.plain.event(bytes, wrapper) {
+            (self.sink)(&event);
             return Reading::Event;
         }
         self.parse(bytes, wrapper, wrappers)

@@ -2,14 +2,14 @@
 
 use memchr::memchr;
 
-use super::nesting::{Nesting, is_alone};
+use super::nesting::{Nesting, is_decidable};
 
 /// Longest record that is kept, in bytes. `CloudWatch` cuts events at 256 KiB, and the API server limits objects to
 /// 3 MiB.
 pub(super) const MAX_RECORD: usize = 16 << 20;
 
 /// Bytes at the start of a document that decide whether it is a list of records.
-const PREFIX: usize = 4096;
+pub(super) const PREFIX: usize = 4096;
 
 /// Bytes with which some editors start a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -23,6 +23,8 @@ pub(super) enum Fragment<'b> {
     Element(&'b [u8]),
     /// The start of a record whose end is missing.
     Cut(&'b [u8]),
+    /// The start of a document, before its elements.
+    Document(&'b [u8]),
 }
 
 /// Finds the fragments in consecutive pieces of a log.
@@ -79,11 +81,12 @@ impl Splitter {
             return Some(blank);
         }
         let end = memchr(b'\n', rest);
-        let is_decidable = last || rest.len() >= PREFIX || end.is_some() && !is_alone(rest);
-        if rest.is_empty() || !is_decidable {
+        if rest.is_empty() || !is_decidable(rest, last) {
             return None;
         }
-        if let Some(nesting) = Nesting::at(rest.get(..PREFIX).unwrap_or(rest)) {
+        let start = rest.get(..PREFIX).unwrap_or(rest);
+        if let Some(nesting) = Nesting::at(start) {
+            sink(Fragment::Document(start));
             self.0 = Position::Within(nesting);
             return Some(0);
         }
@@ -124,6 +127,7 @@ mod tests {
                 Fragment::Line(bytes) => ('L', bytes),
                 Fragment::Element(bytes) => ('E', bytes),
                 Fragment::Cut(bytes) => ('C', bytes),
+                Fragment::Document(_) => return,
             };
             found.push((kind, String::from_utf8_lossy(bytes).into_owned()));
         };
@@ -182,6 +186,20 @@ mod tests {
         for cut in [r#"{"a":"x"#, r#"{"a":[1,"#, r#"{"a""#, r#"{"a":"\"#] {
             let log = format!("[\n  {cut}\n  {{\"b\":2}}\n]\n{{\"c\":3}}");
             expect(&log, &[('C', cut), ('E', r#"{"b":2}"#), ('L', r#"{"c":3}"#)]);
+        }
+    }
+
+    #[test]
+    fn a_cut_document_does_not_hide_the_next_one() {
+        let next = r#"{"kind":"EventList","items":[{"b":2}]}"#;
+        for cut in [r#"{"a":"x"#, r#"{"a":[1,"#, r#"{"a":"\"#] {
+            let log = format!("{{\"kind\":\"EventList\",\"items\":[{cut}\n{next}\n{{\"c\":3}}");
+            expect(&log, &[('C', cut), ('E', r#"{"b":2}"#), ('L', r#"{"c":3}"#)]);
+        }
+        for cut in [r#"{"items":["#, r#"{"items":[{"a":1},"#] {
+            let complete = cut.contains('a').then_some(('E', r#"{"a":1}"#));
+            let expected: Vec<_> = complete.into_iter().chain([('E', r#"{"b":2}"#)]).collect();
+            expect(&format!("{cut}\n{next}"), &expected);
         }
     }
 

@@ -68,6 +68,7 @@ fn an_event_has_the_fields_of_its_line() {
 fn some_shapes_name_the_api_server() {
     for (name, server) in [
         ("eks-filter-log-events.json", "kube-apiserver-audit-0"),
+        ("eks-subscription.json", "kube-apiserver-audit-0"),
         ("aks-records.json", ""),
         ("api-server.jsonl", ""),
     ] {
@@ -82,6 +83,19 @@ fn some_shapes_name_the_api_server() {
         read(log.as_bytes(), &mut |event: &AuditEvent<'_>| found.push(event.server.to_owned())).unwrap();
         assert_eq!(found, ["kube-apiserver-7"], "{log}");
     }
+}
+
+/// A subscription names the log stream once for all of its events, and its files have parts of many streams.
+#[test]
+fn each_subscription_document_names_its_api_server() {
+    let one = String::from_utf8(file("eks-subscription.json")).unwrap();
+    let other = one.replace("kube-apiserver-audit-0", "kube-apiserver-audit-1");
+    let array = String::from_utf8(file("gke.json")).unwrap();
+    let mut found = Vec::new();
+    let log = [one.as_str(), &other, &array, &one].join("\n");
+    read(log.as_bytes(), &mut |event: &AuditEvent<'_>| found.push(event.server.to_owned())).unwrap();
+    let expected = ["kube-apiserver-audit-0", "kube-apiserver-audit-1", "", "kube-apiserver-audit-0"];
+    assert_eq!(found, expected.map(|server| [server; 4]).concat());
 }
 
 #[test]
@@ -157,8 +171,14 @@ fn cut_anywhere(name: &str) {
 /// A line that is cut anywhere leaves the lines around it alone.
 #[test]
 fn a_line_may_be_cut_at_any_byte() {
-    for name in ["api-server.jsonl", "eks-s3.log", "eks-insights.csv", "aks-records.jsonl", "aks-table.jsonl"]
-    {
+    for name in [
+        "api-server.jsonl",
+        "eks-s3.log",
+        "eks-insights.csv",
+        "aks-records.jsonl",
+        "aks-table.jsonl",
+        "gke.jsonl",
+    ] {
         let text = String::from_utf8(file(name)).unwrap();
         let (whole, _) = ids(text.as_bytes());
         let lines: Vec<&str> = text.lines().collect();
@@ -187,6 +207,58 @@ fn an_element_on_its_own_line_may_be_cut_at_any_byte() {
         let (found, counts) = events(log.as_bytes()).unwrap();
         assert_eq!((counts.events, counts.truncated), (3, 1), "at {end}");
         assert_eq!(found, [&*whole[0], &*whole[2], &*whole[3]], "at {end}");
+    }
+}
+
+/// A document that is cut anywhere leaves the next one alone, as in a file to which an exporter appends.
+#[test]
+fn a_document_may_be_cut_at_any_byte_before_the_next_one() {
+    let documents = SHAPES.iter().filter(|name| name.ends_with("json"));
+    std::thread::scope(|scope| {
+        for name in documents {
+            scope.spawn(move || cut_before_another(name));
+        }
+    });
+}
+
+fn cut_before_another(name: &str) {
+    let log = file(name);
+    let (whole, _) = ids(&log);
+    for end in 1..log.len() {
+        let both = [&log[..end], b"\n", &log].concat();
+        let (found, counts) = ids(&both);
+        let next = found.len().checked_sub(4).map(|start| &found[start..]);
+        assert_eq!(next, Some(&*whole), "{name} at {end}: {counts:?}");
+        assert!((4..=8).contains(&counts.events), "{name} at {end}: {counts:?}");
+    }
+}
+
+/// A cloud provider cuts the event inside of its record. The others are read.
+#[test]
+fn a_wrapped_event_may_be_cut_at_any_byte() {
+    for (name, field) in [
+        ("eks-subscription.json", "message"),
+        ("eks-filter-log-events.json", "message"),
+        ("eks-insights.json", "value"),
+        ("aks-records.json", "log"),
+        ("aks-records.jsonl", "log"),
+    ] {
+        let text = String::from_utf8(file(name)).unwrap();
+        let (whole, _) = ids(text.as_bytes());
+        let mark = format!("\"{field}\":\"{{");
+        let compact = text.replace(&format!("\"{field}\": \"{{"), &mark);
+        let start = compact.match_indices(&mark).nth(1).unwrap().0 + mark.len();
+        let is_end = |pair: &[u8]| pair[0] != b'\\' && pair[1] == b'"';
+        let length = compact.as_bytes()[start..].windows(2).position(is_end).unwrap() + 1;
+        for end in 0..compact[start..start + length].rfind('}').unwrap() {
+            // The text is escaped: a cut after a backslash would take the quote with it.
+            let kept = compact[start..start + end].trim_end_matches('\\');
+            let log = format!("{}{kept}{}", &compact[..start], &compact[start + length..]);
+            let (found, counts) = ids(log.as_bytes());
+            assert_eq!((counts.events, counts.truncated + counts.malformed), (3, 1), "{name} at {end}");
+            let others = [&found[0], &found[found.len() - 2], &found[found.len() - 1]];
+            assert_eq!(others, [&whole[0], &whole[2], &whole[3]], "{name} at {end}");
+        }
     }
 }
 

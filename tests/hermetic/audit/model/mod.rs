@@ -96,18 +96,33 @@ fn order_repetition_and_files_change_no_report() {
 fn a_short_log_or_one_with_a_hole_or_without_reads_shows_no_silence() {
     let is_quiet =
         |report: &AuditReport| report.workloads.iter().any(|found| found.usage.state == UseState::Quiet);
+    // Whether the coverage and every workload without requests name what is missing.
+    let is_said = |report: &AuditReport, is_gap: fn(&VerdictReason) -> bool| {
+        // A CronJob without Pods has no tokens here.
+        let is_silent = |found: &&WorkloadReport| !found.tokens.is_empty() && found.usage.requests == 0;
+        let silent = report.workloads.iter().filter(is_silent);
+        let mut silent = silent.map(|found| &found.judgement.reasons);
+        report.coverage.missing.iter().any(is_gap)
+            && silent.all(|reasons| reasons.iter().any(|reason| is_gap(&reason.kind)))
+    };
     let mut quiet = 0;
     for seed in seeds().take(60) {
         let cluster = Cluster::any(seed);
         let (inventory, log) = (cluster.inventory(), cluster.log());
         quiet += usize::from(is_quiet(&report(&inventory, &log)));
         let short = log.iter().filter(|request| request.time() < 1200);
-        assert!(!is_quiet(&report(&inventory, short)), "seed {seed}");
+        let short = report(&inventory, short);
+        assert!(!is_quiet(&short), "seed {seed}");
+        assert!(is_said(&short, |gap| matches!(gap, VerdictReason::ShortWindow(..))), "seed {seed}");
         let middle = cluster.end / 2;
         let holed = log.iter().filter(|request| !(middle..middle + 4300).contains(&request.time()));
-        assert!(cluster.end < 10_000 || !is_quiet(&report(&inventory, holed)), "seed {seed}");
+        let holed = report(&inventory, holed);
+        let is_said_of_hole = is_said(&holed, |gap| matches!(gap, VerdictReason::Holes(..)));
+        assert!(cluster.end < 10_000 || !is_quiet(&holed) && is_said_of_hole, "seed {seed}");
         let writes: Vec<LoggedRequest> = log.iter().map(LoggedRequest::as_write).collect();
-        assert!(!is_quiet(&report(&inventory, &writes)), "seed {seed}");
+        let writes = report(&inventory, &writes);
+        assert!(!is_quiet(&writes), "seed {seed}");
+        assert!(is_said(&writes, |gap| matches!(gap, VerdictReason::NoReads)), "seed {seed}");
     }
     assert!(quiet > 10, "only {quiet} of the whole logs show silence");
 }
