@@ -13,22 +13,31 @@ use crate::support::pages::block;
 use crate::support::program::{boundtoken, output};
 
 /// A Namespace without the label, whose ServiceAccount exists.
-async fn namespace(plane: &ControlPlane, name: &str) {
+pub(crate) async fn namespace(plane: &ControlPlane, name: &str) {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     plane.api.create(&namespace).await.unwrap();
     plane.wait_for_service_account(name).await;
 }
 
 /// The document of an audit with these arguments, which does not fail.
-fn audit(kubeconfig: &Path, arguments: &[&str]) -> Value {
-    let always = ["audit", "-o", "json", "--fail-on", "never", "--kubeconfig", kubeconfig.to_str().unwrap()];
+pub(crate) fn audit(kubeconfig: &Path, arguments: &[&str]) -> Value {
+    document(&[&["--kubeconfig", kubeconfig.to_str().unwrap()], arguments].concat())
+}
+
+/// The same from a snapshot.
+pub(crate) fn audit_from(snapshot: &Path, arguments: &[&str]) -> Value {
+    document(&[&["--from", snapshot.to_str().unwrap()], arguments].concat())
+}
+
+fn document(arguments: &[&str]) -> Value {
+    let always = ["audit", "-o", "json", "--fail-on", "never"];
     let output = output(&mut boundtoken(&[&always, arguments].concat()));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The tokens of a workload: class, audience, path below the default directory, containers.
-fn tokens(document: &Value, name: &str) -> Vec<String> {
+pub(crate) fn tokens(document: &Value, name: &str) -> Vec<String> {
     let workload = list(&document["workloads"]).find(|workload| workload["name"] == name);
     let workload = workload.unwrap_or_else(|| panic!("no {name} in {document:#}"));
     let text = |token: &Value| {
@@ -68,8 +77,9 @@ pub(crate) async fn each_class_of_token(plane: Arc<ControlPlane>) {
     namespace(&plane, NAMESPACE).await;
     let mount = json!({"name": "kube-api-access-foo", "mountPath": "/run/token"});
     let pair = json!([token(Some("a"), 600, "a"), token(Some("b"), 900, "b")]);
-    let with_ca = json!([token(None, 3607, "token"), {"configMap": {"name": "kube-root-ca.crt"}},
-        {"configMap": {"name": "openshift-service-ca.crt"}}]);
+    let field = json!({"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}});
+    let openshift = json!([token(None, 3607, "token"), {"configMap": {"name": "kube-root-ca.crt"}},
+        {"downwardAPI": {"items": [field]}}, {"configMap": {"name": "openshift-service-ca.crt"}}]);
     let mut unmounted =
         with_volume(NAMESPACE, "unmounted", &projected("x", &json!([token(None, 3607, "t")])), &mount);
     unmounted["spec"]["containers"][0].as_object_mut().unwrap().remove("volumeMounts");
@@ -83,7 +93,7 @@ pub(crate) async fn each_class_of_token(plane: Arc<ControlPlane>) {
             &mount,
         ),
         with_volume(NAMESPACE, "pair", &projected("kube-api-access-foo", &pair), &mount),
-        with_volume(NAMESPACE, "openshift", &projected("kube-api-access-foo", &with_ca), &mount),
+        with_volume(NAMESPACE, "openshift", &projected("kube-api-access-foo", &openshift), &mount),
         with_volume(NAMESPACE, "sub-path", &projected("x", &json!([token(None, 3607, "t")])), &sub_path),
         unmounted,
     ] {
@@ -192,6 +202,50 @@ pub(crate) async fn workloads_of_each_kind(plane: Arc<ControlPlane>) {
     .await;
 }
 
+/// Two `ReplicaSets` of one Deployment, whose Pods hold different tokens, are one row.
+pub(crate) async fn two_replica_sets_that_differ(plane: Arc<ControlPlane>) {
+    const NAMESPACE: &str = "audit-mixed";
+    namespace(&plane, NAMESPACE).await;
+    let spec = json!({"containers": [{"name": "app", "image": "busybox"}]});
+    let mut web = owner_of("Deployment", NAMESPACE, "web", &json!({}), &spec);
+    web["spec"]["replicas"] = 3.into();
+    // No Pod becomes ready here, so the old ones stay.
+    web["spec"]["strategy"] = json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+    plane.api.create(&web).await.unwrap();
+    let held = || {
+        let document = audit(&plane.kubeconfig(), &["-n", NAMESPACE]);
+        let tokens = list(&document["workloads"]).flat_map(|row| list(&row["tokens"]));
+        let tokens = tokens.map(|token| format!("{} {}", token["class"].as_str().unwrap(), token["pods"]));
+        (list(&document["workloads"]).count(), tokens.collect::<Vec<_>>())
+    };
+    let expect = async |expected: &[&str]| {
+        eventually("Pods of each ReplicaSet", async || {
+            let (rows, tokens) = held();
+            if rows == 1 && tokens == expected { Ok(()) } else { Err((rows, tokens)) }
+        })
+        .await;
+    };
+    expect(&["year 3"]).await;
+    let spec = &with_volume(
+        NAMESPACE,
+        "x",
+        &projected("own", &json!([token(None, 7200, "t")])),
+        &json!({"name": "own", "mountPath": "/run/own"}),
+    )["spec"];
+    let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web");
+    plane.api.patch(&path, &json!({"spec": {"template": {"spec": spec}}})).await.ok().unwrap();
+    expect(&["year 3", "bounded 1"]).await;
+    let rows = output(&mut boundtoken(&[
+        "audit",
+        "-n",
+        NAMESPACE,
+        "--kubeconfig",
+        plane.kubeconfig().to_str().unwrap(),
+    ]));
+    let rows = String::from_utf8(rows.stdout).unwrap();
+    assert!(rows.contains("year 3/4, bounded 1/4"), "{rows}");
+}
+
 /// With the printed rights everything is read; without any one rule, only what needs it is missing. The API server sees
 /// nothing but reads.
 pub(crate) async fn the_printed_rights(plane: Arc<ControlPlane>) {
@@ -225,11 +279,22 @@ pub(crate) async fn the_printed_rights(plane: Arc<ControlPlane>) {
     }
     let events = log.read();
     assert!(events.len() > 100, "only {} events", events.len());
-    for event in events {
-        assert!(matches!(event["verb"].as_str(), Some("get" | "list")), "{event}");
-        let of_secrets = event["objectRef"]["resource"] == "secrets";
-        assert!(!of_secrets || event["verb"] == "list" && event["objectRef"]["name"].is_null(), "{event}");
-    }
+    assert_eq!(events.iter().find(|event| !is_read(event)), None);
+}
+
+/// The requests of every audit in these tests that do more than read.
+pub(crate) fn writes(plane: &ControlPlane) -> Vec<Value> {
+    let mut requests = plane.requests_with("\"userAgent\":\"boundtoken-audit/");
+    requests.retain(|event| !is_read(event));
+    requests
+}
+
+/// Whether a request reads, and neither a single Secret nor a token.
+fn is_read(event: &Value) -> bool {
+    let object = &event["objectRef"];
+    let is_list = event["verb"] == "list" && object["name"].is_null();
+    let reads = is_list || event["verb"] == "get" && object["resource"] != "secrets";
+    reads && object["subresource"].is_null()
 }
 
 /// The kubeconfig of a ServiceAccount with the role, possibly without one of its rules; and the rights that are then

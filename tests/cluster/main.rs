@@ -15,6 +15,7 @@
 mod api_proxy;
 mod audit;
 mod audit_log;
+mod audit_use;
 mod check;
 mod client_ca;
 mod decoder;
@@ -51,6 +52,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Conclusion};
 use tokio::runtime::Runtime;
 
+use crate::predict::audited;
 use crate::support::control_plane::ControlPlane;
 use crate::support::trials::{tests, without_start};
 
@@ -60,9 +62,14 @@ tests![
     audit::each_class_of_token,
     audit::legacy_tokens,
     audit::the_printed_rights,
+    audit::two_replica_sets_that_differ,
     audit::workloads_of_each_kind,
     audit_log::annotations,
     audit_log::dry_run,
+    audit_use::each_state_and_verdict,
+    audit_use::verdicts_after_the_label,
+    audited::manifests,
+    audited::reviews,
     api_proxy::an_effect_before_its_answer,
     api_proxy::late_events_in_order,
     api_proxy::refused_for_a_time,
@@ -159,6 +166,8 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
     let plane = Arc::new(plane);
     runtime.spawn(Arc::clone(&plane).stop_on_signal());
     let conclusion = libtest_mimic::run(arguments, trials(runtime, &plane));
+    let writes = audit::writes(&plane);
     plane.stop();
+    assert!(writes.is_empty(), "`audit` only reads: {writes:#?}");
     conclusion
 }

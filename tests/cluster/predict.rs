@@ -1,5 +1,6 @@
 //! `preview` predicts the Pods that the API server stores, its refusals and its warnings.
 
+pub(crate) mod audited;
 mod cases;
 mod generated;
 mod prediction;
@@ -69,7 +70,7 @@ impl Tally {
 
 /// Compares every case, in a Namespace of its own or one that it shares.
 async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
-    let install = start(plane, name, cases).await;
+    let install = start(plane, name, &cases.iter().collect::<Vec<_>>()).await;
     let mut tally = Tally::default();
     let mut failures = Vec::new();
     for case in cases {
@@ -87,7 +88,7 @@ async fn check(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> Tally {
 }
 
 /// Creates the Namespaces, each with a twin that has not opted in, and the service accounts of both.
-async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[Case]) -> TestInstall {
+async fn start(plane: &Arc<ControlPlane>, name: &str, cases: &[&Case]) -> TestInstall {
     let mut known = BTreeSet::from(["kube-system".to_owned()]);
     let mut namespaces =
         vec![crate::support::test_install::namespace_of(name, &format!("{name}-probe"), &[])];

@@ -57,5 +57,10 @@ pub(crate) async fn issue(plane: &ControlPlane, namespace: &str, name: &str) -> 
 
 /// The same token, issued two hours earlier.
 pub(crate) fn aged(plane: &ControlPlane, token: &str) -> String {
-    old_token::issued_earlier(plane.directory(), token, 7200)
+    aged_by(plane, token, 7200)
+}
+
+/// The same token, issued so many seconds earlier.
+pub(crate) fn aged_by(plane: &ControlPlane, token: &str, seconds: i64) -> String {
+    old_token::issued_earlier(plane.directory(), token, seconds)
 }

@@ -53,7 +53,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    fn from_start(log: &Path, text: &str) -> Self {
+    pub(super) fn from_start(log: &Path, text: &str) -> Self {
         let log = BufReader::new(File::open(log).unwrap());
         Self { log, text: text.to_owned(), line: String::new(), events: Vec::new() }
     }

@@ -236,6 +236,11 @@ impl ControlPlane {
         audit::Follower::from_now_on(&self.directory.join(audit::LOG), text)
     }
 
+    /// The requests so far whose events contain a text, oldest first.
+    pub(crate) fn requests_with(&self, text: &str) -> Vec<Value> {
+        audit::Follower::from_start(&self.audit_log(), text).read().to_vec()
+    }
+
     /// The requests to the API server with their responses, oldest first.
     pub(crate) fn requests(&self) -> Vec<Value> {
         audit::requests(&self.directory.join(audit::LOG))
