@@ -35,6 +35,9 @@ pub(super) enum ApiError {
     CutShort,
     #[error("the API server no longer has the version to resume from")]
     Gone,
+    /// The API server reported an error in the middle of a watch.
+    #[error("the API server ended the watch: {code} {reason}: {message}")]
+    Interrupted { code: u16, reason: String, message: String },
     #[error("an object has no name")]
     Nameless,
     #[error("the watch reported neither an event nor a bookmark for {} s", .0.as_secs())]
@@ -55,7 +58,15 @@ pub(super) enum ApiError {
 impl ApiError {
     /// Whether a new list is needed: a watch from the same version would receive the same event again.
     pub(super) fn needs_list(&self) -> bool {
-        matches!(self, Self::Gone | Self::Nameless | Self::Unreadable)
+        matches!(self, Self::Gone | Self::Interrupted { .. } | Self::Nameless | Self::Unreadable)
+    }
+
+    /// The error as one of an open watch.
+    pub(super) fn in_watch(self) -> Self {
+        match self {
+            Self::Status { code, reason, message } => Self::Interrupted { code, reason, message },
+            error => error,
+        }
     }
 
     /// Whether the API server rejects the parameters of a request.
@@ -68,7 +79,12 @@ impl ApiError {
         match self {
             Self::Status { code, .. } => matches!(code, 401 | 429 | 500..),
             Self::Stalled(_) | Self::TimedOut(_) | Self::Unreachable(_) => true,
-            Self::CutShort | Self::Gone | Self::Nameless | Self::NoProgress(_) | Self::Unreadable => false,
+            Self::CutShort
+            | Self::Gone
+            | Self::Interrupted { .. }
+            | Self::Nameless
+            | Self::NoProgress(_)
+            | Self::Unreadable => false,
         }
     }
 
@@ -150,7 +166,7 @@ impl Api {
         };
         let request = namespaces().watch_metadata(&parameters, version.unwrap_or_default())?;
         let events = self.0.request_events(request).await?;
-        Ok(StreamExt::map(events, |event| event.map_err(ApiError::from)).boxed())
+        Ok(StreamExt::map(events, |event| event.map_err(|error| ApiError::from(error).in_watch())).boxed())
     }
 
     /// Lists a page of the Namespaces that carry the label: the first one, or that of a continue token.

@@ -196,7 +196,7 @@ impl Watch {
                 return Ok(());
             }
             Event::Bookmark(bookmark) => self.set_version(&bookmark.metadata.resource_version),
-            Event::Error(status) => return Err(kube::Error::Api(status).into()),
+            Event::Error(status) => return Err(ApiError::from(kube::Error::Api(status)).in_watch()),
         }
         self.metrics.set_namespaces(self.namespaces.len());
         self.record_progress();

@@ -74,11 +74,27 @@ async fn an_event_that_cannot_be_decoded_means_a_new_list() {
     }
 }
 
+/// Such as an object in etcd that it cannot decode: the next watch from the same version would end there as well.
+#[tokio::test(start_paused = true)]
+async fn an_error_in_a_watch_means_a_new_list() {
+    for code in [400, 410, 429, 500, 820] {
+        let (mut fake, events) = Fake::watching(&[]).await;
+        let status = json!({"status": "Failure", "reason": "InternalError", "message": "m", "code": code});
+        events.send("ERROR", &status).await;
+        let events = fake.call().await.begin_list();
+        events.write(&end_of_list("30")).await;
+        assert_eq!((fake.check)(), Ok(None), "{code}");
+        events.send("ADDED", &namespace("a", "31", "2h")).await;
+        assert!(fake.known("a").is_some(), "{code}");
+    }
+}
+
 /// A JSON patch may put any JSON into `managedFields`, which the API server sends unchanged.
 #[tokio::test(start_paused = true)]
 async fn managed_fields_may_have_any_value() {
     let line = json!({"type": "MODIFIED", "object": namespace("a", "6", "3h")}).to_string();
-    for fields in [r#"{"f:\ud800":{}}"#, r#"[{"f:a":1,"f:a":2},"\udfff"]"#] {
+    let deep = format!("{}1{}", r#"{"f:a":"#.repeat(9000), "}".repeat(9000));
+    for fields in [r#"{"f:\ud800":{}}"#, r#"[{"f:a":1,"f:a":2},"\udfff"]"#, r#"{"f:a":1e999}"#, &deep] {
         let (mut fake, events) = Fake::watching(&[namespace("a", "3", "2h")]).await;
         events.write(&line.replace(r#"[{"manager":"kubectl"}]"#, fields)).await;
         assert!(fake.known("a").unwrap().contains("3h"), "{fields}");
