@@ -86,6 +86,10 @@ fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     #[test]
@@ -111,6 +115,25 @@ mod tests {
         );
         assert_eq!(without_ipv6(every, &io::ErrorKind::AddrInUse.into()), None);
         assert_eq!(without_ipv6("[::1]:8443".parse().unwrap(), &none), None);
+    }
+
+    /// The client takes next to nothing, so the rest of what is sent is in the kernel's buffer.
+    #[tokio::test]
+    async fn a_client_that_does_not_read_has_a_small_buffer() {
+        let listener = bind("--listen", "127.0.0.1:0".parse().unwrap()).unwrap();
+        let client = TcpSocket::new_v4().unwrap();
+        client.set_recv_buffer_size(4096).unwrap();
+        let client = client.connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (mut sent, bytes) = (0, [0; 4096]);
+        let fill = async {
+            while stream.writable().await.is_ok() {
+                sent += stream.try_write(&bytes).unwrap_or_default();
+            }
+        };
+        assert!(timeout(Duration::from_millis(200), fill).await.is_err());
+        assert!(sent <= 3 * SOCKET_BYTES as usize, "{sent}");
+        drop(client);
     }
 
     #[tokio::test]

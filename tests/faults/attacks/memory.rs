@@ -27,7 +27,7 @@ impl Limited {
     pub(crate) fn impose(serving: &Serving) -> Self {
         let (limit, before) = (limit(), resident(serving));
         // A cgroup is not charged for memory that a process had before it entered.
-        let group = Group::make(limit - before).inspect(|group| group.enter(serving.id()));
+        let group = Group::make(limit - before).filter(|group| group.enter(serving.id()).is_ok());
         Self { group, limit, before }
     }
 
@@ -84,19 +84,26 @@ struct Group {
 /// The names of files in a version of cgroups.
 struct Files {
     limit: &'static str,
-    /// Peaks that add up to that of the group.
-    peaks: &'static [&'static str],
+    /// The peak of the group. A kernel before 5.19 has none in version 2.
+    peak: &'static str,
+    /// Where the kernel counts the memory of sockets on its own, which it does only with a limit: limit and peak.
+    sockets: Option<[&'static str; 2]>,
+    /// The limit of the memory that is moved to disk, in addition, where the kernel offers one.
+    swap: Option<&'static str>,
 }
 
-const V2: Files = Files { limit: "memory.max", peaks: &["memory.peak"] };
+const V2: Files =
+    Files { limit: "memory.max", peak: "memory.peak", sockets: None, swap: Some("memory.swap.max") };
 
-/// Memory of sockets is counted on its own, and only with a limit.
 const V1: Files = Files {
     limit: "memory.limit_in_bytes",
-    peaks: &["memory.max_usage_in_bytes", "memory.kmem.tcp.max_usage_in_bytes"],
+    peak: "memory.max_usage_in_bytes",
+    sockets: Some(["memory.kmem.tcp.limit_in_bytes", "memory.kmem.tcp.max_usage_in_bytes"]),
+    swap: None,
 };
 
-const V1_SOCKETS: &str = "memory.kmem.tcp.limit_in_bytes";
+/// A file of every cgroup. Without it, a directory was made in another file system.
+const PROCESSES: &str = "cgroup.procs";
 
 impl Group {
     /// Makes a group with a limit below that of this process; `None` if the system does not allow it.
@@ -117,9 +124,15 @@ impl Group {
         let directory = parent.join(format!("boundtoken-attacked-{}", std::process::id()));
         fs::create_dir(&directory)?;
         let group = Self { directory, files };
+        if ![PROCESSES, files.limit, files.peak].iter().all(|file| group.has(file)) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         group.write(files.limit, limit)?;
-        if group.has(V1_SOCKETS) {
-            group.write(V1_SOCKETS, limit)?;
+        if let Some([sockets, _]) = files.sockets.filter(|[sockets, _]| group.has(sockets)) {
+            group.write(sockets, limit)?;
+        }
+        if let Some(swap) = files.swap.filter(|swap| group.has(swap)) {
+            group.write(swap, 0)?;
         }
         Ok(group)
     }
@@ -128,20 +141,21 @@ impl Group {
         self.directory.join(file).exists()
     }
 
-    /// Fails for a file that the kernel does not offer, since no file can be created in a cgroup.
     fn write(&self, file: &str, value: u64) -> io::Result<()> {
         fs::write(self.directory.join(file), value.to_string())
     }
 
-    fn enter(&self, process: u32) {
-        self.write("cgroup.procs", process.into()).unwrap();
+    fn enter(&self, process: u32) -> io::Result<()> {
+        self.write(PROCESSES, process.into())
     }
 
     /// The most memory that was in use at a time.
     fn peak(&self) -> u64 {
-        let read =
-            |file: &&str| fs::read_to_string(self.directory.join(file)).ok()?.trim().parse::<u64>().ok();
-        self.files.peaks.iter().filter_map(read).sum()
+        let read = |file: &str| {
+            fs::read_to_string(self.directory.join(file)).unwrap().trim().parse::<u64>().unwrap()
+        };
+        let sockets = self.files.sockets.map(|[_, peak]| peak).filter(|peak| self.has(peak));
+        read(self.files.peak) + sockets.map_or(0, read)
     }
 }
 
