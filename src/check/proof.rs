@@ -11,7 +11,7 @@ use super::workload::defaults;
 use crate::admission::Pod;
 use crate::audit::inventory::{AdmissionEffect, PodAdmission};
 use crate::namespaces::{EXCLUDED_NAMESPACES, Namespace};
-use crate::pod::token::Ttl;
+use crate::pod::token::{DEFAULT_PREFIX, Ttl};
 
 /// Looks at the replicas, whose state is the most frequent cause.
 const LOOK: &str = "kubectl -n boundtoken get pods,endpointslices";
@@ -113,9 +113,11 @@ fn outside(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     }]
 }
 
-/// The seconds that each token source of the Pod requests.
+/// The seconds that each token source in the default token volume of the Pod requests. Others may add tokens of their
+/// own, such as those for a cloud.
 fn lifetimes(answer: &Value) -> Vec<u64> {
-    let volumes = items(answer, "/pod/spec/volumes").iter();
+    let is_default = |volume: &&Value| text(volume, "/name").starts_with(DEFAULT_PREFIX);
+    let volumes = items(answer, "/pod/spec/volumes").iter().filter(is_default);
     let sources = volumes.flat_map(|volume| items(volume, "/projected/sources"));
     let tokens = sources.filter_map(|source| source.pointer("/serviceAccountToken"));
     tokens.map(|token| number(token, "/expirationSeconds")).collect()

@@ -364,6 +364,9 @@ fn what_is_configured_on_purpose_is_no_fault() {
         {"op": "remove", "path": "/configurations/0/metadata/ownerReferences"},
         {"op": "replace", "path": "/deployment/spec/template/spec/containers/0/env", "value": []},
     ]);
+    let source =
+        json!({"serviceAccountToken": {"audience": "sts.amazonaws.com", "expirationSeconds": 86400}});
+    let for_a_cloud = json!({"name": "aws-iam-token", "projected": {"sources": [source]}});
     for patch in [
         own_certificates,
         label("boundtoken.dev/webhook", "disabled"),
@@ -385,6 +388,7 @@ fn what_is_configured_on_purpose_is_no_fault() {
         ]),
         json!([{"op": "remove", "path": "/probeInside"}, {"op": "remove", "path": "/probeOutside"}]),
         replace("/probeOutside", json!({"namespace": "default", "refused": "exceeded quota"})),
+        replace("/probeOutside/pod/spec/volumes/-", for_a_cloud),
         json!([
             {"op": "add", "path": "/deployment/spec/template/spec/containers/0/env/-",
              "value": {"name": "BOUNDTOKEN_DEFAULT_MODE", "value": "disable"}},
