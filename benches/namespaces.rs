@@ -58,7 +58,7 @@ async fn measure(plane: &Arc<ControlPlane>) -> ExitCode {
     each(|number| set_own(plane, number)).await;
     holds &= starts(plane, "four annotations of their own").await;
     let [now, peak] = memory(&install.serving);
-    println!("{:<32}{:>16}{now:>8.1}{peak:>8.1}", "those, told by the watch", "");
+    println!("{:<32}{:>16}{now:>8.1}{peak:>8.1}", "the same, as events of the watch", "");
     print_changes(&mut changes(plane).await);
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
