@@ -9,6 +9,10 @@ use serde_saphyr::DoubleQuoted;
 /// # Errors
 /// When the value is nested too deeply.
 pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
+    // The library writes keys without quotes, and a line that begins like this one would separate documents.
+    if value.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with("---"))) {
+        return Ok(format!("{value:#}\n"));
+    }
     // Long lines are not folded: that would make a diff of an annotation hard to read.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     serde_saphyr::to_string_with_options(&Yaml(value), options)
@@ -90,6 +94,15 @@ mod tests {
             }
             let value = json!({ text: text });
             assert_eq!(parse("", &to_yaml(&value).unwrap()).unwrap()[0].root.to_value(), value);
+        }
+    }
+
+    #[test]
+    fn a_key_separates_no_documents() {
+        for key in ["---", "---a", "--- a"] {
+            let value = json!({ key: { key: 1 }, "a": [{ key: "---\nb\n" }] });
+            let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
+            assert_eq!((parsed.len(), parsed[0].root.to_value()), (1, value));
         }
     }
 
