@@ -1,7 +1,7 @@
 //! Judges an installation: is it healthy, and if not, what to type.
 //!
 //! [`collect`] reads a cluster into an [`Installation`], part by part. Everything else is pure: [`table`] lists the
-//! checks, there is one file for each group of them, and [`judge`] returns their findings. [`reference`] renders the
+//! checks, there is one file for each group of them, and [`judge`] returns their findings. [`mod@reference`] renders the
 //! page of all checks.
 
 mod bundle;
