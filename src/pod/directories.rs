@@ -23,8 +23,14 @@ impl<'p, T> Directories<'p, T> {
 
     /// The first entry at this folded directory.
     pub(super) fn at(&self, directory: &str) -> Option<&T> {
+        self.all_at(directory).next()
+    }
+
+    /// The entries at this folded directory: mounts may spell one path in several ways.
+    pub(super) fn all_at(&self, directory: &str) -> impl Iterator<Item = &T> {
         let start = self.0.partition_point(|(path, _)| **path < *directory);
-        self.0.get(start).filter(|(path, _)| *path == directory).map(|(_, entry)| entry)
+        let rest = self.0.get(start..).unwrap_or_default().iter();
+        rest.take_while(move |(path, _)| *path == directory).map(|(_, entry)| entry)
     }
 
     /// The entries inside this folded directory, with their folded paths.

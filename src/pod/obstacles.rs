@@ -34,9 +34,11 @@ impl<'p> Draft<'p> {
         if let Some(path) = taken {
             return Some(Obstacle::Mount(path));
         }
-        let (parent, mount) = mounts.above(directory)?;
-        self.breaks_above(mount, first_below(directory, parent))
-            .then(|| Obstacle::Parent(mount.mount_path.as_str()))
+        let (parent, _) = mounts.above(directory)?;
+        // Which of several mounts at one directory is on top depends on the runtime.
+        let mut parents = mounts.all_at(parent);
+        let mount = parents.find(|mount| self.breaks_above(mount, first_below(directory, parent)))?;
+        Some(Obstacle::Parent(mount.mount_path.as_str()))
     }
 
     /// Whether a mount inside the directory of a token fails, because the kubelet does not make its mount point, or it

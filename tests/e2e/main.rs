@@ -22,6 +22,7 @@ mod others;
 mod outage;
 mod pages;
 mod pods;
+mod random_mounts;
 mod rights;
 mod roll_out;
 #[path = "../support/mod.rs"]
@@ -45,6 +46,7 @@ tests![
     OF_TOKENS, of_tokens(Cluster):
     mounts::beside_a_token,
     mounts::in_the_way_of_a_token,
+    random_mounts::beside_a_token,
     tokens::a_deleted_pod_takes_its_token_along,
     tokens::a_label_makes_an_hour_of_a_year,
     tokens::a_legacy_secret,

@@ -10,7 +10,7 @@ use crate::support::eventually::eventually;
 use crate::support::nested::{FAILS, Nested, WORKS};
 
 /// The directory of the token.
-const DIRECTORY: &str = "/srv/conf/creds";
+pub(crate) const DIRECTORY: &str = "/srv/conf/creds";
 
 /// Every container that is patched starts; one that could not start with the token keeps what it has.
 pub(crate) async fn beside_a_token(cluster: Arc<Cluster>) {
@@ -89,7 +89,7 @@ pub(crate) async fn in_the_way_of_a_token(cluster: Arc<Cluster>) {
 }
 
 /// The Secret and the ConfigMap that the Pods mount.
-async fn create_sources(cluster: &Cluster, namespace: &str) {
+pub(crate) async fn create_sources(cluster: &Cluster, namespace: &str) {
     for kind in ["Secret", "ConfigMap"] {
         let data = if kind == "Secret" { "stringData" } else { "data" };
         let source = json!({

@@ -164,6 +164,11 @@ pub const FAILS: &[Nested] = &[
         mounts: r#"[{"name": "v", "mountPath": "/srv/conf", "subPath": "key"}]"#,
     },
     Nested {
+        name: "two-at-one-directory",
+        volumes: r#"[{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "conf"}}]"#,
+        mounts: r#"[{"name": "v", "mountPath": "/srv/old/../conf"}, {"name": "c", "mountPath": "srv/conf", "subPath": "part"}]"#,
+    },
+    Nested {
         name: "token-by-sub-path",
         volumes: r#"[{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "mine"}}]}}]"#,
         mounts: r#"[{"name": "v", "mountPath": "/srv/conf", "subPath": "mine"}]"#,

@@ -73,11 +73,13 @@ impl<'p> Mounts<'p> {
         let keeps_inside = inside.all(|(mount, first)| {
             self.is_seen_by_kubelet(mount) && !self.may_be_file(mount) && !has_file(new, &first)
         });
-        let above = others.iter().filter(|mount| below(&directory, &self.path(mount)).is_some());
-        let nearest = above.rev().max_by_key(|mount| self.path(mount).len());
+        let above = || others.iter().filter(|mount| below(&directory, &self.path(mount)).is_some());
+        let nearest = above().map(|mount| self.path(mount).len()).max();
+        // The runtime chooses which of several mounts at one directory is on top.
+        let mut nearest = above().filter(|mount| Some(self.path(mount).len()) == nearest);
         is_free
             && keeps_inside
-            && nearest.is_none_or(|mount| {
+            && nearest.all(|mount| {
                 let first = &below(&directory, &self.path(mount)).unwrap()[0];
                 self.takes_mount_point(mount)
                     && (!is_filled(self.volume(mount))
