@@ -11,10 +11,10 @@
 //! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
 //! | [`pod`] | plan × Pod → patch and findings (pure) |
 //!
-//! [`audit`] judges from the Pods of a cluster and its audit logs which workloads would survive a shorter token (pure,
-//! except for its collector).
+//! [`audit`] judges, from the Pods of a cluster and its audit logs, which workloads would survive a shorter token
+//! (pure, except for its collector).
 //!
-//! [`check`] judges an installation: is it healthy, and if not, what to type.
+//! [`check`] judges whether an installation is healthy, and says which commands help if it is not.
 //!
 //! Other modules are [`certificates`] (serving certificates, in files or in the cluster), [`cluster`]
 //! (API clients), [`commands`] (one file or folder per command) and [`telemetry`] (logs, metrics).

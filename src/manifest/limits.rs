@@ -31,7 +31,7 @@ struct AliasSize {
 }
 
 impl Limits {
-    /// Counts a value in `depth` lists and maps.
+    /// Counts a value that is inside `depth` lists and maps.
     ///
     /// # Errors
     /// When it is one too many, or nested too deeply.
@@ -46,7 +46,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Counts a value that an anchor names or that an alias repeats in `depth` lists and maps.
+    /// Counts a value that an anchor names or an alias repeats, inside `depth` lists and maps.
     ///
     /// # Errors
     /// When the aliases of the file are too large.

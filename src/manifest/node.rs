@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 
 /// A value and its position in the file.
 ///
-/// A bundle has up to a million nodes, so a node takes only 40 bytes: positions have 32 bits, as a file has
+/// A file may have four million nodes, so a node takes only 40 bytes: positions have 32 bits, as a file has
 /// at most 64 MiB, and lists have no spare capacity. A [`Value`] takes three times as much.
 #[derive(Clone, Debug)]
 pub struct Node {

@@ -12,10 +12,10 @@ use super::document::Offset;
 use super::limits::Limits;
 use super::{Document, Error, flow};
 
-/// Starts a text in some editors; it has no meaning.
+/// Some editors write it at the start of a text. It has no meaning.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The line between documents starts with it.
+/// The start of a line between two documents.
 const SEPARATOR: &str = "---";
 
 /// Parses all documents of a text; empty ones are skipped.

@@ -9,7 +9,7 @@ use serde_saphyr::DoubleQuoted;
 /// # Errors
 /// When the value is nested too deeply.
 pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
-    // The library writes keys without quotes, and a line that begins like this one would separate documents.
+    // The library writes keys without quotes, and a line that starts with `---` would separate documents.
     if value.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with("---"))) {
         return Ok(format!("{value:#}\n"));
     }

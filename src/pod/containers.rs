@@ -286,8 +286,8 @@ impl<'p> Draft<'p> {
     }
 }
 
-/// Whether a volume holds the default token of a container that is selected for it, or a token in its place, which
-/// no list takes away.
+/// Whether a volume provides the default token to a container that mounts it: a volume of the default token only if
+/// the container is selected, and one of [`VolumeKind::HandMade`] always, since no container list applies to it.
 fn is_in_place(kind: VolumeKind, is_selected: bool) -> bool {
     kind == VolumeKind::HandMade || is_selected && kind.is_default()
 }

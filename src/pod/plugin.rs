@@ -129,7 +129,7 @@ fn first_token_volume(volumes: &[Value]) -> Option<String> {
     names.find(|name| name.starts_with(DEFAULT_PREFIX)).map(str::to_owned)
 }
 
-/// Mounts the volume unless the container already has a mount at this path; returns whether it did.
+/// Mounts the volume in a container unless something is mounted at [`DEFAULT_DIRECTORY`]; returns whether it did.
 fn add_mount(container: &mut Value, volume: &str) -> bool {
     let Some(container) = container.as_object_mut() else { return false };
     let mounts = container.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();

@@ -119,8 +119,8 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Adds a finding. The number is bounded, because a Pod may have any number of containers; that of each kind, so
-    /// that none holds back another.
+    /// Adds a finding. A Pod may have any number of containers, so the number of findings is limited: for each kind
+    /// separately, so that no kind crowds out another.
     pub(super) fn add_finding(&mut self, finding: Finding<'p>) {
         let kind = discriminant(&finding);
         if self.findings.iter().filter(|other| discriminant(*other) == kind).count() < MAX_FINDINGS {

@@ -9,7 +9,7 @@ use super::volume_index::{IndexedVolume, VolumeKind};
 use super::volume_paths::VolumePaths;
 
 impl<'p> Draft<'p> {
-    /// Reports that a container mounts a token with `subPath` whose lifetime the patch sets or limits.
+    /// Reports a container that mounts with `subPath` a token whose lifetime the patch sets or limits.
     pub(super) fn find_sub_paths(&mut self, container: &IndexedContainer<'p>) {
         if container.mounts.entries().any(|(_, mount)| self.shows_token(mount)) {
             self.add_finding(Finding::SubPath { container: container.name() });
@@ -27,12 +27,12 @@ impl<'p> Draft<'p> {
 
     /// The tokens whose lifetime the patch sets or limits, or an earlier patch did.
     fn limited_tokens(&self) -> &VolumePaths<'p> {
-        self.limited_tokens.get_or_init(|| VolumePaths::new(self.volumes.iter().flat_map(limited_tokens)))
+        self.limited_tokens.get_or_init(|| VolumePaths::new(self.volumes.iter().flat_map(limited_tokens_of)))
     }
 }
 
 /// The tokens of a volume whose lifetime is set or limited, with the name of the volume.
-fn limited_tokens(indexed: IndexedVolume<'_>) -> impl Iterator<Item = (&str, &str)> {
+fn limited_tokens_of(indexed: IndexedVolume<'_>) -> impl Iterator<Item = (&str, &str)> {
     let IndexedVolume { name, kind, file, volume, .. } = indexed;
     let legacy = (kind == VolumeKind::Legacy).then_some(DEFAULT_FILE);
     let tokens = volume.tokens().map(|(_, token)| token);

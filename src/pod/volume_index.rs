@@ -214,13 +214,14 @@ impl<'p> Classifier<'_, 'p> {
         self.plan?.volumes.iter().position(planned)
     }
 
-    /// The default token in a volume: that in `token`, or else the first one, preferably for the API server.
+    /// The default token in a volume, as the index of its source and its file: a token for the API server or one that
+    /// the plan wants, or else any token.
     fn default_token(&self, volume: &'p Volume<'p>) -> Option<(usize, &'p str)> {
         let own = token_of(volume, |token| self.is_for_api(token) || self.is_replaced(token));
         own.or_else(|| token_of(volume, |_| true))
     }
 
-    /// A token that is like the default token, or was before an earlier patch.
+    /// A token that is like the default token, or was before an earlier patch: the index of its source and its file.
     fn hand_made_token(&self, volume: &'p Volume<'p>) -> Option<(usize, &'p str)> {
         self.wanted()?;
         let is_year_long =
@@ -229,7 +230,7 @@ impl<'p> Classifier<'_, 'p> {
     }
 }
 
-/// The index of a source and its file: `token`, or else the first one.
+/// The index and the file of a wanted source: the one with the file [`DEFAULT_FILE`], or else the first one.
 fn token_of<'p>(
     volume: &'p Volume<'p>,
     is_wanted: impl Fn(&ServiceAccountTokenProjection<'_>) -> bool,

@@ -1,4 +1,4 @@
-//! A sorted index of the files in the volumes of a Pod, and the names that the kubelet has for itself there.
+//! A sorted index of the files in the volumes of a Pod, and the names that the kubelet reserves there.
 
 use std::cmp::Ordering;
 
@@ -8,11 +8,11 @@ use super::paths::segments;
 /// `pkg/volume/util/atomic_writer.go`).
 const DATA_DIRECTORY: &str = "..data";
 
-/// Symlink from which the kubelet makes that directory (`newDataDirName`, there too).
+/// Symlink that the kubelet renames to [`DATA_DIRECTORY`] when it refreshes the files (`newDataDirName` in that file).
 const NEW_DATA_DIRECTORY: &str = "..data_tmp";
 
-/// Whether a name is one that the kubelet has for itself in a volume that it fills. A mount point of that name keeps
-/// it from filling the volume, so that the Pod never starts.
+/// Whether the kubelet reserves a name in each volume that it fills. With a mount point of that name it cannot fill the
+/// volume, and the Pod never starts.
 pub(crate) fn is_kubelets_own(name: &str) -> bool {
     matches!(name, DATA_DIRECTORY | NEW_DATA_DIRECTORY)
 }

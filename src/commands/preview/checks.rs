@@ -27,7 +27,7 @@ pub(super) enum MetadataError {
     Unreadable,
 }
 
-/// Reports metadata of any object that the API server would refuse.
+/// Reports metadata that the API server refuses in an object of any kind.
 pub(super) fn check_object(checked: CheckedObject<'_, '_>, report: &mut Report) -> Result<(), MetadataError> {
     if let Some(pointer) = not_a_map(checked.object.value) {
         let text = format_args!("{} must be a map", field(&pointer));

@@ -13,7 +13,7 @@ use crate::audit::inventory::{
 use crate::pod::token::{ApiAudiences, DEFAULT_DIRECTORY, DEFAULT_FILE};
 use crate::printable::printable;
 
-/// The default token's file, shortened. No other path is.
+/// The path of the default token's file, shortened; other paths are written in full.
 const DEFAULT_PATH: &str = "/var/run/…/token";
 
 /// What happens to a token in a container.
@@ -36,7 +36,8 @@ pub(super) struct TokenChange {
     lifetime: String,
 }
 
-/// What happens to each token of each container: containers in the order of the Pod, tokens in that of their paths.
+/// What happens to each token of each container: containers in the order of the Pod, and the tokens of each in the
+/// order of their paths.
 pub(super) fn effects(admission: &Admission, api: &ApiAudiences) -> Vec<TokenEffect> {
     let Admission { before, after, .. } = admission;
     // Of the Secrets in a Pod, boundtoken removes only those with the legacy token.

@@ -19,7 +19,7 @@ pub enum FailOn {
 
 impl FailOn {
     /// The default of an output format: `change` for diffs, names, summaries and patches, `refused` for documents, and
-    /// `warning` for findings, among which a change is not.
+    /// `warning` for findings, which do not include changes.
     pub(super) fn default_of(format: Format) -> Self {
         match format {
             Format::Diff | Format::Name | Format::Patch | Format::Summary => Self::Change,

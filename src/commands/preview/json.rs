@@ -19,7 +19,7 @@ pub(super) fn write(value: &impl Serialize, out: &mut dyn io::Write) -> io::Resu
     out.write_all(compact(value)?.as_bytes())
 }
 
-/// Escapes `##`, with which commands start that runners find anywhere in a line: `##[NAME]` in GitHub Actions,
+/// Escapes `##`, the start of the commands that runners find anywhere in a line: `##[NAME]` in GitHub Actions,
 /// `##vso[NAME]` in Azure Pipelines. It occurs only within strings, where `\u0023` means the same.
 fn without_commands(json: &str) -> String {
     json.replace("##", "#\\u0023")

@@ -30,7 +30,7 @@ fn merge_maps(
         (Some(before), Some(after)) => Some((field, merge(value, before, after))),
         (Some(_), None) => None,
         (None, Some(after)) => Some((field, after.clone())),
-        // The API server omits it.
+        // The API server omits the field when it decodes the object.
         (None, None) => Some((field, value.clone())),
     });
     // A field with the same value before and after is a default.

@@ -228,7 +228,7 @@ fn write(
     err: &mut dyn Write,
 ) -> Result<(), Error> {
     let (report, format) = (findings.report, args.output);
-    // Workflow commands show the same in the same log.
+    // The workflow commands are in the same log and show the same findings.
     if format != Format::Github {
         let least = if args.quiet { Level::Warning } else { Level::Note };
         report.write(format == Format::Summary, least, err)?;
@@ -243,7 +243,7 @@ fn write(
     }
     let has_count = matches!(format, Format::Diff | Format::Name | Format::Summary) || format.is_findings();
     if has_count && !args.quiet {
-        output.write_summary(err)?;
+        output.write_counts(err)?;
     }
     Ok(())
 }

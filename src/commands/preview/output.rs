@@ -130,7 +130,7 @@ impl Output {
         let _ = explain(preview, cluster, &mut self.explanations);
     }
 
-    /// Adds a Pod: its diff, its tokens or its patches, or its place in the rendered document.
+    /// Adds a Pod in a format: as a piece of the output, to the summary, or in the rendered document.
     pub(super) fn add_pod(
         &mut self,
         format: Format,
@@ -235,8 +235,8 @@ impl Output {
         Ok(out.flush()?)
     }
 
-    /// Writes how many Pods change.
-    pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
+    /// Writes how many Pods have which result.
+    pub(super) fn write_counts(&self, err: &mut dyn Write) -> io::Result<()> {
         let counts = [
             (self.pods.changed, "would change"),
             (self.pods.held_back, "would change without dry-run"),

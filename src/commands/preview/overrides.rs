@@ -148,7 +148,7 @@ pub(super) fn annotate(object: &mut Map<String, Value>, annotations: &[(&str, &s
     extend_metadata(object, "annotations", annotations);
 }
 
-/// Adds the label that opts in to a Namespace.
+/// Sets the label that opts in on a Namespace, if there is a value for it.
 pub(super) fn label(namespace: &mut Map<String, Value>, value: Option<&str>) {
     let labels: Vec<_> = value.map(|value| (OPT_IN_LABEL, value)).into_iter().collect();
     extend_metadata(namespace, "labels", &labels);

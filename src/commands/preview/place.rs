@@ -110,7 +110,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A position in a file without objects.
+    /// A position in a file whose objects are not known, because it cannot be read.
     pub(super) fn of_file(path: &str, line: u64, column: u64) -> Self {
         let object = ObjectName { kind: "File".into(), namespace: None, name: Some(path.into()) };
         Self { object, location: Some(Location { file: path.into(), line, column }), key: None }

@@ -80,8 +80,7 @@ impl<'a> Admitter<'a> {
         let mut reported = NamespaceFindings::new();
         for object in objects {
             let of_object = Workload::all(object, default_namespace);
-            let checked =
-                of_object.first().map_or_else(|| CheckedObject::new(object), |first| first.of(object));
+            let checked = of_object.first().map_or_else(|| CheckedObject::new(object), Workload::checked);
             let error = checks::check_object(checked, report).err();
             if of_object.iter().any(|workload| !workload.is_known()) {
                 slips::check_kind(checked, report);
@@ -249,7 +248,7 @@ fn mistakes(pod: &Pod<'_>, cluster: &SimulatedCluster<'_>) -> impl Iterator<Item
     warnings.filter(|warning| warning.key.is_some() && warning.origin == Some(Origin::Pod))
 }
 
-/// Reports labels and metadata of a Pod that the API server refuses; `error` is that of its object.
+/// Reports labels and metadata of a Pod that the API server refuses; `error` is the one in the metadata of its object.
 fn check_metadata(
     workload: &Workload<'_>,
     error: Option<&MetadataError>,

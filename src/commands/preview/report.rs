@@ -58,8 +58,11 @@ impl fmt::Display for Level {
     }
 }
 
-/// Most findings that are alike and are still written one by one.
+/// Most similar findings that are written one by one.
 const MAX_ALIKE: usize = 3;
+
+/// Most names in a line about many objects.
+pub(super) const MAX_NAMED: usize = 3;
 
 /// A note that may be true of many objects.
 pub(super) struct Alike {
@@ -86,7 +89,7 @@ pub(super) struct ReportEntry {
     alike: Option<(Box<str>, &'static str)>,
 }
 
-/// What findings have in common that may be written as one.
+/// What the findings that share a line have in common.
 #[derive(Eq, Hash, PartialEq)]
 enum LineKey<'e> {
     /// The code and the message about many.
@@ -186,8 +189,8 @@ fn write_line(entry: &ReportEntry, text: &str, err: &mut dyn Write) -> io::Resul
 
 /// The first of `count` names, and how many more there are.
 pub(super) fn first_of<'n>(names: impl Iterator<Item = &'n str>, count: usize) -> String {
-    let first = names.take(MAX_ALIKE).collect::<Vec<_>>().join(", ");
-    match count.saturating_sub(MAX_ALIKE) {
+    let first = names.take(MAX_NAMED).collect::<Vec<_>>().join(", ");
+    match count.saturating_sub(MAX_NAMED) {
         0 => first,
         more => format!("{first} and {more} more"),
     }

@@ -97,8 +97,8 @@ fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
 }
 
 /// Warns about settings in other fields than annotations and labels, such as `spec.template.annotations`: the API
-/// server refuses such a field or drops it. `template` has the annotations that count, also as a copy of these; the
-/// annotations of `others` are checked elsewhere.
+/// server refuses such a field or drops it. A key among the annotations of `template` is in force, so a copy of it is not
+/// reported. The metadata of the object, of `template` and in `others` is checked elsewhere.
 pub(super) fn check_fields<'m>(
     checked: CheckedObject<'_, '_>,
     template: &Pointer,
@@ -119,7 +119,7 @@ pub(super) fn check_fields<'m>(
         if is_checked(&map) || in_force.is_some_and(|set| set.get(key).is_some()) {
             continue;
         }
-        let is_label = key == OPT_IN_LABEL || is_misspelled_label(key);
+        let is_label = key == OPT_IN_LABEL;
         let fix = match Key::from_name(key).map(Key::scope) {
             _ if checked.object.is_core("Namespace") => {
                 format!("move it to metadata.{}", if is_label { "labels" } else { "annotations" })

@@ -5,12 +5,9 @@ use std::fmt::{self, Write};
 
 use super::effect::{TokenChange, TokenEffect, write_effects};
 use super::place::Location;
-use super::report::{BOLD, first_of};
+use super::report::{BOLD, MAX_NAMED, first_of};
 use super::workload::Workload;
 use crate::printable::printable;
-
-/// Most workloads of a group that are named.
-const MAX_NAMED: usize = 3;
 
 /// The groups, in the order of their first Pods.
 #[derive(Default)]

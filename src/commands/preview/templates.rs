@@ -5,7 +5,7 @@ use json_patch::jsonptr::PointerBuf;
 use crate::manifest::Node;
 
 /// The pointers to the Pod templates in an object: each map with a `spec` that has a list of `containers`, unless it
-/// is an object of another kind. The object itself is none, since its own metadata is not that of a Pod.
+/// is an object of another kind. The object itself does not count, since its own metadata does not become a Pod's.
 pub(super) fn find(object: &Node) -> Vec<PointerBuf> {
     let mut found = Vec::new();
     search(object, &mut PointerBuf::root(), &mut found);
@@ -30,7 +30,7 @@ fn search(node: &Node, pointer: &mut PointerBuf, found: &mut Vec<PointerBuf>) {
 }
 
 /// The pointers to annotations in an object that are neither its own nor those of a Pod template, such as
-/// `spec.podMetadata.annotations`: the maps of such a name in which `is_wanted` is true of a key.
+/// `spec.podMetadata.annotations`: each map with such a name and at least one key for which `is_wanted` is true.
 pub(super) fn find_annotations(object: &Node, is_wanted: fn(&str) -> bool) -> Vec<PointerBuf> {
     let mut found = Vec::new();
     for (key, child) in object.as_map().into_iter().flatten().filter(|(key, _)| **key != *"metadata") {

@@ -39,7 +39,7 @@ const KINDS: [Kind; 9] = [
     Kind { group: "batch", name: "Job", template: TEMPLATE, misplaced: &["/metadata"] },
 ];
 
-/// The known kind, or the `apiVersion` of it, that an object of another kind probably means. The kinds of other API
+/// The known kind, or its `apiVersion`, that an object of another kind probably means. The kinds of other API
 /// groups with a domain are not misspelled: several have a `Job` or a `Deployment` of their own.
 pub(super) fn similar_kind(object: &Object<'_>) -> Option<String> {
     let (kind, group) = (object.kind(), object.group());
@@ -141,12 +141,7 @@ impl<'a> Workload<'a> {
 
     /// The object with the Namespace of its Pods, for findings.
     pub(super) fn checked(&self) -> CheckedObject<'_, 'a> {
-        self.of(&self.object)
-    }
-
-    /// `object`, of which this is a Pod template, with the Namespace of its Pods.
-    pub(super) fn of<'o>(&self, object: &'o Object<'a>) -> CheckedObject<'o, 'a> {
-        CheckedObject::in_namespace(object, self.namespace)
+        CheckedObject::in_namespace(&self.object, self.namespace)
     }
 
     fn name(&self) -> &'a str {

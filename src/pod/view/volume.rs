@@ -104,11 +104,11 @@ impl<'a> Volume<'a> {
             "name" => self.name = map.next_value::<Nullable<'a>>()?.0,
             "projected" => {
                 self.projected = map.next_value::<Optional<_>>()?.0;
-                self.is_filled_by_kubelet(self.projected.is_some());
+                self.set_mount_points(MountPoints::Kubelet, self.projected.is_some());
             }
             "secret" => {
                 let secret: Optional<SecretFiles<'a>> = map.next_value()?;
-                self.is_filled_by_kubelet(secret.0.is_some());
+                self.set_mount_points(MountPoints::Kubelet, secret.0.is_some());
                 self.secret = secret.0.map(|secret| {
                     self.items = secret.items.unwrap_or_default();
                     SecretVolumeSource { secret_name: secret.secret_name, default_mode: secret.default_mode }
@@ -116,23 +116,24 @@ impl<'a> Volume<'a> {
             }
             "configMap" | "downwardAPI" => {
                 let files: Optional<FileSource<'a>> = map.next_value()?;
-                self.is_filled_by_kubelet(files.0.is_some());
+                self.set_mount_points(MountPoints::Kubelet, files.0.is_some());
                 self.items = files.0.and_then(|files| files.items).unwrap_or_default();
             }
             "hostPath" => {
                 let path: Optional<HostPath<'a>> = map.next_value()?;
                 if let Some(path) = path.0 {
                     self.may_be_file = !path.is_directory();
-                    self.has_no_mount_points(path.is_file());
+                    self.set_mount_points(MountPoints::Nothing, path.is_file());
                 }
             }
             "image" => {
                 let image: Optional<IgnoredAny> = map.next_value()?;
-                self.has_no_mount_points(image.0.is_some());
+                self.set_mount_points(MountPoints::Nothing, image.0.is_some());
             }
             driver if DRIVERS.contains(&driver) => {
                 let driver: Optional<Driver> = map.next_value()?;
-                self.has_no_mount_points(driver.0.is_some_and(|driver| driver.read_only == Some(true)));
+                let is_read_only = driver.0.is_some_and(|driver| driver.read_only == Some(true));
+                self.set_mount_points(MountPoints::Nothing, is_read_only);
             }
             _ => {
                 map.next_value::<IgnoredAny>()?;
@@ -141,15 +142,10 @@ impl<'a> Volume<'a> {
         Ok(())
     }
 
-    fn is_filled_by_kubelet(&mut self, is_source: bool) {
-        if is_source {
-            self.mount_points = MountPoints::Kubelet;
-        }
-    }
-
-    fn has_no_mount_points(&mut self, is_read_only: bool) {
-        if is_read_only {
-            self.mount_points = MountPoints::Nothing;
+    /// Sets the component that makes a mount point in the volume, if that follows from a member.
+    fn set_mount_points(&mut self, mount_points: MountPoints, applies: bool) {
+        if applies {
+            self.mount_points = mount_points;
         }
     }
 }

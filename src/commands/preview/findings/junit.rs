@@ -96,7 +96,7 @@ fn result(run: &RunFindings<'_>, entry: &ReportEntry) -> TestResult {
     }
 }
 
-/// A test case. That of a finding which does not fail passes, with the finding as its output.
+/// A test case. If the finding does not fail, the test case passes, with the finding as its output.
 fn case(entry: &ReportEntry, result: TestResult, suite: &str) -> String {
     let name = format!("{}: {} {}", entry.place.object, entry.code, entry.code.diagnostic().title);
     let mut text = format!("<testcase name=\"{}\" classname=\"{suite}\" time=\"0\"", attribute(&name));
