@@ -38,7 +38,7 @@ pub(crate) async fn an_api_server_away_for_a_minute(cluster: Arc<Cluster>) {
     for pod in &pods {
         eventually("the settings of shop", async || patches_to(pod, &authority, 7200).then_some(())).await;
     }
-    let away = cluster.node().without_api_server().await;
+    let away = cluster.node().without_api_server();
     let (began, mut rounds) = (Instant::now(), 0);
     while began.elapsed() < AWAY {
         for pod in &pods {

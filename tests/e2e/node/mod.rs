@@ -113,11 +113,10 @@ impl Node {
         self.plane.restart(name);
     }
 
-    /// Kills the API server, after a request for [`LEAVING`], which appears in its audit log.
+    /// Kills the API server.
     ///
-    /// The API server starts again when the guard is dropped.
-    pub(crate) async fn without_api_server(&self) -> impl Drop {
-        self.plane.api.get(LEAVING).await.unwrap();
+    /// It starts again when the guard is dropped.
+    pub(crate) fn without_api_server(&self) -> impl Drop {
         self.plane.kill(API_SERVER);
         Away(self)
     }
@@ -173,11 +172,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const API_SERVER: &str = "kube-apiserver";
 
-/// The last request to the API server before it is killed.
-pub(crate) const LEAVING: &str = "/livez?before=restart";
-
 /// The path of the readiness check, which fails until the API server has filled its caches.
-pub(crate) const READY: &str = "/readyz";
+const READY: &str = "/readyz";
 
 /// A time without an API server, which ends on drop.
 struct Away<'a>(&'a Node);
