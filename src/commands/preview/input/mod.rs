@@ -25,8 +25,10 @@ pub(super) struct PreviewInput {
     pub(super) documents: Vec<Document>,
     /// The files and directories as given.
     names: Vec<String>,
-    /// The files that are read already: one that is given twice counts once.
-    seen: HashSet<PathBuf>,
+    /// The files whose documents are all in the input: one that is given again counts once.
+    complete: HashSet<PathBuf>,
+    /// The files of directories that are read or skipped.
+    listed: HashSet<PathBuf>,
     packages: Packages,
     skipped: BTreeMap<PathBuf, Skip>,
     /// Files of directories that are meant to be manifests and cannot be read.
@@ -45,8 +47,7 @@ impl PreviewInput {
                 return Err(KustomizeError::Named { file, directory }.into());
             }
             match manifest::read(path, stdin)? {
-                Some(file) if self.seen.insert(packages::normal(path)) => self.add_named(&file)?,
-                Some(_) => {}
+                Some(file) => self.add_named_file(packages::normal(path), &file)?,
                 None => self.add_directory(path, args.recursive)?,
             }
         }
@@ -59,7 +60,18 @@ impl PreviewInput {
         Ok(())
     }
 
-    /// Adds a file that is named, in which all has to be right.
+    /// Adds a file that is named, unless it is in the input already. A directory may have skipped it, or may skip it
+    /// later: its name says that it is meant as a manifest.
+    fn add_named_file(&mut self, path: PathBuf, file: &manifest::Input) -> Result<(), manifest::Error> {
+        if !self.complete.contains(&path) {
+            self.add_named(file)?;
+            self.skipped.retain(|skipped, _| packages::normal(skipped) != path);
+            self.complete.insert(path);
+        }
+        Ok(())
+    }
+
+    /// Adds an input that is named, in which all has to be right.
     fn add_named(&mut self, file: &manifest::Input) -> Result<(), manifest::Error> {
         self.names.push(file.name.clone());
         for document in manifest::parse(&file.name, &file.text)? {
@@ -78,7 +90,10 @@ impl PreviewInput {
         self.names.push(name);
         self.errors.extend(errors);
         self.packages.extend(&files);
-        files.retain(|file| self.seen.insert(packages::normal(file)));
+        files.retain(|file| {
+            let file = packages::normal(file);
+            !self.complete.contains(&file) && self.listed.insert(file)
+        });
         for file in files {
             if let Err(skip) = self.packages.check(&file).and_then(|()| self.add_file(&file)) {
                 self.skipped.insert(file, skip);
@@ -105,11 +120,15 @@ impl PreviewInput {
             }
         };
         Skip::of_documents(&documents)?;
+        let known_errors = self.errors.len();
         for document in documents {
             match manifest::objects(&document) {
                 Ok(_) => self.documents.push(document),
                 Err(error) => self.errors.push(error),
             }
+        }
+        if self.errors.len() == known_errors {
+            self.complete.insert(packages::normal(path));
         }
         Ok(())
     }

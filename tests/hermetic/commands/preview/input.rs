@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::directories::{directory, run_in};
 use crate::commands::command_line::{output, run, run_with};
 
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n";
@@ -125,6 +126,37 @@ fn a_file_that_is_given_twice_counts_once() {
     let printed = run("preview -f directory -f directory/a.yaml -o name", "");
     let expected = run("preview -f directory -o name", "");
     assert_eq!((printed.out, printed.err), (expected.out, expected.err));
+}
+
+#[test]
+fn a_file_that_is_named_is_checked_whatever_else_has_it() {
+    let directory = directory(&[
+        ("d/pod.yaml", POD),
+        ("d/values.yaml", "replicas: 2\n"),
+        ("d/broken.yaml", &[POD, "---\nkind: Pod\n"].concat()),
+        ("d/chart/Chart.yaml", "apiVersion: v2\nname: chart\n"),
+        ("d/chart/templates/pod.yaml", &POD.replace("{name: a}\n", "{name: b}\n")),
+    ]);
+    let preview = |files: &str| run_in(directory.path(), &format!("-R -o name -f {files}"));
+    for (file, reason) in [("d/values.yaml", "it has no kind"), ("d/broken.yaml", "it has no apiVersion")] {
+        let alone = preview(file);
+        assert!(alone.err.contains(reason) && alone.code == 2 && alone.out.is_empty(), "{}", alone.err);
+        for files in [format!("d,{file}"), format!("{file},d"), format!("d,./d/../{file}")] {
+            let printed = preview(&files);
+            let error = printed.err.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+            assert!(error.contains(reason), "{files}: {}", printed.err);
+            assert_eq!((printed.out.as_str(), printed.code), ("", 2), "{files}");
+        }
+    }
+    fs::remove_file(directory.path().join("d/broken.yaml")).unwrap();
+    for (files, pods) in [
+        ("d", "pod/a\n"),
+        ("d,d/pod.yaml,d", "pod/a\n"),
+        ("d,d/chart/templates/pod.yaml", "pod/a\npod/b\n"),
+        ("d/chart/templates/pod.yaml,d", "pod/b\npod/a\n"),
+    ] {
+        assert_eq!(preview(files).out, pods, "{files}");
+    }
 }
 
 #[test]
