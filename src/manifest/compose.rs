@@ -122,6 +122,7 @@ impl Composer<'_> {
         };
         let content = content.map_err(|reason| ComposeError::new(position, reason))?;
         let node = Node::new(content).at_position(position).with_range(self.range(span));
+        self.count(position)?;
         self.complete(node, anchor, is_plain && text == "<<")
     }
 
@@ -140,14 +141,14 @@ impl Composer<'_> {
             .count_aliased(node, self.open.len())
             .map_err(|reason| ComposeError::new(position, reason))?;
         let node = node.clone().at_position(position).with_range(self.range(span));
+        self.count(position)?;
         self.complete(node, 0, false)
     }
 
     fn start(&mut self, content: OpenContent, anchor: usize, span: Span) -> Result<(), ComposeError> {
         let position = TextPosition::of(&span.start);
         self.open.push(OpenNode { position, anchor, content });
-        let depth = self.open.len();
-        self.limits.count(depth).map_err(|reason| ComposeError::new(position, reason))
+        self.count(position)
     }
 
     fn end(&mut self) -> Result<(), ComposeError> {
@@ -159,13 +160,16 @@ impl Composer<'_> {
         self.complete(Node::new(content).at_position(position), anchor, false)
     }
 
+    /// Counts a value once: a scalar or an alias, or the start of a list or map.
+    fn count(&mut self, position: TextPosition) -> Result<(), ComposeError> {
+        self.limits.count(self.open.len()).map_err(|reason| ComposeError::new(position, reason))
+    }
+
     /// Adds a complete value to the list or map around it.
     fn complete(&mut self, node: Node, anchor: usize, is_merge: bool) -> Result<(), ComposeError> {
-        let (position, depth) = (node.position(), self.open.len());
-        let limited = |reason| ComposeError::new(position, reason);
-        self.limits.count(depth).map_err(limited)?;
         if anchor != 0 {
-            self.limits.count_aliased(&node, depth).map_err(limited)?;
+            let counted = self.limits.count_aliased(&node, self.open.len());
+            counted.map_err(|reason| ComposeError::new(node.position(), reason))?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.content) {
@@ -174,5 +178,32 @@ impl Composer<'_> {
             None => self.root = Some(node),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_counts_once() {
+        for (text, values) in [
+            ("a", 1),
+            ("[]", 1),
+            ("{}", 1),
+            ("[a, [b, {}]]", 5),
+            ("{a: {b: [c]}}", 6),
+            ("a: [b]\nc:\n- d: e\n", 9),
+            ("[&a [b], *a]", 4),
+        ] {
+            let composed = |max| compose(text, 0, false, &mut Limits::with_max_nodes(max));
+            assert!(composed(values).is_ok(), "{text}");
+            let error = composed(values - 1).unwrap_err();
+            assert_eq!(
+                error.reason,
+                format!("more than {} values in one file; split it", values - 1),
+                "{text}"
+            );
+        }
     }
 }

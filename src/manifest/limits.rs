@@ -6,7 +6,7 @@ use super::node::{Content, Node};
 /// Pod.
 const MAX_DEPTH: usize = 100;
 
-/// Most values in one file: the largest bundles of CRDs in use have some 300 000, and 20 000 Deployments of 25 lines some
+/// Most values in one file, keys among them: the largest bundles of CRDs in use have some 300 000, and 20 000 Deployments of 25 lines some
 /// 1 500 000. A value takes 40 bytes and its text.
 const MAX_NODES: usize = 4_000_000;
 
@@ -17,10 +17,17 @@ const MAX_ALIASED: usize = 100_000;
 const MAX_ALIASED_BYTES: usize = 16 << 20;
 
 /// The values of a file so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Limits {
     nodes: usize,
+    max_nodes: usize,
     aliased: AliasSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::with_max_nodes(MAX_NODES)
+    }
 }
 
 /// The size of a value with all that it contains.
@@ -31,17 +38,20 @@ struct AliasSize {
 }
 
 impl Limits {
+    /// Limits with another number of values.
+    pub(super) fn with_max_nodes(max_nodes: usize) -> Self {
+        Self { nodes: 0, max_nodes, aliased: AliasSize::default() }
+    }
+
     /// Counts a value that is inside `depth` lists and maps.
     ///
     /// # Errors
     /// When it is one too many, or nested too deeply.
     pub(super) fn count(&mut self, depth: usize) -> Result<(), String> {
+        check_depth(depth)?;
         self.nodes += 1;
-        if depth > MAX_DEPTH {
-            return Err(format!("nested more than {MAX_DEPTH} levels deep"));
-        }
-        if self.nodes > MAX_NODES {
-            return Err(format!("more than {MAX_NODES} values in one file; split it"));
+        if self.nodes > self.max_nodes {
+            return Err(format!("more than {} values in one file; split it", self.max_nodes));
         }
         Ok(())
     }
@@ -62,9 +72,13 @@ impl Limits {
     }
 }
 
+fn check_depth(depth: usize) -> Result<(), String> {
+    if depth > MAX_DEPTH { Err(format!("nested more than {MAX_DEPTH} levels deep")) } else { Ok(()) }
+}
+
 impl AliasSize {
     fn add(&mut self, node: &Node, depth: usize) -> Result<(), String> {
-        Limits::default().count(depth)?;
+        check_depth(depth)?;
         self.nodes += 1;
         match &node.content {
             Content::Null | Content::Bool(_) | Content::Number(_) => {}
