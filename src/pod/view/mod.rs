@@ -1,7 +1,8 @@
 //! The fields of a Pod that matter for tokens, borrowed from the JSON text.
 //!
 //! Other fields are ignored, so that a patch never touches them. `null` counts as absent, like in the API
-//! server's own decoder. A duplicate field is an error, because an API server never sends one.
+//! server's own decoder. If a field that is read occurs twice, that is an error, since programs differ in which of the
+//! two they take; an API server never sends one.
 
 mod volume;
 
@@ -217,16 +218,18 @@ fn selects_windows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-            let mut selects = false;
+            let mut selects = None;
             while let Some(key) = map.next_key::<Text<'de>>()? {
-                if key.as_str() == OS_LABEL {
-                    let value: Option<Text<'de>> = map.next_value()?;
-                    selects |= value.is_some_and(|value| value.as_str() == WINDOWS);
-                } else {
+                if key.as_str() != OS_LABEL {
                     map.next_value::<IgnoredAny>()?;
+                } else if selects.is_some() {
+                    return Err(A::Error::duplicate_field(OS_LABEL));
+                } else {
+                    let value: Option<Text<'de>> = map.next_value()?;
+                    selects = Some(value.is_some_and(|value| value.as_str() == WINDOWS));
                 }
             }
-            Ok(selects)
+            Ok(selects.unwrap_or_default())
         }
     }
 

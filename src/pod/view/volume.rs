@@ -37,9 +37,16 @@ pub enum MountPoints {
     Nothing,
 }
 
-/// Members of a volume whose `readOnly` makes the volume itself read-only (`VolumeSource` in
-/// `k8s.io/api/core/v1/types.go`).
-const DRIVERS: [&str; 18] = [
+/// The members of a volume that are read. From `awsElasticBlockStore` on they are those of drivers, whose `readOnly`
+/// makes the volume itself read-only (`VolumeSource` in `k8s.io/api/core/v1/types.go`).
+const MEMBERS: [&str; 25] = [
+    "name",
+    "projected",
+    "secret",
+    "configMap",
+    "downwardAPI",
+    "hostPath",
+    "image",
     "awsElasticBlockStore",
     "azureDisk",
     "azureFile",
@@ -73,7 +80,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Volume<'de>, A::Error> {
                 let mut volume = Volume::default();
+                // A bit for each member so far: a list would be one allocation more for each volume.
+                let mut seen = 0_u32;
                 while let Some(member) = map.next_key::<Text<'de>>()? {
+                    let Some(index) = MEMBERS.iter().position(|known| *known == member.as_str()) else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    if seen & (1 << index) != 0 {
+                        return Err(A::Error::custom(format_args!("duplicate field `{}`", member.as_str())));
+                    }
+                    seen |= 1 << index;
                     volume.read(member.as_str(), &mut map)?;
                 }
                 Ok(volume)
@@ -95,51 +112,48 @@ struct Optional<T>(#[serde(deserialize_with = "optional")] Option<T>);
 struct Nullable<'a>(#[serde(borrow, deserialize_with = "nullable")] Text<'a>);
 
 impl<'a> Volume<'a> {
-    /// Reads a member of the object.
+    /// Reads one of [`MEMBERS`].
     fn read<A: MapAccess<'a>>(&mut self, member: &str, map: &mut A) -> Result<(), A::Error> {
         match member {
-            "name" if !self.name.as_str().is_empty() => return Err(A::Error::duplicate_field("name")),
-            "projected" if self.projected.is_some() => return Err(A::Error::duplicate_field("projected")),
-            "secret" if self.secret.is_some() => return Err(A::Error::duplicate_field("secret")),
             "name" => self.name = map.next_value::<Nullable<'a>>()?.0,
             "projected" => {
                 self.projected = map.next_value::<Optional<_>>()?.0;
                 self.set_mount_points(MountPoints::Kubelet, self.projected.is_some());
             }
-            "secret" => {
-                let secret: Optional<SecretFiles<'a>> = map.next_value()?;
-                self.set_mount_points(MountPoints::Kubelet, secret.0.is_some());
-                self.secret = secret.0.map(|secret| {
-                    self.items = secret.items.unwrap_or_default();
-                    SecretVolumeSource { secret_name: secret.secret_name, default_mode: secret.default_mode }
-                });
-            }
-            "configMap" | "downwardAPI" => {
-                let files: Optional<FileSource<'a>> = map.next_value()?;
-                self.set_mount_points(MountPoints::Kubelet, files.0.is_some());
-                self.items = files.0.and_then(|files| files.items).unwrap_or_default();
-            }
-            "hostPath" => {
-                let path: Optional<HostPath<'a>> = map.next_value()?;
-                if let Some(path) = path.0 {
-                    self.may_be_file = !path.is_directory();
-                    self.set_mount_points(MountPoints::Nothing, path.is_file());
-                }
-            }
+            "secret" => self.set_secret(map.next_value::<Optional<_>>()?.0),
+            "configMap" | "downwardAPI" => self.set_files(map.next_value::<Optional<_>>()?.0),
+            "hostPath" => self.set_host_path(map.next_value::<Optional<_>>()?.0),
             "image" => {
                 let image: Optional<IgnoredAny> = map.next_value()?;
                 self.set_mount_points(MountPoints::Nothing, image.0.is_some());
             }
-            driver if DRIVERS.contains(&driver) => {
+            _ => {
                 let driver: Optional<Driver> = map.next_value()?;
                 let is_read_only = driver.0.is_some_and(|driver| driver.read_only == Some(true));
                 self.set_mount_points(MountPoints::Nothing, is_read_only);
             }
-            _ => {
-                map.next_value::<IgnoredAny>()?;
-            }
         }
         Ok(())
+    }
+
+    fn set_secret(&mut self, secret: Option<SecretFiles<'a>>) {
+        self.set_mount_points(MountPoints::Kubelet, secret.is_some());
+        self.secret = secret.map(|secret| {
+            self.items = secret.items.unwrap_or_default();
+            SecretVolumeSource { secret_name: secret.secret_name, default_mode: secret.default_mode }
+        });
+    }
+
+    fn set_files(&mut self, files: Option<FileSource<'a>>) {
+        self.set_mount_points(MountPoints::Kubelet, files.is_some());
+        self.items = files.and_then(|files| files.items).unwrap_or_default();
+    }
+
+    fn set_host_path(&mut self, path: Option<HostPath<'a>>) {
+        if let Some(path) = path {
+            self.may_be_file = !path.is_directory();
+            self.set_mount_points(MountPoints::Nothing, path.is_file());
+        }
     }
 
     /// Sets the component that makes a mount point in the volume, if that follows from a member.

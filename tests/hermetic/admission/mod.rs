@@ -1,6 +1,7 @@
 //! Reviews of an API server, and the responses to them.
 
 mod differential;
+mod duplicates;
 mod golden;
 mod hostile;
 mod refusals;
