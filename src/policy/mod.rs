@@ -46,6 +46,7 @@ pub use origin::Origin;
 pub use value_error::quote;
 pub use violation::{Field, Violation};
 pub use warnings::Warning;
+pub(crate) use warnings::guess;
 
 /// What happens to a Pod's default token: the value of `boundtoken.dev/mode`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

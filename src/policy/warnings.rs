@@ -9,7 +9,7 @@ use crate::printable::shortened;
 use super::Mode;
 use super::compile::{ADD_DIRECTORY, Compiled};
 use super::diagnostics::Code;
-use super::keys::{Key, OPT_IN_LABEL, PREFIX, corrected_key, nearest_key};
+use super::keys::{Key, OPT_IN_LABEL, PREFIX, corrected_key, is_misspelled_label, nearest_key};
 use super::origin::Origin;
 use super::settings::Setting;
 use super::value::Value;
@@ -104,9 +104,7 @@ impl Warnings {
         let text = if name == OPT_IN_LABEL {
             format!("{name} on {origin} is an annotation, but opts in as a label of the Namespace only")
         } else {
-            let nearest = || nearest_key(name.strip_prefix(PREFIX)?).map(Key::name);
-            let guess = did_you_mean(corrected_key(name).or_else(nearest));
-            format!("{} on {origin} is unknown{guess}", quoted(name))
+            format!("{} on {origin} is unknown{}", quoted(name), did_you_mean(guess(name)))
         };
         let (code, key, origin) = (Code::UnknownKey, Some(name.to_owned().into()), Some(origin.clone()));
         self.push(Warning { code, key, origin, text });
@@ -160,6 +158,15 @@ impl Warnings {
             self.push(about(Code::NoEffect, Key::Path, Some(&path.origin), text));
         }
     }
+}
+
+/// The known name that an unknown one with boundtoken's prefix or a misspelled one probably means.
+pub(crate) fn guess(name: &str) -> Option<String> {
+    if is_misspelled_label(name) {
+        return Some(format!("the label {OPT_IN_LABEL}"));
+    }
+    let nearest = || nearest_key(name.strip_prefix(PREFIX)?).map(Key::name);
+    corrected_key(name).or_else(nearest).map(str::to_owned)
 }
 
 /// Builds a warning about a known key.

@@ -12,8 +12,8 @@ use super::report::BOLD;
 use crate::admission::Pod;
 use crate::manifest::Object;
 use crate::policy::diagnostics::Code;
-use crate::policy::keys::{Key, corrected_key, nearest_key};
-use crate::policy::{Defaults, Effective, Origin, check_value, effective};
+use crate::policy::keys::Key;
+use crate::policy::{Defaults, Effective, Origin, check_value, effective, guess};
 use crate::printable::printable;
 
 /// Writes the settings in force for a Pod and where each comes from.
@@ -77,8 +77,8 @@ fn write_mistakes(preview: &Preview<'_>, out: &mut String) -> fmt::Result {
 }
 
 fn unknown(name: &str) -> String {
-    match corrected_key(name).or_else(|| Some(nearest_key(name)?.name())) {
-        Some(key) => format!("{name}: no effect; did you mean {key}?"),
+    match guess(name) {
+        Some(known) => format!("{name}: no effect; did you mean {known}?"),
         None => format!("{name}: no effect"),
     }
 }

@@ -21,8 +21,7 @@ use crate::policy::{Mode, quote};
 pub(super) fn check_labels(checked: CheckedObject<'_, '_>, metadata: &Pointer, report: &mut Report) {
     let is_namespace = checked.object.is_core("Namespace");
     for (key, node) in entries(checked.object, metadata, "labels") {
-        let is_own = has_own_prefix(key) || is_misspelled_label(key);
-        if is_own && !(is_namespace && key == OPT_IN_LABEL) {
+        if has_own_prefix(key) && !(is_namespace && key == OPT_IN_LABEL) {
             let fix = label_fix(key, node.as_str(), is_namespace);
             let text = format_args!("{key}: a label has no effect; {fix}");
             report.add(Level::Warning, Code::LabelIgnored, checked.place_of(node).with_key(key), text);
@@ -33,13 +32,14 @@ pub(super) fn check_labels(checked: CheckedObject<'_, '_>, metadata: &Pointer, r
 /// Suggests a fix for a label that has no effect.
 fn label_fix(key: &str, value: Option<&str>, is_namespace: bool) -> String {
     let is_setting = Key::from_name(key).is_some() || corrected_key(key).is_some();
-    let is_opt_in = key == OPT_IN_LABEL || is_misspelled_label(key);
     match is_namespace {
         true if !is_setting => format!("the one that opts in is {OPT_IN_LABEL}: {OPT_IN_VALUE}"),
-        false if is_opt_in && value.is_some_and(opts_out) => {
+        false if is_label(key) && value.is_some_and(opts_out) => {
             format!("to leave a Pod as it is, annotate it with {}: \"{}\"", Key::Mode, Mode::Off)
         }
-        false if is_opt_in => format!("the label of its Namespace opts in, {OPT_IN_LABEL}: {OPT_IN_VALUE}"),
+        false if is_label(key) => {
+            format!("the label of its Namespace opts in, {OPT_IN_LABEL}: {OPT_IN_VALUE}")
+        }
         _ => "settings are annotations".to_owned(),
     }
 }
@@ -83,11 +83,7 @@ fn check_misplaced(workload: &Workload<'_>, report: &mut Report) {
     for metadata in workload.misplaced() {
         for (key, node) in own_annotations(object, metadata) {
             if annotations.and_then(|set| set.get(key)).is_none() {
-                let fix = match Key::from_name(key).map(Key::scope) {
-                    _ if key == OPT_IN_LABEL => ON_NAMESPACE.to_owned(),
-                    Some(Scope::Namespace) => ON_NAMESPACE.to_owned(),
-                    Some(Scope::NamespaceAndPod) | None => format!("move it to {}", field(&template)),
-                };
+                let fix = move_fix(key, object, &template);
                 let text = format_args!("{key}: no effect on {}; {fix}", with_article(workload.kind()));
                 let place = workload.checked().place_of(node).with_key(key);
                 report.add(Level::Warning, Code::OutsideTemplate, place, text);
@@ -119,23 +115,30 @@ pub(super) fn check_fields<'m>(
         if is_checked(&map) || in_force.is_some_and(|set| set.get(key).is_some()) {
             continue;
         }
-        let is_label = key == OPT_IN_LABEL;
-        let fix = match Key::from_name(key).map(Key::scope) {
-            _ if checked.object.is_core("Namespace") => {
-                format!("move it to metadata.{}", if is_label { "labels" } else { "annotations" })
-            }
-            _ if is_label => ON_NAMESPACE.to_owned(),
-            Some(Scope::Namespace) => ON_NAMESPACE.to_owned(),
-            Some(Scope::NamespaceAndPod) | None => format!("move it to {}", field(&annotations)),
-        };
+        let fix = move_fix(key, checked.object, &annotations);
         let map = if map.is_root() { "the object itself".to_owned() } else { field(&map) };
         let text = format_args!("{key}: no effect in {map}; {fix}");
         report.add(Level::Warning, Code::OutsideTemplate, checked.place_of(node).with_key(key), text);
     }
 }
 
-/// The fix for a key that only Namespaces have.
-const ON_NAMESPACE: &str = "it is read on Namespaces only";
+/// Suggests where a key in the wrong place of an object belongs. `annotations` is the pointer to those that are read.
+fn move_fix(key: &str, object: &Object<'_>, annotations: &Pointer) -> String {
+    let scope = Key::from_name(corrected_key(key).unwrap_or(key)).map(Key::scope);
+    let is_label = is_label(key);
+    if !object.is_core("Namespace") && (is_label || scope == Some(Scope::Namespace)) {
+        "it is read on Namespaces only".to_owned()
+    } else if is_label {
+        "move it to metadata.labels".to_owned()
+    } else {
+        format!("move it to {}", field(annotations))
+    }
+}
+
+/// Whether a key is the label that opts in a Namespace, or that with a misspelled prefix.
+fn is_label(key: &str) -> bool {
+    key == OPT_IN_LABEL || is_misspelled_label(key)
+}
 
 /// Warns about labels and settings of objects that neither are Namespaces nor create Pods.
 ///

@@ -1,69 +1,40 @@
 //! The Pod templates, the annotations of Pods and the keys of settings in objects of any kind, found by their structure.
 
-use json_patch::jsonptr::PointerBuf;
+use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 
+use super::checks::METADATA;
 use crate::manifest::Node;
 
 /// The pointers to the Pod templates in an object: each map with a `spec` that has a list of `containers`, unless it
 /// is an object of another kind. The object itself does not count, since its own metadata does not become a Pod's.
 pub(super) fn find(object: &Node) -> Vec<PointerBuf> {
     let mut found = Vec::new();
-    search(object, &mut PointerBuf::root(), &mut found);
+    walk(object, &mut PointerBuf::root(), &mut |pointer, _, node| {
+        let is_template = is_template(node);
+        if is_template {
+            found.push(pointer.to_owned());
+        }
+        !is_template
+    });
     found
-}
-
-fn search(node: &Node, pointer: &mut PointerBuf, found: &mut Vec<PointerBuf>) {
-    if !pointer.is_root() && is_template(node) {
-        found.push(pointer.clone());
-        return;
-    }
-    for (key, child) in node.as_map().into_iter().flatten() {
-        pointer.push_back(&**key);
-        search(child, pointer, found);
-        pointer.pop_back();
-    }
-    for (index, child) in node.as_list().into_iter().flatten().enumerate() {
-        pointer.push_back(index);
-        search(child, pointer, found);
-        pointer.pop_back();
-    }
 }
 
 /// The pointers to annotations in an object that are neither its own nor those of a Pod template, such as
 /// `spec.podMetadata.annotations`: each map with such a name and at least one key for which `is_wanted` is true.
 pub(super) fn find_annotations(object: &Node, is_wanted: fn(&str) -> bool) -> Vec<PointerBuf> {
     let mut found = Vec::new();
-    for (key, child) in object.as_map().into_iter().flatten().filter(|(key, _)| **key != *"metadata") {
-        search_annotations(key, child, &mut PointerBuf::from_tokens([&**key]), is_wanted, &mut found);
-    }
+    walk(object, &mut PointerBuf::root(), &mut |pointer, name, node| {
+        if pointer == METADATA || is_template(node) {
+            return false;
+        }
+        let is_annotations = name == "annotations" || name.ends_with("Annotations");
+        let mut keys = node.as_map().into_iter().flatten().map(|(key, _)| key);
+        if is_annotations && keys.any(|key| is_wanted(key)) {
+            found.push(pointer.to_owned());
+        }
+        true
+    });
     found
-}
-
-fn search_annotations(
-    name: &str,
-    node: &Node,
-    pointer: &mut PointerBuf,
-    is_wanted: fn(&str) -> bool,
-    found: &mut Vec<PointerBuf>,
-) {
-    if is_template(node) {
-        return;
-    }
-    let entries = node.as_map().unwrap_or_default();
-    let is_annotations = name == "annotations" || name.ends_with("Annotations");
-    if is_annotations && entries.iter().any(|(key, _)| is_wanted(key)) {
-        found.push(pointer.clone());
-    }
-    for (key, child) in entries {
-        pointer.push_back(&**key);
-        search_annotations(key, child, pointer, is_wanted, found);
-        pointer.pop_back();
-    }
-    for (index, child) in node.as_list().into_iter().flatten().enumerate() {
-        pointer.push_back(index);
-        search_annotations("", child, pointer, is_wanted, found);
-        pointer.pop_back();
-    }
 }
 
 /// Maps whose keys are not settings: those that select by labels, and the fields that a manager owns.
@@ -73,29 +44,31 @@ const OTHER_MAPS: [&str; 4] = ["managedFields", "matchLabels", "nodeSelector", "
 /// Prefixes end with a slash, so names without one are not compared.
 pub(super) fn find_keys(object: &Node, is_wanted: fn(&str) -> bool) -> Vec<(PointerBuf, &str, &Node)> {
     let mut found = Vec::new();
-    search_keys(object, &mut PointerBuf::root(), is_wanted, &mut found);
+    walk(object, &mut PointerBuf::root(), &mut |pointer, key, node| {
+        if key.contains('/') && is_wanted(key) {
+            let map = pointer.parent().map_or_else(PointerBuf::root, Pointer::to_owned);
+            found.push((map, key, node));
+        }
+        !OTHER_MAPS.contains(&key)
+    });
     found
 }
 
-fn search_keys<'n>(
+/// Visits the values within a node, each before those within it: with its pointer and its name, which is empty in a
+/// list. `visit` returns whether to go on with the values within it.
+fn walk<'n>(
     node: &'n Node,
     pointer: &mut PointerBuf,
-    is_wanted: fn(&str) -> bool,
-    found: &mut Vec<(PointerBuf, &'n str, &'n Node)>,
+    visit: &mut dyn FnMut(&Pointer, &'n str, &'n Node) -> bool,
 ) {
-    for (key, child) in node.as_map().into_iter().flatten() {
-        if key.contains('/') && is_wanted(key) {
-            found.push((pointer.clone(), key, child));
+    let entries =
+        node.as_map().into_iter().flatten().map(|(key, child)| (Token::from(&**key), &**key, child));
+    let items = node.as_list().into_iter().flatten().enumerate();
+    for (token, name, child) in entries.chain(items.map(|(index, child)| (index.into(), "", child))) {
+        pointer.push_back(token);
+        if visit(pointer, name, child) {
+            walk(child, pointer, visit);
         }
-        if !OTHER_MAPS.contains(&&**key) {
-            pointer.push_back(&**key);
-            search_keys(child, pointer, is_wanted, found);
-            pointer.pop_back();
-        }
-    }
-    for (index, child) in node.as_list().into_iter().flatten().enumerate() {
-        pointer.push_back(index);
-        search_keys(child, pointer, is_wanted, found);
         pointer.pop_back();
     }
 }

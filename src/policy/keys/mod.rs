@@ -144,9 +144,10 @@ impl fmt::Display for Key {
     }
 }
 
-/// Whether an annotation is a key of boundtoken, known or not, or has a misspelled prefix.
+/// Whether an annotation or label has the prefix of boundtoken, or is a known key or [`OPT_IN_LABEL`] with a
+/// misspelled one.
 pub fn has_own_prefix(name: &str) -> bool {
-    name.starts_with(PREFIX) || corrected_key(name).is_some()
+    name.starts_with(PREFIX) || is_misspelled_label(name) || corrected_key(name).is_some()
 }
 
 /// The known key for a name with a misspelled prefix: `boundtoken.dev/ttl` for `boundtoken.io/ttl`.
@@ -160,7 +161,7 @@ pub fn nearest_key(name: &str) -> Option<Key> {
     all().find(|entry| entry.short_name() == guess).map(|entry| entry.key)
 }
 
-/// Whether a label is [`OPT_IN_LABEL`] with a misspelled prefix.
+/// Whether a name is [`OPT_IN_LABEL`] with a misspelled prefix.
 pub fn is_misspelled_label(name: &str) -> bool {
     has_misspelled_prefix(name, OPT_IN_LABEL)
 }
@@ -188,7 +189,10 @@ mod tests {
             assert_eq!(corrected_key(name), Some(expected), "{name}");
             assert!(has_own_prefix(name), "{name}");
         }
-        assert!(is_misspelled_label("boundtoken.io/webhook") && !is_misspelled_label(OPT_IN_LABEL));
+        for name in ["boundtoken.io/webhook", "bountoken.dev/webhook", "Bound-Token.dev/Webhook"] {
+            assert!(is_misspelled_label(name) && has_own_prefix(name), "{name}");
+        }
+        assert!(!is_misspelled_label(OPT_IN_LABEL));
         assert!(!is_misspelled_label("example.com/webhook") && !is_misspelled_label("boundtoken.io/ttl"));
         for name in [
             "ttl",

@@ -15,7 +15,7 @@ fn warnings(input: &str) -> (Vec<String>, i32) {
 }
 
 /// Objects, and the warnings about them.
-const SLIPS: [(&[&str], &[&str]); 12] = [
+const SLIPS: [(&[&str], &[&str]); 16] = [
     (
         &[NAMESPACE, POD, "metadata: {name: a, namespace: a, annotations: {boundtoken.dev/mode: disable}}"],
         &[
@@ -46,6 +46,36 @@ const SLIPS: [(&[&str], &[&str]); 12] = [
         &[POD, "metadata: {name: a, namespace: kube-system, annotations: {boundtoken.dev/ttl: 2h}}"],
         &["stdin:4: warning: boundtoken.dev/ttl on the Pod has no effect: the webhook is never called for \
            Namespace kube-system (BT061)"],
+    ),
+    (
+        &[
+            "apiVersion: v1\nkind: Namespace\n",
+            "metadata: {name: a, annotations: {boundtoken.io/webhook: enabled}}",
+        ],
+        &["stdin:3: warning: \"boundtoken.io/webhook\" on Namespace a is unknown; did you mean the label \
+           boundtoken.dev/webhook? (BT050)"],
+    ),
+    (
+        &[POD, "metadata: {name: a, annotations: {bountoken.dev/webhook: enabled}}"],
+        &["stdin:4: warning: \"bountoken.dev/webhook\" on the Pod is unknown; did you mean the label \
+           boundtoken.dev/webhook? (BT050)"],
+    ),
+    (
+        &[
+            DEPLOYMENT,
+            "metadata: {name: a, annotations: {boundtoken.io/webhook: enabled, boundtoken.io/max-ttl: 1h}}",
+        ],
+        &[
+            "stdin:4: warning: boundtoken.io/webhook: no effect on a Deployment; it is read on Namespaces only (BT073)",
+            "stdin:4: warning: boundtoken.io/max-ttl: no effect on a Deployment; it is read on Namespaces only (BT073)",
+        ],
+    ),
+    (
+        &[POD, "metadata: {name: a, labels: {BoundToken.dev/webhook: enabled}}"],
+        &[
+            "stdin:4: warning: BoundToken.dev/webhook: a label has no effect; the label of its Namespace opts in, \
+           boundtoken.dev/webhook: enabled (BT072)",
+        ],
     ),
     (
         &[POD, "metadata: {name: a, labels: {boundtoken.dev/webhook: enabled}}"],
@@ -223,7 +253,7 @@ fn a_typo_in_annotations_that_a_controller_copies_is_reported() {
 }
 
 /// A part of a Deployment or a Namespace in which settings have no effect, and the warning.
-const FIELDS: [(&str, &str, &str); 9] = [
+const FIELDS: [(&str, &str, &str); 11] = [
     (
         "apps/v1, kind: Deployment",
         "spec: {template: {annotations: {boundtoken.dev/ttl: 2h}, spec: {containers: [{name: a}]}}}",
@@ -264,6 +294,16 @@ const FIELDS: [(&str, &str, &str); 9] = [
         "v1, kind: Namespace",
         "annotations: {boundtoken.dev/ttl: 2h}",
         "boundtoken.dev/ttl: no effect in annotations; move it to metadata.annotations",
+    ),
+    (
+        "apps/v1, kind: Deployment",
+        "spec: {template: {spec: {labels: {boundtoken.io/webhook: enabled}, containers: [{name: a}]}}}",
+        "boundtoken.io/webhook: no effect in spec.template.spec.labels; it is read on Namespaces only",
+    ),
+    (
+        "v1, kind: Namespace",
+        "labels: {boundtoken.io/webhook: enabled}",
+        "boundtoken.io/webhook: no effect in labels; move it to metadata.labels",
     ),
     (
         "v1, kind: Namespace",
