@@ -46,6 +46,22 @@ pub struct Projection<'p> {
     pub audience: Option<&'p str>,
     /// The requested lifetime, in seconds.
     pub seconds: u64,
+    /// What determines audience and lifetime.
+    pub origin: ProjectionOrigin,
+}
+
+/// What determines the audience and the lifetime of a token in the resulting spec.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ProjectionOrigin {
+    /// The plan.
+    Plan(Subject),
+    /// The Pod itself.
+    Pod {
+        /// The index of the volume in `spec.volumes`.
+        volume: usize,
+        /// The index of the source in the volume.
+        source: usize,
+    },
 }
 
 impl Projection<'_> {
@@ -151,9 +167,15 @@ impl<'p> Draft<'p> {
     }
 
     /// Adds a token of the resulting spec.
-    pub(super) fn project(&mut self, volume: Cow<'p, str>, audience: Option<&'p str>, seconds: u64) {
+    pub(super) fn project(
+        &mut self,
+        volume: Cow<'p, str>,
+        audience: Option<&'p str>,
+        seconds: u64,
+        origin: ProjectionOrigin,
+    ) {
         let audience = audience.filter(|name| !self.api.contains(Some(name)));
-        self.projections.push(Projection { volume, audience, seconds });
+        self.projections.push(Projection { volume, audience, seconds, origin });
     }
 
     /// Sets `automountServiceAccountToken: false` if the default token is removed from a container.

@@ -7,7 +7,7 @@ use super::api_access::api_access;
 use super::finding::Subject;
 use super::patch::{join, object};
 use super::plan::{self, DefaultToken, TokenVolume};
-use super::pod_patch::Draft;
+use super::pod_patch::{Draft, ProjectionOrigin};
 use super::token::{Audience, DEFAULT_FILE, Ttl};
 use super::view::{ServiceAccountTokenProjection, Volume};
 use super::volume_index::{IndexedVolume, VolumeKind};
@@ -25,7 +25,8 @@ impl<'p> Draft<'p> {
             match kind {
                 VolumeKind::Default | VolumeKind::HandMade => self.edit_default(position, volume, source),
                 VolumeKind::Legacy => self.convert_legacy(position, volume),
-                VolumeKind::Planned(_) | VolumeKind::Other => self.edit_tokens(position, volume, |_| None),
+                VolumeKind::Planned(index) => self.keep_planned(index, volume),
+                VolumeKind::Other => self.edit_tokens(position, volume, |_| None),
             }
         }
     }
@@ -37,6 +38,14 @@ impl<'p> Draft<'p> {
                 self.edit_tokens(position, volume, |other| (other == source).then_some((audience, *ttl)));
             }
             Some(DefaultToken::Cap) | None => self.edit_tokens(position, volume, |_| None),
+        }
+    }
+
+    /// Keeps a volume that an earlier patch added: no source of it is year-long.
+    fn keep_planned(&mut self, index: usize, volume: &'p Volume<'p>) {
+        let origin = ProjectionOrigin::Plan(Subject::Volume(index));
+        for (_, token) in volume.tokens() {
+            self.project(volume.name.as_str().into(), token.audience(), token.seconds(), origin);
         }
     }
 
@@ -53,7 +62,8 @@ impl<'p> Draft<'p> {
         let member = |name| join(VOLUMES.to_buf(), [position.into(), Token::from(name)]);
         self.patch.remove(member("secret"));
         self.patch.set(member("projected"), false, projected_volume(sources, mode));
-        self.project(volume.name.as_str().into(), audience.name(), ttl.seconds());
+        let origin = ProjectionOrigin::Plan(Subject::DefaultToken);
+        self.project(volume.name.as_str().into(), audience.name(), ttl.seconds(), origin);
     }
 
     /// Sets the tokens of a volume for whose source `wanted` returns values, and caps the others.
@@ -65,13 +75,19 @@ impl<'p> Draft<'p> {
     ) {
         for (source, token) in volume.tokens() {
             let pointer = source_pointer(position, source);
-            let (audience, seconds) = match wanted(source) {
-                Some((audience, ttl)) => {
-                    (self.set_audience(&pointer, token, audience), self.set_ttl(&pointer, token, ttl))
-                }
-                None => (token.audience(), self.cap(&pointer, token)),
+            let (audience, seconds, origin) = match wanted(source) {
+                Some((audience, ttl)) => (
+                    self.set_audience(&pointer, token, audience),
+                    self.set_ttl(&pointer, token, ttl),
+                    ProjectionOrigin::Plan(Subject::DefaultToken),
+                ),
+                None => (
+                    token.audience(),
+                    self.cap(&pointer, token),
+                    ProjectionOrigin::Pod { volume: position, source },
+                ),
             };
-            self.project(volume.name.as_str().into(), audience, seconds);
+            self.project(volume.name.as_str().into(), audience, seconds, origin);
         }
     }
 
@@ -124,8 +140,9 @@ impl<'p> Draft<'p> {
             if self.held.contains(&Subject::Volume(index)) && !is_there {
                 let projected = projected_volume(volume_sources(volume), None);
                 values.push(object([("name", (&*volume.name).into()), ("projected", projected)]));
+                let origin = ProjectionOrigin::Plan(Subject::Volume(index));
                 for token in &volume.tokens {
-                    self.project((&*volume.name).into(), token.audience.name(), token.ttl.seconds());
+                    self.project((&*volume.name).into(), token.audience.name(), token.ttl.seconds(), origin);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::pod::Subject;
 use crate::pod::plan::{DefaultToken, Plan, Token, TokenVolume};
 use crate::pod::token::{Audience, Containers, DEFAULT_DIRECTORY, TokenPath, Ttl};
 
@@ -31,6 +32,21 @@ pub(super) struct Compiled {
     pub(super) settings: Arc<Settings>,
     /// Whether the first volume of the plan comes from `path` rather than from `tokens`.
     pub(super) has_main_volume: bool,
+}
+
+impl Compiled {
+    /// Whether a part of the plan comes from `tokens` rather than from the keys for a single token.
+    pub(super) fn is_further(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::DefaultToken => false,
+            Subject::Volume(index) => index > 0 || !self.has_main_volume,
+        }
+    }
+
+    /// The key that a part of the plan comes from: `key`, or `tokens`.
+    pub(super) fn key(&self, subject: Subject, key: Key) -> Key {
+        if self.is_further(subject) { Key::Tokens } else { key }
+    }
 }
 
 /// Compiles merged settings.
@@ -98,7 +114,7 @@ pub(super) struct Compiler<'s> {
 
 impl Compiler<'_> {
     pub(super) fn add_violation(&mut self, code: Code, key: Key, origin: &Origin, text: String) {
-        self.violations.push(Violation { code, field: Field::Annotation(key), origin: origin.clone(), text });
+        self.violations.push(Violation::new(code, Field::Annotation(key), origin.clone(), text));
     }
 
     /// The requested path, unless it is that of the default token.

@@ -41,7 +41,7 @@ pub fn evaluate<'a>(
                 evaluation.audience = Some(compiled.audience.clone());
                 evaluation.ttl = Some(compiled.ttl);
             }
-            evaluation.violations = spec_violations(&patch, namespace);
+            evaluation.violations = spec_violations(&patch, &compiled, namespace);
             evaluation.patch = patch.operations.unwrap_or_default();
         }
         Err(invalid) => evaluation.violations = invalid.with_spec(spec, namespace),
@@ -128,35 +128,32 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
     if !namespace.denies_overrides() {
         return Vec::new();
     }
-    let forbidden = |key| Violation {
-        code: Code::OverrideForbidden,
-        field: Field::Annotation(key),
-        origin: Origin::Pod,
-        text: format!("is set on the Pod, but {} sets pod-overrides: deny", namespace.origin),
+    let forbidden = |key| {
+        let text = format!("is set on the Pod, but {} sets pod-overrides: deny", namespace.origin);
+        Violation::new(Code::OverrideForbidden, Field::Annotation(key), Origin::Pod, text)
     };
     own.keys().map(forbidden).collect()
 }
 
 /// The violations in the resulting spec.
-pub(super) fn spec_violations(patch: &PodPatch<'_>, namespace: &NamespaceSettings) -> Vec<Violation> {
-    let taken = |name: &String| Violation {
-        code: Code::VolumeTaken,
-        field: Field::Volumes,
-        origin: Origin::Pod,
-        text: format!(
+pub(super) fn spec_violations(
+    patch: &PodPatch<'_>,
+    compiled: &Compiled,
+    namespace: &NamespaceSettings,
+) -> Vec<Violation> {
+    let of_volumes = |code, text| Violation::new(code, Field::Volumes, Origin::Pod, text);
+    let taken = |name: &String| {
+        let text = format!(
             "{} in the Pod is not the volume that boundtoken adds under this name: rename that volume",
             quote(name)
-        ),
+        );
+        of_volumes(Code::VolumeTaken, text)
     };
     let mut violations: Vec<Violation> = patch.taken_volumes.iter().map(taken).collect();
     if patch.operations.is_none() {
-        violations.push(Violation {
-            code: Code::TooLarge,
-            field: Field::Volumes,
-            origin: Origin::Pod,
-            text: "the Pod would need more than 10000 changes, or more than 1 MiB of them".to_owned(),
-        });
+        let text = "the Pod would need more than 10000 changes, or more than 1 MiB of them".to_owned();
+        violations.push(of_volumes(Code::TooLarge, text));
     }
-    violations.extend(namespace.check(&patch.projections));
+    violations.extend(namespace.check(&patch.projections, compiled));
     violations
 }

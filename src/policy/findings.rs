@@ -65,7 +65,7 @@ impl Words<'_> {
     }
 
     fn foreign_audience(&self, subject: Subject) -> Warning {
-        let key = self.key(subject, Key::Audience);
+        let key = self.compiled.key(subject, Key::Audience);
         let text = "clients of the API server get 401 with this token; mode add keeps both";
         self.about(Code::ForeignAudience, key, format!("{key}: {text}"))
     }
@@ -81,7 +81,7 @@ impl Words<'_> {
     ) -> Option<Warning> {
         let key = match subject {
             Subject::DefaultToken => self.list(subject).map_or(Key::Mode, |list| list.key),
-            Subject::Volume(_) => self.key(subject, self.place()),
+            Subject::Volume(_) => self.compiled.key(subject, self.place()),
         };
         let is_on_pod = self.compiled.settings.get(key).is_some_and(|setting| setting.origin == Origin::Pod);
         if held && !is_on_pod {
@@ -104,7 +104,7 @@ impl Words<'_> {
     }
 
     fn env_taken(&self, container: &str, env: &str, subject: Subject) -> Warning {
-        let key = self.key(subject, Key::Env);
+        let key = self.compiled.key(subject, Key::Env);
         let text = format!("{key}: container {} keeps its own {}", quoted(container), quoted(env));
         self.about(Code::EnvTaken, key, text)
     }
@@ -170,23 +170,10 @@ impl Words<'_> {
         about(code, key, self.compiled.settings.get(key).map(|setting| &setting.origin), text)
     }
 
-    /// Whether a subject comes from `tokens` rather than from the keys for a single token.
-    fn is_further(&self, subject: Subject) -> bool {
-        match subject {
-            Subject::DefaultToken => false,
-            Subject::Volume(index) => index > 0 || !self.compiled.has_main_volume,
-        }
-    }
-
-    /// The key that a subject comes from: `key`, or `tokens`.
-    fn key(&self, subject: Subject, key: Key) -> Key {
-        if self.is_further(subject) { Key::Tokens } else { key }
-    }
-
     /// The setting of a subject's container list.
     fn list(&self, subject: Subject) -> Option<&Setting> {
         let settings = &self.compiled.settings;
-        if self.is_further(subject) { settings.get(Key::Tokens) } else { settings.container_list() }
+        if self.compiled.is_further(subject) { settings.get(Key::Tokens) } else { settings.container_list() }
     }
 }
 

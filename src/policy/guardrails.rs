@@ -1,14 +1,16 @@
 //! Checks the tokens of the resulting spec against the limits of the Namespace.
 
-use crate::pod::Projection;
 use crate::pod::token::{DEFAULT_PREFIX, Ttl};
+use crate::pod::{Projection, ProjectionOrigin};
 
+use super::compile::Compiled;
 use super::diagnostics::Code;
 use super::keys::Key;
 use super::namespace::NamespaceSettings;
+use super::origin::Origin;
 use super::value::Value;
 use super::value_error::quote;
-use super::violation::{Field, Violation};
+use super::violation::{Field, Violation, ViolationCause};
 
 /// Most audiences that a message lists.
 const MAX_LISTED: usize = 8;
@@ -34,10 +36,15 @@ impl NamespaceSettings {
         self.settings.find(Value::max_ttl).copied()
     }
 
-    /// Checks every service account token of the resulting spec.
-    pub(super) fn check(&self, projections: &[Projection<'_>]) -> Vec<Violation> {
+    /// Checks every service account token of the resulting spec, which follows from compiled settings.
+    pub(super) fn check(&self, projections: &[Projection<'_>], compiled: &Compiled) -> Vec<Violation> {
         let violations = projections.iter().flat_map(|projection| {
-            self.check_audience(projection).into_iter().chain(self.check_lifetime(projection))
+            let with_cause = |violation: Option<Violation>, key| {
+                let cause = cause(projection, key, compiled);
+                violation.map(|violation| Violation { cause, ..violation })
+            };
+            let audience = with_cause(self.check_audience(projection), Key::Audience);
+            audience.into_iter().chain(with_cause(self.check_lifetime(projection), Key::Ttl))
         });
         let mut violations: Vec<Violation> = violations.take(MAX_VIOLATIONS).collect();
         violations.dedup();
@@ -79,8 +86,20 @@ impl NamespaceSettings {
     }
 
     fn violation(&self, code: Code, key: Key, text: String) -> Violation {
-        Violation { code, field: Field::Annotation(key), origin: self.origin.clone(), text }
+        Violation::new(code, Field::Annotation(key), self.origin.clone(), text)
     }
+}
+
+/// What in the Pod determines a token: `key` or `tokens`, unless that is a setting of the Namespace, or a source of its
+/// own.
+fn cause(projection: &Projection<'_>, key: Key, compiled: &Compiled) -> Option<ViolationCause> {
+    let subject = match projection.origin {
+        ProjectionOrigin::Plan(subject) => subject,
+        ProjectionOrigin::Pod { volume, source } => return Some(ViolationCause::Source { volume, source }),
+    };
+    let key = compiled.key(subject, key);
+    let is_on_pod = compiled.settings.get(key).is_some_and(|setting| setting.origin == Origin::Pod);
+    is_on_pod.then_some(ViolationCause::Annotation(key))
 }
 
 /// The volume of a token in messages. A generated name would keep events from aggregating.

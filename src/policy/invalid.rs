@@ -31,7 +31,7 @@ impl InvalidSettings {
         let of_spec = |defaults: &Defaults| {
             let (compiled, _) = compile_all(Arc::clone(&settings), defaults);
             let patch = PodPatch::new(spec, compiled.plan.as_ref(), &namespace.defaults.api_audiences);
-            spec_violations(&patch, namespace)
+            spec_violations(&patch, &compiled, namespace)
         };
         let more = in_each_mode(&self.violations, &namespace.defaults, of_spec);
         [self.violations, more].concat()

@@ -44,7 +44,7 @@ pub use evaluation::{Evaluation, Outcome};
 pub use namespace::NamespaceSettings;
 pub use origin::Origin;
 pub use value_error::quote;
-pub use violation::{Field, Violation};
+pub use violation::{Field, Violation, ViolationCause};
 pub use warnings::Warning;
 pub(crate) use warnings::guess;
 

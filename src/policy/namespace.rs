@@ -104,10 +104,5 @@ fn above_maximum(settings: &Settings) -> Option<Violation> {
         setting.origin,
         quote(&max.to_string())
     );
-    Some(Violation {
-        code: Code::AboveMaximum,
-        field: Field::Annotation(Key::Ttl),
-        origin: setting.origin.clone(),
-        text,
-    })
+    Some(Violation::new(Code::AboveMaximum, Field::Annotation(Key::Ttl), setting.origin.clone(), text))
 }

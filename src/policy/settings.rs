@@ -116,12 +116,9 @@ impl Settings {
             if let Some(other) = key.entry().excludes
                 && self.keys().any(|key| key == other)
             {
-                self.violations.push(Violation {
-                    code: Code::BothLists,
-                    field: Field::Annotation(*key),
-                    origin: origin.clone(),
-                    text: format!("{other} is also set on {origin}: keep one of the two"),
-                });
+                let text = format!("{other} is also set on {origin}: keep one of the two");
+                let field = Field::Annotation(*key);
+                self.violations.push(Violation::new(Code::BothLists, field, origin.clone(), text));
             }
         }
     }

@@ -43,8 +43,22 @@ impl fmt::Display for Field {
     }
 }
 
-/// A reason to refuse a Pod.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The part of a Pod that asks for a token which its Namespace does not allow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ViolationCause {
+    /// The annotation with this key.
+    Annotation(Key),
+    /// A `serviceAccountToken` source in a volume of the Pod.
+    Source {
+        /// The index of the volume in `spec.volumes`.
+        volume: usize,
+        /// The index of the source in the volume.
+        source: usize,
+    },
+}
+
+/// A reason to refuse a Pod. Two with the same message are equal, whatever their causes.
+#[derive(Clone, Debug, Eq)]
 pub struct Violation {
     /// The stable code.
     pub code: Code,
@@ -54,9 +68,23 @@ pub struct Violation {
     pub origin: Origin,
     /// The message: the value, the object, the allowed values and a suggestion.
     pub text: String,
+    /// The part of the Pod that violates a limit of its Namespace; `None` for the field itself.
+    pub cause: Option<ViolationCause>,
+}
+
+impl PartialEq for Violation {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { code, field, origin, text, cause: _ } = self;
+        (code, field, origin, text) == (&other.code, &other.field, &other.origin, &other.text)
+    }
 }
 
 impl Violation {
+    /// Builds a violation in an annotation or in the volumes themselves.
+    pub(super) fn new(code: Code, field: Field, origin: Origin, text: String) -> Self {
+        Self { code, field, origin, text, cause: None }
+    }
+
     /// Builds the violation for an invalid `value` of an annotation.
     pub(super) fn of_value(key: Key, origin: &Origin, value: &str, error: &ValueError) -> Self {
         let what = match &error.item {
@@ -68,7 +96,7 @@ impl Violation {
             error.quoted.clone().unwrap_or_else(|| quote(value)),
             error.sentence
         );
-        Self { code: error.code, field: Field::Annotation(key), origin: origin.clone(), text }
+        Self::new(error.code, Field::Annotation(key), origin.clone(), text)
     }
 
     /// Whether a guardrail is violated, as opposed to a setting being invalid.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use json_patch::jsonptr::Pointer;
+use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::checks::{self, METADATA, MetadataError};
 use super::cluster::{self, SimulatedCluster, WebhookCall};
-use super::place::CheckedObject;
+use super::place::{CheckedObject, Place};
 use super::report::{Level, Report};
 use super::slips;
 use super::templates;
@@ -19,7 +19,7 @@ use crate::manifest::{Node, Object};
 use crate::pod::plugin::ServiceAccount;
 use crate::policy::diagnostics::{Code, Severity};
 use crate::policy::keys::{Key, has_own_prefix};
-use crate::policy::{Evaluation, NamespaceSettings, Origin, Violation, Warning};
+use crate::policy::{Evaluation, NamespaceSettings, Origin, Violation, ViolationCause, Warning};
 
 /// The pointer to the annotations of a Namespace.
 pub(super) const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
@@ -276,12 +276,32 @@ fn add<'f>(
         let is_here = checked.object.get(&annotation).is_some();
         checked.place(if is_here { &annotation } else { Pointer::root() }).with_key(key)
     };
+    let source_place = |volume, source| {
+        let pod = annotations.parent().and_then(Pointer::parent);
+        let pod = pod.map_or_else(PointerBuf::root, Pointer::to_owned);
+        // The volume of the default token is in the Pod that results, but not in the input.
+        checked.object.get(&pod.concat(&token_source(volume, source))).map(|node| checked.place_of(node))
+    };
     for violation in violations {
-        let Violation { code, field, text, .. } = violation;
-        let place = place(field.key().map(Key::name));
+        let Violation { code, field, text, cause, .. } = violation;
+        let of_field = place(field.key().map(Key::name));
+        let place = match *cause {
+            None => of_field,
+            Some(ViolationCause::Annotation(key)) => place(Some(key.name())),
+            Some(ViolationCause::Source { volume, source }) => match source_place(volume, source) {
+                Some(at_source) => Place { key: of_field.key, ..at_source },
+                None => of_field,
+            },
+        };
         report.add(Level::Refused, *code, place, format_args!("{field}: {text}"));
     }
     for warning in warnings {
         report.add(Level::Warning, warning.code, place(warning.key.as_deref()), &warning.text);
     }
+}
+
+/// The pointer to a source of a Pod's volume.
+fn token_source(volume: usize, source: usize) -> PointerBuf {
+    let volume = [Token::from("spec"), Token::from("volumes"), volume.into(), Token::from("projected")];
+    PointerBuf::from_tokens(volume.into_iter().chain([Token::from("sources"), source.into()]))
 }

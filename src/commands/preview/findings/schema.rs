@@ -61,7 +61,7 @@ fn finding() -> Value {
             "file": text_or_null("The path as given, or stdin; null if the object is not in the input"),
             "line": position("The line"),
             "column": position("The column, in characters"),
-            "key": text_or_null("The annotation or label that the finding is about"),
+            "key": text_or_null("The annotation or label that the finding is about, of its object or else of the Namespace"),
             "text": text("The message"),
             "help": {
                 "description": "The page that explains the code; null in a build without a public repository",

@@ -4,6 +4,7 @@ mod codes;
 mod github;
 mod json;
 mod junit;
+mod places;
 mod runners;
 mod sarif;
 mod xsd;
