@@ -1,7 +1,9 @@
 //! Parses `tokens`: a YAML list of further tokens.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::pod::token::{ApiAudiences, Audience, Containers, TokenPath, Ttl};
@@ -62,11 +64,12 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
     let list = list(text).map_err(|error| vec![error])?;
     let mut items = Vec::new();
     let mut errors = Vec::new();
-    if list.len() > MAX_TOKENS {
-        let sentence = format!("has {} tokens: must have at most {MAX_TOKENS}", list.len());
+    if list.more > 0 {
+        let count = list.first.len() + list.more;
+        let sentence = format!("has {count} tokens: must have at most {MAX_TOKENS}");
         errors.push(ValueError::new(Code::Tokens, sentence));
     }
-    for (index, value) in list.iter().enumerate() {
+    for (index, value) in list.first.iter().enumerate() {
         match value.as_object().map(|map| Reader::new(index, map).item(context.api)) {
             Some(Ok(item)) => items.push(item),
             Some(Err(found)) => errors.extend(found),
@@ -84,13 +87,51 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Result<Vec<Item>, Vec
     if errors.is_empty() { Ok(items) } else { Err(errors) }
 }
 
-fn list(text: &str) -> Result<Vec<Value>, ValueError> {
+/// The items of a list, of which only [`MAX_TOKENS`] are kept.
+#[derive(Debug, Default)]
+struct TokenList {
+    first: Vec<Value>,
+    /// How many follow.
+    more: usize,
+}
+
+impl<'de> Deserialize<'de> for TokenList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = TokenList;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TokenList, A::Error> {
+                let mut list = TokenList::default();
+                while list.first.len() < MAX_TOKENS {
+                    match items.next_element()? {
+                        Some(item) => list.first.push(item),
+                        None => return Ok(list),
+                    }
+                }
+                while items.next_element::<IgnoredAny>()?.is_some() {
+                    list.more += 1;
+                }
+                Ok(list)
+            }
+        }
+
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+fn list(text: &str) -> Result<TokenList, ValueError> {
     let invalid = |sentence: String| Err(ValueError::new(Code::Tokens, sentence));
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_DEPTH, max_aliases: 0 },
         with_snippet: false,
     };
-    match serde_saphyr::from_str_with_options::<Option<Vec<Value>>>(text, options) {
+    match serde_saphyr::from_str_with_options::<Option<TokenList>>(text, options) {
         // A comment or a byte order mark alone is no list. `[]` is one.
         Ok(None) => invalid("is empty: write a YAML list of tokens, or remove the annotation".to_owned()),
         Ok(Some(list)) => Ok(list),
@@ -235,6 +276,20 @@ mod tests {
         let errors = read(&format!("[{{path: /t/a, {}}}]", fields.join(", "))).expect_err("many errors");
         assert_eq!(errors.len(), MAX_ERRORS + 1);
         assert_eq!(errors.last().map(|error| error.sentence.as_str()), Some("has 68 more errors"));
+    }
+
+    #[test]
+    fn no_more_items_are_kept_than_a_list_may_have() {
+        for count in [MAX_TOKENS, MAX_TOKENS + 1, 1000] {
+            let list = list(&"- {path: t}\n".repeat(count)).unwrap();
+            assert_eq!((list.first.len(), list.more), (MAX_TOKENS, count - MAX_TOKENS));
+        }
+        let errors = read(&"- {path: t}\n".repeat(100)).expect_err("too many");
+        assert_eq!(errors.len(), 1 + MAX_TOKENS);
+        assert_eq!(
+            errors.first().map(|error| &*error.sentence),
+            Some("has 100 tokens: must have at most 16")
+        );
     }
 
     #[test]

@@ -107,31 +107,29 @@ fn check_audience(text: &str, code: Code) -> Result<(), ValueError> {
 /// Parses `allowed-audiences`.
 pub(super) fn allowed_audiences(text: &str) -> Result<Vec<Box<str>>, ValueError> {
     check_length(text, MAX_AUDIENCES, Code::AllowedAudiences)?;
-    let audiences: Vec<&str> = items(text).collect();
+    let audiences = items(text, Code::AllowedAudiences)?;
     if audiences.is_empty() {
         let sentence = "is empty: list at least one audience, separated by commas; the API server's own is always \
                         allowed";
         return Err(ValueError::new(Code::AllowedAudiences, sentence));
     }
-    check_count(&audiences, Code::AllowedAudiences)?;
     let error = |audience: &str| check_audience(audience, Code::AllowedAudiences).err();
     check_items("item", &audiences, error)?;
     Ok(audiences.into_iter().map(Box::from).collect())
 }
 
-/// The items of a comma-separated list. Empty items are skipped.
-fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
-}
-
-fn check_count(items: &[&str], code: Code) -> Result<(), ValueError> {
-    if items.len() > MAX_ITEMS {
-        return Err(ValueError::new(
-            code,
-            format!("has {} items: must have at most {MAX_ITEMS}", items.len()),
-        ));
+/// The items of a comma-separated list, at most [`MAX_ITEMS`]. Empty items are skipped. Of a longer list the items are
+/// counted, but not kept.
+fn items(text: &str, code: Code) -> Result<Vec<&str>, ValueError> {
+    let mut items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let first: Vec<&str> = items.by_ref().take(MAX_ITEMS).collect();
+    match items.count() {
+        0 => Ok(first),
+        more => {
+            let count = MAX_ITEMS + more;
+            Err(ValueError::new(code, format!("has {count} items: must have at most {MAX_ITEMS}")))
+        }
     }
-    Ok(())
 }
 
 /// Checks each item of a list. The error describes the first invalid item and lists others.
@@ -217,12 +215,11 @@ fn check_segments(path: &str) -> Result<(), String> {
 /// Parses a comma-separated list of container names.
 pub(super) fn container_names(text: &str) -> Result<Arc<[Box<str>]>, ValueError> {
     check_length(text, MAX_CONTAINERS, Code::Containers)?;
-    let names: Vec<&str> = items(text).collect();
+    let names = items(text, Code::Containers)?;
     if names.is_empty() {
         let sentence = "is empty: list container names separated by commas, or remove the annotation";
         return Err(ValueError::new(Code::Containers, sentence));
     }
-    check_count(&names, Code::Containers)?;
     check_items("name", &names, |name| (!is_label(name)).then(|| invalid_container_name(name)))?;
     let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
     names.sort_unstable();
