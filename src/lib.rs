@@ -21,7 +21,8 @@
 //!
 //! All of them share [`manifest`] (YAML and JSON with line numbers), [`files`] (content that is reloaded when
 //! it changes), [`background`] (the tasks that reload it), `printable` (escapes text for a terminal),
-//! [`rfc1123`] (names of objects) and [`clock`] (the only reader of the wall clock).
+//! [`rfc1123`] (names of objects), `workload_kinds` (the kinds that create Pods) and [`clock`] (the only reader of the
+//! wall clock).
 
 pub mod admission;
 pub mod audit;
@@ -40,3 +41,4 @@ mod printable;
 pub mod rfc1123;
 pub mod server;
 pub mod telemetry;
+mod workload_kinds;

@@ -15,30 +15,15 @@ use super::snapshot::{
     TemplateRecord, specification,
 };
 use crate::cluster::reader::{ApiReader, Listed, RequestError, encoded};
+use crate::workload_kinds::{self, OwnerPlace, WorkloadKind};
 use objects::{AccountFields, OwnedFields, WorkloadFields, namespace};
 
 const CORE: &str = "/api/v1";
-const APPS: &str = "/apis/apps/v1";
-const BATCH: &str = "/apis/batch/v1";
 
 const NAMESPACES: Listed = Listed { group: CORE, name: "namespaces", metadata_only: true };
 const ACCOUNTS: Listed = Listed { group: CORE, name: "serviceaccounts", metadata_only: false };
 const SECRETS: Listed = Listed { group: CORE, name: "secrets", metadata_only: true };
 const PODS: Listed = Listed { group: CORE, name: "pods", metadata_only: false };
-
-/// The kinds between Pods and their workloads.
-const OWNERS: [(&str, Listed); 2] = [
-    ("ReplicaSet", Listed { group: APPS, name: "replicasets", metadata_only: true }),
-    ("Job", Listed { group: BATCH, name: "jobs", metadata_only: true }),
-];
-
-/// The kinds with a Pod template.
-const WORKLOADS: [(&str, Listed); 4] = [
-    ("Deployment", Listed { group: APPS, name: "deployments", metadata_only: false }),
-    ("StatefulSet", Listed { group: APPS, name: "statefulsets", metadata_only: false }),
-    ("DaemonSet", Listed { group: APPS, name: "daemonsets", metadata_only: false }),
-    ("CronJob", Listed { group: BATCH, name: "cronjobs", metadata_only: false }),
-];
 
 /// Selects the Secrets with a token.
 const OF_TOKENS: &str = "&fieldSelector=type%3Dkubernetes.io%2Fservice-account-token";
@@ -95,14 +80,18 @@ pub async fn collect(
     collector.namespaces().await?;
     collector.accounts().await?;
     collector.token_secrets().await?;
-    for (kind, resource) in OWNERS {
-        collector.owners(kind, resource).await?;
+    for kind in workload_kinds::at(OwnerPlace::Between) {
+        collector.owners(kind.name, listed(kind, true)).await?;
     }
-    for (kind, resource) in WORKLOADS {
-        collector.templates(kind, resource).await?;
+    for kind in workload_kinds::at(OwnerPlace::Top) {
+        collector.templates(kind.name, listed(kind, false)).await?;
     }
     collector.pods().await?;
     Ok(collector.snapshot)
+}
+
+fn listed(kind: &WorkloadKind, metadata_only: bool) -> Listed {
+    Listed { group: kind.path, name: kind.resource, metadata_only }
 }
 
 struct Collector<'c> {

@@ -9,35 +9,7 @@ use super::overrides::{annotate, map_in};
 use super::place::{CheckedObject, Location, field, name};
 use super::templates;
 use crate::manifest::{Node, Object};
-
-/// A kind of Kubernetes that creates Pods.
-struct Kind {
-    group: &'static str,
-    name: &'static str,
-    /// The pointer to the Pod template; the root for a Pod.
-    template: &'static str,
-    /// Metadata that is often annotated by mistake: its annotations never reach a Pod.
-    misplaced: &'static [&'static str],
-}
-
-const TEMPLATE: &str = "/spec/template";
-
-const KINDS: [Kind; 9] = [
-    Kind { group: "", name: "Pod", template: "", misplaced: &[] },
-    Kind { group: "", name: "PodTemplate", template: "/template", misplaced: &["/metadata"] },
-    Kind { group: "", name: "ReplicationController", template: TEMPLATE, misplaced: &["/metadata"] },
-    Kind { group: "apps", name: "DaemonSet", template: TEMPLATE, misplaced: &["/metadata"] },
-    Kind { group: "apps", name: "Deployment", template: TEMPLATE, misplaced: &["/metadata"] },
-    Kind { group: "apps", name: "ReplicaSet", template: TEMPLATE, misplaced: &["/metadata"] },
-    Kind { group: "apps", name: "StatefulSet", template: TEMPLATE, misplaced: &["/metadata"] },
-    Kind {
-        group: "batch",
-        name: "CronJob",
-        template: "/spec/jobTemplate/spec/template",
-        misplaced: &["/metadata", "/spec/jobTemplate/metadata"],
-    },
-    Kind { group: "batch", name: "Job", template: TEMPLATE, misplaced: &["/metadata"] },
-];
+use crate::workload_kinds::{KINDS, WorkloadKind};
 
 /// The known kind, or its `apiVersion`, that an object of another kind probably means. The kinds of other API
 /// groups with a domain are not misspelled: several have a `Job` or a `Deployment` of their own.
@@ -46,12 +18,12 @@ pub(super) fn similar_kind(object: &Object<'_>) -> Option<String> {
     if !is_of_kubernetes(group) {
         return None;
     }
-    let is_same = |known: &&Kind| {
+    let is_same = |known: &&WorkloadKind| {
         kind.eq_ignore_ascii_case(known.name)
             || kind.strip_suffix('s').is_some_and(|singular| singular.eq_ignore_ascii_case(known.name))
     };
     let known = KINDS.iter().find(is_same)?;
-    match known.group {
+    match known.group() {
         _ if known.name != kind => Some(known.name.to_owned()),
         same if same == group => None,
         "" => Some("apiVersion v1".to_owned()),
@@ -71,7 +43,7 @@ pub(super) struct Workload<'a> {
     /// Namespace of its Pods.
     pub(super) namespace: &'a str,
     /// The kind; `None` if it is not one of Kubernetes itself.
-    kind: Option<&'static Kind>,
+    kind: Option<&'static WorkloadKind>,
     template: Cow<'static, Pointer>,
     /// Whether the object has several Pod templates.
     is_one_of_several: bool,
@@ -81,7 +53,7 @@ impl<'a> Workload<'a> {
     /// The Pod templates of an object, in the order of the file: one in a kind that Kubernetes creates Pods from,
     /// and any number in other kinds.
     pub(super) fn all(object: &Object<'a>, default_namespace: &'a str) -> Vec<Self> {
-        let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group == object.group());
+        let kind = KINDS.iter().find(|kind| kind.name == object.kind() && kind.group() == object.group());
         let templates: Vec<Cow<'static, Pointer>> = match kind {
             Some(kind) => vec![Cow::Borrowed(Pointer::from_static(kind.template))],
             None => templates::find(object.value).into_iter().map(Cow::Owned).collect(),
