@@ -9,6 +9,7 @@ pub mod completions;
 pub mod defaults;
 mod examples;
 pub mod explain;
+mod leading;
 pub mod preview;
 pub mod program;
 pub mod serve;
@@ -162,9 +163,18 @@ fn with_variable(flag: clap::Arg) -> clap::Arg {
     flag.env(name).hide_env_values(true)
 }
 
+/// Leaves the environment variables out of the help of a command and those below it: the short one is easier to read.
+fn without_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|flag| flag.hide_env(true)).mut_subcommands(without_variables)
+}
+
 /// Parses the arguments. As a kubectl plugin, the program calls itself `kubectl boundtoken`.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
+    if arguments.iter().any(|argument| argument == "-h") {
+        command = without_variables(command);
+    }
+    let arguments = leading::moved(arguments);
     if program::is_plugin(arguments.first()) {
         command = command.bin_name(program::PLUGIN_NAME).no_binary_name(true);
         return Cli::from_arg_matches(&command.try_get_matches_from(arguments.into_iter().skip(1))?);

@@ -56,6 +56,15 @@ fn each_help_has_examples() {
     }
 }
 
+#[test]
+fn only_the_long_help_names_environment_variables() {
+    for command in ["", "audit", "certs", "check", "preview", "serve"] {
+        let help = |flag: &str| run(&format!("{command} {flag}"), "").out;
+        assert!(!help("-h").contains("[env: "), "{}", help("-h"));
+        assert!(help("--help").contains("[env: BOUNDTOKEN_"), "{}", help("--help"));
+    }
+}
+
 /// Runs the program as kubectl runs a plugin.
 fn plugin(words: &str) -> Output {
     let directory = tempfile::tempdir().unwrap();
@@ -85,6 +94,22 @@ fn a_plugin_names_the_command_that_was_typed() {
             assert!(!text.contains(plain), "{words}: {text}");
         }
     }
+}
+
+#[test]
+fn flags_of_kubectl_may_precede_the_command() {
+    for words in ["-n blog preview -f list.yaml -o patch", "--namespace=blog preview -f list.yaml -o patch"] {
+        let printed = plugin(words);
+        let expected = plugin("preview -n blog -f list.yaml -o patch");
+        assert_eq!((&printed.out, &printed.err), (&expected.out, &expected.err), "{words}");
+        assert!(printed.err.contains("namespace blog"), "{}", printed.err);
+    }
+    let printed = plugin("-n blog version");
+    assert!(
+        printed.err.starts_with("error: unexpected argument '-n'") && printed.code == 2,
+        "{}",
+        printed.err
+    );
 }
 
 #[test]
