@@ -16,7 +16,7 @@ use self::input::PreviewInput;
 use self::output::Output;
 use self::overrides::Overrides;
 use self::pods::{Admitter, CheckedWorkload};
-use self::report::{Level, Report};
+use self::report::{Grouping, Level, Report};
 use super::defaults::DefaultsArgs;
 use super::stdio::{self, Pipe};
 use super::{CommandError, Exit, values};
@@ -78,7 +78,7 @@ pub struct Args {
     /// Read subdirectories as well
     #[arg(short = 'R', long, value_parser = BoolishValueParser::new())]
     recursive: bool,
-    /// List the files of directories that are skipped because they are not manifests
+    /// List each finding that shares a line with others, and each file of a directory that is not a manifest
     #[arg(short, long, value_parser = BoolishValueParser::new())]
     verbose: bool,
     /// Namespace for objects without one
@@ -231,7 +231,12 @@ fn write(
     // The workflow commands are in the same log and show the same findings.
     if format != Format::Github {
         let least = if args.quiet { Level::Warning } else { Level::Note };
-        report.write(format == Format::Summary, least, err)?;
+        let grouping = match format {
+            _ if args.verbose => Grouping::Nothing,
+            Format::Summary => Grouping::Codes,
+            _ => Grouping::Notes,
+        };
+        report.write(grouping, least, err)?;
     }
     output.write_explanations(err)?;
     if format.is_documents() && report.worst() >= Some(Level::Refused) {

@@ -138,15 +138,17 @@ impl Output {
         rendered: Option<&mut Value>,
         cluster: &SimulatedCluster<'_>,
     ) -> Result<(), OutputError> {
-        match (format, rendered) {
-            (Format::Diff, _) => self.add_diff(preview, cluster)?,
-            (Format::Name, _) => self.add_name(preview),
-            (Format::Summary, _) => self.add_to_summary(preview, cluster),
-            (Format::Patch, _) => self.add_patches(preview)?,
-            (Format::Yaml | Format::Json, Some(document)) => {
-                render_pod(document, preview, &cluster.overrides.pod);
+        match format {
+            Format::Diff => self.add_diff(preview, cluster)?,
+            Format::Name => self.add_name(preview),
+            Format::Summary => self.add_to_summary(preview, cluster),
+            Format::Patch => self.add_patches(preview)?,
+            Format::Yaml | Format::Json => {
+                if let Some(document) = rendered {
+                    render_pod(document, preview, &cluster.overrides.pod);
+                }
             }
-            _ => {}
+            Format::Findings | Format::Github | Format::Junit | Format::Sarif => {}
         }
         Ok(())
     }
@@ -181,7 +183,7 @@ impl Output {
     fn add_to_summary(&mut self, preview: &Preview<'_>, cluster: &SimulatedCluster<'_>) {
         if let Some(change) = preview.change() {
             let effects = effects(change, &cluster.defaults.api_audiences);
-            self.summary.add(preview.workload, effects, preview.is_held_back());
+            self.summary.add(preview.workload, &effects, preview.is_held_back());
         }
     }
 

@@ -61,6 +61,9 @@ impl fmt::Display for Level {
 /// Most similar findings that are written one by one.
 const MAX_ALIKE: usize = 3;
 
+/// Most lines of a summary in which each finding with a message of its own has a line.
+const MAX_LINES: usize = 20;
+
 /// Most names in a line about many objects.
 pub(super) const MAX_NAMED: usize = 3;
 
@@ -87,6 +90,18 @@ pub(super) struct ReportEntry {
     pub(super) text: String,
     /// The name of the object and the message about many, if the finding is about an object like others.
     alike: Option<(Box<str>, &'static str)>,
+}
+
+/// Which findings share a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Grouping {
+    /// None.
+    Nothing,
+    /// Notes about many objects.
+    Notes,
+    /// Those and findings with the same message; if there are many, also findings with the same code. Errors never do:
+    /// nothing else names a file that cannot be read.
+    Codes,
 }
 
 /// What the findings that share a line have in common.
@@ -134,25 +149,35 @@ impl Report {
         self.entries.iter().filter(move |entry| seen.insert(*entry))
     }
 
-    /// Writes the findings of at least this severity without duplicates, a line for each. Notes about many objects
-    /// share a line; with `is_grouped`, so do findings with the same message, except for errors.
-    pub(super) fn write(&self, is_grouped: bool, least: Level, err: &mut dyn Write) -> io::Result<()> {
-        let mut order: Vec<Vec<&ReportEntry>> = Vec::new();
+    /// Writes the findings of at least this severity without duplicates, a line for each or for those that share one.
+    pub(super) fn write(&self, grouping: Grouping, least: Level, err: &mut dyn Write) -> io::Result<()> {
+        let groups = self.groups(grouping, least);
+        let lines = groups.iter().map(|entries| if entries.len() > MAX_ALIKE { 1 } else { entries.len() });
+        if grouping == Grouping::Codes && lines.sum::<usize>() > MAX_LINES {
+            write_codes(&groups, err)
+        } else {
+            groups.iter().try_for_each(|entries| write_group(entries, err))
+        }
+    }
+
+    /// The findings of at least this severity, with those together that share a line if they are many.
+    fn groups(&self, grouping: Grouping, least: Level) -> Vec<Vec<&ReportEntry>> {
+        let mut groups: Vec<Vec<&ReportEntry>> = Vec::new();
         let mut known: HashMap<LineKey<'_>, usize> = HashMap::new();
         for entry in self.lines().filter(|entry| entry.level >= least) {
-            let group = match entry.alike {
+            let key = match entry.alike {
+                _ if grouping == Grouping::Nothing => None,
                 Some((_, many)) => Some(LineKey::Alike(entry.code, many)),
-                // Each file that cannot be read has its line: nothing else names it.
-                None if entry.level == Level::Error => None,
-                None => is_grouped.then_some(LineKey::Same(entry.level, entry.code, &entry.text)),
+                None if entry.level == Level::Error || grouping == Grouping::Notes => None,
+                None => Some(LineKey::Same(entry.level, entry.code, &entry.text)),
             };
-            let index = group.map_or(order.len(), |group| *known.entry(group).or_insert(order.len()));
-            match order.get_mut(index) {
+            let index = key.map_or(groups.len(), |key| *known.entry(key).or_insert(groups.len()));
+            match groups.get_mut(index) {
                 Some(entries) => entries.push(entry),
-                None => order.push(vec![entry]),
+                None => groups.push(vec![entry]),
             }
         }
-        order.iter().try_for_each(|entries| write_group(entries, err))
+        groups
     }
 
     /// The findings that differ in their line or their message.
@@ -164,6 +189,32 @@ impl Report {
             seen.insert((entry.level, entry.code, line, &entry.text))
         })
     }
+}
+
+/// Writes groups of findings, of those with the same severity and code only the first finding and their number.
+fn write_codes(groups: &[Vec<&ReportEntry>], err: &mut dyn Write) -> io::Result<()> {
+    let mut counts: HashMap<(Level, Code), usize> = HashMap::new();
+    for entry in groups.iter().flatten() {
+        *counts.entry((entry.level, entry.code)).or_default() += 1;
+    }
+    for entries in groups {
+        let Some(first) = entries.first() else { continue };
+        // An error is never in a group, and the groups after the first one of their code are counted in its line.
+        let count = match first.level {
+            Level::Error => Some(1),
+            level => counts.remove(&(level, first.code)),
+        };
+        match count {
+            None => {}
+            Some(1) => write_line(first, &first.text, err)?,
+            Some(count) if count == entries.len() && count > MAX_ALIKE => write_group(entries, err)?,
+            Some(count) => {
+                let text = format!("{}; {} more with this code, -v lists them", first.text, count - 1);
+                write_line(first, &text, err)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes findings that are alike: in one line if they are many.

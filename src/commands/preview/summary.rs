@@ -45,15 +45,17 @@ struct Group {
 
 impl Summary {
     /// Adds a Pod that changes.
-    pub(super) fn add(&mut self, workload: &Workload<'_>, effects: Vec<TokenEffect>, is_held_back: bool) {
+    pub(super) fn add(&mut self, workload: &Workload<'_>, effects: &[TokenEffect], is_held_back: bool) {
         let mut changes: Vec<_> = effects.iter().map(|effect| effect.change.clone()).collect();
         changes.sort_unstable();
         changes.dedup();
         let key = GroupKey { changes, is_held_back };
         let index = *self.known.entry(key.clone()).or_insert(self.groups.len());
-        match self.groups.get_mut(index) {
-            Some(group) => group.add(workload, &effects),
-            None => self.groups.push(Group::new(key, workload, effects)),
+        if index == self.groups.len() {
+            self.groups.push(Group::new(key, workload, effects.to_owned()));
+        }
+        if let Some(group) = self.groups.get_mut(index) {
+            group.add(workload, effects);
         }
     }
 
@@ -64,21 +66,18 @@ impl Summary {
 }
 
 impl Group {
-    fn new(key: GroupKey, workload: &Workload<'_>, effects: Vec<TokenEffect>) -> Self {
-        let mut group = Self {
+    /// An empty group for the Pods that change as the first one does.
+    fn new(key: GroupKey, first: &Workload<'_>, effects: Vec<TokenEffect>) -> Self {
+        Self {
             key,
-            kind: Some(workload.kind().to_owned()),
+            kind: Some(first.kind().to_owned()),
             names: Vec::new(),
-            location: workload.location(),
+            location: first.location(),
             count: 0,
-            effects: Vec::new(),
+            effects,
             is_uniform: true,
             containers: BTreeMap::new(),
-        };
-        group.add(workload, &effects);
-        group.effects = effects;
-        group.is_uniform = true;
-        group
+        }
     }
 
     fn add(&mut self, workload: &Workload<'_>, effects: &[TokenEffect]) {

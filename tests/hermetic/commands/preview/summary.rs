@@ -161,6 +161,50 @@ fn a_summary_groups_warnings_with_the_same_text() {
     assert_eq!(printed.err.matches("(BT073)").count(), 40);
 }
 
+/// Slips of one kind with different messages.
+fn slips(count: usize) -> String {
+    (0..count).fold(String::new(), |mut input, index| {
+        let annotations = format!("annotations: {{boundtoken.dev/key-{index}: a}}");
+        write!(input, "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s-{index}, {annotations}}}\n")
+            .unwrap();
+        input
+    })
+}
+
+#[test]
+fn a_long_summary_groups_findings_with_the_same_code() {
+    let about = |printed: &str| printed.lines().filter(|line| line.ends_with("(BT073)")).count();
+    let short = run("preview -f - -o summary", &slips(20));
+    assert_eq!(about(&short.err), 20, "{}", short.err);
+    let unquoted = "---\napiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {port: 1}}\n";
+    let input = [&slips(21), unquoted].concat();
+    let long = run("preview -f - -o summary", &input);
+    let expected = "stdin:88: refused: port: a number, but an annotation is a string; write \"1\" (BT070)\n\
+                    stdin:4: warning: boundtoken.dev/key-0: no effect on a Service; settings belong to Namespaces, Pods and \
+                    Pod templates; 20 more with this code, -v lists them (BT073)\n\
+                    Pods: none in the input\n";
+    assert_eq!(long.err, expected);
+    for words in ["preview -f - -o summary -v", "preview -f -"] {
+        let printed = run(words, &input);
+        assert_eq!(about(&printed.err), 21, "{words}: {}", printed.err);
+    }
+    assert_eq!(run("preview -f - -o findings", &input).out.matches("\"BT073\"").count(), 21);
+}
+
+#[test]
+fn each_finding_has_a_line_if_all_are_wanted() {
+    let printed = run("preview -f - -o summary -v", &deployments(40, true, false));
+    assert_eq!(printed.err.matches("(BT075)").count(), 40, "{}", printed.err);
+}
+
+#[test]
+fn the_files_of_boundtoken_fit_on_a_screen() {
+    let directories = ["demo", "examples", "manifests", "tests"].map(|name| format!("../../{name}"));
+    let printed = run(&format!("preview -R -f {} -o summary", directories.join(",")), "");
+    let lines = printed.out.lines().count() + printed.err.lines().count();
+    assert!(lines <= 60, "{lines}: {}{}", printed.err, printed.out);
+}
+
 #[test]
 fn a_dry_run_shows_the_diff_and_the_whole_texts() {
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: app}]}\n";
