@@ -8,6 +8,8 @@ FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 &
 	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi
 # What `boundtoken version` names; empty outside a Git repository.
 COMMIT = BOUNDTOKEN_COMMIT="$$(git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)"
+# The minor version of Kubernetes of `make test-cluster`; empty for the newest.
+KUBERNETES =
 TARGET = $$(uname -m)-unknown-linux-gnu
 STATIC = $${CARGO_TARGET_DIR:-target}/$(TARGET)/release
 
@@ -22,8 +24,11 @@ test: test-hermetic test-cluster test-faults ## run every test but `e2e` and `so
 test-hermetic: ## run the tests that need nothing but Rust
 	$(CARGO) test --locked
 
-test-cluster: ## run the tests against a real API server (built with Go once, some ten minutes)
-	$(CARGO) test --locked --test cluster
+test-cluster: ## run the tests against a real API server (KUBERNETES=1.33; built with Go once, some ten minutes)
+	KUBERNETES="$(KUBERNETES)" $(CARGO) test --locked --test cluster
+
+test-versions: ## run the tests against an API server of each version of Kubernetes that is supported
+	for minor in '' 1.35 1.33; do KUBERNETES=$$minor $(CARGO) test --locked --test cluster || exit 1; done
 
 test-faults: ## create Pods while replicas restart, certificates change and clients attack: none may fail (eight minutes)
 	$(CARGO) test --locked --test faults
@@ -32,7 +37,7 @@ fuzz: ## mutate inputs of each parser of untrusted bytes for a minute each (FUZZ
 	@fuzz/run.sh
 
 soak: ## the same at full size, and on a node wait until the kubelet rotates a token (an hour)
-	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --test faults -- --test-threads=6
+	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --release --test faults -- --test-threads=6
 	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh tokens::clients_of_the_api_server_work_on
 
 e2e: ## install boundtoken on a node of its own, or with E2E_CLUSTER=existing in yours, and read tokens of running Pods
@@ -49,10 +54,13 @@ doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 docs: ## write the pages of annotations, diagnostics and checks, the JSON schemas, and docs/preview.svg
-	WRITE_DOCS=1 $(CARGO) test --locked --test hermetic -- docs::reference docs::picture
+	WRITE_DOCS=1 $(CARGO) test --locked --test hermetic -- docs::reference docs::picture docs::chart
 
-manifests: ## write manifests/install.yaml from manifests/base
+manifests: ## write manifests/install.yaml and the files of the Helm chart from the kustomizations
 	kubectl kustomize manifests >manifests/install.yaml
+	for part in guard guard-audit guard-namespaces monitoring; do \
+		kubectl kustomize manifests/$$part >charts/boundtoken/files/$$part.yaml; \
+	done
 
 build: ## build target/release/boundtoken
 	$(COMMIT) $(CARGO) build --locked --release
@@ -94,4 +102,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-faults fuzz soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces bench-audit deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces bench-audit deny advisories clean

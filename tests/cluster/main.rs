@@ -16,6 +16,7 @@ mod api_proxy;
 mod audit;
 mod audit_log;
 mod audit_use;
+mod chart;
 mod check;
 mod client_ca;
 mod decoder;
@@ -73,6 +74,10 @@ tests![
     api_proxy::an_effect_before_its_answer,
     api_proxy::late_events_in_order,
     api_proxy::refused_for_a_time,
+    chart::every_field_is_known,
+    chart::it_equals_the_manifests,
+    chart::it_passes_lint,
+    chart::unknown_values_are_refused,
     check::each_fault_is_found_and_mended,
     check::users_with_few_rights,
     client_ca::only_an_api_server_with_a_certificate_is_served,

@@ -19,7 +19,7 @@ const KUSTOMIZATIONS: [&str; 7] = [
     "manifests/static-tls",
 ];
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// `install.yaml` is the rendered base.
 pub(crate) async fn install_is_rendered_from_the_base(plane: Arc<ControlPlane>) {
@@ -116,7 +116,7 @@ async fn may(plane: &ControlPlane, verb: &str, object: &str) -> bool {
 
 /// Locks the Namespace of the install for one test at a time, since kubectl reads the objects before it
 /// applies them.
-async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
+pub(crate) async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
     let alone = alone(plane).await;
     let labels = json!({"pod-security.kubernetes.io/warn": "restricted"});
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "boundtoken", "labels": labels}});
@@ -126,7 +126,7 @@ async fn install_namespace(plane: &ControlPlane) -> MutexGuard<'static, ()> {
 }
 
 /// The output of kubectl, which must succeed.
-fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
+pub(crate) fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
     let output = plane.kubectl(arguments, "");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()

@@ -1,10 +1,24 @@
 #!/usr/bin/env bash
-# Prints the directory that holds the programs of a Kubernetes control plane, named as arguments.
+# Prints the directory that holds the programs of a Kubernetes control plane, named as arguments, or `helm`.
 # They come from KUBEBUILDER_ASSETS if that is set, else from a cache whose key is go.mod and go.sum:
-# the first run builds them with Go from the module proxy (some ten minutes on two cores).
+# the first run builds them with Go from the module proxy (some ten minutes on two cores). Helm has a module of its own,
+# because it needs other versions of the libraries of Kubernetes. KUBERNETES=1.33 names a minor version with a directory
+# kubernetes-1.33; its etcd is that of the newest version.
 # Exit codes: 2 something failed, 3 neither Go nor the programs are there (2 with CI=true).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+product=kubernetes source=k8s.io/kubernetes
+if [ "$*" = helm ]; then
+    product=helm source=helm.sh/helm/v4 here=$here/helm
+elif [ -n "${KUBERNETES:-}" ] && [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
+    newest=$here
+    here=$here/kubernetes-$KUBERNETES
+    if [ ! -d "$here" ]; then
+        minors=$(cd "$newest" && echo kubernetes-*)
+        echo "KUBERNETES=$KUBERNETES is not a version of the tests: ${minors//kubernetes-/} or none, for the newest" >&2
+        exit 2
+    fi
+fi
 
 missing() {
     local program
@@ -13,7 +27,7 @@ missing() {
     done
 }
 
-if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
+if [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ $product = kubernetes ]; then
     directory=$KUBEBUILDER_ASSETS
     lacking=$(missing "$@")
     if [ -n "$lacking" ]; then
@@ -24,17 +38,21 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
     exit
 fi
 
-version=$(sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$here/go.mod")
+version=$(sed -n "s|^.*$source \(v[0-9.]*\).*|\1|p" "$here/go.mod")
 key=$(cat "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
 tools=${BOUNDTOKEN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/boundtoken/tools}
-directory=$tools/kubernetes-$version-$key
+directory=$tools/$product-$version-$key
 lacking=$(missing "$@")
 if [ -z "$lacking" ]; then
     echo "$directory"
     exit
 fi
 if ! command -v go >/dev/null; then
-    echo "left out: the tests against a real API server; install Go (https://go.dev/dl) to build it, or name a directory with $* in KUBEBUILDER_ASSETS" >&2
+    if [ $product = helm ]; then
+        echo "left out: the tests of the chart; install Go (https://go.dev/dl) to build Helm" >&2
+    else
+        echo "left out: the tests against a real API server; install Go (https://go.dev/dl) to build it, or name a directory with $* in KUBEBUILDER_ASSETS" >&2
+    fi
     [ "${CI:-}" != true ] || exit 2
     exit 3
 fi
@@ -42,6 +60,7 @@ fi
 package_of() {
     case $1 in
         etcd) echo go.etcd.io/etcd/server/v3 ;;
+        helm) echo helm.sh/helm/v4/cmd/helm ;;
         *) echo "k8s.io/kubernetes/cmd/$1" ;;
     esac
 }
@@ -63,10 +82,15 @@ progress() {
     printf '%s  linked after %d s\n' "$([ ! -t 2 ] || printf '\r')" $((SECONDS - begin)) >&2
 }
 
-echo "Building Kubernetes $version (${lacking% }) into $directory; only the first run does" >&2
+echo "Building ${product^} $version (${lacking% }) into $directory; only the first run does" >&2
 mkdir -p "$directory"
 scratch=$(mktemp -d "$directory/build.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
+if [ -n "${newest:-}" ] && [[ " $lacking" = *" etcd "* ]]; then
+    etcd=$(KUBERNETES='' "$newest/programs.sh" etcd)
+    ln -sf "$etcd/etcd" "$directory/etcd"
+    lacking=${lacking/etcd /}
+fi
 packages=()
 for program in $lacking; do
     packages+=("$(package_of "$program")")

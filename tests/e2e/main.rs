@@ -11,6 +11,7 @@
 )]
 
 mod applied;
+mod chart;
 mod clients;
 mod cluster;
 mod existing;
@@ -69,6 +70,7 @@ tests![
     OF_THE_NODE, of_the_node(Cluster):
     uninstall::on_the_network_of_the_host,
     uninstall::on_the_network_of_the_host_by_namespace,
+    chart::a_release_under_load,
     roll_out::safely,
     // These run in this order, so that they install boundtoken once.
     pages::the_install_of_the_readme,

@@ -1,5 +1,6 @@
 //! README.md and docs/ against the program.
 
+mod chart;
 mod examples;
 mod pages;
 mod picture;

@@ -1,0 +1,48 @@
+//! The Helm chart on a node: a release is installed, tested, upgraded, rolled back and uninstalled while Pods are created.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use crate::cluster::Cluster;
+use crate::install::wait_until_ready;
+use crate::node::run;
+use crate::support::control_plane::programs;
+use crate::support::pages::block;
+use crate::tokens::assert_a_label_matters;
+use crate::traffic::{Traffic, create};
+use crate::uninstall::assert_leaves;
+
+/// Types the blocks of docs/roll-out/helm.md. No Pod is refused, and nothing is left.
+pub(crate) async fn a_release_under_load(cluster: Arc<Cluster>) {
+    let Ok(helm) = programs::find(&["helm"]) else { return };
+    copy_chart(cluster.workplace());
+    let with_helm = |script: String| format!("PATH={}:$PATH\n{script}", helm.display());
+    cluster.shell(&with_helm(block("helm-install")));
+    wait_until_ready(&cluster, 2).await;
+    assert_a_label_matters(&cluster, "helm").await;
+    println!("{}", cluster.shell(&with_helm(block("helm-test"))));
+    let labelled = cluster.name("helm-set");
+    let traffic = Traffic::start(&cluster.api, &labelled);
+    cluster.shell(&with_helm(block("helm-upgrade")));
+    assert_eq!(lifetime(&cluster, &labelled).await, 7200);
+    cluster.shell(&with_helm(block("helm-rollback")));
+    assert_eq!(lifetime(&cluster, &labelled).await, 3600);
+    let creates = traffic.end().await;
+    let refused: Vec<_> = creates.iter().filter_map(|create| create.outcome.as_ref().err()).collect();
+    println!("helm upgrade, helm rollback: {} of {} Pods refused", refused.len(), creates.len());
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(assert_leaves(&cluster, "helm", &with_helm(block("helm-uninstall")), &[]).await, 0);
+}
+
+/// The lifetime of the token of a new Pod, in seconds.
+async fn lifetime(cluster: &Cluster, namespace: &str) -> u64 {
+    let pod = create(&cluster.api, namespace).await.outcome.unwrap();
+    let sources = &pod["spec"]["volumes"][0]["projected"]["sources"];
+    sources[0]["serviceAccountToken"]["expirationSeconds"].as_u64().unwrap()
+}
+
+fn copy_chart(workplace: &Path) {
+    let charts = concat!(env!("CARGO_MANIFEST_DIR"), "/charts");
+    run(Command::new("cp").args(["-r", charts]).arg(workplace));
+}
