@@ -53,7 +53,7 @@ lint: ## check the format and the lints
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
-docs: ## write the pages of annotations, diagnostics and checks, the JSON schemas, and docs/preview.svg
+docs: ## write the pages of annotations, diagnostics, checks and metrics, the JSON schemas, and docs/preview.svg
 	WRITE_DOCS=1 $(CARGO) test --locked --test hermetic -- docs::reference docs::picture docs::chart
 
 manifests: ## write manifests/install.yaml and the files of the Helm chart from the kustomizations

@@ -4,12 +4,14 @@
 //! copy the whole object.
 
 mod admit;
+mod audit_annotations;
 mod object;
 mod request;
 mod response;
 mod simulation;
 
 pub use admit::{allow, mutate, validate};
+pub use audit_annotations::AUDIT_ANNOTATIONS;
 pub use object::{ObjectMeta, Pod, ReviewedObject};
 pub use request::{BadReview, Request, lossy_utf8};
 pub use response::Response;

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
 use serde::Serialize;
 
-use crate::pod::token::Audience;
 use crate::policy::diagnostics::Code;
 use crate::policy::{Evaluation, Mode, Outcome, Violation, Warning};
 use crate::rfc1123::MAX_SUBDOMAIN;
 
+use super::audit_annotations::AuditAnnotations;
 use super::object::ReviewedObject;
 use super::request::Request;
 
@@ -25,6 +25,8 @@ pub struct Response {
     pub outcome: Outcome,
     /// The codes of the violations, sorted and without duplicates.
     pub codes: Vec<Code>,
+    /// The codes of the warnings, sorted and without duplicates.
+    pub warnings: Vec<Code>,
     body: Vec<u8>,
 }
 
@@ -32,22 +34,30 @@ impl Response {
     /// Allows a request as it is, without settings.
     pub(super) fn allow<O>(request: &Request<'_, O>) -> Self {
         let response = AdmissionResponse::allow(request.uid());
-        Self { mode: None, outcome: Outcome::Unchanged, codes: Vec::new(), body: response.into_body() }
+        let (outcome, codes, warnings) = (Outcome::Unchanged, Vec::new(), Vec::new());
+        Self { mode: None, outcome, codes, warnings, body: response.into_body() }
     }
 
     /// Responds with the result of an evaluation.
     pub(super) fn new<O: ReviewedObject>(request: &Request<'_, O>, evaluation: Evaluation) -> Self {
         let Evaluation { mode, outcome, .. } = evaluation;
-        let mut codes: Vec<Code> = evaluation.violations.iter().map(|violation| violation.code).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        Self { mode, outcome, codes, body: AdmissionResponse::new(request, evaluation).into_body() }
+        let codes = sorted(evaluation.violations.iter().map(|violation| violation.code));
+        let warnings = sorted(evaluation.warnings.iter().map(|warning| warning.code));
+        let body = AdmissionResponse::new(request, evaluation).into_body();
+        Self { mode, outcome, codes, warnings, body }
     }
 
     /// The `AdmissionReview` as JSON.
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
+}
+
+fn sorted(codes: impl Iterator<Item = Code>) -> Vec<Code> {
+    let mut codes: Vec<Code> = codes.collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }
 
 #[derive(Serialize)]
@@ -71,34 +81,6 @@ struct AdmissionResponse<'a> {
     audit_annotations: Option<AuditAnnotations>,
     #[serde(skip)]
     patch: Patch,
-}
-
-/// Annotations of the audit event. Their keys must not contain `/`.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct AuditAnnotations {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audience: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<String>,
-    settings_from: &'static str,
-    outcome: &'static str,
-}
-
-impl AuditAnnotations {
-    /// The annotations for a Pod; a Namespace has no settings in force and gets none.
-    fn of(evaluation: &Evaluation) -> Option<Self> {
-        let audience = |audience: &Audience| audience.name().unwrap_or_default().to_owned();
-        Some(Self {
-            mode: evaluation.mode.map(Mode::as_str),
-            audience: evaluation.audience.as_ref().map(audience),
-            ttl: evaluation.ttl.map(|ttl| ttl.seconds().to_string()),
-            settings_from: evaluation.settings_from?,
-            outcome: evaluation.outcome.as_str(),
-        })
-    }
 }
 
 #[derive(Serialize)]

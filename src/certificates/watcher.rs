@@ -10,7 +10,7 @@ use super::certificate::Certificate;
 use super::pair::CheckedPair;
 use crate::clock;
 use crate::files::{Fingerprint, ReloadState};
-use crate::telemetry::metrics::{Metrics, ResultLabel};
+use crate::telemetry::metrics::{CertificateLabel, Metrics, ResultLabel};
 
 /// Files from which a certificate is served.
 pub trait PairSource {
@@ -106,9 +106,9 @@ impl<S: PairSource> PairWatcher<S> {
 }
 
 fn record_expiry(metrics: &Metrics, loaded: &Loaded) {
-    metrics.set_serving_expiry(loaded.serving.certificate.validity.not_after);
+    metrics.set_expiry(CertificateLabel::Serving, loaded.serving.certificate.validity.not_after);
     if let Some(ca) = &loaded.ca {
-        metrics.set_ca_expiry(ca.validity.not_after);
+        metrics.set_expiry(CertificateLabel::Authority, ca.validity.not_after);
     }
 }
 

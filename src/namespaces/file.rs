@@ -26,7 +26,7 @@ impl NamespacesFile {
         let last = ReloadState::new(Fingerprint::of([path.as_path()]));
         let namespaces = Namespaces::empty(defaults, None);
         manifest::load(&path, &namespaces)?;
-        metrics.set_namespaces(namespaces.len());
+        namespaces.measure(&metrics);
         Ok(Self { path, last, namespaces: Arc::new(namespaces), metrics })
     }
 
@@ -54,7 +54,7 @@ impl NamespacesFile {
                 self.last.loaded(seen);
                 let namespaces = self.namespaces.len();
                 tracing::info!(namespaces, "reloaded the manifest of Namespaces");
-                self.metrics.set_namespaces(namespaces);
+                self.namespaces.measure(&self.metrics);
                 self.metrics.record_namespaces_reload(ResultLabel::Success);
             }
             Err(error) => self.failed(seen, &error),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::watched::live::LiveLookup;
 use super::{CurrentDefaults, Lookup, Namespace, NamespaceStore, report};
 use crate::policy::{Defaults, NamespaceSettings};
+use crate::telemetry::metrics::{Metrics, MistakeEffect};
 
 /// How long after an observed change a Namespace is looked up live: annotations often follow the label within
 /// seconds, and the watch may be behind. Longer than the delay of a healthy watch.
@@ -34,6 +35,38 @@ struct Cache {
     by_name: HashMap<Arc<str>, CachedNamespace>,
     /// The number of the latest list.
     list: u64,
+    mistakes: Mistakes,
+}
+
+/// The number of Namespaces with invalid settings. It is kept up to date, because counting ten thousand Namespaces at
+/// each event would make the first list slow.
+#[derive(Debug, Default)]
+struct Mistakes {
+    refused: usize,
+    dry_run: usize,
+}
+
+impl Mistakes {
+    fn add(&mut self, namespace: &CachedNamespace) {
+        if let Some(count) = self.of(namespace) {
+            *count += 1;
+        }
+    }
+
+    fn subtract(&mut self, namespace: Option<&CachedNamespace>) {
+        if let Some(count) = namespace.and_then(|namespace| self.of(namespace)) {
+            *count -= 1;
+        }
+    }
+
+    /// The count that a Namespace belongs to.
+    fn of(&mut self, namespace: &CachedNamespace) -> Option<&mut usize> {
+        let settings = namespace.settings.as_ref()?;
+        if settings.violations().is_empty() {
+            return None;
+        }
+        Some(if settings.is_dry_run() { &mut self.dry_run } else { &mut self.refused })
+    }
 }
 
 #[derive(Debug)]
@@ -82,6 +115,14 @@ impl Namespaces {
         self.read().by_name.len()
     }
 
+    /// Sets the metrics of the Namespaces that opted in.
+    pub(super) fn measure(&self, metrics: &Metrics) {
+        let cache = self.read();
+        metrics.set_namespaces(cache.by_name.len());
+        metrics.set_mistakes(MistakeEffect::Refused, cache.mistakes.refused);
+        metrics.set_mistakes(MistakeEffect::DryRun, cache.mistakes.dry_run);
+    }
+
     /// Applies the current state of a Namespace.
     pub(super) fn apply(&self, namespace: &Namespace<'_>, source: UpdateSource) {
         // The API server creates no Pods in a Namespace that is being deleted, so a review is about the next
@@ -119,7 +160,9 @@ impl Namespaces {
 
     /// Removes a Namespace that is deleted or no longer carries the label.
     pub(super) fn remove(&self, name: &str) {
-        self.write().by_name.remove(name);
+        let mut entries = self.write();
+        let removed = entries.by_name.remove(name);
+        entries.mistakes.subtract(removed.as_ref());
     }
 
     /// Begins a list. It removes nothing before it is complete.
@@ -131,7 +174,10 @@ impl Namespaces {
     pub(super) fn complete_list(&self) {
         let mut entries = self.write();
         let list = entries.list;
-        entries.by_name.retain(|_, entry| entry.list == list);
+        let Cache { by_name, mistakes, .. } = &mut *entries;
+        for (_, outdated) in by_name.extract_if(|_, entry| entry.list != list) {
+            mistakes.subtract(Some(&outdated));
+        }
     }
 
     /// Records that a Namespace is unchanged. Returns false if it is not.
@@ -155,13 +201,17 @@ impl Namespaces {
     ) -> Option<CachedNamespace> {
         let mut entries = self.write();
         let entry = CachedNamespace { settings, hash, changed, list: entries.list };
-        match entries.by_name.entry(name.into()) {
+        let Cache { by_name, mistakes, .. } = &mut *entries;
+        mistakes.add(&entry);
+        let before = match by_name.entry(name.into()) {
             hash_map::Entry::Occupied(mut before) => Some(before.insert(entry)),
             hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(entry);
                 None
             }
-        }
+        };
+        mistakes.subtract(before.as_ref());
+        before
     }
 
     /// Returns the settings of a Namespace, and whether they changed within [`LIVE_LOOKUP_WINDOW`].
@@ -237,6 +287,41 @@ mod tests {
         apply(&namespaces, "b", "enabled", "2h");
         namespaces.complete_list();
         assert_eq!((names(&namespaces).as_str(), namespaces.len()), ("b", 1));
+    }
+
+    #[test]
+    fn namespaces_with_mistakes_are_counted_until_they_are_corrected_or_gone() {
+        let namespaces = Namespaces::default();
+        let counted = || {
+            let metrics = Metrics::default();
+            namespaces.measure(&metrics);
+            let text = metrics.text();
+            let mistakes =
+                text.lines().filter_map(|line| line.strip_prefix("boundtoken_namespaces_with_mistakes"));
+            let mut mistakes: Vec<String> = mistakes.map(ToOwned::to_owned).collect();
+            mistakes.sort_unstable();
+            mistakes.join(" ")
+        };
+        let expected =
+            |dry_run, refused| format!("{{effect=\"dry-run\"}} {dry_run} {{effect=\"refused\"}} {refused}");
+        for name in ["a", "b", "c"] {
+            apply(&namespaces, name, "enabled", "5m");
+            apply(&namespaces, name, "enabled", "5m");
+        }
+        assert_eq!(counted(), expected(0, 3));
+        apply(&namespaces, "a", "enabled", "2h");
+        apply(&namespaces, "b", "disabled", "5m");
+        assert_eq!(counted(), expected(0, 1));
+        namespaces.forget("c");
+        assert_eq!(counted(), expected(0, 0));
+        let text = r#"{"metadata": {"name": "c", "labels": {"boundtoken.dev/webhook": "enabled"},
+            "annotations": {"boundtoken.dev/ttl": "5m", "boundtoken.dev/dry-run": "true"}}}"#;
+        namespaces.apply(&serde_json::from_str(text).unwrap(), UpdateSource::Event);
+        apply(&namespaces, "a", "enabled", "5m");
+        assert_eq!(counted(), expected(1, 1));
+        namespaces.begin_list();
+        namespaces.complete_list();
+        assert_eq!(counted(), expected(0, 0));
     }
 
     #[test]

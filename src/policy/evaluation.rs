@@ -46,6 +46,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome, in the order of the reference page.
+    pub const ALL: [Self; 5] =
+        [Self::Patched, Self::Unchanged, Self::Refused, Self::WouldPatch, Self::WouldRefuse];
+
     /// The value of the label.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -108,8 +108,8 @@ pub fn routes(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
     let readiness = Arc::new(readiness);
     Router::new()
         .route("/livez", get(livez).with_state(Arc::clone(&readiness)))
-        .route("/readyz", get(readyz).with_state(readiness))
-        .route("/metrics", get(show_metrics).with_state(metrics))
+        .route("/readyz", get(readyz).with_state(Arc::clone(&readiness)))
+        .route("/metrics", get(show_metrics).with_state((readiness, metrics)))
         .fallback(async || (StatusCode::NOT_FOUND, "not found: use /livez, /readyz or /metrics\n"))
 }
 
@@ -130,7 +130,8 @@ async fn readyz(State(readiness): State<Arc<Readiness>>, RawQuery(query): RawQue
     }
 }
 
-async fn show_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+async fn show_metrics(State((readiness, metrics)): State<(Arc<Readiness>, Arc<Metrics>)>) -> Response {
+    metrics.set_ready(readiness.ready().0);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], metrics.text()).into_response()
 }
@@ -143,6 +144,18 @@ mod tests {
     fn a_passing_check_shows_its_note() {
         let readiness = Readiness::default().with_note("a", || Some("note")).with_note("b", || None);
         assert_eq!(readiness.ready(), (true, "[+]a ok (note)\n[+]b ok\nreadyz check passed\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_scrape_shows_whether_the_replica_is_ready() {
+        let metrics = Arc::<Metrics>::default();
+        for (check, line) in
+            [(Ok(()), "\nboundtoken_ready 1\n"), (Err("away".to_owned()), "\nboundtoken_ready 0\n")]
+        {
+            let readiness = Arc::new(Readiness::default().with("a", move || check.clone()));
+            let _ = show_metrics(State((readiness, Arc::clone(&metrics)))).await;
+            assert!(metrics.text().contains(line), "{}", metrics.text());
+        }
     }
 
     #[test]

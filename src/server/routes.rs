@@ -93,7 +93,10 @@ impl<S: NamespaceStore> Webhook<S> {
         };
         // Frees the memory of the body before the response needs some.
         drop(body);
-        let (mode, outcome, body) = (response.mode, response.outcome, response.into_body());
+        let (mode, outcome) = (response.mode, response.outcome);
+        self.metrics.record_refusal(&response.codes);
+        self.metrics.record_warnings(&response.warnings);
+        let body = response.into_body();
         let mut memory = slot.memory();
         if !slot.grow(&mut memory, body.len()).await {
             return Err(HttpError::Busy);

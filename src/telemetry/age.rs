@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::time::Instant;
+
+use super::process::encode_metric;
+use super::table;
 
 /// The time since the last activity; none before the first.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +38,7 @@ pub(super) struct WatchAge(pub(super) Age);
 impl Collector for WatchAge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let Some(seconds) = self.0.seconds() else { return Ok(()) };
-        let gauge = ConstGauge::new(seconds);
-        let help = "Seconds since the API server last sent anything about Namespaces";
-        let name = "boundtoken_namespace_watch_age_seconds";
-        gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+        encode_metric(&mut encoder, &table::WATCH_AGE, &ConstGauge::new(seconds))
     }
 }
 

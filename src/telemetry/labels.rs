@@ -1,5 +1,6 @@
 //! Label values of metrics. They are enums, so their number is fixed.
 
+use crate::policy::diagnostics::{self, Diagnostic, Severity};
 use crate::policy::{Mode, Outcome};
 
 /// The label `outcome` of `boundtoken_admissions_total`.
@@ -22,41 +23,11 @@ impl OutcomeLabel {
             Self::Unavailable => "unavailable",
         }
     }
-}
 
-/// The label `result` of `boundtoken_namespace_lookups_total`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LookupResult {
-    /// The Namespace did not opt in.
-    NotOptedIn,
-    /// The Namespace has settings.
-    Settings,
-    /// The API server did not answer.
-    Unavailable,
-}
-
-/// The label `reason` of `boundtoken_failed_handshakes_total`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum HandshakeFailure {
-    /// The client sent an alert, for example because the `caBundle` does not verify the serving certificate.
-    Alert,
-    /// The client presented no certificate, or one that `--client-ca-file` does not verify.
-    ClientCertificate,
-    /// The client closed the connection, or did not speak TLS.
-    Other,
-}
-
-impl HandshakeFailure {
-    /// All values.
-    pub const ALL: [Self; 3] = [Self::Alert, Self::ClientCertificate, Self::Other];
-
-    /// The value of the label `reason`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Alert => "alert",
-            Self::ClientCertificate => "client-certificate",
-            Self::Other => "other",
-        }
+    /// All values of the label.
+    pub(super) fn values() -> Vec<&'static str> {
+        let answered = Outcome::ALL.map(Self::Outcome);
+        answered.into_iter().chain([Self::Unavailable, Self::BadRequest]).map(Self::as_str).collect()
     }
 }
 
@@ -65,55 +36,121 @@ pub fn mode_name(mode: Option<Mode>) -> &'static str {
     mode.map_or("none", Mode::as_str)
 }
 
-/// Whether a new certificate or manifest of Namespaces came into use: the label `result`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ResultLabel {
-    /// It could not be used; the previous one stays in use.
-    Failure,
-    /// It came into use.
-    Success,
+/// All values of the label `mode`.
+pub(super) fn mode_names() -> Vec<&'static str> {
+    Mode::ALL.into_iter().map(Some).chain([None]).map(mode_name).collect()
 }
 
-/// The label `object` of `boundtoken_certificate_writes_total`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ObjectLabel {
-    /// The Secret.
-    Secret,
-    /// The `MutatingWebhookConfiguration`.
-    Configuration,
+/// The codes of refusals.
+pub(super) fn refusal_codes() -> Vec<&'static str> {
+    let refuses = |diagnostic: &&Diagnostic| diagnostic.severity != Severity::Warning;
+    diagnostics::of_admission().filter(refuses).map(|diagnostic| diagnostic.name).collect()
 }
 
-impl ObjectLabel {
-    /// The value of the label `object`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Secret => "secret",
-            Self::Configuration => "configuration",
+/// The codes of warnings: all of admission, because a `dry-run` turns refusals into warnings.
+pub(super) fn warning_codes() -> Vec<&'static str> {
+    diagnostics::of_admission().map(|diagnostic| diagnostic.name).collect()
+}
+
+/// Generates an enum of label values from a row for each: `Variant = "value"`, with its documentation.
+macro_rules! label {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
         }
+
+        impl $name {
+            /// The value of the label.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value,)*
+                }
+            }
+
+            /// All values of the label.
+            pub(super) fn values() -> Vec<&'static str> {
+                vec![$($value),*]
+            }
+        }
+    };
+}
+
+label! {
+    /// The label `result` of `boundtoken_namespace_lookups_total`.
+    LookupResult {
+        /// The Namespace has settings.
+        Settings = "settings",
+        /// The Namespace did not opt in.
+        NotOptedIn = "not-opted-in",
+        /// The API server did not answer.
+        Unavailable = "unavailable",
     }
 }
 
-/// The label `result` of `boundtoken_certificate_writes_total`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum WriteResult {
-    /// The object was written.
-    Success,
-    /// Another writer was faster: the object has a newer version.
-    Conflict,
-    /// The API server refused the write or did not answer.
-    Error,
-    /// The write was not attempted, because another writer keeps overwriting the object.
-    HeldBack,
+label! {
+    /// The label `reason` of `boundtoken_failed_handshakes_total`.
+    HandshakeFailure {
+        /// The client sent an alert, for example because the `caBundle` does not verify the serving certificate.
+        Alert = "alert",
+        /// The client presented no certificate, or one that `--client-ca-file` does not verify.
+        ClientCertificate = "client-certificate",
+        /// The client closed the connection, or did not speak TLS.
+        Other = "other",
+    }
 }
 
-impl WriteResult {
-    /// The value of the label `result`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Conflict => "conflict",
-            Self::Error => "error",
-            Self::HeldBack => "held-back",
-        }
+label! {
+    /// Whether a new certificate or manifest of Namespaces came into use: the label `result`.
+    ResultLabel {
+        /// It came into use.
+        Success = "success",
+        /// It could not be used; the previous one stays in use.
+        Failure = "failure",
+    }
+}
+
+label! {
+    /// The label `object` of `boundtoken_certificate_writes_total`.
+    ObjectLabel {
+        /// The Secret.
+        Secret = "secret",
+        /// The `MutatingWebhookConfiguration`.
+        Configuration = "configuration",
+    }
+}
+
+label! {
+    /// The label `result` of `boundtoken_certificate_writes_total`.
+    WriteResult {
+        /// The object was written.
+        Success = "success",
+        /// Another writer was faster: the object has a newer version.
+        Conflict = "conflict",
+        /// The API server refused the write or did not answer.
+        Error = "error",
+        /// The write was not attempted, because another writer keeps overwriting the object.
+        HeldBack = "held-back",
+    }
+}
+
+label! {
+    /// The label `certificate` of `boundtoken_certificate_expiry_timestamp_seconds`.
+    CertificateLabel {
+        /// The serving certificate.
+        Serving = "serving",
+        /// The certificate of the CA that issued it.
+        Authority = "authority",
+    }
+}
+
+label! {
+    /// The label `effect` of `boundtoken_namespaces_with_mistakes`.
+    MistakeEffect {
+        /// Pods of the Namespace are refused.
+        Refused = "refused",
+        /// Pods are admitted unchanged with a warning, because of `dry-run`.
+        DryRun = "dry-run",
     }
 }

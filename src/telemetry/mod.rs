@@ -6,6 +6,8 @@ pub mod labels;
 pub mod logs;
 pub mod metrics;
 mod process;
+pub mod reference;
+pub mod table;
 
 use std::error::Error;
 

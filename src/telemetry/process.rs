@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
 
+use super::table::{self, MetricEntry};
+
 /// Collects the metrics; what cannot be read is left out.
 #[derive(Debug)]
 pub(super) struct Process;
@@ -45,10 +47,10 @@ impl Collector for Process {
             encode_stat(&mut encoder, &stat)?;
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            gauge(&mut encoder, "process_open_fds", "Open file descriptors", open.count() as u64)?;
+            gauge(&mut encoder, &table::OPEN_FDS, open.count() as u64)?;
         }
         if let Some(limit) = getrlimit(Resource::Nofile).current {
-            gauge(&mut encoder, "process_max_fds", "Limit of open file descriptors", limit)?;
+            gauge(&mut encoder, &table::MAX_FDS, limit)?;
         }
         Ok(())
     }
@@ -56,29 +58,27 @@ impl Collector for Process {
 
 fn encode_stat(encoder: &mut DescriptorEncoder<'_>, stat: &Stat) -> std::fmt::Result {
     let resident = stat.resident_pages * page_size() as u64;
-    let cpu = ConstCounter::new(seconds(stat.ticks));
-    let metric =
-        encoder.encode_descriptor("process_cpu_seconds", "CPU time used", None, cpu.metric_type())?;
-    cpu.encode(metric)?;
-    gauge(encoder, "process_resident_memory_bytes", "Memory in RAM", resident)?;
-    gauge(encoder, "process_virtual_memory_bytes", "Address space", stat.virtual_bytes)?;
-    gauge(encoder, "process_threads", "Threads", stat.threads)?;
+    encode_metric(encoder, &table::CPU, &ConstCounter::new(seconds(stat.ticks)))?;
+    gauge(encoder, &table::RESIDENT_MEMORY, resident)?;
+    gauge(encoder, &table::VIRTUAL_MEMORY, stat.virtual_bytes)?;
+    gauge(encoder, &table::THREADS, stat.threads)?;
     if let Some(booted) = boot_time() {
-        let started = ConstGauge::new(booted + seconds(stat.started));
-        let name = "process_start_time_seconds";
-        started.encode(encoder.encode_descriptor(
-            name,
-            "Start as Unix time",
-            None,
-            started.metric_type(),
-        )?)?;
+        encode_metric(encoder, &table::START_TIME, &ConstGauge::new(booted + seconds(stat.started)))?;
     }
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+fn gauge(encoder: &mut DescriptorEncoder<'_>, entry: &MetricEntry, value: u64) -> std::fmt::Result {
+    encode_metric(encoder, entry, &ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+/// Encodes a metric that a collector reads at each scrape.
+pub(super) fn encode_metric(
+    encoder: &mut DescriptorEncoder<'_>,
+    entry: &MetricEntry,
+    metric: &impl EncodeMetric,
+) -> std::fmt::Result {
+    metric.encode(encoder.encode_descriptor(entry.name, entry.help, None, entry.kind)?)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "2^53 ticks are millions of years")]

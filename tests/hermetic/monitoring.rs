@@ -1,5 +1,8 @@
 //! `manifests/monitoring`: each alert fires and is quiet as it should be, and has a section in the page.
 
+mod dashboard;
+mod expressions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -67,20 +70,36 @@ fn each_alert_has_both_tests_and_a_section() {
     }
 }
 
-/// A metric with labels is exported from its first event on, so the table of the page counts instead of a new registry.
 #[test]
 fn alerts_use_metrics_that_exist() {
-    let (_, table) = PAGE.split_once("\n## All metrics\n").unwrap();
-    let (table, _) = table.split_once("\n## ").unwrap();
     let resource = parsed(RULES);
-    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let expressions = rules(&resource).flat_map(|rule| text(&rule["expr"]).split(move |c| !is_name(c)));
-    let used: BTreeSet<&str> =
-        expressions.filter(|word| word.starts_with("boundtoken_") || word.starts_with("process_")).collect();
-    assert!(used.len() >= 6, "{used:?}");
-    let exists = |name: &&str| ["`", "{"].iter().any(|end| table.contains(&format!("`{name}{end}")));
-    let missing: Vec<_> = used.into_iter().filter(|name| !exists(name)).collect();
-    assert!(missing.is_empty(), "{missing:?} are not listed");
+    let recorded: Vec<&str> = rules(&resource).filter_map(|rule| rule["record"].as_str()).collect();
+    let mut used = BTreeSet::new();
+    for rule in rules(&resource) {
+        let expression = text(&rule["expr"]);
+        assert_eq!(expressions::mistakes(expression, &recorded), [""; 0]);
+        used.extend(expressions::selectors(expression).into_iter().map(|selector| selector.name));
+    }
+    assert!(used.len() >= 10, "{used:?}");
+}
+
+/// Each case names its alerts, which exist, or says that there is none; and each alert belongs to a case.
+#[test]
+fn failure_modes_name_the_alerts_of_each_case() {
+    let page = include_str!("../../docs/operate/failure-modes.md");
+    let resource = parsed(RULES);
+    let alerts: BTreeSet<&str> = rules(&resource).filter_map(|rule| rule["alert"].as_str()).collect();
+    let mentioned = |text: &'static str| text.split('`').filter(|word| word.starts_with("Boundtoken"));
+    assert_eq!(mentioned(page).collect::<BTreeSet<_>>(), alerts);
+    let cases = page.split("\n**").skip(1).map(|case| case.split("\n## ").next().unwrap_or(case));
+    let cases: Vec<&str> = cases.map(|case| case.split("\n[^").next().unwrap_or(case)).collect();
+    assert!(cases.len() > 20);
+    for case in cases {
+        let text = case.replace('\n', " ");
+        let is_named =
+            mentioned(case).next().is_some() && (text.contains(" Alert: `") || text.contains(" Alerts: `"));
+        assert!(is_named != text.contains(" Alert: none."), "{case}");
+    }
 }
 
 /// Both objects for scraping select the Pods and the port of the Deployment.

@@ -18,7 +18,7 @@ use super::webhooks::WebhookSnapshot;
 use crate::certificates::pair::CheckedPair;
 use crate::certificates::{Certificate, ServingCertificate, trust};
 use crate::clock;
-use crate::telemetry::metrics::{Metrics, ResultLabel};
+use crate::telemetry::metrics::{CertificateLabel, Metrics, ResultLabel};
 
 /// The content of the Secret and the version of the configuration. Both have to stay the same for a while
 /// before the plan relies on them.
@@ -141,13 +141,13 @@ impl Replica {
             dwell: self.dwell,
         };
         if let Some(ca) = &secret.state.ca {
-            self.metrics.set_ca_expiry(ca.validity.not_after);
+            self.metrics.set_expiry(CertificateLabel::Authority, ca.validity.not_after);
         }
         if adopts(&adoption, clock) {
             let not_after = pair.certificate.validity.not_after;
             tracing::info!(not_after = clock::text(not_after), "serving a new certificate");
             self.metrics.record_rotation(ResultLabel::Success);
-            self.metrics.set_serving_expiry(not_after);
+            self.metrics.set_expiry(CertificateLabel::Serving, not_after);
             self.serving.swap(pair.clone());
             self.served = Some(pair.clone());
         }

@@ -198,7 +198,7 @@ impl Watch {
             Event::Bookmark(bookmark) => self.set_version(&bookmark.metadata.resource_version),
             Event::Error(status) => return Err(ApiError::from(kube::Error::Api(status)).in_watch()),
         }
-        self.metrics.set_namespaces(self.namespaces.len());
+        self.namespaces.measure(&self.metrics);
         self.record_progress();
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Watch {
     fn complete_list(&mut self, version: String) {
         self.namespaces.complete_list();
         self.version = Some(version);
-        self.metrics.set_namespaces(self.namespaces.len());
+        self.namespaces.measure(&self.metrics);
         self.status.listed(self.namespaces.len());
         self.record_progress();
     }

@@ -124,6 +124,12 @@ pub fn all() -> impl Iterator<Item = &'static Diagnostic> + Clone {
     Code::ALL.iter().map(|code| code.diagnostic())
 }
 
+/// The explanation of every code of the webhook, in order.
+pub fn of_admission() -> impl Iterator<Item = &'static Diagnostic> + Clone {
+    // The first code of `preview`.
+    all().filter(|diagnostic| diagnostic.code < Code::NotText)
+}
+
 /// The explanation of every code of the webhook and of `preview`, in order.
 pub fn of_pods() -> impl Iterator<Item = &'static Diagnostic> + Clone {
     all().filter(|diagnostic| diagnostic.severity != Severity::Reason)

@@ -19,8 +19,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use boundtoken::telemetry::metrics::Metrics;
-
 use crate::support::pages::{Block, blocks, fits, pages, prints, sessions};
 use crate::support::program::Serving;
 
@@ -119,15 +117,6 @@ fn footnotes_are_defined_once_and_used() {
         assert_eq!(names(&defined), names(&used), "{}", page.display());
         assert_eq!(names(&defined).len(), defined.len(), "{}: a footnote is defined twice", page.display());
     }
-}
-
-#[test]
-fn every_metric_is_described() {
-    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operate/monitoring.md"));
-    let metrics = Metrics::default().text();
-    let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
-    let missing: Vec<_> = names.filter(|name| !page.contains(name)).collect();
-    assert!(missing.is_empty(), "docs/operate/monitoring.md lacks {missing:?}");
 }
 
 /// Directories of the repository whose files pages name.

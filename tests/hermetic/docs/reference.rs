@@ -3,6 +3,7 @@
 use boundtoken::check::reference::checks;
 use boundtoken::commands::preview::findings_schema;
 use boundtoken::policy::{reference, schema};
+use boundtoken::telemetry::reference::metrics;
 
 pub(super) fn compare(page: &str, rendered: &str) {
     let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
@@ -38,4 +39,9 @@ fn diagnostics_page_follows_the_table_of_codes() {
 #[test]
 fn checks_page_follows_the_table_of_checks() {
     compare("reference/checks.md", &checks().expect("a page"));
+}
+
+#[test]
+fn metrics_page_follows_the_tables_of_metrics_and_audit_annotations() {
+    compare("reference/metrics.md", &metrics().expect("a page"));
 }
