@@ -86,7 +86,7 @@ pub(crate) async fn a_trial_becomes_the_guard(plane: Arc<ControlPlane>) {
 }
 
 /// Waits until a Pod is refused with a text.
-async fn until(plane: &ControlPlane, refusal: &str) {
+pub(crate) async fn until(plane: &ControlPlane, refusal: &str) {
     eventually(refusal, async || {
         let answer = probe(plane, SHOP).await;
         if answer.code >= 400 && answer.message().contains(refusal) { Ok(()) } else { Err(answer) }

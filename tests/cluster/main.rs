@@ -29,6 +29,7 @@ mod issued;
 mod load;
 mod manifests;
 mod modes;
+mod monitoring_install;
 mod new_keys;
 mod other_webhook;
 mod outage;
@@ -103,6 +104,7 @@ tests![
     guard::the_trial_warns,
     guard_install::a_trial_becomes_the_guard,
     guard_install::applied_and_removed_in_any_order,
+    monitoring_install::applied_and_removed_in_any_order,
     guard_namespaces::only_authorized_users_change_settings,
     partial_disable::removal_and_field_leave_no_token,
     partial_disable::removal_alone_leaves_the_token,
