@@ -15,7 +15,7 @@ use crate::certificates::pem::decode_certificates;
 use crate::clock;
 
 /// Makes boundtoken write what it manages.
-const RESTART: &str = "kubectl -n boundtoken rollout restart deployment boundtoken";
+pub(super) const RESTART: &str = "kubectl -n boundtoken rollout restart deployment boundtoken";
 
 pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[CheckEntry] = &[
 ];
 
 /// The certificates of the `caBundle`; `None` if one is damaged.
-fn certificates(installation: &Installation) -> Option<Vec<Certificate>> {
+pub(super) fn certificates(installation: &Installation) -> Option<Vec<Certificate>> {
     let (_, webhook) = webhook(installation)?;
     let decoded = STANDARD.decode(text(webhook, "/clientConfig/caBundle")).ok()?;
     decode_certificates(&decoded)

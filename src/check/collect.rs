@@ -11,7 +11,7 @@ use super::installation::{Cell, Installation, name};
 use super::namespaces::{holds_other, settings_in_force};
 use super::part::{Part, PartRequest};
 use super::workload::defaults;
-use super::{proof, rights};
+use super::{port_forward, proof, rights};
 use crate::cluster::reader::{ApiReader, Listed, RequestError};
 use crate::telemetry::{chain, cut};
 
@@ -29,7 +29,7 @@ const GROUPS: [&str; 3] =
 /// Reads a cluster. If the API server does not answer the first request, nothing else is asked for. Dry runs of Pods are
 /// sent only if `probes` is set, where the user may create Pods.
 pub async fn collect(client: Client, now: OffsetDateTime, probes: bool) -> Installation {
-    let reader = ApiReader::new(client, LIMIT, USER_AGENT);
+    let reader = ApiReader::new(client.clone(), LIMIT, USER_AGENT);
     let mut installation = Installation::new(now);
     for part in Part::ALL {
         let cell = match installation.get(Part::Version) {
@@ -44,6 +44,8 @@ pub async fn collect(client: Client, now: OffsetDateTime, probes: bool) -> Insta
     installation.set(Part::Rights, rights(&reader).await);
     let held = held_tokens(&reader, &installation).await;
     installation.set(Part::HeldTokens, held);
+    let replies = port_forward::replies(&client, &installation).await;
+    installation.set(Part::Replies, replies);
     if probes {
         let (inside, outside) = proof::namespaces(&installation);
         let (inside, outside) = (inside.map(str::to_owned), outside.map(str::to_owned));

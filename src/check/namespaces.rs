@@ -77,9 +77,15 @@ pub(super) const CHECKS: &[CheckEntry] = &[
     },
 ];
 
+/// The Namespaces that are not being deleted: those admit no Pods.
+fn namespaces(installation: &Installation) -> impl Iterator<Item = &Value> {
+    let namespaces = installation.list(Part::Namespaces).iter();
+    namespaces.filter(|namespace| namespace.pointer("/metadata/deletionTimestamp").is_none())
+}
+
 /// The outcomes of a check for every Namespace; one that is fine, if there are none.
 fn of_each(installation: &Installation, outcomes: impl Fn(&Value) -> Vec<CheckOutcome>) -> Vec<CheckOutcome> {
-    let faults: Vec<CheckOutcome> = installation.list(Part::Namespaces).iter().flat_map(outcomes).collect();
+    let faults: Vec<CheckOutcome> = namespaces(installation).flat_map(outcomes).collect();
     if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }
 }
 
@@ -88,11 +94,10 @@ fn labels_of(namespace: &Value) -> Option<&Map<String, Value>> {
 }
 
 fn opted_in(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
-    let namespaces = installation.list(Part::Namespaces).iter();
     let label = |namespace: &&Value| {
         opts_in(labels_of(namespace).and_then(|labels| labels.get(OPT_IN_LABEL)?.as_str()))
     };
-    vec![CheckOutcome::ok().with_value(namespaces.filter(label).count().to_string())]
+    vec![CheckOutcome::ok().with_value(namespaces(installation).filter(label).count().to_string())]
 }
 
 fn labels(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
@@ -218,7 +223,8 @@ pub(super) fn settings_in_force(namespace: &Value, defaults: &Arc<Defaults>) -> 
 
 /// Whether a Pod runs with something else than the settings of its Namespace say.
 pub(super) fn holds_other(pod: &Value, settings: &NamespaceSettings) -> bool {
-    let has_ended = matches!(text(pod, "/status/phase"), "Failed" | "Succeeded");
+    let has_ended = matches!(text(pod, "/status/phase"), "Failed" | "Succeeded")
+        || pod.pointer("/metadata/deletionTimestamp").is_some();
     let effect = Pod::deserialize(pod).map(|pod| PodAdmission::of(&pod, settings).effect);
     !has_ended && effect.is_ok_and(|effect| effect != AdmissionEffect::Unchanged)
 }

@@ -53,6 +53,8 @@ pub enum Part {
     AlertRules,
     /// The numbers of Pods in each Namespace that opted in: all, and those that its settings would change.
     HeldTokens,
+    /// What each running replica answers: its certificates, `/readyz?verbose` and `/metrics`.
+    Replies,
     /// The answer to a Pod in a Namespace that opted in.
     ProbeInside,
     /// The answer to a Pod in another Namespace.
@@ -74,7 +76,7 @@ pub(super) enum PartRequest {
 
 impl Part {
     /// Every part, in the order in which they are read.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Version,
         Self::Kinds,
         Self::Metrics,
@@ -97,6 +99,7 @@ impl Part {
         Self::PodMonitors,
         Self::AlertRules,
         Self::HeldTokens,
+        Self::Replies,
         Self::ProbeInside,
         Self::ProbeOutside,
     ];
@@ -126,6 +129,7 @@ impl Part {
             Self::PodMonitors => "podMonitors",
             Self::AlertRules => "alertRules",
             Self::HeldTokens => "heldTokens",
+            Self::Replies => "replies",
             Self::ProbeInside => "probeInside",
             Self::ProbeOutside => "probeOutside",
         }
@@ -156,6 +160,8 @@ impl Part {
             Self::PodMonitors => "list podmonitors.monitoring.coreos.com in Namespace boundtoken",
             Self::AlertRules => "list prometheusrules.monitoring.coreos.com in Namespace boundtoken",
             Self::HeldTokens => "list pods in each Namespace that opted in",
+            // From Kubernetes 1.35 on, a websocket needs both rights.
+            Self::Replies => "get and create pods/portforward in Namespace boundtoken",
             Self::ProbeInside => "create pods in a Namespace that opted in",
             Self::ProbeOutside => "create pods in a Namespace that did not opt in",
         }
@@ -198,7 +204,9 @@ impl Part {
             Self::NetworkPolicies => {
                 PartRequest::List(listed("/apis/networking.k8s.io/v1", "networkpolicies", false), OURS, "")
             }
-            Self::HeldTokens | Self::Rights | Self::ProbeInside | Self::ProbeOutside => PartRequest::Answers,
+            Self::HeldTokens | Self::Replies | Self::Rights | Self::ProbeInside | Self::ProbeOutside => {
+                PartRequest::Answers
+            }
             Self::MutatingPolicies => {
                 PartRequest::List(listed(ADMISSION, "mutatingadmissionpolicies", false), None, "")
             }

@@ -86,19 +86,26 @@ fn of_rule(rule: &Value, namespace: &str) -> Vec<Value> {
     items(rule, "/verbs").iter().map(right).collect()
 }
 
-/// The rights whose review has another result than the manifests give, in words.
-fn wrong(installation: &Installation, is_needed: bool) -> Vec<String> {
+/// Judges the rights whose review has another result than the manifests give: those that are needed, or the others.
+fn judged(
+    installation: &Installation,
+    is_needed: bool,
+    outcome: impl FnOnce(String) -> CheckOutcome,
+) -> Vec<CheckOutcome> {
+    let Some(rights) = installation.known(Part::Rights).and_then(Value::as_array) else { return Vec::new() };
     // With certificates of your own, boundtoken only reads Namespaces.
     let is_used = |right: &&Value| {
-        manages_certificates(installation) || text(right, "/attributes/resource") == "namespaces"
+        !is_needed
+            || manages_certificates(installation)
+            || text(right, "/attributes/resource") == "namespaces"
     };
     let is_wrong = |right: &&Value| {
         let allowed = right.pointer("/allowed").and_then(Value::as_bool).unwrap_or_default();
         let needed = right.pointer("/needed").and_then(Value::as_bool).unwrap_or_default();
         needed == is_needed && allowed != is_needed
     };
-    let rights = installation.list(Part::Rights).iter().filter(is_wrong);
-    if is_needed { rights.filter(is_used).map(words).collect() } else { rights.map(words).collect() }
+    let wrong: Vec<String> = rights.iter().filter(is_wrong).filter(is_used).map(words).collect();
+    vec![if wrong.is_empty() { CheckOutcome::ok() } else { outcome(wrong.join(", ")) }]
 }
 
 /// A right in the words of `kubectl auth can-i`.
@@ -116,26 +123,14 @@ fn words(right: &Value) -> String {
 }
 
 fn needed(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
-    let missing = wrong(installation, true);
-    if installation.known(Part::Rights).is_none() {
-        return Vec::new();
-    }
-    vec![if missing.is_empty() {
-        CheckOutcome::ok()
-    } else {
-        CheckOutcome::error(format!("ServiceAccount {NAME} lacks a right")).with_value(missing.join(", "))
-    }]
+    judged(installation, true, |missing| {
+        CheckOutcome::error(format!("ServiceAccount {NAME} lacks a right")).with_value(missing)
+    })
 }
 
 fn excess(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
-    let more = wrong(installation, false);
-    if installation.known(Part::Rights).is_none() {
-        return Vec::new();
-    }
-    vec![if more.is_empty() {
-        CheckOutcome::ok()
-    } else {
+    judged(installation, false, |more| {
         let sentence = format!("ServiceAccount {NAME} has a right that the manifests do not grant");
-        CheckOutcome::warning(sentence).with_value(more.join(", "))
-    }]
+        CheckOutcome::warning(sentence).with_value(more)
+    })
 }

@@ -16,6 +16,15 @@ use crate::policy::Defaults;
 /// A restart is reported for this long.
 const RECENT: Duration = Duration::HOUR;
 
+/// The reason of a container that waits for its image and its volumes, as each does for a moment.
+const CREATING: &str = "ContainerCreating";
+
+/// Ends a rollout whose Pods cannot start.
+const UNDO: &str = "kubectl -n boundtoken rollout undo deployment boundtoken";
+
+/// The default of `--max-connections`.
+const MAX_CONNECTIONS: u64 = 512;
+
 /// The variable with which boundtoken manages its certificates in a Secret.
 const MANAGED: &str = "BOUNDTOKEN_TLS_SECRET";
 
@@ -56,7 +65,8 @@ pub(super) const CHECKS: &[CheckEntry] = &[
         id: "replicas-image",
         group: CheckGroup::Replicas,
         title: "each replica runs the image of the Deployment",
-        meaning: "Otherwise a rollout is in progress, or does not progress.",
+        meaning: "Otherwise a rollout is in progress. If a Pod with the new image cannot start, the command of the \
+                  finding ends the rollout.",
         remedy: "kubectl -n boundtoken rollout status deployment boundtoken --timeout=3m",
         field: "",
         needs: &[Part::Deployment, Part::Pods],
@@ -96,24 +106,32 @@ pub(super) fn manages_certificates(installation: &Installation) -> bool {
     })
 }
 
-/// The cluster-wide defaults of the Deployment, from its environment and its arguments.
+/// The cluster-wide defaults of the Deployment.
 pub(super) fn defaults(installation: &Installation) -> Arc<Defaults> {
-    let value = |flag: &str, default: &'static str| {
-        let deployment = installation.known(Part::Deployment)?;
-        let containers = items(deployment, "/spec/template/spec/containers");
-        let variable = format!("BOUNDTOKEN_{}", flag.to_uppercase().replace('-', "_"));
-        let argument = format!("--{flag}=");
-        let mut variables = containers.iter().flat_map(|container| items(container, "/env"));
-        let mut arguments = containers.iter().flat_map(|container| items(container, "/args"));
-        let given = arguments.find_map(|word| word.as_str()?.strip_prefix(&argument));
-        let set =
-            || variables.find(|entry| text(entry, "/name") == variable).map(|entry| text(entry, "/value"));
-        given.or_else(set).or(Some(default))
-    };
     let [mode, audience, ttl] =
         [("default-mode", "replace"), ("default-audience", ""), ("default-ttl", "1h")]
-            .map(|(flag, default)| value(flag, default).unwrap_or(default));
+            .map(|(name, default)| flag(installation, name).unwrap_or(default));
     Arc::new(Defaults::parse(mode, audience, ttl, Vec::new()).unwrap_or_default())
+}
+
+/// The maximum number of connections of a replica.
+pub(super) fn max_connections(installation: &Installation) -> u64 {
+    let given = flag(installation, "max-connections").and_then(|limit| limit.parse().ok());
+    given.unwrap_or(MAX_CONNECTIONS)
+}
+
+/// The value of a flag of the Deployment, from its arguments and its environment.
+fn flag<'i>(installation: &'i Installation, name: &str) -> Option<&'i str> {
+    let deployment = installation.known(Part::Deployment)?;
+    let containers = items(deployment, "/spec/template/spec/containers");
+    let variable = format!("BOUNDTOKEN_{}", name.to_uppercase().replace('-', "_"));
+    let argument = format!("--{name}=");
+    let mut variables = containers.iter().flat_map(|container| items(container, "/env"));
+    let mut arguments = containers.iter().flat_map(|container| items(container, "/args"));
+    let given = arguments.find_map(|word| word.as_str()?.strip_prefix(&argument));
+    given.or_else(|| {
+        variables.find(|entry| text(entry, "/name") == variable).map(|entry| text(entry, "/value"))
+    })
 }
 
 /// The Pods that are not being deleted.
@@ -124,10 +142,20 @@ fn pods(installation: &Installation) -> impl Iterator<Item = &Value> {
 
 /// The Pods that are ready.
 pub(super) fn ready_pods(installation: &Installation) -> impl Iterator<Item = &Value> {
+    pods(installation).filter(|pod| is_ready(pod))
+}
+
+/// Whether a Pod is ready.
+pub(super) fn is_ready(pod: &Value) -> bool {
+    let mut conditions = items(pod, "/status/conditions").iter();
+    conditions.any(|condition| text(condition, "/type") == "Ready" && text(condition, "/status") == "True")
+}
+
+/// The Pods of which a container runs.
+pub(super) fn running_pods(installation: &Installation) -> impl Iterator<Item = &Value> {
     pods(installation).filter(|pod| {
-        items(pod, "/status/conditions")
-            .iter()
-            .any(|condition| text(condition, "/type") == "Ready" && text(condition, "/status") == "True")
+        let mut containers = items(pod, "/status/containerStatuses").iter();
+        containers.any(|status| status.pointer("/state/running").is_some())
     })
 }
 
@@ -205,11 +233,15 @@ fn image(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     let expected = image_of(deployment, "/spec/template/spec/containers");
     let images: BTreeSet<&str> = pods(installation).map(|pod| image_of(pod, "/spec/containers")).collect();
     let others: Vec<&str> = images.into_iter().filter(|image| *image != expected).collect();
-    vec![if others.is_empty() {
-        CheckOutcome::ok().with_value(expected)
-    } else {
-        let sentence = format!("replicas run another image than {expected}, that of the Deployment");
-        CheckOutcome::warning(sentence).with_value(others.join(", "))
+    if others.is_empty() {
+        return vec![CheckOutcome::ok().with_value(expected)];
+    }
+    let sentence = format!("replicas run another image than {expected}, that of the Deployment");
+    let outcome = CheckOutcome::warning(sentence);
+    let new = pods(installation).filter(|pod| image_of(pod, "/spec/containers") == expected);
+    vec![match new.filter_map(waiting).find(|reason| reason != CREATING) {
+        Some(reason) => outcome.with_value(format!("{}; {reason}", others.join(", "))).with_command(UNDO),
+        None => outcome.with_value(others.join(", ")),
     }]
 }
 

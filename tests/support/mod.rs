@@ -33,6 +33,7 @@ pub(crate) mod old_token;
 pub(crate) mod pages;
 pub(crate) mod pods;
 pub(crate) mod port;
+pub(crate) mod port_forward;
 pub(crate) mod previews;
 pub(crate) mod program;
 pub(crate) mod read_only_api;

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::scripted_api;
+use super::{port_forward, scripted_api};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ struct Contents {
     page: usize,
     /// Whether a review of a right allows it.
     rights: Option<fn(&Value) -> bool>,
+    /// Where the ports of each Pod lead.
+    ports: BTreeMap<u16, SocketAddr>,
     /// Status codes of the next answers, with their bodies.
     failures: Vec<(u16, Value)>,
 }
@@ -55,6 +57,11 @@ impl ReadOnlyApi {
         let router = Router::new().fallback(move |request: Request<Body>| {
             let contents = Arc::clone(&answering);
             async move {
+                let ports = contents.lock().unwrap().ports.clone();
+                if request.uri().path().ends_with("/portforward") && !ports.is_empty() {
+                    let target = ports[&port_forward::port(&request)];
+                    return port_forward::forward(request, target);
+                }
                 let (head, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 contents.lock().unwrap().answer(&Request::from_parts(head, ()), &body)
@@ -89,6 +96,11 @@ impl ReadOnlyApi {
         self.contents.lock().unwrap().rights = Some(is_allowed);
     }
 
+    /// Forwards these ports of each Pod to these addresses.
+    pub(crate) fn forward_ports(&self, ports: [(u16, SocketAddr); 2]) {
+        self.contents.lock().unwrap().ports = BTreeMap::from(ports);
+    }
+
     /// The number of objects of a page, if it is less than the limit of the request.
     pub(crate) fn set_page(&self, objects: usize) {
         self.contents.lock().unwrap().page = objects;
@@ -111,7 +123,8 @@ impl ReadOnlyApi {
 impl Contents {
     fn answer(&mut self, request: &Request<()>, body: &[u8]) -> Response<Body> {
         let (path, query) = (request.uri().path().to_owned(), query(request.uri()));
-        let accept = request.headers()["accept"].to_str().unwrap().to_owned();
+        // A request for a port-forward has none.
+        let accept = request.headers().get("accept").map_or("", |accept| accept.to_str().unwrap()).to_owned();
         let user = request.headers().get("impersonate-user").map(|user| user.to_str().unwrap().to_owned());
         let asked = Asked { method: request.method().clone(), path, query, accept, user };
         self.asked.push(asked.clone());
@@ -128,6 +141,10 @@ impl Contents {
             ["api", "v1", "namespaces", namespace, resource]
             | ["apis", _, _, "namespaces", namespace, resource] => (resource, Some(namespace), None),
             ["api", "v1", resource] | ["apis", _, _, resource] => (resource, None, None),
+            ["api", "v1", "namespaces", _, "pods", _, "portforward"] => {
+                let is_refused = self.refused.contains("pods/portforward");
+                return if is_refused { refusal(403, "Forbidden") } else { refusal(404, "NotFound") };
+            }
             _ => return refusal(403, "Forbidden"),
         };
         if self.refused.contains(resource) {

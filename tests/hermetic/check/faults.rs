@@ -9,7 +9,7 @@ use json_patch::Patch;
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::{bundle, found, healthy, ids, installation, probed};
+use super::{SERVICE, bundle, chain, found, healthy, ids, installation, metrics, own_bundle, probed};
 
 /// Checks that only report a value.
 const NEVER_AT_FAULT: [&str; 2] = ["cluster-extended-lifetime", "namespaces-opted-in"];
@@ -43,7 +43,7 @@ fn second(name: &str, webhook: &Value) -> Value {
 }
 
 fn faults() -> Vec<Fault> {
-    [cluster(), configuration(), replicas(), namespaces(), others(), proof(), guard()]
+    [cluster(), configuration(), replicas(), replies(), namespaces(), others(), proof(), guard()]
         .into_iter()
         .flatten()
         .collect()
@@ -65,7 +65,7 @@ fn cluster() -> Vec<Fault> {
 fn configuration() -> Vec<Fault> {
     use CheckLevel::{Error, Warning};
     let expired = bundle(-Duration::days(1));
-    let both = [bundle(Duration::days(90)), expired.clone()].map(|text| STANDARD.decode(text).unwrap());
+    let both = [own_bundle(), expired.clone()].map(|text| STANDARD.decode(text).unwrap());
     let both = STANDARD.encode(both.concat());
     let service = json!({"name": "boundtoken", "namespace": "boundtoken"});
     let conditions = json!([{"name": "a", "expression": "false"}]);
@@ -128,6 +128,7 @@ fn replicas() -> Vec<Fault> {
         {"op": "replace", "path": "/deployment/spec/replicas", "value": 0},
         {"op": "remove", "path": "/deployment/status/readyReplicas"},
         {"op": "replace", "path": "/pods", "value": []},
+        {"op": "replace", "path": "/replies", "value": []},
     ]);
     let killed = json!({"terminated": {"reason": "OOMKilled", "finishedAt": "2024-10-03T23:30:00Z"}});
     let other_policy = json!([{"metadata": {"name": "default-deny"}}]);
@@ -137,6 +138,7 @@ fn replicas() -> Vec<Fault> {
         Fault("replicas-ready", Error, scaled),
         Fault("replicas-nodes", Warning, replace("/pods/1/spec/nodeName", "one")),
         Fault("replicas-image", Warning, replace("/pods/1/spec/containers/0/image", "boundtoken:old")),
+        Fault("replicas-image", Warning, stuck_rollout()),
         Fault("replicas-version", Warning, versions("boundtoken:v9.0.0")),
         Fault("replicas-restarts", Warning, replace("/pods/0/status/containerStatuses/0/lastState", killed)),
         Fault("replicas-service", Error, remove("/service")),
@@ -150,6 +152,60 @@ fn replicas() -> Vec<Fault> {
         Fault("replicas-network-policy", Error, remove("/networkPolicies/0")),
         Fault("replicas-network-policy", Error, replace("/networkPolicies", other_policy)),
         Fault("replicas-network-policy", Error, replace("/networkPolicies/0/spec/ingress", json!([]))),
+    ]
+}
+
+/// A Deployment with an image that cannot be pulled.
+fn stuck_rollout() -> Value {
+    let container = json!({"name": "boundtoken", "image": "boundtoken:none"});
+    let status = json!({"name": "boundtoken", "state": {"waiting": {"reason": "ImagePullBackOff"}}});
+    let pod = json!({"metadata": {"name": "c"}, "spec": {"containers": [container]},
+        "status": {"containerStatuses": [status]}});
+    json!([
+        {"op": "replace", "path": "/deployment/spec/template/spec/containers/0/image", "value": "boundtoken:none"},
+        {"op": "add", "path": "/pods/-", "value": pod},
+    ])
+}
+
+#[test]
+fn a_rollout_that_cannot_end_is_undone_and_others_are_awaited() {
+    for (patch, expected) in [
+        (stuck_rollout(), "rollout undo deployment boundtoken"),
+        (
+            replace("/pods/1/spec/containers/0/image", "boundtoken:old"),
+            "rollout status deployment boundtoken",
+        ),
+    ] {
+        let findings = found(&installation(&patched(&patch)), CheckLevel::Warning);
+        let command = findings[0].command.as_deref().unwrap();
+        assert!(command.contains(expected), "{command}");
+    }
+}
+
+/// What a replica answers.
+fn replies() -> Vec<Fault> {
+    use CheckLevel::{Error, Warning};
+    let of_second = |answer: &str, value: Value| replace(&format!("/replies/1/answers/{answer}"), value);
+    let metrics =
+        |age, connections, unavailable| of_second("metrics", metrics(age, connections, unavailable).into());
+    let failed = "[+]namespaces ok\n[-]certificate failed: expired\nreadyz check failed\n";
+    let unreachable = json!({"failed": "error dialing backend: dial tcp 192.0.2.1:10250: i/o timeout"});
+    vec![
+        Fault("replicas-port-forward", Warning, replace("/replies/0/answers", unreachable)),
+        Fault("replicas-certificate", Error, webhook("clientConfig/caBundle", bundle(Duration::days(90)))),
+        Fault("replicas-certificate", Error, of_second("chain", chain("other.svc", Duration::days(30)))),
+        Fault("replicas-certificate", Error, of_second("handshake", "received fatal alert".into())),
+        Fault("replicas-certificate-validity", Error, of_second("chain", chain(SERVICE, -Duration::MINUTE))),
+        Fault(
+            "replicas-certificate-validity",
+            Warning,
+            of_second("chain", chain(SERVICE, Duration::days(6))),
+        ),
+        Fault("replicas-readyz", Warning, of_second("readyz", failed.into())),
+        Fault("replicas-readyz", Warning, of_second("admin", "no answer within 5 s".into())),
+        Fault("replicas-watch", Warning, metrics(121, 3, 0)),
+        Fault("replicas-connections", Warning, metrics(12, 500, 0)),
+        Fault("replicas-lookups", Warning, metrics(12, 3, 12)),
     ]
 }
 
@@ -367,7 +423,15 @@ fn what_is_configured_on_purpose_is_no_fault() {
     let source =
         json!({"serviceAccountToken": {"audience": "sts.amazonaws.com", "expirationSeconds": 86400}});
     let for_a_cloud = json!({"name": "aws-iam-token", "projected": {"sources": [source]}});
+    // A replica that starts does not answer yet.
+    let starts = |answers: Value| {
+        json!([
+            {"op": "add", "path": "/replies/-", "value": {"pod": "c", "isReady": false, "answers": answers}},
+        ])
+    };
     for patch in [
+        starts(json!({"handshake": "connection refused", "admin": "connection refused"})),
+        replace("/replies", json!([])),
         own_certificates,
         label("boundtoken.dev/webhook", "disabled"),
         label("example.com/webhook", "enabled"),

@@ -4,6 +4,7 @@ mod faults;
 mod rights;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +56,45 @@ fn others() -> Value {
     })
 }
 
-/// A `caBundle` with a CA that is valid for this long.
+/// The CA of the recorded installation.
+static CA: LazyLock<Ca> =
+    LazyLock::new(|| Ca::generate(Validity::from_now(NOW, Duration::days(90))).unwrap());
+
+/// The `caBundle` of the recorded installation.
+pub(crate) fn own_bundle() -> String {
+    STANDARD.encode(&CA.pem.certificate)
+}
+
+/// The chain that a replica presents, for a name, valid for this long.
+pub(crate) fn chain(name: &str, validity: Duration) -> Value {
+    let issued = CA.issue(&[name.to_owned()], Validity::from_now(NOW, validity)).unwrap();
+    let (chain, _) = issued.decode().unwrap();
+    chain.iter().map(|certificate| STANDARD.encode(certificate)).collect()
+}
+
+/// The name for which the API server verifies a certificate.
+pub(crate) const SERVICE: &str = "boundtoken.boundtoken.svc";
+
+/// The metrics of a replica, of which the checks read some.
+pub(crate) fn metrics(watch_age: u32, connections: u32, unavailable: u32) -> String {
+    format!(
+        "# TYPE boundtoken_connections gauge\nboundtoken_connections {connections}\n\
+        boundtoken_connections_opened_total 900\n\
+        boundtoken_namespace_lookups_total{{result=\"settings\"}} 90\n\
+        boundtoken_namespace_lookups_total{{result=\"unavailable\"}} {unavailable}\n\
+        boundtoken_namespace_watch_age_seconds {watch_age}.5\n# EOF\n"
+    )
+}
+
+/// What a healthy replica answers.
+fn reply(pod: &str, node: &str) -> Value {
+    let readyz = "[+]certificate ok\n[+]namespaces ok\nreadyz check passed\n";
+    let answers = json!({"chain": chain(SERVICE, Duration::days(30)), "handshake": null, "readyz": readyz,
+        "metrics": metrics(12, 3, 1), "admin": null});
+    json!({"pod": pod, "node": node, "isReady": true, "answers": answers})
+}
+
+/// A `caBundle` with another CA, that is valid for this long.
 pub(crate) fn bundle(validity: Duration) -> String {
     let ca = Ca::generate(Validity::from_now(NOW, validity)).unwrap();
     STANDARD.encode(&ca.pem.certificate)
@@ -65,7 +104,7 @@ pub(crate) fn bundle(validity: Duration) -> String {
 pub(crate) fn healthy() -> Value {
     let mut configuration = shipped(include_str!("../../../manifests/base/webhook.yaml"));
     configuration["metadata"] = json!({"name": "boundtoken", "ownerReferences": [{"kind": "Namespace", "name": "boundtoken", "uid": "u"}]});
-    configuration["webhooks"][0]["clientConfig"]["caBundle"] = bundle(Duration::days(90)).into();
+    configuration["webhooks"][0]["clientConfig"]["caBundle"] = own_bundle().into();
     // As the API server completes it.
     configuration["webhooks"][0]["objectSelector"] = json!({});
     let mut deployment = shipped(include_str!("../../../manifests/base/deployment.yaml"));
@@ -109,6 +148,7 @@ pub(crate) fn healthy() -> Value {
         ],
         "rights": [right(true, "list", "namespaces"), right(true, "patch", "secrets"), right(false, "create", "pods")],
         "heldTokens": [{"namespace": "shop", "pods": 2, "other": 0}],
+        "replies": [reply("a", "one"), reply("b", "two")],
         "probeInside": {"namespace": "shop", "pod": probed(7200)},
         "probeOutside": {"namespace": "default", "pod": probed(3607)},
     });

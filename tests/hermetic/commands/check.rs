@@ -2,13 +2,18 @@
 
 use std::process::{Output, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 use crate::check::{healthy, probed};
 use crate::support::eventually::eventually;
-use crate::support::program::{boundtoken, output};
+use crate::support::program::{Serving, boundtoken, output};
 use crate::support::read_only_api::ReadOnlyApi;
+use crate::support::reviews::NAMESPACES;
 
 /// The paths of the parts that are one object.
 const OBJECTS: [(&str, &str); 6] = [
@@ -173,7 +178,7 @@ async fn json_has_every_finding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_be_read_is_skipped_with_the_rule() {
     let scene = Scene::with(|_| ()).await;
-    for resource in ["namespaces", "nodes", "/metrics", "networkpolicies"] {
+    for resource in ["namespaces", "nodes", "/metrics", "networkpolicies", "pods/portforward"] {
         scene.api.refuse(resource);
     }
     let output = scene.check(&["--fail-on", "warning"]);
@@ -182,11 +187,74 @@ async fn what_may_not_be_read_is_skipped_with_the_rule() {
         ("namespaces-labels", "list namespaces"),
         ("replicas-nodes", "list nodes"),
         ("cluster-service-account-plugin", "get /metrics"),
+        ("replicas-certificate", "get and create pods/portforward in Namespace boundtoken"),
         ("replicas-network-policy", "list networkpolicies.networking.k8s.io in Namespace boundtoken"),
     ] {
         let line = format!("skipped {id}: Forbidden: needs the right to {rule}\n");
         assert!(text(&output.stdout).contains(&line), "{line}{}", text(&output.stdout));
     }
+}
+
+/// Both replicas are one real server.
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_answer_through_port_forwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Serving::start(directory.path(), NAMESPACES, &["--tls-dns=boundtoken.boundtoken.svc"]);
+    let bundle = STANDARD.encode(std::fs::read(directory.path().join("ca.crt")).unwrap());
+    let scene = Scene::with(|parts| {
+        parts["configurations"][0]["webhooks"][0]["clientConfig"]["caBundle"] = bundle.into();
+    })
+    .await;
+    scene.api.forward_ports([(10250, server.listen), (8080, server.admin_listen)]);
+    let output = scene.check(&["--fail-on", "warning"]);
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    for line in [
+        "port-forward: the API server forwards ports to each running replica (2 replicas)",
+        "certificate: the caBundle verifies the certificate of each replica (2 replicas)",
+        "certificate-validity: the certificate of each replica is valid for another week (until ",
+        "readyz: each check of /readyz passes in each replica (2 replicas)",
+        "connections: each replica has room for connections (",
+    ] {
+        assert!(out.contains(&format!("\nok      replicas-{line}")), "{line}\n{out}");
+    }
+    assert!(server.metrics().await.contains("boundtoken_failed_handshakes_total{reason=\"other\"} 0\n"));
+}
+
+/// Something else listens on the ports, and its response has no end.
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_without_end_are_findings() {
+    let scene = Scene::with(|_| ()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+            });
+        }
+    });
+    scene.api.forward_ports([(10250, address), (8080, address)]);
+    let output = scene.check(&["-o", "short"]);
+    let expected = ["a", "b"]
+        .map(|pod| format!("error replicas-certificate: the TLS handshake with replica {pod} fails\n"));
+    let silent = ["a", "b"]
+        .map(|pod| format!("warning replicas-readyz: replica {pod} does not answer on its admin port\n"));
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(1), &*[expected, silent].concat().concat())
+    );
+}
+
+/// A kubelet that the API server does not reach hides its replica, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_forward_that_fails_is_the_only_finding() {
+    let scene = Scene::with(|_| ()).await;
+    scene.api.set_text("/api/v1/namespaces/boundtoken/pods/a/portforward", "no websocket");
+    let output = scene.check(&["-o", "short"]);
+    let expected = "warning replicas-port-forward: the API server cannot forward ports to replica a\n";
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), expected));
 }
 
 #[tokio::test(flavor = "multi_thread")]
