@@ -39,6 +39,7 @@ fuzz: ## mutate inputs of each parser of untrusted bytes for a minute each (FUZZ
 soak: ## the same at full size, and on a node wait until the kubelet rotates a token (an hour)
 	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --release --test faults -- --test-threads=6
 	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh tokens::clients_of_the_api_server_work_on
+	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh monitoring::
 
 e2e: ## install boundtoken on a node of its own, or with E2E_CLUSTER=existing in yours, and read tokens of running Pods
 	@tests/e2e/run.sh

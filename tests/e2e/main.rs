@@ -17,12 +17,14 @@ mod cluster;
 mod existing;
 mod install;
 mod memory;
+mod monitoring;
 mod mounts;
 mod node;
 mod others;
 mod outage;
 mod pages;
 mod pods;
+mod prometheus;
 mod random_mounts;
 mod rights;
 mod roll_out;
@@ -72,6 +74,7 @@ tests![
     uninstall::on_the_network_of_the_host_by_namespace,
     chart::a_release_under_load,
     roll_out::safely,
+    monitoring::alerts_fire_and_end,
     // These run in this order, so that they install boundtoken once.
     pages::the_install_of_the_readme,
     pages::the_looks_of_troubleshooting,

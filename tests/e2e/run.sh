@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 # program:package, as Debian has them.
 needed="buildah:buildah cc:build-essential containerd:containerd curl:curl diff:diffutils ip:iproute2
-iptables:iptables make:make mmdebstrap:mmdebstrap runc:runc setpriv:util-linux tar:tar umount:mount"
+iptables:iptables make:make mmdebstrap:mmdebstrap prometheus:prometheus runc:runc setpriv:util-linux tar:tar umount:mount"
 
 packages() {
     local pair

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::control_plane::Api;
+use crate::support::control_plane::api::ApiResponse;
 
 /// The pause between two creations.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -19,23 +21,35 @@ pub(crate) struct Create {
     pub(crate) outcome: Result<Value, String>,
 }
 
-/// Creates a Pod that is never scheduled and that Pod Security allows everywhere.
-pub(crate) async fn create(api: &Api, namespace: &str) -> Create {
+/// A Pod that is never scheduled and that Pod Security allows everywhere.
+fn pod(namespace: &str) -> Value {
     let restricted = json!({
         "allowPrivilegeEscalation": false, "runAsNonRoot": true, "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     });
-    let pod = json!({
+    json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"generateName": "nowhere-", "namespace": namespace},
         "spec": {
             "schedulerName": "nobody",
             "containers": [{"name": "app", "image": "none", "securityContext": restricted}],
         },
-    });
+    })
+}
+
+/// Creates a Pod.
+pub(crate) async fn create(api: &Api, namespace: &str) -> Create {
     let asked = Instant::now();
-    let outcome = api.create(&pod).await;
+    let outcome = api.create(&pod(namespace)).await;
     Create { asked, took: asked.elapsed(), outcome }
+}
+
+/// Creates a Pod without storing it.
+async fn create_dry(api: &Api, namespace: &str) -> Create {
+    let asked = Instant::now();
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let answer = api.send(Method::POST, &path, Some(&pod(namespace))).await;
+    Create { asked, took: asked.elapsed(), outcome: answer.and_then(ApiResponse::ok) }
 }
 
 /// Creates this many Pods in a Namespace, all of which must succeed; returns the median and the longest time.
@@ -61,12 +75,25 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Starts in a Namespace.
     pub(crate) fn start(api: &Api, namespace: &str) -> Self {
+        Self::start_with(api, namespace, false)
+    }
+
+    /// Starts in a Namespace, without storing the Pods.
+    pub(crate) fn start_dry(api: &Api, namespace: &str) -> Self {
+        Self::start_with(api, namespace, true)
+    }
+
+    fn start_with(api: &Api, namespace: &str, dry: bool) -> Self {
         let (end, api, namespace) = (CancellationToken::new(), api.clone(), namespace.to_owned());
         let ended = end.clone();
         let creates = tokio::spawn(async move {
             let mut creates = Vec::new();
             while !ended.is_cancelled() {
-                creates.push(create(&api, &namespace).await);
+                creates.push(if dry {
+                    create_dry(&api, &namespace).await
+                } else {
+                    create(&api, &namespace).await
+                });
                 tokio::time::sleep(PAUSE).await;
             }
             creates

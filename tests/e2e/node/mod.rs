@@ -108,6 +108,16 @@ impl Node {
         self.plane.requests()
     }
 
+    /// Adds a process, which ends with the node.
+    pub(crate) fn add(&self, program: &Path, arguments: &[String]) {
+        self.plane.add(program, arguments);
+    }
+
+    /// Kills a process.
+    pub(crate) fn kill(&self, name: &str) {
+        self.plane.kill(name);
+    }
+
     /// Kills a process and starts it again.
     pub(crate) fn restart(&self, name: &str) {
         self.plane.restart(name);
