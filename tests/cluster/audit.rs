@@ -1,7 +1,6 @@
-//! `boundtoken audit` of a real API server: the class of each token, the rights that it needs, and that it only reads.
+//! `boundtoken audit` of a real API server: the class of each token, and the workloads.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -161,7 +160,19 @@ pub(crate) async fn legacy_tokens(plane: Arc<ControlPlane>) {
     }
 }
 
-/// Workloads without Pods, and one of a kind that the API server does not know.
+/// The mirror Pod of a static Pod, as a kubelet creates it. The kubelet gives a static Pod no token.
+async fn create_mirror(plane: &ControlPlane, namespace: &str) {
+    let node = plane.api.get("/api/v1/nodes/paper").await.unwrap();
+    let mut mirror = pod(namespace, "static-paper", &[]);
+    mirror["metadata"]["annotations"] =
+        json!({"kubernetes.io/config.mirror": "0123", "kubernetes.io/config.source": "file"});
+    mirror["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": "paper",
+        "uid": node["metadata"]["uid"], "controller": true}]);
+    mirror["spec"]["nodeName"] = "paper".into();
+    plane.api.create(&mirror).await.unwrap();
+}
+
+/// Workloads without Pods, one of a kind that the API server does not know, and a static Pod.
 pub(crate) async fn workloads_of_each_kind(plane: Arc<ControlPlane>) {
     const NAMESPACE: &str = "audit-workloads";
     namespace(&plane, NAMESPACE).await;
@@ -177,11 +188,13 @@ pub(crate) async fn workloads_of_each_kind(plane: Arc<ControlPlane>) {
     for object in [owner("Deployment", "web"), zero, between, widget] {
         plane.api.create(&object).await.unwrap();
     }
+    create_mirror(&plane, NAMESPACE).await;
     let rows = || {
         let document = audit(&plane.kubeconfig(), &["-n", NAMESPACE]);
         let row = |workload: &Value| {
             let text = |field: &str| workload[field].as_str().unwrap().to_owned();
-            format!("{}/{} {} {}", text("kind"), text("name"), workload["pods"], workload["predicted"])
+            let [pods, is_predicted] = ["pods", "predicted"].map(|field| &workload[field]);
+            format!("{}/{} {pods} {is_predicted} {}", text("kind"), text("name"), text("verdict"))
         };
         let mut rows: Vec<String> = list(&document["workloads"]).map(row).collect();
         rows.sort_unstable();
@@ -190,10 +203,11 @@ pub(crate) async fn workloads_of_each_kind(plane: Arc<ControlPlane>) {
         (rows, is_year)
     };
     let expected = [
-        "CronJob/between 0 true",
-        "Deployment/web 1 false",
-        "Deployment/zero 0 true",
-        "Widget/widget 1 false",
+        "CronJob/between 0 true unknown",
+        "Deployment/web 1 false unknown",
+        "Deployment/zero 0 true unknown",
+        "Pod/static-paper 1 false nothing",
+        "Widget/widget 1 false unknown",
     ];
     eventually("a row for each workload", async || {
         let (rows, is_year) = rows();
@@ -244,91 +258,6 @@ pub(crate) async fn two_replica_sets_that_differ(plane: Arc<ControlPlane>) {
     ]));
     let rows = String::from_utf8(rows.stdout).unwrap();
     assert!(rows.contains("year 3/4, bounded 1/4"), "{rows}");
-}
-
-/// With the printed rights everything is read; without any one rule, only what needs it is missing. The API server sees
-/// nothing but reads.
-pub(crate) async fn the_printed_rights(plane: Arc<ControlPlane>) {
-    const NAMESPACE: &str = "audit-rights";
-    namespace(&plane, NAMESPACE).await;
-    let web = owner_of(
-        "Deployment",
-        NAMESPACE,
-        "web",
-        &json!({}),
-        &json!({"containers": [{"name": "app", "image": "busybox"}]}),
-    );
-    plane.api.create(&web).await.unwrap();
-    let printed = output(&mut boundtoken(&["audit", "--print-rbac"])).stdout;
-    let role: Value = serde_saphyr::from_str(str::from_utf8(&printed).unwrap()).unwrap();
-    let mut log = plane.follow_audit_log("boundtoken-audit/");
-    let rules = role["rules"].as_array().unwrap().len();
-    for without in std::iter::once(None).chain((0..rules).map(Some)) {
-        let (kubeconfig, lost) = reader(&plane, NAMESPACE, &role, without).await;
-        let document = eventually(&format!("the rights without {lost:?}"), async || {
-            let document = audit(&kubeconfig, &[]);
-            let missing: BTreeSet<String> =
-                list(&document["errors"]).map(|error| error["needs"].as_str().unwrap().to_owned()).collect();
-            if missing == lost { Ok(document) } else { Err(missing) }
-        })
-        .await;
-        let found = list(&document["workloads"]).any(|workload| workload["namespace"] == NAMESPACE);
-        assert!(found, "{lost:?}");
-        let has_cells = |error: &Value| !error["cells"].as_array().unwrap().is_empty();
-        assert!(list(&document["errors"]).all(has_cells), "{:#}", document["errors"]);
-    }
-    let events = log.read();
-    assert!(events.len() > 100, "only {} events", events.len());
-    assert_eq!(events.iter().find(|event| !is_read(event)), None);
-}
-
-/// The requests of every audit in these tests that do more than read.
-pub(crate) fn writes(plane: &ControlPlane) -> Vec<Value> {
-    let mut requests = plane.requests_with("\"userAgent\":\"boundtoken-audit/");
-    requests.retain(|event| !is_read(event));
-    requests
-}
-
-/// Whether a request reads, and neither a single Secret nor a token.
-fn is_read(event: &Value) -> bool {
-    let object = &event["objectRef"];
-    let is_list = event["verb"] == "list" && object["name"].is_null();
-    let reads = is_list || event["verb"] == "get" && object["resource"] != "secrets";
-    reads && object["subresource"].is_null()
-}
-
-/// The kubeconfig of a ServiceAccount with the role, possibly without one of its rules; and the rights that are then
-/// missing.
-async fn reader(
-    plane: &ControlPlane,
-    namespace: &str,
-    role: &Value,
-    without: Option<usize>,
-) -> (PathBuf, BTreeSet<String>) {
-    let name = without.map_or_else(|| "audit-all".to_owned(), |rule| format!("audit-{rule}"));
-    let mut role = role.clone();
-    role["metadata"]["name"] = name.as_str().into();
-    let removed = without.map(|rule| role["rules"].as_array_mut().unwrap().remove(rule));
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}});
-    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}]});
-    for object in [&role, &account, &binding] {
-        plane.api.create(object).await.unwrap();
-    }
-    let words = |field: &str| -> Vec<String> {
-        let gone = removed.clone().unwrap_or_default();
-        list(&gone[field]).map(|word| word.as_str().unwrap().to_owned()).collect()
-    };
-    // Every ServiceAccount may get the other two paths.
-    let paths = words("nonResourceURLs")
-        .into_iter()
-        .filter(|path| path == "/metrics")
-        .map(|path| format!("get {path}"));
-    let lists = words("resources").into_iter().map(|resource| format!("list {resource}"));
-    let lost = paths.chain(lists).collect();
-    (plane.kubeconfig_of(namespace, &name, &plane.subdirectory()).await, lost)
 }
 
 /// The log of the API server shows that a Pod uses a token that is too old.

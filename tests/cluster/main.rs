@@ -15,6 +15,7 @@
 mod api_proxy;
 mod audit;
 mod audit_log;
+mod audit_rights;
 mod audit_use;
 mod chart;
 mod check;
@@ -63,11 +64,12 @@ tests![
     audit::a_stale_token,
     audit::each_class_of_token,
     audit::legacy_tokens,
-    audit::the_printed_rights,
     audit::two_replica_sets_that_differ,
     audit::workloads_of_each_kind,
     audit_log::annotations,
     audit_log::dry_run,
+    audit_rights::metadata_only,
+    audit_rights::the_printed_rights,
     audit_use::each_state_and_verdict,
     audit_use::verdicts_after_the_label,
     audited::manifests,
@@ -173,7 +175,7 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
     let plane = Arc::new(plane);
     runtime.spawn(Arc::clone(&plane).stop_on_signal());
     let conclusion = libtest_mimic::run(arguments, trials(runtime, &plane));
-    let writes = audit::writes(&plane);
+    let writes = audit_rights::writes(&plane);
     plane.stop();
     assert!(writes.is_empty(), "`audit` only reads: {writes:#?}");
     conclusion

@@ -84,10 +84,15 @@ const SUFFIX: usize = 5;
 /// The suffix in snapshots: the Pods of one template then have the same text, which is stored once.
 const SAME_SUFFIX: &str = "xxxxx";
 
-/// Settings are kept. Of other annotations that matter, the name is enough.
+/// What the webhook reads is kept: settings, and the mark of a mirror Pod. Of other annotations that matter, the name is
+/// enough.
 fn annotation(name: &str) -> Option<Mask> {
-    let is_sign = || name == MIRROR_POD || SERVICES.iter().any(|word| name.contains(word));
-    if has_own_prefix(name) { Some(Mask::All) } else { is_sign().then_some(Mask::Presence) }
+    let is_sign = || SERVICES.iter().any(|word| name.contains(word));
+    if has_own_prefix(name) || name == MIRROR_POD {
+        Some(Mask::All)
+    } else {
+        is_sign().then_some(Mask::Presence)
+    }
 }
 
 /// A Pod.

@@ -12,15 +12,26 @@ pub(super) const POLICY: &str = "audit-policy.yaml";
 /// The file name of the log.
 pub(super) const LOG: &str = "audit.log";
 
+/// The Namespace of service accounts for whose lists of some kinds the policy logs the responses.
+pub(crate) const RESPONSES_LOGGED: &str = "responses-logged";
+
 /// A policy that logs Pods with their bodies, since patches are logged at that level, and the rest as metadata.
 pub(super) fn policy() -> Value {
     let pods = json!([{"group": "", "resources": ["pods"]}]);
+    let kinds = json!([
+        {"group": "", "resources": ["secrets", "namespaces"]},
+        {"group": "apps", "resources": ["replicasets"]},
+        {"group": "batch", "resources": ["jobs"]},
+    ]);
+    let group = format!("system:serviceaccounts:{RESPONSES_LOGGED}");
     json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
             {"level": "Request", "verbs": ["create"], "resources": pods},
+            {"level": "RequestResponse", "verbs": ["list"], "userGroups": [group], "resources": kinds,
+                "omitManagedFields": true},
             {"level": "Metadata"},
         ],
     })

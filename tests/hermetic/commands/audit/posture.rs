@@ -196,3 +196,27 @@ async fn the_lifetime_can_be_given() {
         assert_eq!((&token["class"], &token["seconds"]), (&class.into(), &seconds.into()));
     }
 }
+
+/// The kubelet gives a static Pod no token. Its mirror Pod belongs to the Node, and is a workload of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_pod_is_a_workload_without_a_token() {
+    let scene = Scene::shop().await;
+    for node in ["node-1", "node-2"] {
+        let mut mirror = owned(pod(&format!("static-{node}")), "Node", node);
+        mirror["metadata"]["annotations"] =
+            json!({"kubernetes.io/config.mirror": node, "kubernetes.io/config.source": "file"});
+        for field in ["volumes", "containers"] {
+            mirror["spec"][field] = json!([{"name": "etcd"}]);
+        }
+        scene.add("pods", mirror);
+    }
+    let audit = scene.json();
+    for name in ["static-node-1", "static-node-2"] {
+        let found = audit.workload(name);
+        assert_eq!(
+            (&found["kind"], &found["pods"], &found["verdict"]),
+            (&"Pod".into(), &1.into(), &"nothing".into())
+        );
+    }
+    assert_eq!(audit.json()["errors"], json!([]));
+}
