@@ -23,11 +23,11 @@ const LARGE: u64 = 2_000_000_000;
 const RUNS: usize = 5;
 
 /// Goals: MB of a log per second, that rate as a multiple of the rate of `jq`, MB of resident memory, and by how much of
-/// these the large log may need more than the small one: 1024 hashes of requests for each Pod.
+/// these the large log may need more than the small one: 1024 hashes of four bytes for each Pod.
 const RATE: f64 = 400.0;
 const TIMES_JQ: f64 = 20.0;
 const MEMORY: f64 = 48.0;
-const GROWTH: f64 = 16.4;
+const GROWTH: f64 = 8.2;
 
 /// Selects the fields that the audit uses.
 const FILTER: &str = r#"select(.user.username // "" | startswith("system:serviceaccount:")) | [.auditID, .user.username,

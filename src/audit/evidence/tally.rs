@@ -82,9 +82,26 @@ pub struct TokenOrigin {
     pub started: Option<OffsetDateTime>,
 }
 
+/// A [`Sample`] that is not kept yet: most are not.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Seen<'e> {
+    time: Option<OffsetDateTime>,
+    id: &'e str,
+}
+
+impl<'e> Seen<'e> {
+    fn of(event: &AuditEvent<'e>) -> Self {
+        Self { time: event.time, id: start(event.id, MAX_ID) }
+    }
+
+    fn kept(self) -> Sample {
+        Sample { time: self.time, id: self.id.to_owned() }
+    }
+}
+
 impl Sample {
-    fn of(event: &AuditEvent<'_>) -> Self {
-        Self { time: event.time, id: start(event.id, MAX_ID).to_owned() }
+    fn seen(&self) -> Seen<'_> {
+        Seen { time: self.time, id: &self.id }
     }
 }
 
@@ -107,29 +124,29 @@ impl Tally {
         };
         let age = excess.map(|excess| excess.saturating_add(REQUESTED));
         let uptime = event.time.zip(origin).and_then(|(time, origin)| origin.uptime(time, age));
-        let sample = Sample::of(event);
-        self.add_use(event, &sample);
+        let seen = Seen::of(event);
+        self.add_use(event, seen);
         if let Some(uptime) = uptime {
             if matches!(event.staleness, Staleness::Fresh | Staleness::Stale(0)) {
-                keep_longest(&mut self.longest_fresh, uptime, &sample);
+                keep_longest(&mut self.longest_fresh, uptime, seen);
             }
-            keep_longest(&mut self.longest, uptime, &sample);
+            keep_longest(&mut self.longest, uptime, seen);
         }
         if let Some(seconds) = age {
-            self.stale.add(StaleTally::of(Aged { seconds, uptime, sample }));
+            self.stale.add(StaleTally::of(Aged { seconds, uptime, sample: seen.kept() }));
         }
     }
 
     /// Adds a request that was refused with 401.
     pub fn deny(&mut self, event: &AuditEvent<'_>) {
         self.denied.add(event.id, event.time);
-        keep_first(&mut self.first_denied, &Sample::of(event));
+        keep_first(&mut self.first_denied, Seen::of(event));
     }
 
-    fn add_use(&mut self, event: &AuditEvent<'_>, sample: &Sample) {
+    fn add_use(&mut self, event: &AuditEvent<'_>, seen: Seen<'_>) {
         self.requests.add(event.id, event.time);
         self.add_user_agent(event.user_agent);
-        keep_first(&mut self.first, sample);
+        keep_first(&mut self.first, seen);
         match event.time {
             Some(time) => {
                 let (first, last) = self.span.unwrap_or((time, time));
@@ -152,21 +169,21 @@ impl Tally {
 }
 
 /// Keeps the request at the greatest uptime. In a log in order that is each one, so its memory is used again.
-fn keep_longest(longest: &mut Option<Aged>, seconds: i64, sample: &Sample) {
+fn keep_longest(longest: &mut Option<Aged>, seconds: i64, seen: Seen<'_>) {
     let uptime = Some(seconds);
     match longest {
-        Some(known) if (known.seconds, &known.sample) >= (seconds, sample) => {}
+        Some(known) if (known.seconds, known.sample.seen()) >= (seconds, seen) => {}
         Some(known) => {
-            (known.seconds, known.uptime, known.sample.time) = (seconds, uptime, sample.time);
-            known.sample.id.clone_from(&sample.id);
+            (known.seconds, known.uptime, known.sample.time) = (seconds, uptime, seen.time);
+            seen.id.clone_into(&mut known.sample.id);
         }
-        None => *longest = Some(Aged { seconds, uptime, sample: sample.clone() }),
+        None => *longest = Some(Aged { seconds, uptime, sample: seen.kept() }),
     }
 }
 
-fn keep_first(first: &mut Option<Sample>, sample: &Sample) {
-    if first.as_ref().is_none_or(|first| sample < first) {
-        *first = Some(sample.clone());
+fn keep_first(first: &mut Option<Sample>, seen: Seen<'_>) {
+    if first.as_ref().is_none_or(|first| seen < first.seen()) {
+        *first = Some(seen.kept());
     }
 }
 

@@ -3,6 +3,7 @@
 //! The shape is found in the content. A log is read in pieces, so memory does not depend on its size: `split` finds
 //! the records, `shape` finds the event in each, and `plain` or `record` reads the fields that matter.
 
+mod buffer;
 mod nesting;
 mod plain;
 mod record;
@@ -16,11 +17,9 @@ use std::ops::AddAssign;
 use flate2::read::MultiGzDecoder;
 
 use super::event::AuditEvent;
+use buffer::ReadBuffer;
 use shape::ShapeReader;
 use split::Splitter;
-
-/// Bytes that are read at once.
-const CHUNK: u64 = 256 << 10;
 
 /// The start of a file that is compressed with gzip (RFC 1952).
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -78,20 +77,17 @@ pub fn read(mut input: impl Read, sink: &mut dyn FnMut(&AuditEvent<'_>)) -> Resu
 
 fn read_plain(mut input: impl Read, sink: &mut dyn FnMut(&AuditEvent<'_>)) -> Result<LogCounts, LogError> {
     let mut reader = ShapeReader::new(sink);
-    let (mut splitter, mut buffer, mut bytes) = (Splitter::default(), Vec::new(), 0);
+    let (mut splitter, mut buffer, mut bytes) = (Splitter::default(), ReadBuffer::default(), 0);
     let mut last = false;
     while !last {
-        let kept = buffer.len();
-        last = match input.by_ref().take(CHUNK).read_to_end(&mut buffer) {
-            Ok(read) => read == 0,
-            Err(error) => {
-                reader.counts.count_damage(error)?;
-                true
-            }
+        let read = match buffer.fill(&mut input) {
+            Err(error) => reader.counts.count_damage(error).map(|()| 0)?,
+            Ok(read) => read,
         };
-        bytes += (buffer.len() - kept) as u64;
-        let used = splitter.feed(&buffer, last, &mut |fragment| reader.fragment(fragment));
-        buffer.drain(..used);
+        last = read == 0;
+        bytes += read as u64;
+        let used = splitter.feed(buffer.filled(), last, &mut |fragment| reader.fragment(fragment));
+        buffer.consume(used);
         if reader.is_text {
             return Err(LogError::TextFormat);
         }
