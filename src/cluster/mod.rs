@@ -8,7 +8,7 @@ pub mod utf8;
 
 use std::env;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_util::client::legacy::Client as HttpClient;
@@ -76,9 +76,7 @@ pub enum Error {
 /// # Errors
 /// When there is no configuration, or it is incomplete.
 pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, Error> {
-    let is_set = |variable| env::var_os(variable).is_some_and(|value| !value.is_empty());
-    let in_pod = is_set("KUBERNETES_SERVICE_HOST") && !is_set("KUBECONFIG");
-    if in_pod && kubeconfig.is_none() && context.is_none() {
+    if is_in_pod() && kubeconfig.is_none() && context.is_none() {
         return Config::incluster().map_err(Error::InCluster);
     }
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
@@ -90,6 +88,22 @@ pub async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Res
         None => Config::from_kubeconfig(&options).await,
     };
     config.map_err(|error| kubeconfig_error(kubeconfig, error))
+}
+
+/// Whether this is a Pod, and no variable names a kubeconfig.
+fn is_in_pod() -> bool {
+    let is_set = |variable| env::var_os(variable).is_some_and(|value| !value.is_empty());
+    is_set("KUBERNETES_SERVICE_HOST") && !is_set("KUBECONFIG")
+}
+
+/// The current context of the kubeconfig that [`config`] uses, if it uses one and can read it.
+pub fn current_context(kubeconfig: Option<&Path>) -> Option<String> {
+    let kubeconfig = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None if is_in_pod() => return None,
+        None => Kubeconfig::read(),
+    };
+    kubeconfig.ok()?.current_context
 }
 
 /// Why a kubeconfig cannot be used. The texts of kube quote paths twice, and show the lines of the file.

@@ -40,6 +40,11 @@ impl ClusterArgs {
         self.kubeconfig.is_some() || self.context.is_some()
     }
 
+    /// The name of the context, if the configuration is that of a kubeconfig.
+    pub fn context(&self) -> Option<String> {
+        self.context.clone().or_else(|| cluster::current_context(self.kubeconfig.as_deref()))
+    }
+
     /// Finds the configuration of the cluster.
     ///
     /// # Errors

@@ -70,11 +70,7 @@ pub(crate) async fn metadata_only(plane: Arc<ControlPlane>) {
         let is_ours = |event: &Value| event["userAgent"].as_str().unwrap().starts_with("boundtoken-audit/");
         let (ours, whole): (Vec<Value>, Vec<Value>) = lists.into_iter().partition(is_ours);
         let of = |kind: &&str| ours.iter().any(|event| event["objectRef"]["resource"] == **kind);
-        if KINDS.iter().all(|kind| of(&kind)) && !whole.is_empty() {
-            Ok((ours, whole))
-        } else {
-            Err(ours.len())
-        }
+        if KINDS.iter().all(of) && !whole.is_empty() { Ok((ours, whole)) } else { Err(ours.len()) }
     })
     .await;
     assert!(whole.iter().all(|event| event["responseObject"]["kind"] == "SecretList"));

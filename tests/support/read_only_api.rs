@@ -77,6 +77,10 @@ impl ReadOnlyApi {
         api
     }
 
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
     /// Adds an object; `resource` is its plural name.
     pub(crate) fn add(&self, resource: &str, object: Value) {
         self.contents.lock().unwrap().objects.entry(resource.to_owned()).or_default().push(object);

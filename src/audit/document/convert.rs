@@ -12,7 +12,7 @@ use crate::audit::evidence::coverage::Hole;
 use crate::audit::inventory::{ExtendedLifetime, HeldToken, TokenClass};
 use crate::audit::reason::Reason;
 use crate::audit::report::{AuditReport, CoverageReport, NamespaceReport, TokenCount, WorkloadReport};
-use crate::audit::snapshot::{ReadFailure, ServerRecord, Snapshot};
+use crate::audit::snapshot::{ReadFailure, Snapshot};
 use crate::audit::usage::WorkloadUse;
 use crate::audit::verdict::Verdict;
 use crate::clock;
@@ -37,7 +37,7 @@ impl AuditDocument {
         };
         Self {
             schema_version: DOCUMENT_VERSION,
-            cluster: ClusterSection::new(&snapshot.server, extended, api_audiences),
+            cluster: ClusterSection::new(snapshot, extended, api_audiences),
             coverage: CoverageSection::from(&report.coverage),
             summary,
             namespaces: namespaces.collect(),
@@ -48,8 +48,12 @@ impl AuditDocument {
 }
 
 impl ClusterSection {
-    fn new(server: &ServerRecord, extended: &ExtendedLifetime, api_audiences: &[String]) -> Self {
+    fn new(snapshot: &Snapshot, extended: &ExtendedLifetime, api_audiences: &[String]) -> Self {
+        let server = &snapshot.server;
         Self {
+            context: server.context.clone(),
+            address: Some(server.address.clone()).filter(|address| !address.is_empty()),
+            read: snapshot.read.map(clock::text),
             server_version: server.version.clone(),
             extended_lifetime_seconds: extended.lifetime.map_or(0, |lifetime| lifetime.as_secs()),
             extended_lifetime_from: extended.source.as_str(),

@@ -32,6 +32,12 @@ pub struct AuditDocument {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterSection {
+    /// The context of the kubeconfig, if one was used.
+    pub context: Option<String>,
+    /// Host and port of the API server, if they are known.
+    pub address: Option<String>,
+    /// When the cluster was read, if that is known.
+    pub read: Option<String>,
     /// `gitVersion`, such as `v1.37.2`.
     pub server_version: String,
     /// The lifetime of an extended token, in seconds; 0 where tokens are not extended.

@@ -26,6 +26,9 @@ pub const SNAPSHOT_VERSION: u32 = 1;
 pub struct Snapshot {
     /// [`SNAPSHOT_VERSION`].
     pub snapshot_version: u32,
+    /// When the cluster was read. Snapshots of older programs lack it.
+    #[serde(with = "moment::optional", default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<OffsetDateTime>,
     /// The API server.
     pub server: ServerRecord,
     /// The namespaces.

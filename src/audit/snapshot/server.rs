@@ -22,6 +22,12 @@ const AKS_MAXIMUM: Duration = Duration::from_hours(24);
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerRecord {
+    /// The context of the kubeconfig, if one was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Its host and port; empty in snapshots of older programs.
+    #[serde(default)]
+    pub address: String,
     /// `gitVersion` of `/version`.
     pub version: String,
     /// Whether its address or a node is one of AKS.

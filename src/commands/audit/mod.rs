@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::Uri;
 use clap::builder::BoolishValueParser;
 use tokio::runtime;
 
@@ -16,7 +17,7 @@ use crate::audit::collect::{ReadScope, collect};
 use crate::audit::document::AuditDocument;
 use crate::audit::report::{AuditOptions, AuditReport};
 use crate::audit::snapshot::{Snapshot, SnapshotError};
-use crate::cluster;
+use crate::{clock, cluster};
 
 mod cells;
 mod explain;
@@ -195,19 +196,29 @@ impl Args {
             selector: self.selector.clone().unwrap_or_default(),
         };
         runtime.block_on(async {
+            let context = self.cluster.context();
             let mut config = self.cluster.clone().config().await?;
             if let Some(user) = &self.impersonate {
                 config.auth_info.impersonate = Some(user.clone());
             }
+            let address = address(&config.cluster_url);
             let is_aks = config.cluster_url.host().is_some_and(|host| host.ends_with(AKS_HOST));
             let read = |count: usize, resource: &str| {
                 progress.show(&format!("{count} objects read from the cluster ({resource})"));
             };
             let mut snapshot = collect(cluster::client(config)?, &scope, &read).await?;
+            snapshot.read = Some(clock::now());
             snapshot.server.is_aks |= is_aks;
+            (snapshot.server.context, snapshot.server.address) = (context, address);
             Ok(snapshot)
         })
     }
+}
+
+/// Host and port of a URL, without a password.
+fn address(url: &Uri) -> String {
+    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 fn load(path: &Path, namespaces: &[String]) -> Result<Snapshot, Error> {

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::footer;
-use crate::audit::document::{AuditDocument, Counts, WorkloadSection};
+use crate::audit::document::{AuditDocument, ClusterSection, Counts, WorkloadSection};
 use markup::{Markup, bar, legend};
 
 const STYLE: &str = include_str!("page.css");
@@ -51,15 +51,7 @@ fn source(text: &str) -> String {
 
 fn heading(document: &AuditDocument, page: &mut Markup) {
     page.raw("<h1>Service account tokens</h1>\n");
-    let version = match document.cluster.server_version.as_str() {
-        "" => "unknown version".to_owned(),
-        version => format!("Kubernetes {version}"),
-    };
-    page.element(
-        "p",
-        "soft",
-        &format!("Cluster with {version}, audited with boundtoken {}", env!("CARGO_PKG_VERSION")),
-    );
+    page.element("p", "soft", &origin(&document.cluster));
     for line in footer::facts(document) {
         page.element("p", "", &line);
     }
@@ -70,6 +62,19 @@ fn heading(document: &AuditDocument, page: &mut Markup) {
         }
         page.raw("</ul>\n");
     }
+}
+
+/// Which cluster the page is about, and when it was read.
+fn origin(cluster: &ClusterSection) -> String {
+    let version = match cluster.server_version.as_str() {
+        "" => "unknown version".to_owned(),
+        version => format!("Kubernetes {version}"),
+    };
+    let name = cluster.context.as_ref().map(|context| format!(" {context}")).unwrap_or_default();
+    let address = cluster.address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+    let read = cluster.read.as_ref().map(|read| format!(", read at {read}")).unwrap_or_default();
+    let program = env!("CARGO_PKG_VERSION");
+    format!("Cluster{name}{address} with {version}{read}, audited with boundtoken {program}")
 }
 
 /// How many Pods hold which class of token.

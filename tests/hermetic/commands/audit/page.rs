@@ -16,7 +16,8 @@ const HOSTILE: [&str; 5] = [
     "</style></script><svg onload=alert(1)>",
 ];
 
-async fn hostile() -> Scene {
+/// The page of a cluster and a log with such texts.
+async fn hostile() -> String {
     let scene = Scene::new().await;
     scene.namespace("shop", &[], &[]);
     for (number, text) in HOSTILE.iter().enumerate() {
@@ -28,7 +29,29 @@ async fn hostile() -> Scene {
         token["audience"] = format!("{text}{}", "x".repeat(10_000)).into();
         scene.add("pods", pod);
     }
-    scene
+    let log = scene.directory.path().join("audit.log");
+    std::fs::write(
+        &log,
+        HOSTILE.iter().enumerate().map(|(number, text)| request(number, text)).collect::<String>(),
+    )
+    .unwrap();
+    let page = scene.audit(&["-o", "html", "--audit-log", log.to_str().unwrap()]).out;
+    assert_eq!(page.matches("<dt>client</dt><dd>agent/").count(), HOSTILE.len(), "each user agent is shown");
+    page
+}
+
+/// An audit event of a Pod of the cluster, with a text as user agent.
+fn request(number: usize, text: &str) -> String {
+    let extra = json!({"authentication.kubernetes.io/pod-name": [format!("x-{number}")],
+        "authentication.kubernetes.io/pod-uid": [format!("uid-x-{number}")]});
+    let user = json!({"username": format!("system:serviceaccount:shop:{text}"), "extra": extra});
+    let event = json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
+        "auditID": text, "stage": "ResponseComplete", "requestURI": "/api/v1/pods", "verb": "list", "user": user,
+        "sourceIPs": ["10.0.0.1"], "userAgent": format!("agent/{text}{}", "x".repeat(10_000)),
+        "responseStatus": {"metadata": {}, "code": 200},
+        "requestReceivedTimestamp": "2026-11-20T08:00:00.100000Z", "stageTimestamp": "2026-11-20T08:00:00.200000Z",
+        "annotations": {"authorization.k8s.io/decision": "allow"}});
+    format!("{event}\n")
 }
 
 /// The page of the recorded cluster.
@@ -61,7 +84,7 @@ fn complaints(browser: &Browser) -> Vec<&Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_stays_text() {
-    let page = hostile().await.audit(&["-o", "html"]).out;
+    let page = hostile().await;
     for text in HOSTILE {
         assert!(
             !page.contains(&format!("widget/{text}")) || !text.contains(['<', '"', '\'', '\u{1b}']),
@@ -70,6 +93,25 @@ async fn hostile_text_stays_text() {
     }
     assert_eq!(page.matches("<script>").count(), 1);
     assert!(!page.contains("<img") && !page.contains("<svg onload") && !page.contains('\u{202e}'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_names_the_cluster_and_the_time_at_which_it_was_read() {
+    let scene = Scene::shop().await;
+    let saved = scene.directory.path().join("snapshot.json");
+    let saved = saved.to_str().unwrap();
+    let page = scene.audit(&["-o", "html", "--save", saved]);
+    let later = run(&["audit", "--from", saved, "-o", "html"]);
+    assert_eq!(page.out, later.out);
+    let line = page.out.lines().find(|line| line.contains("Cluster ")).unwrap();
+    let address = scene.api.address();
+    let start = format!("<p class=\"soft\">Cluster x at {address} with Kubernetes v1.37.2, read at ");
+    let time = line.strip_prefix(&start).unwrap_or_else(|| panic!("{line} does not begin with {start}"));
+    assert!(boundtoken::clock::parse(time.split(',').next().unwrap()).is_some(), "{time}");
+    let cluster = run(&["audit", "--from", saved, "-o", "json"]).json()["cluster"].take();
+    assert_eq!((&cluster["context"], &cluster["address"]), (&json!("x"), &json!(address)));
+    // A snapshot of an older program has neither.
+    assert!(demo().contains("<p class=\"soft\">Cluster with Kubernetes v1.37.2, audited with boundtoken "));
 }
 
 #[test]
@@ -89,8 +131,8 @@ fn the_page_has_nothing_from_elsewhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_shows_the_page_without_a_complaint() {
     let Some(mut browser) = Browser::start() else { return };
-    let scene = hostile().await;
-    for (name, page) in [("demo", demo()), ("hostile", scene.audit(&["-o", "html"]).out)] {
+    let scene = Scene::new().await;
+    for (name, page) in [("demo", demo()), ("hostile", hostile().await)] {
         let file = write(&scene, &page);
         for (width, scheme, has_script) in [
             (1280, "light", true),
