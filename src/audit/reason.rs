@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::{Duration, OffsetDateTime};
 
-use super::evidence::coverage::Hole;
+use super::evidence::coverage::{Hole, ServerHole};
 use super::evidence::tally::Sample;
 use crate::clock;
 use crate::policy::diagnostics::Code;
@@ -67,6 +67,8 @@ pub enum VerdictReason {
     ShortWindow(Duration, Duration),
     /// The log has so many holes, of which this is the first.
     Holes(usize, Hole),
+    /// The logs of single API servers have so many holes, of which this is the first.
+    ServerHoles(usize, ServerHole),
     /// So many lines were lost.
     DamagedLog(u64),
     /// The log has the events of so many API servers, and the cluster has more: the second number.
@@ -144,6 +146,7 @@ impl VerdictReason {
             Self::NoReads => Code::NoReads,
             Self::ShortWindow(..) => Code::ShortLog,
             Self::Holes(..) => Code::HolesInLog,
+            Self::ServerHoles(..) => Code::HolesOfServer,
             Self::DamagedLog(_) => Code::DamagedLog,
             Self::MissingServers(..) => Code::MissingServers,
             Self::SharedAccount => Code::SharedAccount,
@@ -223,6 +226,14 @@ impl VerdictReason {
                 let holes = counted(*count as u64, "hole", "holes");
                 let (from, to) = (clock::text(*from), clock::text(*to));
                 write!(formatter, "the log has {holes}, the first from {from} to {to}")
+            }
+            Self::ServerHoles(count, ServerHole { server, hole: Hole { from, to } }) => {
+                let holes = counted(*count as u64, "hole", "holes");
+                let (from, to) = (clock::text(*from), clock::text(*to));
+                write!(
+                    formatter,
+                    "the log has {holes} of one API server, the first of {server:?} from {from} to {to}"
+                )
             }
             Self::DamagedLog(lines) => {
                 write!(formatter, "{} lost", counted(*lines, "line of the log was", "lines of the log were"))
@@ -381,6 +392,7 @@ mod tests {
             VerdictReason::NoReads,
             VerdictReason::ShortWindow(Duration::HOUR, Duration::DAY),
             VerdictReason::Holes(1, hole),
+            VerdictReason::ServerHoles(1, ServerHole { server: "a".to_owned(), hole }),
             VerdictReason::DamagedLog(2),
             VerdictReason::MissingServers(1, 3),
             VerdictReason::SharedAccount,

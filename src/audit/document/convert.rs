@@ -6,9 +6,10 @@ use time::OffsetDateTime;
 
 use super::{
     AuditDocument, ClusterSection, Counts, CoverageSection, DOCUMENT_VERSION, ErrorSection, HoleSection,
-    NamespaceSection, ReasonSection, SummarySection, TokenSection, UseSection, WorkloadSection,
+    NamespaceSection, ReasonSection, ServerHoleSection, SummarySection, TokenSection, UseSection,
+    WorkloadSection,
 };
-use crate::audit::evidence::coverage::Hole;
+use crate::audit::evidence::coverage::{Hole, ServerHole};
 use crate::audit::inventory::{ExtendedLifetime, HeldToken, TokenClass};
 use crate::audit::reason::Reason;
 use crate::audit::report::{AuditReport, CoverageReport, NamespaceReport, TokenCount, WorkloadReport};
@@ -75,6 +76,7 @@ impl From<&CoverageReport> for CoverageSection {
             from: coverage.from().map(clock::text),
             to: coverage.to().map(clock::text),
             holes: coverage.holes().iter().map(HoleSection::from).collect(),
+            server_holes: coverage.server_holes.iter().map(ServerHoleSection::from).collect(),
             reads: coverage.has_reads,
             pod_exact: coverage.is_pod_exact,
             starts: coverage.has_starts,
@@ -92,6 +94,12 @@ impl From<&CoverageReport> for CoverageSection {
 impl From<&Hole> for HoleSection {
     fn from(hole: &Hole) -> Self {
         Self { from: clock::text(hole.from), to: clock::text(hole.to) }
+    }
+}
+
+impl From<&ServerHole> for ServerHoleSection {
+    fn from(ServerHole { server, hole }: &ServerHole) -> Self {
+        Self { server: server.clone(), from: clock::text(hole.from), to: clock::text(hole.to) }
     }
 }
 

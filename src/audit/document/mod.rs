@@ -72,6 +72,8 @@ pub struct CoverageSection {
     pub to: Option<String>,
     /// Times above an hour without any event.
     pub holes: Vec<HoleSection>,
+    /// Times above an hour in which one API server that events name is silent while others log.
+    pub server_holes: Vec<ServerHoleSection>,
     /// Whether reads by service accounts are in the logs.
     pub reads: bool,
     /// Whether events name the Pod of a token.
@@ -92,6 +94,17 @@ pub struct HoleSection {
     /// The last event before it.
     pub from: String,
     /// The first event after it.
+    pub to: String,
+}
+
+/// A time in which one API server is silent.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerHoleSection {
+    /// The name of its log stream or Pod.
+    pub server: String,
+    /// Its last event before it.
+    pub from: String,
+    /// Its first event after it.
     pub to: String,
 }
 

@@ -1,6 +1,6 @@
 //! The time that a log covers, and the kinds of requests in it: these decide what its silence shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -15,8 +15,14 @@ pub const MAX_SILENCE: Duration = Duration::from_hours(1);
 /// Length of a slot, of which the first and the last event are kept.
 const SLOT: Duration = Duration::from_mins(10);
 
-/// Most slots: two years. The earliest are dropped, so memory does not depend on the times in a log.
+/// Most slots of a log: two years. The earliest are dropped, so memory does not depend on the times in a log.
 const MAX_SLOTS: usize = 2 * 365 * 24 * 6;
+
+/// Most slots of one API server: ninety days.
+const MAX_SERVER_SLOTS: usize = 90 * 24 * 6;
+
+/// Fewest slots between two holes, on average, that show how often an API server logs: an hour.
+const MIN_STEADY_SLOTS: usize = 6;
 
 /// Most API servers whose names are kept, and most bytes of each.
 const MAX_SERVERS: usize = 64;
@@ -29,6 +35,15 @@ pub struct Hole {
     pub from: OffsetDateTime,
     /// The first event after it.
     pub to: OffsetDateTime,
+}
+
+/// A [`Hole`] in the log of one API server, while others logged.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ServerHole {
+    /// The name of its log stream or Pod.
+    pub server: String,
+    /// The time.
+    pub hole: Hole,
 }
 
 /// The time of a log, from its first event to its last one.
@@ -45,8 +60,7 @@ pub struct LogWindow {
 /// The coverage of a log.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Coverage {
-    /// First and last event of each slot, by the time at which they were written.
-    slots: BTreeMap<i64, (OffsetDateTime, OffsetDateTime)>,
+    slots: Slots,
     /// Whether service accounts read (`get`, `list`, `watch`) in it. GKE and AKS have logs without reads.
     pub has_reads: bool,
     /// Whether events name the Pod that a token is bound to. GKE logs no Pods.
@@ -57,7 +71,47 @@ pub struct Coverage {
     pub files: u64,
     /// The records of all files.
     pub counts: LogCounts,
-    servers: BTreeSet<String>,
+    /// The slots of each API server that events name.
+    servers: BTreeMap<String, Slots>,
+}
+
+/// First and last event of each slot, by the time at which they were written.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Slots(BTreeMap<i64, (OffsetDateTime, OffsetDateTime)>);
+
+impl Slots {
+    fn add(&mut self, time: OffsetDateTime, max: usize) {
+        let (first, last) = self.0.entry(slot_of(time)).or_insert((time, time));
+        *first = time.min(*first);
+        *last = time.max(*last);
+        if self.0.len() > max {
+            self.0.pop_first();
+        }
+    }
+
+    fn window(&self) -> Option<LogWindow> {
+        let (_, (from, _)) = self.0.first_key_value()?;
+        let (_, (_, to)) = self.0.last_key_value()?;
+        let next = self.0.values().skip(1);
+        let pauses = self.0.values().zip(next).map(|((_, from), (to, _))| Hole { from: *from, to: *to });
+        let holes = pauses.filter(|pause| pause.to - pause.from > MAX_SILENCE).collect();
+        Some(LogWindow { from: *from, to: *to, holes })
+    }
+
+    /// The holes, if nine of ten other slots have events: a server that logs less often may just have been idle.
+    fn steady_holes(&self) -> Vec<Hole> {
+        let Some(LogWindow { from, to, holes }) = self.window() else { return Vec::new() };
+        let empty = holes.iter().map(|hole| slot_of(hole.to) - slot_of(hole.from) - 1).sum::<i64>();
+        let others = slot_of(to) - slot_of(from) + 1 - empty;
+        let used = self.0.len();
+        let is_long = used >= MIN_STEADY_SLOTS * (holes.len() + 1);
+        let is_steady = i64::try_from(used * 10).is_ok_and(|used| used >= others * 9);
+        if is_long && is_steady { holes } else { Vec::new() }
+    }
+}
+
+fn slot_of(time: OffsetDateTime) -> i64 {
+    time.unix_timestamp().div_euclid(SLOT.as_secs().cast_signed())
 }
 
 impl Coverage {
@@ -68,22 +122,21 @@ impl Coverage {
             self.names_pods |= event.pod.is_some();
         }
         self.has_starts |= event.is_start;
-        self.add_server(start(event.server, MAX_SERVER));
-        let Some(time) = event.logged else { return };
-        let slot = time.unix_timestamp().div_euclid(SLOT.as_secs().cast_signed());
-        let (first, last) = self.slots.entry(slot).or_insert((time, time));
-        *first = time.min(*first);
-        *last = time.max(*last);
-        if self.slots.len() > MAX_SLOTS {
-            self.slots.pop_first();
+        if let Some(time) = event.logged {
+            self.slots.add(time, MAX_SLOTS);
+        }
+        if !event.server.is_empty() {
+            self.add_server(start(event.server, MAX_SERVER), event.logged);
         }
     }
 
-    fn add_server(&mut self, server: &str) {
-        if server.is_empty() || self.servers.contains(server) {
-            return;
+    fn add_server(&mut self, server: &str, logged: Option<OffsetDateTime>) {
+        if !self.servers.contains_key(server) {
+            self.servers.insert(server.to_owned(), Slots::default());
         }
-        self.servers.insert(server.to_owned());
+        if let (Some(slots), Some(time)) = (self.servers.get_mut(server), logged) {
+            slots.add(time, MAX_SERVER_SLOTS);
+        }
         if self.servers.len() > MAX_SERVERS {
             self.servers.pop_last();
         }
@@ -97,12 +150,19 @@ impl Coverage {
 
     /// The time of the log; `None` if no event has a time.
     pub fn window(&self) -> Option<LogWindow> {
-        let (_, (from, _)) = self.slots.first_key_value()?;
-        let (_, (_, to)) = self.slots.last_key_value()?;
-        let next = self.slots.values().skip(1);
-        let pauses = self.slots.values().zip(next).map(|((_, from), (to, _))| Hole { from: *from, to: *to });
-        let holes = pauses.filter(|pause| pause.to - pause.from > MAX_SILENCE).collect();
-        Some(LogWindow { from: *from, to: *to, holes })
+        self.slots.window()
+    }
+
+    /// The times in which an API server that events name is silent, although it logs steadily before and after, and
+    /// others log.
+    pub fn server_holes(&self) -> Vec<ServerHole> {
+        let common = self.window().map(|window| window.holes).unwrap_or_default();
+        let is_common = |hole: &Hole| common.iter().any(|other| other.from < hole.to && hole.from < other.to);
+        let of = |(server, slots): (&String, &Slots)| {
+            let holes = slots.steady_holes().into_iter().filter(|hole| !is_common(hole));
+            holes.map(|hole| ServerHole { server: server.clone(), hole }).collect::<Vec<_>>()
+        };
+        self.servers.iter().flat_map(of).collect()
     }
 
     /// The number of API servers that events name.
@@ -167,6 +227,43 @@ mod tests {
             coverage.add(&AuditEvent { verb, user, ..AuditEvent::default() });
         }
         assert!(!coverage.has_reads);
+    }
+
+    /// Events of API servers at these times.
+    fn of_servers(events: impl IntoIterator<Item = (&'static str, u64)>) -> Coverage {
+        let mut coverage = Coverage::default();
+        for (server, seconds) in events {
+            coverage.add(&AuditEvent { server, logged: Some(at(seconds)), ..AuditEvent::default() });
+        }
+        coverage
+    }
+
+    #[test]
+    fn others_do_not_hide_a_hole_of_one_api_server() {
+        let events = (0..144).flat_map(|slot| [("a", slot * 600), ("b", slot * 600 + 1)]);
+        let is_lost = |(server, seconds): &(&str, u64)| *server == "b" && (30_000..36_000).contains(seconds);
+        let events: Vec<_> = events.filter(|event| !is_lost(event)).collect();
+        let coverage = of_servers(events.iter().copied());
+        assert_eq!(coverage.window().unwrap().holes, []);
+        let hole = Hole { from: at(29_401), to: at(36_001) };
+        assert_eq!(coverage.server_holes(), [ServerHole { server: "b".to_owned(), hole }]);
+        assert_eq!(of_servers(events.into_iter().rev()), coverage);
+    }
+
+    #[test]
+    fn a_hole_of_all_api_servers_is_named_once() {
+        let slots = (0..144).filter(|slot| !(50..60).contains(slot));
+        let coverage = of_servers(slots.flat_map(|slot| [("a", slot * 600), ("b", slot * 600)]));
+        assert_eq!((coverage.window().unwrap().holes.len(), coverage.server_holes()), (1, Vec::new()));
+    }
+
+    #[test]
+    fn an_api_server_that_logs_seldom_or_begins_later_has_no_hole() {
+        let steady = (0..144).map(|slot| ("a", slot * 600));
+        let seldom = (0..20).map(|event| ("b", event * 4000));
+        let later = (70..144).map(|slot| ("c", slot * 600));
+        let few = [("d", 0), ("d", 40_000)];
+        assert_eq!(of_servers(steady.chain(seldom).chain(later).chain(few)).server_holes(), []);
     }
 
     #[test]

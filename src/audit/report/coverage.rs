@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use crate::audit::evidence::coverage::{Coverage, Hole, LogWindow};
+use crate::audit::evidence::coverage::{Coverage, Hole, LogWindow, ServerHole};
 use crate::audit::log::LogCounts;
 use crate::audit::reason::VerdictReason;
 
@@ -21,6 +21,8 @@ pub struct CoverageReport {
     pub is_pod_exact: bool,
     /// Whether it has the stage in which refused requests are logged.
     pub has_starts: bool,
+    /// The times in which one of several API servers is silent.
+    pub server_holes: Vec<ServerHole>,
     /// API servers that it names.
     pub servers_seen: usize,
     /// API servers of the cluster, if their number is known.
@@ -39,6 +41,7 @@ impl CoverageReport {
             has_reads: coverage.has_reads,
             is_pod_exact: coverage.names_pods,
             has_starts: coverage.has_starts,
+            server_holes: coverage.server_holes(),
             servers_seen: coverage.servers(),
             servers,
             missing: Vec::new(),
@@ -75,6 +78,9 @@ impl CoverageReport {
             (!self.has_reads).then_some(VerdictReason::NoReads),
             (window.length() < min_window).then(|| VerdictReason::ShortWindow(window.length(), min_window)),
             window.holes.first().map(|hole| VerdictReason::Holes(window.holes.len(), *hole)),
+            self.server_holes
+                .first()
+                .map(|first| VerdictReason::ServerHoles(self.server_holes.len(), first.clone())),
             lost.map(VerdictReason::DamagedLog),
             servers.map(|servers| VerdictReason::MissingServers(seen, servers)),
         ];
@@ -122,6 +128,20 @@ mod tests {
         let holed = hours.map(|hour| AuditEvent { logged: Some(at(hour * 3600)), ..reads(0)[0] });
         let hole = Hole { from: at(2 * 3600), to: at(5 * 3600) };
         assert_eq!(report(holed, 0, None).missing, [VerdictReason::Holes(1, hole)]);
+    }
+
+    #[test]
+    fn a_hole_of_one_api_server_is_named() {
+        let events = |server: &'static str, is_lost: fn(i64) -> bool| {
+            let slots = (0..=144).filter(move |slot| !is_lost(*slot));
+            slots.map(move |slot| AuditEvent { server, logged: Some(at(slot * 600)), ..reads(0)[0] })
+        };
+        let whole = || events("a", |_| false);
+        assert_eq!(report(whole().chain(events("b", |_| false)), 0, Some(2)).missing, []);
+        let holed = report(whole().chain(events("b", |slot| (20..40).contains(&slot))), 0, Some(2));
+        let hole = Hole { from: at(19 * 600), to: at(40 * 600) };
+        let hole = ServerHole { server: "b".to_owned(), hole };
+        assert_eq!(holed.missing, [VerdictReason::ServerHoles(1, hole)]);
     }
 
     #[test]

@@ -141,6 +141,11 @@ macro_rules! audit_rows {
         "The API server marks old tokens only if it extended them to a year. The Pod holds none that it would mark."
         "Find out from the client's version whether it reads the token file again."
 
+    BT137 Reason HolesOfServer "log of one API server with holes"
+        "One API server logs at least every ten minutes, but nothing for more than an hour, while others log. Requests \
+         that it received in that time would not show."
+        "Pass the missing files of that API server too."
+
     BT140 Reason PodsGone "evidence of Pods that are gone"
         "Only Pods that no longer exist show it. They were matched by their names, which is weaker evidence."
         "Pass a log of a time at which the present Pods run."
