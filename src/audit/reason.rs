@@ -105,6 +105,8 @@ pub enum VerdictReason {
     RefusalsHidden,
     /// A container has a Secret, and the Secrets with tokens could not be listed.
     SecretsUnread,
+    /// The mode `off` excludes the workload.
+    Excluded,
 }
 
 impl Reason {
@@ -165,6 +167,7 @@ impl VerdictReason {
             Self::LateKubelet(_) => Code::LateKubelet,
             Self::RefusalsHidden => Code::RefusalsHidden,
             Self::SecretsUnread => Code::SecretsUnread,
+            Self::Excluded => Code::Excluded,
         }
     }
 }
@@ -302,6 +305,7 @@ impl VerdictReason {
             Self::GonePods => "only Pods that are gone show it",
             Self::RefusalsHidden => "the log would not show requests that are refused with 401",
             Self::SecretsUnread => "a container has a Secret, and those with tokens could not be listed",
+            Self::Excluded => "its mode is off, so the label of the namespace changes nothing for it",
             _ => "there is no audit log",
         }
     }
@@ -411,6 +415,7 @@ mod tests {
             VerdictReason::LateKubelet(1),
             VerdictReason::RefusalsHidden,
             VerdictReason::SecretsUnread,
+            VerdictReason::Excluded,
         ];
         let codes: BTreeSet<&str> = reasons.iter().map(|reason| reason.code().name()).collect();
         let known = diagnostics::all().filter(|diagnostic| diagnostic.severity == Severity::Reason);

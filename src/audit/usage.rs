@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::evidence::Evidence;
 use super::evidence::tally::{Aged, MAX_USER_AGENTS, REQUESTED, Sample, Tally};
-use super::inventory::{KnownPod, KnownWorkload, TokenClass, WorkloadName};
+use super::inventory::{KnownPod, KnownTemplate, KnownWorkload, TokenClass, WorkloadName};
 use super::reason::VerdictReason;
 use super::report::CoverageReport;
 
@@ -186,6 +186,11 @@ impl<'e> Members<'e> {
         let youngest = self.pods.iter().max_by_key(|(pod, _)| pod.created);
         let of_template = || self.known.and_then(|known| known.account.as_deref());
         youngest.map(|(pod, _)| pod.account.as_str()).or_else(of_template)
+    }
+
+    /// The Pod that its template would create, if that is known.
+    pub fn template(&self) -> Option<&'e KnownTemplate> {
+        self.known.and_then(|known| known.template.as_ref())
     }
 }
 

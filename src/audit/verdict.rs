@@ -6,6 +6,7 @@ use super::inventory::{AdmissionEffect, HeldToken, KnownNamespace, KnownPod, Kno
 use super::reason::{Reason, VerdictReason};
 use super::report::CoverageReport;
 use super::usage::{AgeTrend, LONG_RECORD, UseState, WorkloadUse};
+use crate::policy::Mode;
 use crate::policy::diagnostics::Code;
 
 /// The action that a workload needs, the most urgent first.
@@ -44,8 +45,8 @@ impl Verdict {
         }
     }
 
-    /// Whether a Namespace with such a workload cannot be labelled yet.
-    pub fn blocks(self) -> bool {
+    /// Whether a Namespace with such a workload cannot be labelled yet, unless the workload is excluded.
+    fn blocks(self) -> bool {
         matches!(self, Self::FixFirst | Self::ReplaceFrom | Self::Unknown)
     }
 }
@@ -55,6 +56,8 @@ impl Verdict {
 pub struct AdmissionState {
     /// Whether the webhook changes Pods of the Namespace.
     pub is_in_force: bool,
+    /// Whether each Pod and the template have the mode `off`: the label of the Namespace changes none of them.
+    pub is_off: bool,
     /// The codes for which the webhook would refuse a Pod of the workload.
     pub refused: BTreeSet<Code>,
     /// Pods that the webhook would change, and that are older than the label and the settings.
@@ -76,7 +79,9 @@ impl AdmissionState {
         template: Option<&KnownTemplate>,
     ) -> Self {
         let mut state = Self { is_in_force: namespace.is_in_force(), ..Self::default() };
+        let mut modes: Vec<_> = template.iter().map(|template| template.admission.mode).collect();
         for pod in pods {
+            modes.push(pod.admission.mode);
             match &pod.admission.effect {
                 AdmissionEffect::Unchanged => {}
                 AdmissionEffect::Refused(codes) => state.refused.extend(codes),
@@ -90,6 +95,7 @@ impl AdmissionState {
         if let Some(AdmissionEffect::Refused(codes)) = template.map(|template| &template.admission.effect) {
             state.refused.extend(codes);
         }
+        state.is_off = !modes.is_empty() && modes.iter().all(|mode| *mode == Some(Mode::Off));
         state
     }
 
@@ -139,11 +145,17 @@ pub struct Judgement {
 impl Judgement {
     /// Judges a workload: the first rule that applies decides.
     pub fn of(facts: &VerdictFacts<'_>) -> Self {
-        let (verdict, mut reasons) = facts.without_log().unwrap_or_else(|| facts.by_use());
+        let (verdict, mut reasons) =
+            facts.without_log().unwrap_or_else(|| facts.with_exclusion(facts.by_use()));
         reasons.sort_unstable();
         reasons.dedup();
         let trend = facts.usage.trend.filter(|_| verdict == Verdict::ReplaceFrom);
         Self { verdict, min_ttl: trend.and_then(AgeTrend::min_ttl), reasons }
+    }
+
+    /// Whether the Namespace cannot be labelled yet because of the workload.
+    pub fn blocks(&self) -> bool {
+        self.verdict.blocks() && !self.reasons.iter().any(|reason| reason.kind == VerdictReason::Excluded)
     }
 }
 
@@ -223,6 +235,14 @@ impl VerdictFacts<'_> {
         };
         let facts = [self.admission.refusal(), sub_path].into_iter().flatten().map(Reason::new);
         facts.chain(stale.map(|kind| self.shown(kind))).collect()
+    }
+
+    /// Adds that the label changes nothing for the workload, where it would otherwise have to wait.
+    fn with_exclusion(&self, (verdict, mut reasons): Decision) -> Decision {
+        if self.admission.is_off && verdict.blocks() {
+            reasons.push(Reason::new(VerdictReason::Excluded));
+        }
+        (verdict, reasons)
     }
 
     fn only_holds(&self, classes: &[TokenClass]) -> bool {

@@ -14,7 +14,8 @@ pub struct NamespaceReport {
     pub name: String,
     /// Whether it opted in.
     pub opted_in: bool,
-    /// Whether it can be labelled: no workload breaks, needs a longer lifetime, or is unknown.
+    /// Whether it can be labelled: no workload breaks, needs a longer lifetime, or is unknown, but for those with the mode
+    /// `off`.
     pub is_ready: bool,
     /// The number of workloads.
     pub workloads: usize,
@@ -44,16 +45,19 @@ impl NamespaceReport {
         for workload in workloads {
             *by_verdict.entry(workload.judgement.verdict).or_default() += 1;
         }
-        let has = |verdict| by_verdict.contains_key(&verdict);
+        let mut blocking =
+            workloads.iter().map(|workload| &workload.judgement).filter(|found| found.blocks());
+        let is_ready = blocking.clone().next().is_none();
+        let has_to_wait = blocking.any(|found| found.verdict != Verdict::ReplaceFrom);
         let mut next: Vec<String> =
             workloads.iter().flat_map(|workload| workload.next.iter().cloned()).collect();
-        if !namespace.opted_in && !has(Verdict::FixFirst) && !has(Verdict::Unknown) {
+        if !namespace.opted_in && !has_to_wait {
             next.push(commands::label(name));
         }
         Self {
             name: name.to_owned(),
             opted_in: namespace.opted_in,
-            is_ready: !by_verdict.keys().any(|verdict| verdict.blocks()),
+            is_ready,
             workloads: workloads.len(),
             by_verdict,
             next,

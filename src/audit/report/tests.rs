@@ -5,6 +5,7 @@ use crate::audit::event::AuditEvent;
 use crate::audit::inventory::{
     AdmissionEffect, KnownPod, KnownTemplate, KnownWorkload, PodAdmission, PodLife,
 };
+use crate::audit::reason::VerdictReason;
 use crate::audit::testing::{at, pod, reads, request, token, workload};
 use crate::policy::Mode;
 
@@ -91,6 +92,34 @@ fn a_namespace_is_ready_without_a_blocking_verdict() {
     assert_eq!(namespace.next, ["kubectl label namespace shop boundtoken.dev/webhook=enabled"]);
     let unknown = report(&Inventory { pods: vec![pod("1")], ..Inventory::default() }, []);
     assert!(!unknown.namespaces[0].is_ready && unknown.namespaces[0].next.is_empty());
+}
+
+#[test]
+fn a_workload_with_the_mode_off_does_not_keep_its_namespace_from_the_label() {
+    let off = PodAdmission { mode: Some(Mode::Off), ..PodAdmission::default() };
+    let excluded = |uid| KnownPod { admission: off.clone(), ..pod(uid) };
+    let template = |admission| {
+        let template = KnownTemplate { admission, ..KnownTemplate::default() };
+        let name = workload("Deployment", "web");
+        KnownWorkload { name, template: Some(template), ..KnownWorkload::default() }
+    };
+    let replaced = PodAdmission { mode: Some(Mode::Replace), ..PodAdmission::default() };
+    for (pods, of_template, is_excluded) in [
+        (vec![excluded("1")], off.clone(), true),
+        (vec![excluded("1"), pod("2")], off.clone(), false),
+        (vec![excluded("1")], replaced, false),
+    ] {
+        let workloads = vec![template(of_template)];
+        let report =
+            report(&Inventory { pods, workloads, ..Inventory::default() }, [request("1", 90_000, 86_393)]);
+        let (judgement, namespace) = (&named(&report, "web").judgement, &report.namespaces[0]);
+        assert_eq!(judgement.verdict, Verdict::FixFirst);
+        assert_eq!(
+            judgement.reasons.iter().any(|reason| reason.kind == VerdictReason::Excluded),
+            is_excluded
+        );
+        assert_eq!((namespace.is_ready, namespace.next.len()), (is_excluded, usize::from(is_excluded)));
+    }
 }
 
 #[test]

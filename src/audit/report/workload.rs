@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::commands;
 use super::coverage::CoverageReport;
 use crate::audit::evidence::Evidence;
-use crate::audit::inventory::{HeldToken, KnownNamespace, KnownPod, TokenClass, WorkloadName};
+use crate::audit::inventory::{HeldToken, KnownNamespace, KnownPod, KnownTemplate, TokenClass, WorkloadName};
 use crate::audit::usage::{Members, UsageRules, WorkloadUse};
 use crate::audit::verdict::{AdmissionState, Judgement, Verdict, VerdictFacts};
 use crate::policy::Mode;
@@ -59,41 +59,34 @@ impl WorkloadReport {
         evidence: &Evidence<'_>,
         coverage: &CoverageReport,
     ) -> Self {
-        let live: Vec<&KnownPod> =
-            members.pods.iter().map(|(pod, _)| *pod).filter(|pod| pod.life.ended.is_none()).collect();
+        let live = live(members);
         let (tokens, pods_by_class) = tokens(members, &live);
         let usage = rules.of(members);
-        let template = members.known.and_then(|known| known.template.as_ref());
-        let admission = AdmissionState::of(namespace, live.iter().copied(), template);
+        let template = members.template();
         let account = members.account().unwrap_or_default();
         let held: Vec<HeldToken> = tokens.iter().map(|count| count.token.clone()).collect();
-        let of_template = template.filter(|_| live.is_empty()).map(|template| template.has_unread_secret);
-        let of_pods = || live.iter().any(|pod| pod.has_unread_secret);
-        let has_unread_secret = of_template.unwrap_or_else(of_pods);
+        let has_unread_secret = has_unread_secret(&live, template);
         let judgement = Judgement::of(&VerdictFacts {
             tokens: &held,
             has_unread_secret,
-            admission: &admission,
+            admission: &AdmissionState::of(namespace, live.iter().copied(), template),
             usage: &usage,
             elsewhere: &elsewhere(members, evidence, account),
             coverage,
         });
-        let of_template = || template.and_then(|template| template.admission.mode);
-        let mode = live.iter().max_by_key(|pod| pod.created).and_then(|pod| pod.admission.mode);
-        let next = commands::of_workload(members.name, &judgement);
         Self {
             name: members.name.clone(),
             account: account.to_owned(),
             pods: live.len(),
             is_predicted: live.is_empty(),
             opted_in: namespace.opted_in,
-            mode: mode.or_else(of_template).filter(|_| namespace.opted_in),
+            mode: mode(&live, template).filter(|_| namespace.opted_in),
             tokens,
             has_unread_secret,
             pods_by_class,
             usage,
+            next: commands::of_workload(members.name, &judgement),
             judgement,
-            next,
         }
     }
 
@@ -102,6 +95,27 @@ impl WorkloadReport {
         let WorkloadName { namespace, kind, name } = &self.name;
         (self.judgement.verdict, namespace, name, kind)
     }
+}
+
+/// The Pods that have not ended.
+fn live<'e>(members: &Members<'e>) -> Vec<&'e KnownPod> {
+    members.pods.iter().map(|(pod, _)| *pod).filter(|pod| pod.life.ended.is_none()).collect()
+}
+
+/// Whether a container of the Pods, or of the next Pod if there is none, has a Secret that may hold a token.
+fn has_unread_secret(live: &[&KnownPod], template: Option<&KnownTemplate>) -> bool {
+    match template {
+        Some(template) if live.is_empty() => template.has_unread_secret,
+        _ => live.iter().any(|pod| pod.has_unread_secret),
+    }
+}
+
+/// The mode of the youngest Pod, or of the next one.
+fn mode(live: &[&KnownPod], template: Option<&KnownTemplate>) -> Option<Mode> {
+    let youngest = live.iter().max_by_key(|pod| pod.created);
+    youngest
+        .and_then(|pod| pod.admission.mode)
+        .or_else(|| template.and_then(|template| template.admission.mode))
 }
 
 /// The tokens of the Pods that run; without any, those that the next Pod would get.
@@ -118,7 +132,7 @@ fn tokens(members: &Members<'_>, live: &[&KnownPod]) -> (Vec<TokenCount>, BTreeM
             *by_class.entry(class).or_default() += 1;
         }
     }
-    let template = members.known.and_then(|known| known.template.as_ref()).map(|template| &template.tokens);
+    let template = members.template().map(|template| &template.tokens);
     let last = members.pods.iter().map(|(pod, _)| *pod).max_by_key(|pod| pod.created);
     let last = last.filter(|_| !RUN_ONCE.contains(&members.name.kind.as_str())).map(|pod| &pod.tokens);
     if let Some(predicted) = template.or(last).filter(|_| live.is_empty()) {
@@ -130,7 +144,7 @@ fn tokens(members: &Members<'_>, live: &[&KnownPod]) -> (Vec<TokenCount>, BTreeM
 
 /// Signs that a token is shown to another service.
 fn elsewhere(members: &Members<'_>, evidence: &Evidence<'_>, account: &str) -> BTreeSet<String> {
-    let template = members.known.and_then(|known| known.template.as_ref());
+    let template = members.template();
     let of_pods = members.pods.iter().flat_map(|(pod, _)| &pod.elsewhere);
     let of_template = template.into_iter().flat_map(|template| &template.elsewhere);
     let reviews = evidence.reviews_tokens(&members.name.namespace, account).then(|| "TokenReview".to_owned());

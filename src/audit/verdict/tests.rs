@@ -181,6 +181,19 @@ fn a_token_with_sub_path_is_to_be_fixed_whatever_the_log_shows() {
 }
 
 #[test]
+fn the_mode_off_is_named_where_a_workload_would_have_to_wait() {
+    for usage in all_uses() {
+        let is_denied = usage.state == UseState::Denied;
+        let admission = AdmissionState { is_off: true, ..AdmissionState::default() };
+        let judgement = Case { admission, ..Case::new(usage.clone()) }.judge();
+        assert_eq!(judgement.verdict, Case::new(usage).judge().verdict);
+        let is_named = judgement.reasons.iter().any(|reason| reason.kind == VerdictReason::Excluded);
+        assert_eq!(is_named, judgement.verdict.blocks() && !is_denied, "{judgement:?}");
+        assert_eq!(judgement.blocks(), is_denied);
+    }
+}
+
+#[test]
 fn the_trend_of_a_stale_token_decides() {
     let levels_off = Case::new(stale(AgeTrend::LevelsOff(18_720)));
     assert_eq!(levels_off.judge().min_ttl, Some(22 * 3600));
