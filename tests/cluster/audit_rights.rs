@@ -66,7 +66,10 @@ pub(crate) async fn metadata_only(plane: Arc<ControlPlane>) {
     let user = format!("\"system:serviceaccount:{RESPONSES_LOGGED}:");
     let (ours, whole) = eventually("the responses", async || {
         let mut lists = plane.requests_with(&user);
-        lists.retain(|event| event["responseStatus"]["code"] == 200);
+        let is_logged = |event: &Value| KINDS.iter().any(|kind| event["objectRef"]["resource"] == **kind);
+        lists.retain(|event| {
+            is_logged(event) && event["verb"] == "list" && event["responseStatus"]["code"] == 200
+        });
         let is_ours = |event: &Value| event["userAgent"].as_str().unwrap().starts_with("boundtoken-audit/");
         let (ours, whole): (Vec<Value>, Vec<Value>) = lists.into_iter().partition(is_ours);
         let of = |kind: &&str| ours.iter().any(|event| event["objectRef"]["resource"] == **kind);
