@@ -12,6 +12,7 @@
 
 mod applied;
 mod chart;
+mod check;
 mod clients;
 mod cluster;
 mod existing;
@@ -77,6 +78,7 @@ tests![
     monitoring::alerts_fire_and_end,
     // These run in this order, so that they install boundtoken once.
     pages::the_install_of_the_readme,
+    check::faults_of_the_node,
     pages::the_looks_of_troubleshooting,
     pages::upgrade_and_uninstall,
     memory::of_an_idle_replica,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::applied::bundle;
+use crate::check;
 use crate::cluster::{Cluster, annotations, copy_manifests};
 use crate::install::{install, name_image, replicas, wait_until_ready};
 use crate::pods::{self, DEFAULT, claims, lifetime, pod};
@@ -16,6 +17,7 @@ use crate::uninstall::assert_leaves;
 
 /// README: from the install to the first bounded token, in a Namespace with a Deployment.
 pub(crate) async fn the_install_of_the_readme(cluster: Arc<Cluster>) {
+    check::remove_other_namespaces(&cluster);
     open_shop(&cluster).await;
     assert_eq!(cluster.shell(&block("first-probe")), "3607\n");
     assert_eq!(lifetime(&token_of_web(&cluster).await), A_YEAR);
@@ -24,6 +26,7 @@ pub(crate) async fn the_install_of_the_readme(cluster: Arc<Cluster>) {
     assert_eq!(cluster.shell(&block("first-probe")), "3600\n");
     cluster.shell("kubectl -n shop rollout status deployment web");
     assert_eq!(lifetime(&token_of_web(&cluster).await), 3600);
+    check::assert_healthy(&cluster).await;
 }
 
 /// troubleshooting.md: each replica with its log and its readiness checks, and the token that a Pod gets.
@@ -136,7 +139,7 @@ async fn assert_keeps_its_tokens(cluster: &Cluster) {
 }
 
 /// Installs boundtoken, creates the Namespace with a Deployment, and then labels the Namespace.
-async fn open_labelled_shop(cluster: &Cluster) {
+pub(crate) async fn open_labelled_shop(cluster: &Cluster) {
     install(cluster).await;
     open_shop(cluster).await;
     cluster.shell("kubectl label namespace shop boundtoken.dev/webhook=enabled");
