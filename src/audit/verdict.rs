@@ -95,7 +95,10 @@ impl AdmissionState {
         if let Some(AdmissionEffect::Refused(codes)) = template.map(|template| &template.admission.effect) {
             state.refused.extend(codes);
         }
-        state.is_off = !modes.is_empty() && modes.iter().all(|mode| *mode == Some(Mode::Off));
+        // Guardrails also refuse Pods with the mode off.
+        state.is_off = state.refused.is_empty()
+            && !modes.is_empty()
+            && modes.iter().all(|mode| *mode == Some(Mode::Off));
         state
     }
 

@@ -110,12 +110,14 @@ async fn on_port<T>(
     let (Some(stream), Some(error)) = (forwarder.take_stream(port), forwarder.take_error(port)) else {
         return Err(format!("port {port} is not forwarded"));
     };
+    // A complete answer counts, whatever the kubelet reports at its end.
     let result = tokio::select! {
-        Some(error) = error => Err(cut(&error)),
+        biased;
         result = timeout(LIMIT, work(stream)) => match result {
             Ok(result) => result.map_err(|error| cut(&chain(&*error))),
             Err(_) => Err(no_answer()),
         },
+        Some(error) = error => Err(cut(&error)),
     };
     // The last bytes are sent first, so that the replica does not count an incomplete handshake.
     let _ = timeout(CLOSE_LIMIT, forwarder.join()).await;

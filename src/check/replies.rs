@@ -13,6 +13,7 @@ use super::part::Part;
 use super::workload::max_connections;
 use crate::certificates::{Certificate, Validity, trust};
 use crate::clock;
+use crate::telemetry::cut;
 
 /// The name for which the API server verifies the certificates.
 pub(super) const SERVICE_NAME: &str = "boundtoken.boundtoken.svc";
@@ -24,8 +25,13 @@ const SOON: Duration = Duration::days(7);
 /// each minute.
 const OLD: std::time::Duration = std::time::Duration::from_mins(2);
 
-/// The percentage of lookups that may fail, and of the connections that may be open.
+/// The percentage of lookups that may fail.
 const FAILED_LOOKUPS: u64 = 10;
+
+/// The number of failed lookups from which their percentage matters.
+const SOME_LOOKUPS: u64 = 10;
+
+/// The percentage of the connections that may be open.
 const OPEN_CONNECTIONS: u64 = 90;
 
 const fn check(
@@ -212,7 +218,7 @@ fn readyz(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
         let failed: Vec<&str> =
             text(reply, "/answers/readyz").lines().filter_map(|line| line.strip_prefix("[-]")).collect();
         let sentence = format!("a check of /readyz fails in replica {}", pod(reply));
-        (!failed.is_empty()).then(|| CheckOutcome::warning(sentence).with_value(failed.join(", ")))
+        (!failed.is_empty()).then(|| CheckOutcome::warning(sentence).with_value(cut(&failed.join(", "))))
     };
     let faults: Vec<CheckOutcome> = ready_replies(installation)
         .filter_map(silent)
@@ -265,7 +271,8 @@ fn lookups(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
         };
         let [unavailable, others @ ..] = ["unavailable", "settings", "not-opted-in"].map(result);
         let others = others.into_iter().flatten().fold(0, u64::saturating_add);
-        let unavailable = unavailable.unwrap_or_default();
+        // The counters begin with the replica, so that a few failures at its start are no sign.
+        let unavailable = unavailable.filter(|failed| *failed >= SOME_LOOKUPS).unwrap_or_default();
         unavailable.saturating_mul(100).checked_div(unavailable.saturating_add(others))
     };
     let words = |percentage: u64| format!("{percentage} % failed");

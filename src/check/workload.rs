@@ -16,8 +16,9 @@ use crate::policy::Defaults;
 /// A restart is reported for this long.
 const RECENT: Duration = Duration::HOUR;
 
-/// The reason of a container that waits for its image and its volumes, as each does for a moment.
-const CREATING: &str = "ContainerCreating";
+/// The reasons of a container that waits for its image, its volumes and the containers before it, as each does for a
+/// moment.
+const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 /// Ends a rollout whose Pods cannot start.
 const UNDO: &str = "kubectl -n boundtoken rollout undo deployment boundtoken";
@@ -239,7 +240,7 @@ fn image(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     let sentence = format!("replicas run another image than {expected}, that of the Deployment");
     let outcome = CheckOutcome::warning(sentence);
     let new = pods(installation).filter(|pod| image_of(pod, "/spec/containers") == expected);
-    vec![match new.filter_map(waiting).find(|reason| reason != CREATING) {
+    vec![match new.filter_map(waiting).find(|reason| !STARTING.contains(&reason.as_str())) {
         Some(reason) => outcome.with_value(format!("{}; {reason}", others.join(", "))).with_command(UNDO),
         None => outcome.with_value(others.join(", ")),
     }]

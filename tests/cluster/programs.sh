@@ -10,7 +10,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 product=kubernetes source=k8s.io/kubernetes
 if [ "$*" = helm ]; then
     product=helm source=helm.sh/helm/v4 here=$here/helm
-elif [ -n "${KUBERNETES:-}" ] && [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
+elif [ -n "${KUBERNETES:-}" ]; then
+    if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
+        echo "KUBERNETES=$KUBERNETES and KUBEBUILDER_ASSETS exclude each other" >&2
+        exit 2
+    fi
     newest=$here
     here=$here/kubernetes-$KUBERNETES
     if [ ! -d "$here" ]; then

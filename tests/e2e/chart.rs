@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::cluster::Cluster;
 use crate::install::wait_until_ready;
 use crate::node::run;
-use crate::support::control_plane::programs;
+use crate::support::control_plane::{eventually, programs};
 use crate::support::pages::block;
 use crate::tokens::assert_a_label_matters;
 use crate::traffic::{Traffic, create};
@@ -25,9 +25,9 @@ pub(crate) async fn a_release_under_load(cluster: Arc<Cluster>) {
     let labelled = cluster.name("helm-set");
     let traffic = Traffic::start(&cluster.api, &labelled);
     cluster.shell(&with_helm(block("helm-upgrade")));
-    assert_eq!(lifetime(&cluster, &labelled).await, 7200);
+    until_lifetime(&cluster, &labelled, 7200).await;
     cluster.shell(&with_helm(block("helm-rollback")));
-    assert_eq!(lifetime(&cluster, &labelled).await, 3600);
+    until_lifetime(&cluster, &labelled, 3600).await;
     let creates = traffic.end().await;
     let refused: Vec<_> = creates.iter().filter_map(|create| create.outcome.as_ref().err()).collect();
     println!("helm upgrade, helm rollback: {} of {} Pods refused", refused.len(), creates.len());
@@ -35,11 +35,15 @@ pub(crate) async fn a_release_under_load(cluster: Arc<Cluster>) {
     assert_eq!(assert_leaves(&cluster, "helm", &with_helm(block("helm-uninstall")), &[]).await, 0);
 }
 
-/// The lifetime of the token of a new Pod, in seconds.
-async fn lifetime(cluster: &Cluster, namespace: &str) -> u64 {
-    let pod = create(&cluster.api, namespace).await.outcome.unwrap();
-    let sources = &pod["spec"]["volumes"][0]["projected"]["sources"];
-    sources[0]["serviceAccountToken"]["expirationSeconds"].as_u64().unwrap()
+/// Waits until the token of a new Pod lives this long, in seconds: a replica that ends serves for a while.
+async fn until_lifetime(cluster: &Cluster, namespace: &str, expected: u64) {
+    eventually("a token with the new lifetime", async || {
+        let pod = create(&cluster.api, namespace).await.outcome?;
+        let sources = &pod["spec"]["volumes"][0]["projected"]["sources"];
+        let lifetime = &sources[0]["serviceAccountToken"]["expirationSeconds"];
+        if *lifetime == expected { Ok(()) } else { Err(lifetime.to_string()) }
+    })
+    .await;
 }
 
 fn copy_chart(workplace: &Path) {

@@ -77,12 +77,12 @@ impl<'c> Prometheus<'c> {
         result(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// The names of the alerts that fire.
-    fn firing(&self) -> BTreeSet<String> {
-        let answer = get(&[&format!("{}/alerts", self.url)]).unwrap_or_default();
-        let alerts = answer["data"]["alerts"].as_array().into_iter().flatten();
+    /// The names of the alerts that fire; `None` without an answer.
+    fn firing(&self) -> Option<BTreeSet<String>> {
+        let answer = get(&[&format!("{}/alerts", self.url)])?;
+        let alerts = answer["data"]["alerts"].as_array()?.iter();
         let firing = alerts.filter(|alert| alert["state"] == "firing");
-        firing.map(|alert| alert["labels"]["alertname"].as_str().unwrap().to_owned()).collect()
+        Some(firing.map(|alert| alert["labels"]["alertname"].as_str().unwrap().to_owned()).collect())
     }
 
     /// Waits until exactly these alerts fire; until then, no other may than these and those before.
@@ -91,10 +91,10 @@ impl<'c> Prometheus<'c> {
         let allowed: BTreeSet<&str> = before.iter().chain(expected).copied().collect();
         let began = std::time::Instant::now();
         eventually(&format!("{expected:?}"), async || {
-            let firing = self.firing();
+            let Some(firing) = self.firing() else { return Err(None) };
             let others: Vec<_> = firing.iter().filter(|name| !allowed.contains(name.as_str())).collect();
             assert!(others.is_empty(), "{others:?} fire, and only {allowed:?} may");
-            if firing == wanted { Ok(()) } else { Err(firing) }
+            if firing == wanted { Ok(()) } else { Err(Some(firing)) }
         })
         .await;
         println!("alerts {expected:?} after {:.1?}", began.elapsed());

@@ -49,8 +49,27 @@ labels:
     | replace "expression: '\"replace\"'" (printf "expression: '\"%s\"'" $mode) }}
 {{- range regexSplit "(?m)^---\n" $text -1 }}
 {{- $object := fromYaml . }}
-{{- $_ := set $object.metadata "labels" (merge dict (default dict $.labels) $.root.Values.commonLabels $object.metadata.labels) }}
+{{- $labels := merge dict $object.metadata.labels $.root.Values.commonLabels }}
+{{- if has $object.kind (list "PodMonitor" "PrometheusRule") }}
+{{- $labels = merge $labels $.root.Values.monitoring.labels }}
+{{- end }}
+{{- $_ := set $object.metadata "labels" $labels }}
+{{- /* Alone this policy would close the port of the webhook. */}}
+{{- if or $.root.Values.networkPolicy.enabled (ne $object.kind "NetworkPolicy") }}
 ---
 {{ toYaml $object }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The metadata of what `helm test` creates, by the weight of the hook; the Pod, of weight 0, stays after a failure. */}}
+{{- define "boundtoken.checkMetadata" -}}
+name: boundtoken-check
+labels:
+  app.kubernetes.io/name: boundtoken-check
+  app.kubernetes.io/part-of: boundtoken
+annotations:
+  helm.sh/hook: test
+  helm.sh/hook-weight: {{ . | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded{{ if ne . "0" }},hook-failed{{ end }}
 {{- end }}

@@ -8,6 +8,7 @@ use crate::audit::inventory::{
 use crate::audit::reason::VerdictReason;
 use crate::audit::testing::{at, pod, reads, request, token, workload};
 use crate::policy::Mode;
+use crate::policy::diagnostics::Code;
 
 fn report<'a>(inventory: &Inventory, events: impl IntoIterator<Item = AuditEvent<'a>>) -> AuditReport {
     let mut evidence = Evidence::new(inventory);
@@ -104,10 +105,13 @@ fn a_workload_with_the_mode_off_does_not_keep_its_namespace_from_the_label() {
         KnownWorkload { name, template: Some(template), ..KnownWorkload::default() }
     };
     let replaced = PodAdmission { mode: Some(Mode::Replace), ..PodAdmission::default() };
+    let effect = AdmissionEffect::Refused(vec![Code::LifetimeForbidden]);
+    let refused = PodAdmission { effect, ..off.clone() };
     for (pods, of_template, is_excluded) in [
         (vec![excluded("1")], off.clone(), true),
         (vec![excluded("1"), pod("2")], off.clone(), false),
         (vec![excluded("1")], replaced, false),
+        (vec![excluded("1")], refused, false),
     ] {
         let workloads = vec![template(of_template)];
         let report =

@@ -172,8 +172,8 @@ macro_rules! audit_rows {
          the Secret: `kubernetes.io/service-account-token` is one with a token."
 
     BT145 Reason Excluded "workload with the mode off"
-        "The settings of each Pod and of the Pod template have the mode `off`. The webhook leaves such Pods as they are, so \
-         the workload does not keep its Namespace from being labelled, whatever the log shows."
+        "The settings of each Pod and of the Pod template have the mode `off`. The webhook leaves such Pods as they are unless \
+         a guardrail refuses them, so the workload does not keep its Namespace from being labelled, whatever the log shows."
         "Remove the mode when the client is fixed: until then its token lives up to a year."
         }
     };
