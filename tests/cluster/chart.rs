@@ -121,6 +121,32 @@ pub(crate) async fn unknown_values_are_refused(_plane: Arc<ControlPlane>) {
     }
 }
 
+/// Values that exclude each other, and what says so.
+const CONTRADICTIONS: [(&[&str], &str); 2] = [
+    (&["guard.audit=true"], "guard.audit needs guard.enabled"),
+    (
+        &["hostNetwork=true", "monitoring.enabled=true"],
+        "monitoring.enabled and hostNetwork exclude each other",
+    ),
+];
+
+/// Values that exclude each other are refused, and the policy for Prometheus is not installed alone.
+pub(crate) async fn values_that_depend_on_others(_plane: Arc<ControlPlane>) {
+    let set = |values: &[&str]| values.iter().map(|value| format!("--set={value}")).collect::<Vec<_>>();
+    for (values, message) in CONTRADICTIONS {
+        let Some(output) = template("boundtoken", &set(values)) else { return };
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(message), "{values:?}: {stderr}");
+    }
+    for (enabled, policies) in [("true", 2), ("false", 0)] {
+        let policy = format!("networkPolicy.enabled={enabled}");
+        let Some(output) = template("boundtoken", &set(&["monitoring.enabled=true", &policy])) else {
+            return;
+        };
+        assert_eq!(text(&output).matches("\nkind: NetworkPolicy\n").count(), policies, "{policy}");
+    }
+}
+
 /// `helm lint` finds nothing.
 pub(crate) async fn it_passes_lint(_plane: Arc<ControlPlane>) {
     let Some(mut helm) = helm() else { return };

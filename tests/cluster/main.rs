@@ -81,6 +81,7 @@ tests![
     chart::it_equals_the_manifests,
     chart::it_passes_lint,
     chart::unknown_values_are_refused,
+    chart::values_that_depend_on_others,
     check::each_fault_is_found_and_mended,
     check::users_with_few_rights,
     client_ca::only_an_api_server_with_a_certificate_is_served,

@@ -35,6 +35,8 @@ pub(crate) fn remove_other_namespaces(cluster: &Cluster) {
 pub(crate) async fn faults_of_the_node(cluster: Arc<Cluster>) {
     remove_other_namespaces(&cluster);
     open_labelled_shop(&cluster).await;
+    cluster.shell("kubectl -n shop rollout restart deployment web");
+    cluster.shell("kubectl -n shop rollout status deployment web");
     found(&cluster, "a healthy installation", &[], &[]).await;
     unreachable_kubelet(&cluster).await;
     for (id, fault, also) in faults() {
