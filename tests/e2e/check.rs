@@ -39,35 +39,43 @@ pub(crate) async fn faults_of_the_node(cluster: Arc<Cluster>) {
     cluster.shell("kubectl -n shop rollout status deployment web");
     found(&cluster, "a healthy installation", &[], &[]).await;
     unreachable_kubelet(&cluster).await;
-    for (id, fault, also) in faults() {
+    for (id, fault, also, remedy) in faults() {
         cluster.shell(fault);
-        let faults = found(&cluster, fault, &[id], also).await;
-        cluster.shell(command(&faults, id));
-        found(&cluster, command(&faults, id), &[], &[]).await;
+        let command = eventually("the remedy", async || {
+            let faults = found(&cluster, fault, &[id], also).await;
+            let command = command(&faults, id).to_owned();
+            if command.contains(remedy) { Ok(command) } else { Err(command) }
+        })
+        .await;
+        cluster.shell(&command);
+        found(&cluster, &command, &[], &[]).await;
     }
     bundles(&cluster).await;
 }
 
-/// The check that finds a fault, the command that makes it, and the checks that may show its effect. API servers keep
-/// connections for a while, so the effect is not seen at once.
-fn faults() -> [(&'static str, &'static str, &'static [&'static str]); 3] {
+/// The check that finds a fault, the command that makes it, the checks that may show its effect, and a part of the
+/// command that mends it. API servers keep connections for a while, so the effect is not seen at once.
+fn faults() -> [(&'static str, &'static str, &'static [&'static str], &'static str); 3] {
     [
         // A replica with this image never starts, and those before it stay.
         (
             "replicas-image",
             "kubectl -n boundtoken set image deployment boundtoken boundtoken=boundtoken:none",
             &[],
+            "rollout undo",
         ),
         (
             "replicas-service",
             "kubectl -n boundtoken patch service boundtoken --type=json \
              -p '[{\"op\": \"replace\", \"path\": \"/spec/ports/0/targetPort\", \"value\": \"admin\"}]'",
             &["proof-inside"],
+            "kubectl",
         ),
         (
             "replicas-ready",
             "kubectl -n boundtoken scale deployment boundtoken --replicas=0",
             &["proof-inside"],
+            "kubectl",
         ),
     ]
 }
