@@ -30,27 +30,27 @@ async fn every_page_is_read() {
     for number in 0..7 {
         scene.add("pods", owned(pod(&format!("db-{number}")), "StatefulSet", "db"));
     }
-    let whole = scene.json().out;
+    let whole = scene.json().without_time();
     scene.api.set_page(2);
-    assert_eq!(scene.json().out, whole);
+    assert_eq!(scene.json().without_time(), whole);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_whose_version_expired_goes_on() {
     let scene = Scene::shop().await;
-    let whole = scene.json().out;
+    let whole = scene.json().without_time();
     scene.api.set_page(1);
     let expired = json!({"kind": "Status", "code": 410, "reason": "Expired", "metadata": {"continue": "0"}});
     scene.api.fail_lists(&[(410, expired)]);
-    assert_eq!(scene.json().out, whole);
+    assert_eq!(scene.json().without_time(), whole);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overloaded_api_server_is_asked_again() {
     let scene = Scene::shop().await;
-    let whole = scene.json().out;
+    let whole = scene.json().without_time();
     scene.api.fail_lists(&[(429, json!({})), (503, json!({})), (429, json!({}))]);
-    assert_eq!(scene.json().out, whole);
+    assert_eq!(scene.json().without_time(), whole);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,8 +63,11 @@ fn each_namespace_with_something_to_do_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn yaml_has_the_same_content_as_json() {
     let scene = Scene::shop().await;
-    let yaml: Value = serde_saphyr::from_str(&scene.audit(&["-o", "yaml"]).out).unwrap();
-    assert_eq!(yaml, scene.json().json());
+    let file = scene.directory.path().join("snapshot.json");
+    let file = file.to_str().unwrap();
+    let json = scene.audit(&["-o", "json", "--save", file]).json();
+    let yaml = run(&["audit", "-o", "yaml", "--from", file]).out;
+    assert_eq!(serde_saphyr::from_str::<Value>(&yaml).unwrap(), json);
 }
 
 #[tokio::test(flavor = "multi_thread")]

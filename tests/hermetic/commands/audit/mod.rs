@@ -24,6 +24,13 @@ impl Audit {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
     }
 
+    /// The document without the time at which the cluster was read.
+    fn without_time(&self) -> Value {
+        let mut json = self.json();
+        assert!(json["cluster"]["read"].take().is_string(), "{json:#}");
+        json
+    }
+
     /// The workload of this name.
     fn workload(&self, name: &str) -> Value {
         let json = self.json();
