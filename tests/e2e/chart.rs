@@ -17,8 +17,8 @@ use crate::uninstall::assert_leaves;
 pub(crate) async fn a_release_under_load(cluster: Arc<Cluster>) {
     let Ok(helm) = programs::find(&["helm"]) else { return };
     copy_chart(cluster.workplace());
-    // Left by uninstalls of earlier tests that delete only the Namespace.
-    cluster.shell("kubectl delete clusterrole,clusterrolebinding boundtoken --ignore-not-found");
+    // Earlier tests leave the install, or what an uninstall by Namespace leaves.
+    cluster.shell("kubectl delete --ignore-not-found -k manifests");
     let with_helm = |script: String| format!("PATH={}:$PATH\n{script}", helm.display());
     cluster.shell(&with_helm(block("helm-install")));
     wait_until_ready(&cluster, 2).await;

@@ -33,6 +33,8 @@ pub(crate) fn remove_other_namespaces(cluster: &Cluster) {
 /// Each fault is found by its own check, no check without a relation to it finds anything, and the printed command mends
 /// it.
 pub(crate) async fn faults_of_the_node(cluster: Arc<Cluster>) {
+    // It has to be gone before it is created again.
+    cluster.shell("kubectl delete namespace shop --ignore-not-found");
     remove_other_namespaces(&cluster);
     open_labelled_shop(&cluster).await;
     cluster.shell("kubectl -n shop rollout restart deployment web");
