@@ -100,7 +100,7 @@ pub(super) const CHECKS: &[CheckEntry] = &[
         "replicas-lookups",
         "the API server answers the lookups of each replica",
         "A replica looks up Namespaces that its watch has not seen yet. Each failed lookup refuses a Pod. It is \
-         reported if more than a tenth of all lookups since the start of the replica failed.",
+         reported if ten or more lookups since the start of the replica failed, and more than a tenth of all.",
         "kubectl -n boundtoken logs -l app.kubernetes.io/name=boundtoken --tail=50 --prefix",
         lookups,
     ),

@@ -138,7 +138,7 @@ fn replicas() -> Vec<Fault> {
         Fault("replicas-ready", Error, scaled),
         Fault("replicas-nodes", Warning, replace("/pods/1/spec/nodeName", "one")),
         Fault("replicas-image", Warning, replace("/pods/1/spec/containers/0/image", "boundtoken:old")),
-        Fault("replicas-image", Warning, stuck_rollout()),
+        Fault("replicas-image", Warning, rollout("ImagePullBackOff")),
         Fault("replicas-version", Warning, versions("boundtoken:v9.0.0")),
         Fault("replicas-restarts", Warning, replace("/pods/0/status/containerStatuses/0/lastState", killed)),
         Fault("replicas-service", Error, remove("/service")),
@@ -156,9 +156,9 @@ fn replicas() -> Vec<Fault> {
 }
 
 /// A Deployment with an image that cannot be pulled.
-fn stuck_rollout() -> Value {
+fn rollout(reason: &str) -> Value {
     let container = json!({"name": "boundtoken", "image": "boundtoken:none"});
-    let status = json!({"name": "boundtoken", "state": {"waiting": {"reason": "ImagePullBackOff"}}});
+    let status = json!({"name": "boundtoken", "state": {"waiting": {"reason": reason}}});
     let pod = json!({"metadata": {"name": "c"}, "spec": {"containers": [container]},
         "status": {"containerStatuses": [status]}});
     json!([
@@ -170,7 +170,8 @@ fn stuck_rollout() -> Value {
 #[test]
 fn a_rollout_that_cannot_end_is_undone_and_others_are_awaited() {
     for (patch, expected) in [
-        (stuck_rollout(), "rollout undo deployment boundtoken"),
+        (rollout("ImagePullBackOff"), "rollout undo deployment boundtoken"),
+        (rollout("PodInitializing"), "rollout status deployment boundtoken"),
         (
             replace("/pods/1/spec/containers/0/image", "boundtoken:old"),
             "rollout status deployment boundtoken",
@@ -179,6 +180,16 @@ fn a_rollout_that_cannot_end_is_undone_and_others_are_awaited() {
         let findings = found(&installation(&patched(&patch)), CheckLevel::Warning);
         let command = findings[0].command.as_deref().unwrap();
         assert!(command.contains(expected), "{command}");
+    }
+}
+
+#[test]
+fn few_failed_lookups_are_no_finding() {
+    for (failed, findings) in [(9, 0), (10, 1)] {
+        let metrics = metrics(12, 3, failed).replace("\"settings\"} 90", "\"settings\"} 20");
+        let metrics = replace("/replies/1/answers/metrics", metrics);
+        let found = found(&installation(&patched(&metrics)), CheckLevel::Warning);
+        assert_eq!(found.len(), findings, "{failed} failed: {found:?}");
     }
 }
 
