@@ -13,7 +13,7 @@ use crate::support::control_plane::eventually;
 const IMAGE: &str = "docker.io/library/boundtoken:0.1.0";
 
 /// The maximum size of the image, in bytes.
-const LIMIT: u64 = 13_600_000;
+const LIMIT: u64 = 14_000_000;
 
 /// The API path of the Namespace.
 pub(crate) const NAMESPACE: &str = "/api/v1/namespaces/boundtoken";
