@@ -8,8 +8,9 @@ FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 &
 	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi
 # What `boundtoken version` names; empty outside a Git repository.
 COMMIT = BOUNDTOKEN_COMMIT="$$(git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)"
-# The minor version of Kubernetes of `make test-cluster`; empty for the newest.
+# The minor versions of Kubernetes and of kubectl of `make test-cluster`; empty for the newest, and the same.
 KUBERNETES =
+KUBECTL =
 TARGET = $$(uname -m)-unknown-linux-gnu
 STATIC = $${CARGO_TARGET_DIR:-target}/$(TARGET)/release
 
@@ -25,10 +26,10 @@ test-hermetic: ## run the tests that need nothing but Rust
 	$(CARGO) test --locked
 
 test-cluster: ## run the tests against a real API server (KUBERNETES=1.33; built with Go once, some ten minutes)
-	KUBERNETES="$(KUBERNETES)" $(CARGO) test --locked --test cluster
+	KUBERNETES="$(KUBERNETES)" KUBECTL="$(KUBECTL)" $(CARGO) test --locked --test cluster
 
-test-versions: ## run the tests against an API server of each version of Kubernetes that is supported
-	for minor in '' 1.35 1.33; do KUBERNETES=$$minor $(CARGO) test --locked --test cluster || exit 1; done
+test-versions: ## run them against each version of tests/cluster/versions.txt, and print a table (half an hour)
+	CARGO="$(CARGO)" tests/cluster/versions.sh
 
 test-faults: ## create Pods while replicas restart, certificates change and clients attack: none may fail (eight minutes)
 	$(CARGO) test --locked --test faults

@@ -7,8 +7,8 @@ use super::installation::{Cell, Installation, items, text};
 use super::part::Part;
 use crate::audit::snapshot::ServerRecord;
 
-/// The minor version of Kubernetes on which every test runs.
-const TESTED: u32 = 37;
+/// The minor versions of Kubernetes against whose API servers the tests run, from the oldest on.
+const TESTED: [u32; 3] = [33, 35, 37];
 
 /// The first minor version for which the manifests are valid.
 const OLDEST: u32 = 27;
@@ -27,8 +27,8 @@ pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
         id: "cluster-version",
         group: CheckGroup::Cluster,
-        title: "this version of Kubernetes is tested",
-        meaning: "boundtoken is tested on v1.37, and its manifests need v1.27 or later.",
+        title: "this version of Kubernetes is within the tested range",
+        meaning: "boundtoken is tested on v1.33, v1.35 and v1.37, and its manifests need v1.27 or later.",
         remedy: "kubectl version",
         field: "",
         needs: &[Part::Version],
@@ -81,12 +81,15 @@ fn version(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     let Some(version) = installation.known(Part::Version) else { return Vec::new() };
     let git_version = text(version, "/gitVersion");
     let minor = git_version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).unwrap_or_default();
+    let [first, .., last] = TESTED;
     let outcome = match minor {
-        TESTED => CheckOutcome::ok(),
         minor if minor < OLDEST => {
             CheckOutcome::error(format!("the manifests need Kubernetes v1.{OLDEST} or later"))
         }
-        _ => CheckOutcome::warning(format!("boundtoken is tested on Kubernetes v1.{TESTED} only")),
+        minor if (first..=last).contains(&minor) => CheckOutcome::ok(),
+        _ => {
+            CheckOutcome::warning(format!("boundtoken is tested on Kubernetes v1.{first} to v1.{last} only"))
+        }
     };
     vec![outcome.with_value(git_version)]
 }

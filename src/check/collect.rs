@@ -127,16 +127,35 @@ async fn read(reader: &ApiReader, part: Part) -> Cell {
         PartRequest::Object(path) => reader.text(path).await.and_then(|text| parse(&text)),
         PartRequest::Answers => return Cell::Absent,
         PartRequest::Text(path) => reader.text(path).await.map(Value::String),
-        PartRequest::List(resource, namespace, query) => {
-            let mut items = Vec::new();
-            let mut keep = |object: &RawValue| {
-                items.extend(serde_json::from_str::<Value>(object.get()));
-            };
-            let listed = reader.list(resource, namespace, query, &mut keep, &|_| {}).await;
-            listed.map(|()| Value::Array(items))
-        }
+        PartRequest::List(resource, namespace, query) => list(reader, resource, namespace, query).await,
+        PartRequest::FirstOf(versions) => return first_of(reader, versions).await,
     };
     result.map_or_else(|error| unread(&error), Cell::Known)
+}
+
+async fn list(
+    reader: &ApiReader,
+    resource: Listed,
+    namespace: Option<&str>,
+    query: &str,
+) -> Result<Value, RequestError> {
+    let mut items = Vec::new();
+    let mut keep = |object: &RawValue| {
+        items.extend(serde_json::from_str::<Value>(object.get()));
+    };
+    reader.list(resource, namespace, query, &mut keep, &|_| {}).await?;
+    Ok(Value::Array(items))
+}
+
+/// The list in the first version that the API server has.
+async fn first_of(reader: &ApiReader, versions: &[Listed]) -> Cell {
+    for resource in versions {
+        match list(reader, *resource, None, "").await {
+            Err(RequestError::Status { code: 404, .. }) => {}
+            result => return result.map_or_else(|error| unread(&error), Cell::Known),
+        }
+    }
+    Cell::Absent
 }
 
 fn parse(text: &str) -> Result<Value, RequestError> {

@@ -70,6 +70,8 @@ pub(super) enum PartRequest {
     Text(&'static str),
     /// A list, perhaps in one Namespace, with a selector.
     List(Listed, Option<&'static str>, &'static str),
+    /// A list in the first version of its API group that the API server has.
+    FirstOf(&'static [Listed]),
     /// By several requests, which depend on other parts.
     Answers,
 }
@@ -207,9 +209,7 @@ impl Part {
             Self::HeldTokens | Self::Replies | Self::Rights | Self::ProbeInside | Self::ProbeOutside => {
                 PartRequest::Answers
             }
-            Self::MutatingPolicies => {
-                PartRequest::List(listed(ADMISSION, "mutatingadmissionpolicies", false), None, "")
-            }
+            Self::MutatingPolicies => PartRequest::FirstOf(&MUTATING_POLICIES),
             Self::KyvernoPolicies => {
                 PartRequest::List(listed("/apis/kyverno.io/v1", "clusterpolicies", false), None, "")
             }
@@ -224,6 +224,14 @@ impl Part {
         }
     }
 }
+
+/// The versions of `MutatingAdmissionPolicy`: v1 from Kubernetes 1.36 on, v1beta1 from 1.34 and v1alpha1 from 1.32, both
+/// behind a feature gate (`pkg/features/kube_features.go`).
+const MUTATING_POLICIES: [Listed; 3] = [
+    listed(ADMISSION, "mutatingadmissionpolicies", false),
+    listed("/apis/admissionregistration.k8s.io/v1beta1", "mutatingadmissionpolicies", false),
+    listed("/apis/admissionregistration.k8s.io/v1alpha1", "mutatingadmissionpolicies", false),
+];
 
 const fn listed(group: &'static str, name: &'static str, metadata_only: bool) -> Listed {
     Listed { group, name, metadata_only }

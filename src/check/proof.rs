@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
-use super::installation::{Installation, items, name, number, text};
+use super::installation::{Cell, Installation, items, name, number, text};
 use super::namespaces::settings_in_force;
 use super::part::Part;
 use super::workload::defaults;
@@ -15,6 +15,9 @@ use crate::pod::token::{DEFAULT_PREFIX, Ttl};
 
 /// Looks at the replicas, whose state is the most frequent cause.
 const LOOK: &str = "kubectl -n boundtoken get pods,endpointslices";
+
+/// Looks at all that may change a Pod.
+const LOOK_AT_OTHERS: &str = "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies";
 
 pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
@@ -35,7 +38,7 @@ pub(super) const CHECKS: &[CheckEntry] = &[
         title: "a Pod in another Namespace is left as it is",
         meaning: "Otherwise the API server called boundtoken for a Namespace that did not opt in, or something \
                   else shortens tokens there.",
-        remedy: "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies",
+        remedy: LOOK_AT_OTHERS,
         field: "",
         needs: &[Part::ProbeOutside],
         judge: outside,
@@ -102,15 +105,25 @@ fn outside(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
             return Vec::new();
         }
         let sentence = format!("boundtoken refuses a Pod in Namespace {namespace}, which did not opt in");
-        return vec![CheckOutcome::error(sentence).with_value(message)];
+        return vec![
+            CheckOutcome::error(sentence).with_value(message).with_command(look_at_others(installation)),
+        ];
     }
     let lifetimes = lifetimes(answer);
     vec![if lifetimes.iter().all(|seconds| *seconds == Ttl::YEAR_LONG_REQUEST.seconds()) {
         CheckOutcome::ok().with_value(format!("Namespace {namespace}"))
     } else {
         let sentence = format!("a Pod in Namespace {namespace}, which did not opt in, has another token");
-        CheckOutcome::warning(sentence).with_value(tokens(answer))
+        CheckOutcome::warning(sentence).with_value(tokens(answer)).with_command(look_at_others(installation))
     }]
+}
+
+/// kubectl fails for all kinds if the API server does not have one of them.
+fn look_at_others(installation: &Installation) -> &'static str {
+    match installation.get(Part::MutatingPolicies) {
+        Cell::Absent => "kubectl get mutatingwebhookconfigurations",
+        _ => LOOK_AT_OTHERS,
+    }
 }
 
 /// The seconds that each token source in the default token volume of the Pod requests. Others may add tokens of their

@@ -222,3 +222,38 @@ pub(crate) async fn users_with_few_rights(plane: Arc<ControlPlane>) {
     terminal.type_in("kubectl delete clusterrole,clusterrolebinding check-reader");
     terminal.type_in(&APPLIED.map(|path| format!("kubectl delete --wait=false -k {path}")).join(" && "));
 }
+
+/// A policy in the newest version that the API server has, behind a feature gate before Kubernetes 1.36.
+pub(crate) async fn a_mutating_policy_of_each_version(plane: Arc<ControlPlane>) {
+    const NAME: &str = "check-mutating";
+    let version = plane.api.get("/version").await.unwrap();
+    let version = match version["minor"].as_str().unwrap().parse::<u32>().unwrap() {
+        ..=33 => "v1alpha1",
+        34 | 35 => "v1beta1",
+        _ => "v1",
+    };
+    let group = format!("admissionregistration.k8s.io/{version}");
+    let gate = "--feature-gates=MutatingAdmissionPolicy=true".to_owned();
+    let (api, kubeconfig) =
+        plane.start_another_api_server(&[gate, format!("--runtime-config={group}=true")]).await;
+    // Without a binding it has no effect.
+    let expression = "Object{spec: Object.spec{automountServiceAccountToken: false}}";
+    let rule =
+        json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]});
+    let mutation =
+        json!({"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}});
+    let policy = json!({
+        "apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": {"name": NAME},
+        "spec": {"matchConstraints": {"resourceRules": [rule]}, "mutations": [mutation], "reinvocationPolicy": "Never"},
+    });
+    api.create(&policy).await.unwrap();
+    eventually("the policy among the findings", async || {
+        let arguments = ["check", "--no-probe", "-o", "json", "--kubeconfig", kubeconfig.to_str().unwrap()];
+        let output = output(&mut boundtoken(&arguments));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let is_found = |finding: &Value| finding["id"] == "neighbours-policies" && finding["value"] == NAME;
+        if list(&document["findings"]).any(is_found) { Ok(()) } else { Err(document) }
+    })
+    .await;
+    api.delete(&format!("/apis/{group}/mutatingadmissionpolicies/{NAME}")).await.ok().unwrap();
+}

@@ -88,7 +88,7 @@ async fn presenting(
         format!("--proxy-client-cert-file={}", path("front-proxy-client.crt")),
         format!("--proxy-client-key-file={}", path("front-proxy-client.key")),
     ];
-    plane.start_another_api_server(&flags).await
+    plane.start_another_api_server(&flags).await.0
 }
 
 /// The CA that the page takes from the ConfigMap of the API server.

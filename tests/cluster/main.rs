@@ -49,10 +49,13 @@ mod support;
 mod texts;
 mod watched;
 
+use std::fs::File;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Conclusion};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::predict::audited;
@@ -82,6 +85,7 @@ tests![
     chart::it_passes_lint,
     chart::unknown_values_are_refused,
     chart::values_that_depend_on_others,
+    check::a_mutating_policy_of_each_version,
     check::each_fault_is_found_and_mended,
     check::users_with_few_rights,
     client_ca::only_an_api_server_with_a_certificate_is_served,
@@ -177,7 +181,23 @@ fn run(runtime: &Runtime, arguments: &Arguments, plane: ControlPlane) -> Conclus
     runtime.spawn(Arc::clone(&plane).stop_on_signal());
     let conclusion = libtest_mimic::run(arguments, trials(runtime, &plane));
     let writes = audit_rights::writes(&plane);
+    report(&plane, &conclusion);
     plane.stop();
     assert!(writes.is_empty(), "`audit` only reads: {writes:#?}");
     conclusion
+}
+
+/// Prints a row of the table of `versions.sh`, which names its file.
+fn report(plane: &ControlPlane, conclusion: &Conclusion) {
+    let versions = plane.kubectl(&["version", "--output=json"], "").stdout;
+    let versions: Value = serde_json::from_slice(&versions).unwrap();
+    let of = |part: &str| versions[part]["gitVersion"].as_str().unwrap().to_owned();
+    let (server, kubectl) = (of("serverVersion"), of("clientVersion"));
+    let Conclusion { num_passed, num_failed, num_ignored, .. } = conclusion;
+    let result = format!("{num_passed} passed, {num_failed} failed, {num_ignored} left out");
+    println!("Kubernetes {server}, kubectl {kubectl}: {result}");
+    if let Some(file) = std::env::var_os("BOUNDTOKEN_RESULTS") {
+        let mut file = File::options().append(true).open(file).unwrap();
+        writeln!(file, "{server:<12} {kubectl:<10} {result}").unwrap();
+    }
 }

@@ -3,25 +3,39 @@
 # They come from KUBEBUILDER_ASSETS if that is set, else from a cache whose key is go.mod and go.sum:
 # the first run builds them with Go from the module proxy (some ten minutes on two cores). Helm has a module of its own,
 # because it needs other versions of the libraries of Kubernetes. KUBERNETES=1.33 names a minor version with a directory
-# kubernetes-1.33; its etcd is that of the newest version.
+# kubernetes-1.33; its etcd is that of the newest version. KUBECTL=1.36 takes kubectl from another version.
 # Exit codes: 2 something failed, 3 neither Go nor the programs are there (2 with CI=true).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 product=kubernetes source=k8s.io/kubernetes
+newest=$(sed -n "s|^.*$source v\([0-9]*\.[0-9]*\)\..*|\1|p" "$here/go.mod")
 if [ "$*" = helm ]; then
     product=helm source=helm.sh/helm/v4 here=$here/helm
-elif [ -n "${KUBERNETES:-}" ]; then
-    if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
-        echo "KUBERNETES=$KUBERNETES and KUBEBUILDER_ASSETS exclude each other" >&2
-        exit 2
-    fi
-    newest=$here
+elif [ -n "${KUBERNETES:-}${KUBECTL:-}" ] && [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
+    echo "KUBERNETES and KUBECTL exclude KUBEBUILDER_ASSETS: unset the one or the other" >&2
+    exit 2
+elif [ -n "${KUBECTL:-}" ] && [[ " $* " = *" kubectl "* ]]; then
+    # A directory of links: kubectl of one version beside the other programs of another.
+    others=()
+    for program in "$@"; do
+        [ "$program" = kubectl ] || others+=("$program")
+    done
+    kubectl=$(KUBERNETES=$KUBECTL KUBECTL='' "$0" kubectl)
+    [ ${#others[@]} -gt 0 ] || { echo "$kubectl"; exit; }
+    directory=$(KUBECTL='' "$0" "${others[@]}")
+    mkdir -p "$directory/kubectl-$KUBECTL"
+    ln -sf "${others[@]/#/$directory/}" "$kubectl/kubectl" "$directory/kubectl-$KUBECTL"
+    echo "$directory/kubectl-$KUBECTL"
+    exit
+elif [ "${KUBERNETES:-$newest}" != "$newest" ]; then
     here=$here/kubernetes-$KUBERNETES
-    if [ ! -d "$here" ]; then
-        minors=$(cd "$newest" && echo kubernetes-*)
-        echo "KUBERNETES=$KUBERNETES is not a version of the tests: ${minors//kubernetes-/} or none, for the newest" >&2
-        exit 2
-    fi
+    for program in "$@"; do
+        if [ "$program" != etcd ] && ! grep -qs "/cmd/$program\$" "$here/go.mod"; then
+            minors=$(grep -l "/cmd/$program\$" "${here%/*}"/kubernetes-*/go.mod | sed 's|.*kubernetes-\(.*\)/go.mod|\1|')
+            echo "$program of Kubernetes $KUBERNETES is not a program of the tests; the versions are" $minors "$newest" >&2
+            exit 2
+        fi
+    done
 fi
 
 missing() {
@@ -90,10 +104,11 @@ echo "Building ${product^} $version (${lacking% }) into $directory; only the fir
 mkdir -p "$directory"
 scratch=$(mktemp -d "$directory/build.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-if [ -n "${newest:-}" ] && [[ " $lacking" = *" etcd "* ]]; then
-    etcd=$(KUBERNETES='' "$newest/programs.sh" etcd)
+if [ "${KUBERNETES:-$newest}" != "$newest" ] && [[ " $lacking" = *" etcd "* ]]; then
+    etcd=$(KUBERNETES='' "${here%/*}/programs.sh" etcd)
     ln -sf "$etcd/etcd" "$directory/etcd"
     lacking=${lacking/etcd /}
+    [ -n "$lacking" ] || { echo "$directory"; exit; }
 fi
 packages=()
 for program in $lacking; do

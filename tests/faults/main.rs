@@ -70,7 +70,7 @@ impl Faults {
             "--feature-gates=WebhookRoundTripLoadBalancing=false".to_owned(),
             format!("--etcd-servers-overrides={configurations}#http://127.0.0.1:{}", etcd_proxy.port),
         ];
-        let other = plane.start_another_api_server(&flags).await;
+        let other = plane.start_another_api_server(&flags).await.0;
         let size = Size::chosen();
         let damage_permits = Semaphore::new(size.damage.max_installs);
         Ok(Self { plane, other, etcd_proxy, size, rows: Mutex::default(), damage_permits })

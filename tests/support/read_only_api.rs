@@ -33,6 +33,7 @@ struct Contents {
     /// The bodies of other paths.
     texts: BTreeMap<String, String>,
     refused: BTreeSet<String>,
+    absent: BTreeSet<String>,
     asked: Vec<Asked>,
     page: usize,
     /// Whether a review of a right allows it.
@@ -95,6 +96,11 @@ impl ReadOnlyApi {
         self.contents.lock().unwrap().refused.insert(resource.to_owned());
     }
 
+    /// Answers 404 at a path.
+    pub(crate) fn remove(&self, path: &str) {
+        self.contents.lock().unwrap().absent.insert(path.to_owned());
+    }
+
     /// Answers reviews of rights.
     pub(crate) fn set_rights(&self, is_allowed: fn(&Value) -> bool) {
         self.contents.lock().unwrap().rights = Some(is_allowed);
@@ -134,6 +140,9 @@ impl Contents {
         self.asked.push(asked.clone());
         if let Some(text) = self.texts.get(&asked.path).filter(|_| !self.refused.contains(&asked.path)) {
             return Response::new(Body::from(text.clone()));
+        }
+        if self.absent.contains(&asked.path) {
+            return refusal(404, "NotFound");
         }
         if let Some(is_allowed) = self.rights.filter(|_| asked.path.ends_with("accessreviews")) {
             let allowed = is_allowed(&serde_json::from_slice(body).unwrap());

@@ -55,7 +55,8 @@ fn cluster() -> Vec<Fault> {
         "--disable-admission-plugins=PodSecurity,ServiceAccount"]}]}}]);
     vec![
         Fault("cluster-reachable", Error, remove("/version")),
-        Fault("cluster-version", Warning, replace("/version/gitVersion", "v1.33.1-eks-1234567")),
+        Fault("cluster-version", Warning, replace("/version/gitVersion", "v1.32.1-eks-1234567")),
+        Fault("cluster-version", Warning, replace("/version/gitVersion", "v1.38.0")),
         Fault("cluster-version", Error, replace("/version/gitVersion", "v1.26.9")),
         Fault("cluster-service-account-plugin", Error, replace("/apiServers", off)),
         Fault("cluster-policies", Warning, replace("/kinds/resources", json!([]))),

@@ -339,3 +339,29 @@ warning namespaces-pods: Pods in Namespace store hold something else than its se
     assert!(text(&output.stdout).contains(expected), "{}", text(&output.stdout));
     assert_eq!(text(&output.stdout).matches("namespaces-pods").count(), 2, "{}", text(&output.stdout));
 }
+
+/// Before Kubernetes 1.36, the API server has such policies in earlier versions of the group, or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn mutating_policies_are_found_in_each_version_of_the_group() {
+    let scene = Scene::with(|parts| {
+        let variables = json!([{"name": "serviceAccountToken"}]);
+        parts["mutatingPolicies"] = json!([{"metadata": {"name": "year"}, "spec": {"variables": variables}}]);
+        parts["probeOutside"]["pod"] = probed(3600);
+    })
+    .await;
+    let command = |id: &str| {
+        let document: Value = serde_json::from_slice(&scene.check(&["-o", "json"]).stdout).unwrap();
+        let findings = document["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["id"] == id).unwrap()["command"].clone()
+    };
+    for version in ["v1", "v1beta1", "v1alpha1"] {
+        assert_eq!(
+            command("neighbours-policies"),
+            "kubectl get mutatingadmissionpolicy year -o yaml",
+            "{version}"
+        );
+        scene.api.remove(&format!("/apis/admissionregistration.k8s.io/{version}/mutatingadmissionpolicies"));
+    }
+    // kubectl knows no resource of this name there.
+    assert_eq!(command("proof-outside"), "kubectl get mutatingwebhookconfigurations");
+}

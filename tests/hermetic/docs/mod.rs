@@ -6,3 +6,4 @@ mod pages;
 mod picture;
 mod reference;
 mod troubleshooting;
+mod versions;

@@ -80,8 +80,9 @@ impl ControlPlane {
         Self { api, directory, programs, credentials, etcd, processes }
     }
 
-    /// Starts another API server on the same etcd, with additional flags, and returns its API.
-    pub(crate) async fn start_another_api_server(&self, more: &[String]) -> Api {
+    /// Starts another API server on the same etcd, with additional flags, and returns its API and the kubeconfig of its
+    /// administrator.
+    pub(crate) async fn start_another_api_server(&self, more: &[String]) -> (Api, PathBuf) {
         let audit_log = format!("--audit-log-path={}", self.directory.join("another-audit.log").display());
         let more = [more, &[audit_log]].concat();
         loop {
@@ -90,7 +91,9 @@ impl ControlPlane {
             let api = self.credentials.api(address);
             if ready(&api, &mut one).await {
                 self.processes.lock().unwrap().extend(one);
-                return api;
+                let directory = self.subdirectory();
+                self.credentials.write_kubeconfigs(&directory, address);
+                return (api, directory.join("admin.kubeconfig"));
             }
         }
     }
