@@ -23,6 +23,8 @@ mod client_ca;
 mod decoder;
 mod edge;
 mod emergency;
+mod examples;
+mod gitops;
 mod guard;
 mod guard_install;
 mod guard_namespaces;
@@ -101,6 +103,11 @@ tests![
     emergency::one_pod_while_the_webhook_is_down,
     emergency::the_card_works_while_the_webhook_is_down,
     emergency::pods_created_during_a_pause_keep_their_token,
+    examples::pods_hold_what_the_comments_say,
+    examples::terraform_creates_a_namespace_after_the_chart,
+    examples::the_label_alone_is_accepted,
+    gitops::applying_again_keeps_the_ca_bundle,
+    gitops::every_field_is_known,
     guard::a_webhook_that_overrules_boundtoken,
     guard::an_opened_webhook,
     guard::each_form_of_a_year_long_token_is_refused,

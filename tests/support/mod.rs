@@ -22,6 +22,7 @@ pub(crate) mod client_ca;
 pub(crate) mod control_plane;
 pub(crate) mod corpus;
 pub(crate) mod eventually;
+pub(crate) mod examples;
 pub(crate) mod fake_api;
 pub(crate) mod generate;
 pub(crate) mod guard;

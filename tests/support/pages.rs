@@ -96,7 +96,8 @@ fn the_one(key: &str, name: &str) -> String {
 /// README.md, docs/ and every other page for users.
 pub(crate) fn pages() -> Vec<PathBuf> {
     let mut pages = pages_below(&Path::new(ROOT).join("docs"));
-    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|page| Path::new(ROOT).join(page)));
+    let others = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"];
+    pages.extend(others.map(|page| Path::new(ROOT).join(page)));
     pages.sort();
     pages
 }
