@@ -2,7 +2,8 @@
 .POSIX:
 
 CARGO = cargo
-IMAGE = boundtoken:0.1.0
+VERSION = $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+IMAGE = boundtoken:$(VERSION)
 IMAGE_TOOLS = docker podman buildah
 FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
 	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi
@@ -11,6 +12,9 @@ COMMIT = BOUNDTOKEN_COMMIT="$$(git describe --always --dirty --exclude '*' --abb
 # The minor versions of Kubernetes and of kubectl of `make test-cluster`; empty for the newest, and the same.
 KUBERNETES =
 KUBECTL =
+# The tag of a release, for `make release-check`, and a binary that is there already, for `make dist`.
+TAG =
+BINARY =
 TARGET = $$(uname -m)-unknown-linux-gnu
 STATIC = $${CARGO_TARGET_DIR:-target}/$(TARGET)/release
 
@@ -48,7 +52,7 @@ e2e: ## install boundtoken on a node of its own, or with E2E_CLUSTER=existing in
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --test cluster --test faults --test e2e --bench cluster --bench namespaces --bench audit -- -D warnings
+	$(CARGO) clippy --locked --test cluster --test faults --test e2e --test release --bench cluster --bench namespaces --bench audit -- -D warnings
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 
@@ -67,7 +71,7 @@ manifests: ## write manifests/install.yaml and the files of the Helm chart from 
 build: ## build target/release/boundtoken
 	$(COMMIT) $(CARGO) build --locked --release
 
-image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=boundtoken:0.1.0)
+image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=registry.example/boundtoken:1.2.3)
 	@$(FIND_IMAGE_TOOL); "$$tool" build --file Dockerfile --build-arg BINARY=boundtoken --tag "$(IMAGE)" "$(STATIC)"
 
 # Checked before the binary is built, which takes minutes.
@@ -92,6 +96,32 @@ bench-namespaces: ## measure ten thousand Namespaces: memory, start, a change of
 bench-audit: ## measure the audit: logs of 2 GB beside wc and jq, and twenty thousand Pods (2.2 GB of disk)
 	$(CARGO) bench --locked --bench audit
 
+release-check: ## compare every version in the repository with that of Cargo.toml (TAG=v1.2.3 compares the tag as well)
+	TAG="$(TAG)" release/check.sh
+
+dist: ## fill dist with the files of a release, for this architecture (BINARY=target/debug/boundtoken to try it)
+	rm -rf dist
+	$(MAKE) archive
+	$(MAKE) bundle
+
+archive: ## write the archive of this architecture and its bill of materials into dist
+	binary="$(BINARY)"; if [ -z "$$binary" ]; then $(MAKE) static && binary=$(STATIC)/boundtoken; fi && \
+		release/archive.sh "$$binary"
+
+bundle: ## write what all architectures share into dist, beside their archives
+	IMAGE_DIGEST="$$(release/digest.sh)" && export IMAGE_DIGEST && release/bundle.sh
+
+release-dry-run: release-check dist release-test ## do all of a release but the upload, and test the files in dist
+
+release-test: ## test the files in dist
+	$(CARGO) test --locked --test release
+
+package: ## build the package of crates.io from its own files, as `cargo install` does
+	$(CARGO) package --locked
+
+lint-workflows: ## check the workflows of GitHub with actionlint (built with Go once, a minute)
+	actionlint="$$(release/tools.sh actionlint)" && "$$actionlint" -shellcheck= -pyflakes=
+
 deny: ## check licences, duplicates and sources of the dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 		echo "cargo-deny is missing; get it with: cargo install --locked cargo-deny" >&2; exit 1; }
@@ -104,4 +134,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces bench-audit deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces bench-audit release-check dist archive bundle release-dry-run release-test lint-workflows package deny advisories clean

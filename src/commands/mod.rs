@@ -142,7 +142,7 @@ fn failed(error: &(dyn Error + 'static)) -> Exit {
 }
 
 /// The command line. Every flag `--some-name` can also be set by the variable `BOUNDTOKEN_SOME_NAME`.
-pub(super) fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     prepared(Cli::command())
 }
 

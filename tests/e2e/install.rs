@@ -9,8 +9,8 @@ use crate::cluster::Cluster;
 use crate::node::run;
 use crate::support::control_plane::eventually;
 
-/// The image of the manifests, by its full name in containerd.
-const IMAGE: &str = "docker.io/library/boundtoken:0.1.0";
+/// The image of the manifests.
+pub(crate) const IMAGE: &str = concat!("boundtoken:", env!("CARGO_PKG_VERSION"));
 
 /// The maximum size of the image, in bytes.
 const LIMIT: u64 = 14_000_000;
@@ -31,8 +31,9 @@ pub(crate) const CONFIGURATION: &str =
 /// Imports the image that `make image` built into the node.
 pub(crate) fn import_image(cluster: &Cluster) {
     let archive = cluster.node().subdirectory().join("boundtoken.tar");
-    let target = format!("docker-archive:{}:{IMAGE}", archive.display());
-    run(Command::new("buildah").args(["push", "localhost/boundtoken:0.1.0", &target]));
+    // Containerd knows it by its full name.
+    let target = format!("docker-archive:{}:docker.io/library/{IMAGE}", archive.display());
+    run(Command::new("buildah").args(["push", &format!("localhost/{IMAGE}"), &target]));
     let size = archive.metadata().unwrap().len();
     println!("image: {size} bytes, at most {LIMIT}");
     assert!(size <= LIMIT);
@@ -44,11 +45,14 @@ pub(crate) fn name_image(workplace: &Path, image: &str) {
     let (name, tag) = image.rsplit_once(':').unwrap();
     replace(
         &workplace.join("manifests/base/kustomization.yaml"),
-        &[("newName: boundtoken", &format!("newName: {name}")), ("newTag: 0.1.0", &format!("newTag: {tag}"))],
+        &[
+            ("newName: boundtoken", &format!("newName: {name}")),
+            (concat!("newTag: ", env!("CARGO_PKG_VERSION")), &format!("newTag: {tag}")),
+        ],
     );
     replace(
         &workplace.join("manifests/install.yaml"),
-        &[("image: boundtoken:0.1.0", &format!("image: {image}"))],
+        &[(&format!("image: {IMAGE}"), &format!("image: {image}"))],
     );
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::applied::bundle;
 use crate::check;
 use crate::cluster::{Cluster, annotations, copy_manifests};
-use crate::install::{install, name_image, replicas, wait_until_ready};
+use crate::install::{IMAGE, install, name_image, replicas, wait_until_ready};
 use crate::pods::{self, DEFAULT, claims, lifetime, pod};
 use crate::support::control_plane::eventually;
 use crate::support::pages::block;
@@ -71,7 +71,7 @@ pub(crate) async fn upgrade_and_uninstall(cluster: Arc<Cluster>) {
 
 /// The diff is printed, and then applied.
 async fn upgrade(cluster: &Cluster) {
-    let [old, new] = ["boundtoken:0.1.0", "boundtoken:0.2.0"];
+    let [old, new] = [IMAGE, "boundtoken:next"];
     cluster.node().containerd.tag(old, new);
     name_image(cluster.workplace(), new);
     let seen = cluster.type_in(&block("upgrade"));

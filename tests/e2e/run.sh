@@ -39,6 +39,6 @@ if [ "${E2E_CLUSTER:-}" != existing ]; then
     fi
     export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
     # Whatever IMAGE says, these tests import the image of the manifests.
-    make image IMAGE_TOOLS=buildah IMAGE=boundtoken:0.1.0
+    make image IMAGE_TOOLS=buildah IMAGE="boundtoken:$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)"
 fi
 cargo test --locked --test e2e -- "$@"

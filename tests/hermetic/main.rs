@@ -24,6 +24,7 @@ mod monitoring;
 mod pod;
 mod policy;
 mod programs;
+mod release;
 mod server;
 mod sources;
 #[path = "../support/mod.rs"]

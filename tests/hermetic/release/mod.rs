@@ -1,0 +1,5 @@
+//! What a release consists of.
+
+mod package;
+mod versions;
+mod workflows;
