@@ -7,8 +7,11 @@ IMAGE = boundtoken:$(VERSION)
 IMAGE_TOOLS = docker podman buildah
 FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
 	if [ -z "$$tool" ]; then echo "make image needs one of $(IMAGE_TOOLS) that works" >&2; exit 1; fi
-# What `boundtoken version` names; empty outside a Git repository.
-COMMIT = BOUNDTOKEN_COMMIT="$$(git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)"
+# Finds the tools of a task, and installs missing ones after one question, which YES=1 and CI=true answer.
+WITH = .ci/requirements
+# What `boundtoken version` names, unless the environment does; empty outside of a Git repository.
+COMMIT = BOUNDTOKEN_COMMIT="$${BOUNDTOKEN_COMMIT-$$(git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)}" \
+	BOUNDTOKEN_COMMIT_DATE="$${BOUNDTOKEN_COMMIT_DATE-$$(git log -1 --format=%cs 2>/dev/null)}"
 # The minor versions of Kubernetes and of kubectl of `make test-cluster`; empty for the newest, and the same.
 KUBERNETES =
 KUBECTL =
@@ -22,21 +25,23 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see it work: recorded requests of a real API server, answered on loopback, without a cluster
-	@demo/run.sh
+	@$(WITH) cc curl rust -- demo/run.sh
 
-test: test-hermetic test-cluster test-faults ## run every test but `e2e` and `soak`
+# With CI=true, no test is left out.
+test: ## run every test but `e2e` and `soak`
+	@$(WITH) cc curl go openssl rust $${CI:+chromium prometheus} -- $(MAKE) test-hermetic test-cluster test-faults
 
-test-hermetic: ## run the tests that need nothing but Rust
-	$(CARGO) test --locked
+test-hermetic: ## run the tests that need no Kubernetes
+	$(WITH) cc curl openssl rust -- $(CARGO) test --locked
 
 test-cluster: ## run the tests against a real API server (KUBERNETES=1.33; built with Go once, some ten minutes)
-	KUBERNETES="$(KUBERNETES)" KUBECTL="$(KUBECTL)" $(CARGO) test --locked --test cluster
+	KUBERNETES="$(KUBERNETES)" KUBECTL="$(KUBECTL)" $(WITH) cc go rust -- $(CARGO) test --locked --test cluster
 
 test-versions: ## run them against each version of tests/cluster/versions.txt, and print a table (half an hour)
-	CARGO="$(CARGO)" tests/cluster/versions.sh
+	CARGO="$(CARGO)" $(WITH) cc go rust -- tests/cluster/versions.sh
 
 test-faults: ## create Pods while replicas restart, certificates change and clients attack: none may fail (eight minutes)
-	$(CARGO) test --locked --test faults
+	$(WITH) cc go rust -- $(CARGO) test --locked --test faults
 
 fuzz: ## mutate inputs of each parser of untrusted bytes for a minute each (FUZZ_SECONDS=60)
 	@fuzz/run.sh
@@ -69,18 +74,19 @@ manifests: ## write manifests/install.yaml and the files of the Helm chart from 
 	done
 
 build: ## build target/release/boundtoken
-	$(COMMIT) $(CARGO) build --locked --release
+	$(COMMIT) $(WITH) cc rust -- $(CARGO) build --locked --release
 
 image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=registry.example/boundtoken:1.2.3)
 	@$(FIND_IMAGE_TOOL); "$$tool" build --file Dockerfile --build-arg BINARY=boundtoken --tag "$(IMAGE)" "$(STATIC)"
 
 # Checked before the binary is built, which takes minutes.
 image-tool:
+	@$(WITH) cc image rust static-libc
 	@$(FIND_IMAGE_TOOL)
 
 # Runs the binary, because the linker may support compact relocations that the C library cannot load.
 static: ## build the static binary of the image
-	$(COMMIT) RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc --locked --release --bin boundtoken \
+	$(COMMIT) RUSTFLAGS="-C target-feature=+crt-static" $(WITH) cc rust static-libc -- $(CARGO) rustc --locked --release --bin boundtoken \
 		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs
 	$(STATIC)/boundtoken --version
 

@@ -1,13 +1,8 @@
 #!/usr/bin/env bash
 # make demo: requests that a real API server sent, answered by `boundtoken serve` on loopback.
-# Needs Rust, a C compiler and curl, no cluster. Fails if an answer is not the expected one.
+# Needs Rust, a C compiler and curl, which `make demo` installs, and no cluster. Fails if an answer is not the expected one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-if ! command -v curl >/dev/null; then
-    echo "make demo needs curl; install it (Debian: apt-get install curl) and try again" >&2
-    exit 2
-fi
 
 bold='' off='' colour=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then

@@ -1,11 +1,11 @@
-//! `boundtoken version`: the version and the commit of the build.
+//! `boundtoken version`: the version and the commit that was built.
 
 use std::io::Write;
 
 use super::stdio::{StreamError, stdout};
 use super::{CommandError, Exit};
 
-/// Show the version and the commit of this build
+/// Show the version, and the commit of this build with its date
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
@@ -18,13 +18,19 @@ pub fn run(_: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// The version, and the commit that the Makefile passes in `BOUNDTOKEN_COMMIT`.
+/// The version, and the commit that the Makefile passes in `BOUNDTOKEN_COMMIT` and `BOUNDTOKEN_COMMIT_DATE`.
 pub(super) fn version() -> String {
-    of_commit(option_env!("BOUNDTOKEN_COMMIT").filter(|commit| !commit.is_empty()))
+    let commit = option_env!("BOUNDTOKEN_COMMIT").zip(option_env!("BOUNDTOKEN_COMMIT_DATE"));
+    of_commit(commit.filter(|(commit, date)| !commit.is_empty() && !date.is_empty()))
 }
 
-fn of_commit(commit: Option<&str>) -> String {
-    format!("{} (commit {})", env!("CARGO_PKG_VERSION"), commit.unwrap_or("unknown"))
+// The date is that of the commit, not of the build, so that builds of one commit are equal.
+fn of_commit(commit: Option<(&str, &str)>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match commit {
+        Some((commit, date)) => format!("{version} (commit {commit}, {date})"),
+        None => format!("{version} (commit unknown: the build did not name one)"),
+    }
 }
 
 #[cfg(test)]
@@ -32,9 +38,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_names_the_commit() {
+    fn the_version_names_the_commit_and_its_date() {
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(of_commit(Some("0123456789ab")), format!("{version} (commit 0123456789ab)"));
-        assert_eq!(of_commit(None), format!("{version} (commit unknown)"));
+        assert_eq!(
+            of_commit(Some(("0123456789ab-dirty", "2026-02-28"))),
+            format!("{version} (commit 0123456789ab-dirty, 2026-02-28)")
+        );
+        assert_eq!(of_commit(None), format!("{version} (commit unknown: the build did not name one)"));
     }
 }

@@ -41,4 +41,4 @@ if [ "${E2E_CLUSTER:-}" != existing ]; then
     # Whatever IMAGE says, these tests import the image of the manifests.
     make image IMAGE_TOOLS=buildah IMAGE="boundtoken:$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)"
 fi
-cargo test --locked --test e2e -- "$@"
+.ci/requirements cc go rust -- cargo test --locked --test e2e -- "$@"

@@ -25,6 +25,7 @@ mod pod;
 mod policy;
 mod programs;
 mod release;
+mod requirements;
 mod server;
 mod sources;
 #[path = "../support/mod.rs"]

@@ -42,5 +42,6 @@ pub(crate) mod reviews;
 pub(crate) mod scripted_api;
 pub(crate) mod server;
 pub(crate) mod shipped;
+pub(crate) mod terminal;
 pub(crate) mod test_install;
 pub(crate) mod trials;

@@ -1,16 +1,15 @@
 //! `boundtoken serve` as a process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 
 use crate::support::client_ca::ClientCa;
 use crate::support::eventually::eventually;
 use crate::support::http::{HttpClient, client_config, handshake, post_head};
 use crate::support::program::{Serving, boundtoken, output, run};
 use crate::support::reviews;
+use crate::support::terminal::terminal;
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -127,15 +126,6 @@ async fn ctrl_c_in_a_terminal_ends_the_process_at_once() {
         let last = if presses == 1 { "every connection has ended" } else { "a second Ctrl-C ended" };
         assert!(lines.last().unwrap().contains(last), "{lines:?}");
     }
-}
-
-/// Both sides of a new terminal.
-fn terminal() -> (OwnedFd, File) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    (terminal, File::options().read(true).write(true).open(name).unwrap())
 }
 
 #[test]
