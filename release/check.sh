@@ -50,6 +50,8 @@ required 'newTag: ' manifests/base/kustomization.yaml
 required 'image: boundtoken:' manifests/install.yaml
 required 'boundtoken:' docs/roll-out/install.md
 required 'newTag: ' docs/roll-out/install.md
+required 'boundtoken@v' docs/roll-out/pipeline.md
+required 'rev: v' docs/roll-out/pipeline.md
 required 'the image has the version of this command \(' docs/operate/check.md
 required 'one of `' docs/reference/metrics.md
 required 'new: version ' docs/explain/comparison.md
