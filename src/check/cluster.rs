@@ -8,7 +8,7 @@ use super::part::Part;
 use crate::audit::snapshot::ServerRecord;
 
 /// The minor versions of Kubernetes against whose API servers the tests run, from the oldest on.
-const TESTED: [u32; 3] = [33, 35, 37];
+const TESTED: [u32; 2] = [33, 37];
 
 /// The first minor version for which the manifests are valid.
 const OLDEST: u32 = 27;
@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[CheckEntry] = &[
         id: "cluster-version",
         group: CheckGroup::Cluster,
         title: "this version of Kubernetes is within the tested range",
-        meaning: "boundtoken is tested on v1.33, v1.35 and v1.37, and its manifests need v1.27 or later.",
+        meaning: "boundtoken is tested on v1.33 and v1.37, and its manifests need v1.27 or later.",
         remedy: "kubectl version",
         field: "",
         needs: &[Part::Version],

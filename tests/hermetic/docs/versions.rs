@@ -92,13 +92,14 @@ fn page_has_the_table_of_versions() {
 
 /// Continuous integration takes the oldest version from the last line.
 #[test]
-fn every_pinned_version_is_tested_and_the_oldest_is_the_last() {
+fn tested_versions_are_pinned_and_the_oldest_is_the_last() {
     let tested = tested();
     let minor = |line: &Tested| line.kubernetes.split_once('.')?.1.parse::<u32>().ok();
     let minors = tested.iter().map(minor);
     assert!(minors.is_sorted_by(|newer, older| newer >= older));
-    let words = tested.iter().flat_map(|line| [line.kubernetes.clone(), line.kubectl.clone()]);
-    assert_eq!(words.collect::<BTreeSet<_>>(), pinned().into_keys().collect());
+    let pinned = pinned();
+    let mut words = tested.iter().flat_map(|line| [&line.kubernetes, &line.kubectl]);
+    assert!(words.all(|minor| pinned.contains_key(minor)));
 }
 
 #[test]
