@@ -249,9 +249,10 @@ fn begins_list(next: &[u8], last: bool) -> Option<bool> {
     }
 }
 
-/// Whether enough of a document is known to find its shape.
+/// Whether enough of a document is known to find its shape. A line of the API server is known by its first bytes; of all else
+/// [`PREFIX`] bytes are examined, whatever the pieces in which the log is read.
 pub(super) fn is_decidable(start: &[u8], last: bool) -> bool {
-    last || start.len() >= PREFIX || memchr(b'\n', start).is_some() && !is_alone(start)
+    last || start.len() >= PREFIX || start.starts_with(PLAIN)
 }
 
 /// Whether the first line has only one byte, as where a document is indented.

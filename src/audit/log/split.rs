@@ -204,6 +204,17 @@ mod tests {
     }
 
     #[test]
+    fn the_shape_of_a_cut_document_does_not_depend_on_the_pieces() {
+        for next in [r#""items":[{"b":2}]}"#, "{\n \"results\": [[\n  {\"b\":2}\n ]]\n}"] {
+            let log = format!("{{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s{{\n{next}\n{{\"c\":3}}\n");
+            let whole = fragments(log.as_bytes(), 10_000);
+            for size in [1, 2, 3, 7, 44, 45, 46, 64] {
+                assert_eq!(fragments(log.as_bytes(), size), whole, "in pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
     fn the_end_of_the_log_cuts_the_last_element() {
         expect(r#"[{"a":1},{"b":"#, &[('E', r#"{"a":1}"#), ('C', r#"{"b":"#)]);
     }
