@@ -37,6 +37,18 @@ pub struct Hole {
     pub to: OffsetDateTime,
 }
 
+impl Hole {
+    fn length(&self) -> Duration {
+        (self.to - self.from).try_into().unwrap_or_default()
+    }
+
+    /// The time that both share.
+    fn overlap(&self, other: &Self) -> Duration {
+        let shared = Self { from: self.from.max(other.from), to: self.to.min(other.to) };
+        shared.length()
+    }
+}
+
 /// A [`Hole`] in the log of one API server, while others logged.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ServerHole {
@@ -154,12 +166,13 @@ impl Coverage {
     }
 
     /// The times in which an API server that events name is silent, although it logs steadily before and after, and
-    /// others log.
+    /// others log for more than [`MAX_SILENCE`] of them.
     pub fn server_holes(&self) -> Vec<ServerHole> {
         let common = self.window().map(|window| window.holes).unwrap_or_default();
-        let is_common = |hole: &Hole| common.iter().any(|other| other.from < hole.to && hole.from < other.to);
+        let alone =
+            |hole: &Hole| hole.length() - common.iter().map(|other| hole.overlap(other)).sum::<Duration>();
         let of = |(server, slots): (&String, &Slots)| {
-            let holes = slots.steady_holes().into_iter().filter(|hole| !is_common(hole));
+            let holes = slots.steady_holes().into_iter().filter(|hole| alone(hole) > MAX_SILENCE);
             holes.map(|hole| ServerHole { server: server.clone(), hole }).collect::<Vec<_>>()
         };
         self.servers.iter().flat_map(of).collect()
@@ -255,6 +268,19 @@ mod tests {
         let slots = (0..144).filter(|slot| !(50..60).contains(slot));
         let coverage = of_servers(slots.flat_map(|slot| [("a", slot * 600), ("b", slot * 600)]));
         assert_eq!((coverage.window().unwrap().holes.len(), coverage.server_holes()), (1, Vec::new()));
+    }
+
+    #[test]
+    fn a_hole_that_begins_before_one_of_all_api_servers_is_named() {
+        let slots = (0..144).filter(|slot| !(50..60).contains(slot));
+        let holes = |first: u64| {
+            let b =
+                slots.clone().filter(move |slot| !(first..50).contains(slot)).map(|slot| ("b", slot * 600));
+            of_servers(slots.clone().map(|slot| ("a", slot * 600)).chain(b)).server_holes()
+        };
+        let hole = Hole { from: at(39 * 600), to: at(60 * 600) };
+        assert_eq!(holes(40), [ServerHole { server: "b".to_owned(), hole }]);
+        assert_eq!(holes(48), []);
     }
 
     #[test]
