@@ -86,7 +86,7 @@ image-tool:
 
 # Runs the binary, because the linker may support compact relocations that the C library cannot load.
 static: ## build the static binary of the image
-	$(COMMIT) RUSTFLAGS="-C target-feature=+crt-static" $(WITH) cc rust static-libc -- $(CARGO) rustc --locked --release --bin boundtoken \
+	$(COMMIT) RUSTFLAGS="-C target-feature=+crt-static" $(WITH) cc rust static-libc -- $(CARGO) rustc --locked --release --package boundtoken --bin boundtoken \
 		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs
 	$(STATIC)/boundtoken --version
 

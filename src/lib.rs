@@ -8,8 +8,10 @@
 //! | [`server`] | listener, TLS, HTTP routes, limits, shutdown, admin port |
 //! | [`admission`] | the wire: parses an `AdmissionReview` (borrowed), writes the response |
 //! | [`namespaces`] | the settings of a Namespace: watched, fetched live, or from a file |
-//! | [`policy`] | annotations → settings → plan; overrides, guardrails (pure) |
-//! | [`pod`] | plan × Pod → patch and findings (pure) |
+//! | [`policy`] | annotations → settings → plan; overrides, guardrails |
+//! | [`pod`] | plan × Pod → patch and findings |
+//!
+//! [`admission`], [`policy`] and [`pod`] are pure, and are the crate `boundtoken-core` in `src/core`.
 //!
 //! [`audit`] judges, from the Pods of a cluster and its audit logs, which workloads would survive a shorter token
 //! (pure, except for its collector).
@@ -20,11 +22,10 @@
 //! (API clients), [`commands`] (one file or folder per command) and [`telemetry`] (logs, metrics).
 //!
 //! All of them share [`manifest`] (YAML and JSON with line numbers), [`files`] (content that is reloaded when
-//! it changes), [`background`] (the tasks that reload it), `printable` (escapes text for a terminal),
+//! it changes), [`background`] (the tasks that reload it), [`printable`] (escapes text for a terminal),
 //! [`rfc1123`] (names of objects), `workload_kinds` (the kinds that create Pods) and [`clock`] (the only reader of the
 //! wall clock).
 
-pub mod admission;
 pub mod audit;
 pub mod background;
 pub mod certificates;
@@ -35,10 +36,8 @@ pub mod commands;
 pub mod files;
 pub mod manifest;
 pub mod namespaces;
-pub mod pod;
-pub mod policy;
-mod printable;
-pub mod rfc1123;
 pub mod server;
 pub mod telemetry;
 mod workload_kinds;
+
+pub use boundtoken_core::{admission, namespace, pod, policy, printable, rfc1123};

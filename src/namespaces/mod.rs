@@ -3,7 +3,6 @@
 mod error;
 pub mod file;
 mod manifest;
-mod object;
 mod report;
 mod store;
 pub mod watched;
@@ -15,8 +14,8 @@ use arc_swap::ArcSwap;
 use crate::policy::{Defaults, NamespaceSettings};
 use crate::telemetry::metrics::LookupResult;
 
+pub use boundtoken_core::namespace::{EXCLUDED_NAMESPACES, Namespace, opts_in, opts_out};
 pub use error::Error;
-pub use object::{EXCLUDED_NAMESPACES, Namespace, opts_in, opts_out};
 pub use store::{LIVE_LOOKUP_WINDOW, Namespaces};
 
 /// The cluster-wide defaults in force. They change when the API server's own audiences do.

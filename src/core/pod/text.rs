@@ -51,7 +51,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// Deserialises `null` as the default value, like Go's decoder.
-pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -88,7 +88,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromMap<T> {
 }
 
 /// Deserialises an object or `null`.
-pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -97,7 +97,7 @@ where
 }
 
 /// Deserialises an object, and `null` as the default value.
-pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -141,7 +141,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
 }
 
 /// Deserialises a list of objects or `null`.
-pub(crate) fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+pub fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -150,7 +150,7 @@ where
 }
 
 /// Deserialises a list of objects, and `null` as an empty list.
-pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -159,12 +159,12 @@ where
 }
 
 /// Deserialises a boolean or `null`.
-pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+pub fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     deserializer.deserialize_any(ScalarVisitor { expected: "a boolean", value: PhantomData::<bool> })
 }
 
 /// Deserialises a whole number or `null`.
-pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     deserializer.deserialize_any(ScalarVisitor { expected: "i64", value: PhantomData::<i64> })
 }
 
@@ -208,11 +208,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ScalarVisitor<T> {
 
 /// The error for a string where another type is expected. Serde's own would copy the whole string, with
 /// escapes of up to six times its size.
-pub(crate) fn unexpected_text<E: Error>(text: &str, expected: &dyn Expected) -> E {
+pub fn unexpected_text<E: Error>(text: &str, expected: &dyn Expected) -> E {
     E::invalid_type(Unexpected::Str(start(text, MAX_QUOTED)), expected)
 }
 
 /// The start of a text, in at most `max` bytes.
-pub(crate) fn start(text: &str, max: usize) -> &str {
+pub fn start(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or_default()
 }

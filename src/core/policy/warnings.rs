@@ -161,7 +161,7 @@ impl Warnings {
 }
 
 /// The known name that an unknown one with boundtoken's prefix or a misspelled one probably means.
-pub(crate) fn guess(name: &str) -> Option<String> {
+pub fn guess(name: &str) -> Option<String> {
     if is_misspelled_label(name) {
         return Some(format!("the label {OPT_IN_LABEL}"));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::namespaces::Namespace;
+use crate::namespace::Namespace;
 use crate::policy::{Defaults, NamespaceSettings};
 
 use super::object::Pod;

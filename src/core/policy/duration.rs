@@ -35,7 +35,7 @@ pub(super) fn lifetime(text: &str) -> Result<Ttl, ValueError> {
 }
 
 /// The number of seconds, saturating; `None` if the text is not a duration.
-pub(crate) fn seconds(text: &str) -> Option<u64> {
+pub fn seconds(text: &str) -> Option<u64> {
     if let Some(seconds) = whole(text) {
         return Some(seconds);
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// Escapes the characters of a text that move the cursor, change the writing direction or are invisible, and the
 /// start of what a runner of pipelines would take for a command. Tabs are kept.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+pub fn printable(text: &str) -> Cow<'_, str> {
     let shown = visible(text);
     if is_workflow_command(&shown) || shown.contains("##") {
         return Cow::Owned(without_commands(&shown));
@@ -62,7 +62,7 @@ fn visible(text: &str) -> Cow<'_, str> {
 
 /// Returns the start of a text in at most `max` characters, escaped as in [`printable`] and for double
 /// quotes, and whether that is the whole text.
-pub(crate) fn shortened(text: &str, max: usize) -> (String, bool) {
+pub fn shortened(text: &str, max: usize) -> (String, bool) {
     let mut shown = String::new();
     let mut room = max;
     for character in text.chars() {

@@ -4,7 +4,7 @@ use super::*;
 
 /// The Pod of a captured review, and the same Pod as submitted by its author.
 fn reviewed(review: &str) -> (Value, Value) {
-    let path = format!("{}/tests/reviews/{review}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../tests/reviews/{review}.json", env!("CARGO_MANIFEST_DIR"));
     let review: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let pod = review["request"]["object"].clone();
     let mut written = pod.clone();

@@ -13,7 +13,7 @@ const NEW_DATA_DIRECTORY: &str = "..data_tmp";
 
 /// Whether the kubelet reserves a name in each volume that it fills. With a mount point of that name it cannot fill the
 /// volume, and the Pod never starts.
-pub(crate) fn is_kubelets_own(name: &str) -> bool {
+pub fn is_kubelets_own(name: &str) -> bool {
     matches!(name, DATA_DIRECTORY | NEW_DATA_DIRECTORY)
 }
 

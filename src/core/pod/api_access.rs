@@ -48,11 +48,11 @@ pub(super) fn api_access() -> impl Iterator<Item = Value> {
 }
 
 /// Whether a token cannot have this file name in a volume with API access.
-pub(crate) fn is_api_access_file(name: &str) -> bool {
+pub fn is_api_access_file(name: &str) -> bool {
     API_ACCESS.iter().any(|source| source.file == name)
 }
 
 /// Whether the volume of the default token has a file of this name.
-pub(crate) fn is_default_file(name: &str) -> bool {
+pub fn is_default_file(name: &str) -> bool {
     name == DEFAULT_FILE || is_api_access_file(name)
 }

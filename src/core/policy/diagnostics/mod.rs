@@ -168,7 +168,7 @@ mod tests {
         let page = page("https://git.example/boundtoken").unwrap();
         let path = page.strip_prefix("https://git.example/boundtoken/blob/").unwrap();
         let file = path.split_once('/').unwrap().1;
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let text = std::fs::read_to_string(root.join(file)).unwrap();
         for code in all() {
             assert!(text.contains(&format!("\n### {}\n", code.name)), "{}", code.name);

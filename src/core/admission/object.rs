@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::namespaces::Namespace;
+use crate::namespace::Namespace;
 use crate::pod::text::{Text, nullable, object};
 use crate::pod::view::PodSpec;
 use crate::policy::{Entries, Evaluation, NamespaceSettings, evaluate};

@@ -25,7 +25,7 @@ mod volume_index;
 mod volume_paths;
 mod volumes;
 
-pub(crate) use api_access::{is_api_access_file, is_default_file};
+pub use api_access::{is_api_access_file, is_default_file};
 pub use finding::{Finding, Obstacle, Subject};
 pub use pod_patch::{PodPatch, Projection, ProjectionOrigin};
-pub(crate) use volume_paths::is_kubelets_own;
+pub use volume_paths::is_kubelets_own;

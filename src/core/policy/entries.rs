@@ -10,7 +10,7 @@ use crate::rfc1123::MAX_KEY;
 
 /// Annotation of mirror Pods, which a kubelet creates for static Pods (`MirrorPodAnnotationKey` in
 /// `k8s.io/api/core/v1/annotation_key_constants.go`).
-pub(crate) const MIRROR_POD: &str = "kubernetes.io/config.mirror";
+pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
 /// Annotations or labels, reduced to the keys of boundtoken and the annotation of mirror Pods.
 #[derive(Clone, Debug, Default)]

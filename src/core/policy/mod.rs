@@ -7,7 +7,7 @@ mod check;
 mod compile;
 mod conflict;
 pub mod diagnostics;
-pub(crate) mod duration;
+pub mod duration;
 mod effective;
 mod entries;
 mod evaluate;
@@ -38,7 +38,7 @@ use keys::Key;
 pub use check::check_value;
 pub use effective::{Effective, effective};
 pub use entries::Entries;
-pub(crate) use entries::MIRROR_POD;
+pub use entries::MIRROR_POD;
 pub use evaluate::evaluate;
 pub use evaluation::{Evaluation, Outcome};
 pub use namespace::NamespaceSettings;
@@ -46,7 +46,7 @@ pub use origin::Origin;
 pub use value_error::quote;
 pub use violation::{Field, Violation, ViolationCause};
 pub use warnings::Warning;
-pub(crate) use warnings::guess;
+pub use warnings::guess;
 
 /// What happens to a Pod's default token: the value of `boundtoken.dev/mode`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
