@@ -33,15 +33,18 @@ required() {
     optional "$1" "$2"
 }
 
-# The version of boundtoken in a lock file, which is on the line after its name.
+# The versions of both crates in a lock file, which are on the lines after their names.
 locked() {
-    local line
-    line=$(grep -n -A1 '^name = "boundtoken"$' "$1" | sed -n 's/^\([0-9]*\)-version = "\(.*\)"$/\1 \2/p')
-    compare "$1:${line% *}" "${line#* }"
+    local crate line
+    for crate in boundtoken boundtoken-core; do
+        line=$(grep -n -A1 "^name = \"$crate\"\$" "$1" | sed -n 's/^\([0-9]*\)-version = "\(.*\)"$/\1 \2/p')
+        compare "$1:${line% *}" "${line#* }"
+    done
 }
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
 required '^version = "' Cargo.toml
+required '^boundtoken-core = \{ path = "src/core", version = "' Cargo.toml
 locked Cargo.lock
 locked fuzz/Cargo.lock
 required '^version: ' charts/boundtoken/Chart.yaml

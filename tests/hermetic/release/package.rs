@@ -1,4 +1,4 @@
-//! The package of crates.io holds what `cargo install` needs, and little else. `make package` compiles it.
+//! The packages of crates.io hold what `cargo install` needs, and little else. `make package` compiles it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,9 +7,17 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn packaged() -> BTreeSet<PathBuf> {
+fn packaged(package: &str) -> BTreeSet<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(ROOT).args(["package", "--list", "--allow-dirty", "--locked", "--offline"]);
+    cargo.current_dir(ROOT).args([
+        "package",
+        "--list",
+        "--allow-dirty",
+        "--locked",
+        "--offline",
+        "--package",
+        package,
+    ]);
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect()
@@ -17,7 +25,7 @@ fn packaged() -> BTreeSet<PathBuf> {
 
 #[test]
 fn the_package_holds_sources_licence_and_readme() {
-    let files = packaged();
+    let files = packaged("boundtoken");
     for file in ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "src/lib.rs", "src/main.rs"] {
         assert!(files.contains(Path::new(file)), "{file}");
     }
@@ -32,6 +40,14 @@ fn the_package_holds_sources_licence_and_readme() {
         .map(|file| file.len())
         .sum();
     assert!(size < 4_000_000, "{size} bytes");
+}
+
+#[test]
+fn the_package_of_the_core_holds_its_modules() {
+    let files = packaged("boundtoken-core");
+    for file in ["Cargo.toml", "LICENSE", "lib.rs", "policy/mod.rs", "pod/mod.rs", "admission/mod.rs"] {
+        assert!(files.contains(Path::new(file)), "{file}");
+    }
 }
 
 /// The path that a line includes, beside the source in which it is.
@@ -53,7 +69,7 @@ fn normal(path: &Path) -> PathBuf {
 
 #[test]
 fn every_included_file_is_in_the_package() {
-    let files = packaged();
+    let files = packaged("boundtoken");
     let mut found = 0;
     for source in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
         let text = fs::read_to_string(Path::new(ROOT).join(source)).unwrap();
