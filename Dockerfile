@@ -1,7 +1,28 @@
-# The image contains one static binary. `make image` builds the binary, then the image.
+# The image, built from the sources: `docker build .`, for amd64 and arm64. BOUNDTOKEN_COMMIT and BOUNDTOKEN_COMMIT_DATE
+# are what `boundtoken version` names, because Git is not in the context.
+# The digest is that of the index of the tag, which is built again for each update of Debian.
+ARG BUILDER=docker.io/library/rust:1.95.0-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082
+FROM ${BUILDER} AS build
+# The toolchain of the image, which has not the components of rust-toolchain.toml that only `make lint` needs.
+ENV RUSTUP_TOOLCHAIN=1.95.0 YES=1
+WORKDIR /src
+COPY .ci/requirements .ci/
+COPY rust-toolchain.toml ./
+RUN .ci/requirements cc make rust static-libc
+
+# The dependencies in a layer of their own, behind an empty crate without targets for tests.
+COPY Cargo.toml Cargo.lock Makefile ./
+RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && mkdir src && \
+    printf '//! Empty.\nfn main() {}\n' | tee src/main.rs >src/lib.rs && make static && rm -r src
+
+COPY . .
+ARG BOUNDTOKEN_COMMIT=
+ARG BOUNDTOKEN_COMMIT_DATE=
+# The files may be older than the empty crate.
+RUN touch src/lib.rs src/main.rs && make static && cp target/*/release/boundtoken /boundtoken
+
 FROM scratch
-ARG BINARY=target/x86_64-unknown-linux-gnu/release/boundtoken
-COPY ${BINARY} /boundtoken
+COPY --from=build /boundtoken /boundtoken
 USER 65532:65532
 ENTRYPOINT ["/boundtoken"]
 CMD ["serve"]

@@ -54,6 +54,9 @@ soak: ## the same at full size, and on a node wait until the kubelet rotates a t
 e2e: ## install boundtoken on a node of its own, or with E2E_CLUSTER=existing in yours, and read tokens of running Pods
 	@tests/e2e/run.sh
 
+test-bare: ## run `demo` on a Debian without any tools, in a directory (root; three minutes)
+	@tests/bare-machine.sh
+
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -77,18 +80,27 @@ build: ## build target/release/boundtoken
 	$(COMMIT) $(WITH) cc rust -- $(CARGO) build --locked --release
 
 image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=registry.example/boundtoken:1.2.3)
-	@$(FIND_IMAGE_TOOL); "$$tool" build --file Dockerfile --build-arg BINARY=boundtoken --tag "$(IMAGE)" "$(STATIC)"
+	@$(FIND_IMAGE_TOOL); "$$tool" build --file prebuilt.Dockerfile --tag "$(IMAGE)" "$(STATIC)"
 
 # Checked before the binary is built, which takes minutes.
 image-tool:
 	@$(WITH) cc image rust static-libc
 	@$(FIND_IMAGE_TOOL)
 
+# Panics name files of the sources. Without the directories of this machine, and without incremental compilation, which
+# divides the crate in another way, two builds of one commit are equal.
+REMAP = --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src=/cargo \
+	--remap-path-prefix=$${CARGO_TARGET_DIR:-$$(pwd)/target}=/target --remap-path-prefix=$$(pwd)=/boundtoken
+
 # Runs the binary, because the linker may support compact relocations that the C library cannot load.
 static: ## build the static binary of the image
-	$(COMMIT) RUSTFLAGS="-C target-feature=+crt-static" $(WITH) cc rust static-libc -- $(CARGO) rustc --locked --release --package boundtoken --bin boundtoken \
+	$(COMMIT) CARGO_INCREMENTAL=0 RUSTFLAGS="-C target-feature=+crt-static $(REMAP)" \
+		$(WITH) cc rust static-libc -- $(CARGO) rustc --locked --release --package boundtoken --bin boundtoken \
 		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs
 	$(STATIC)/boundtoken --version
+
+reproducible: ## build the static binary a second time in other directories: it is the same (a quarter of an hour)
+	@$(WITH) cc git rust static-libc -- tests/reproducible.sh
 
 bench: ## measure a decision, and a request against the bare TLS server
 	$(CARGO) bench --locked
@@ -140,4 +152,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e lint doc docs manifests build static image image-tool bench bench-cluster bench-namespaces bench-audit release-check dist archive bundle release-dry-run release-test lint-workflows package deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e test-bare lint doc docs manifests build static image image-tool reproducible bench bench-cluster bench-namespaces bench-audit release-check dist archive bundle release-dry-run release-test lint-workflows package deny advisories clean

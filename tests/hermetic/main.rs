@@ -18,6 +18,7 @@ mod certificates;
 mod check;
 mod commands;
 mod docs;
+mod image;
 mod integrations;
 mod manifest;
 mod monitoring;
