@@ -60,9 +60,15 @@ test-bare: ## run `demo` on a Debian without any tools, in a directory (root; th
 lint: ## check the format and the lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --test cluster --test faults --test e2e --test release --bench cluster --bench namespaces --bench audit -- -D warnings
+	$(CARGO) clippy --locked --test cluster --test faults --test e2e --test release --test site --bench cluster --bench namespaces --bench audit -- -D warnings
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+
+site: ## build the site from the pages, target/site/index.html (compiles mdBook once, some minutes)
+	@site/build.sh
+
+test-site: site ## follow every link of the site, and search in it with a browser
+	$(CARGO) test --locked --test site
 
 doc: ## build the API documentation of the library
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
@@ -152,4 +158,4 @@ advisories: ## check the dependencies against the RustSec database (network)
 clean: ## remove what was built
 	$(CARGO) clean
 
-.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e test-bare lint doc docs manifests build static image image-tool reproducible bench bench-cluster bench-namespaces bench-audit release-check dist archive bundle release-dry-run release-test lint-workflows package deny advisories clean
+.PHONY: help demo test test-hermetic test-cluster test-versions test-faults fuzz soak e2e test-site site test-bare lint doc docs manifests build static image image-tool reproducible bench bench-cluster bench-namespaces bench-audit release-check dist archive bundle release-dry-run release-test lint-workflows package deny advisories clean

@@ -1,0 +1,27 @@
+//! The site that `make site` builds: it has every page, no link in it is dead, and search and themes work.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    reason = "a test fails by panicking"
+)]
+#![allow(dead_code, reason = "the helpers serve other programs as well")]
+
+#[path = "../support/browser.rs"]
+mod chromium;
+mod links;
+#[path = "../support/pages.rs"]
+mod pages;
+mod reader;
+
+use std::path::PathBuf;
+
+/// The directory with the site.
+fn site() -> PathBuf {
+    let site = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("site");
+    assert!(site.join("index.html").exists(), "{} has no site: run make site", site.display());
+    site
+}
