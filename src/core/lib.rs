@@ -9,8 +9,7 @@
 //! All of them share [`namespace`] (a Namespace, reduced to its settings), [`printable`] (escapes text for a terminal)
 //! and [`rfc1123`] (names of objects).
 //!
-//! It is a crate of its own for two reasons. Its few dependencies show that it is pure. And it is compiled for speed, the
-//! rest of the program for size: every Pod of a cluster waits for this code.
+//! It is a crate of its own, so that its few dependencies show that it is pure.
 
 pub mod admission;
 pub mod namespace;

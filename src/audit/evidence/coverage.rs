@@ -169,8 +169,8 @@ impl Coverage {
     /// others log for more than [`MAX_SILENCE`] of them.
     pub fn server_holes(&self) -> Vec<ServerHole> {
         let common = self.window().map(|window| window.holes).unwrap_or_default();
-        let alone =
-            |hole: &Hole| hole.length() - common.iter().map(|other| hole.overlap(other)).sum::<Duration>();
+        let shared = |hole: &Hole| common.iter().map(|other| hole.overlap(other)).sum();
+        let alone = |hole: &Hole| hole.length().saturating_sub(shared(hole));
         let of = |(server, slots): (&String, &Slots)| {
             let holes = slots.steady_holes().into_iter().filter(|hole| alone(hole) > MAX_SILENCE);
             holes.map(|hole| ServerHole { server: server.clone(), hole }).collect::<Vec<_>>()

@@ -51,6 +51,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// Deserialises `null` as the default value, like Go's decoder.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -88,6 +91,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromMap<T> {
 }
 
 /// Deserialises an object or `null`.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -97,6 +103,9 @@ where
 }
 
 /// Deserialises an object, and `null` as the default value.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -141,6 +150,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
 }
 
 /// Deserialises a list of objects or `null`.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -150,6 +162,9 @@ where
 }
 
 /// Deserialises a list of objects, and `null` as an empty list.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -159,11 +174,17 @@ where
 }
 
 /// Deserialises a boolean or `null`.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     deserializer.deserialize_any(ScalarVisitor { expected: "a boolean", value: PhantomData::<bool> })
 }
 
 /// Deserialises a whole number or `null`.
+///
+/// # Errors
+/// When the value has another type, or the document is malformed.
 pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     deserializer.deserialize_any(ScalarVisitor { expected: "i64", value: PhantomData::<i64> })
 }
