@@ -10,16 +10,17 @@ COPY .ci/requirements .ci/
 COPY rust-toolchain.toml ./
 RUN .ci/requirements cc make rust static-libc
 
-# The dependencies in a layer of their own, behind an empty crate without targets for tests.
+# The dependencies in a layer of their own, behind empty crates without targets for tests.
 COPY Cargo.toml Cargo.lock Makefile ./
-RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && mkdir src && \
-    printf '//! Empty.\nfn main() {}\n' | tee src/main.rs >src/lib.rs && make static && rm -r src
+COPY src/core/Cargo.toml src/core/
+RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && \
+    printf '//! Empty.\nfn main() {}\n' | tee src/main.rs src/core/lib.rs >src/lib.rs && make static && rm -r src
 
 COPY . .
 ARG BOUNDTOKEN_COMMIT=
 ARG BOUNDTOKEN_COMMIT_DATE=
-# The files may be older than the empty crate.
-RUN touch src/lib.rs src/main.rs && make static && cp target/*/release/boundtoken /boundtoken
+# The files may be older than the empty crates.
+RUN touch src/lib.rs src/main.rs src/core/lib.rs && make static && cp target/*/release/boundtoken /boundtoken
 
 FROM scratch
 COPY --from=build /boundtoken /boundtoken
