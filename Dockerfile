@@ -19,8 +19,8 @@ RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && \
 COPY . .
 ARG BOUNDTOKEN_COMMIT=
 ARG BOUNDTOKEN_COMMIT_DATE=
-# The files may be older than the empty crates.
-RUN touch src/lib.rs src/main.rs src/core/lib.rs && make static && cp target/*/release/boundtoken /boundtoken
+# The files may be older than the empty crates, and the targets of Cargo.toml for tests are not in the context.
+RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && touch src/lib.rs src/main.rs src/core/lib.rs && make static && cp target/*/release/boundtoken /boundtoken
 
 FROM scratch
 COPY --from=build /boundtoken /boundtoken

@@ -73,6 +73,17 @@ fn the_layer_of_the_dependencies_has_the_manifest_of_each_crate() {
     }
 }
 
+/// Cargo looks for the file of each target, also of those that are not built.
+#[test]
+fn each_build_removes_the_targets_that_are_not_in_the_context() {
+    let dockerfile = read("Dockerfile").replace("\\\n", " ");
+    let builds: Vec<&str> = dockerfile.lines().filter(|line| line.contains("make static")).collect();
+    assert_eq!(builds.len(), 2);
+    for build in builds {
+        assert!(build.starts_with(r"RUN sed -i '/^\[\[/,/^$/d' Cargo.toml "), "{build}");
+    }
+}
+
 #[test]
 fn the_context_has_the_files_that_sources_include() {
     let include = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
