@@ -100,8 +100,16 @@ progress() {
     printf '%s  linked after %d s\n' "$([ ! -t 2 ] || printf '\r')" $((SECONDS - begin)) >&2
 }
 
-echo "Building ${product^} $version (${lacking% }) into $directory; only the first run does" >&2
+# Tests that need the same program at once build it once.
 mkdir -p "$directory"
+exec {lock}>"$directory/lock"
+flock "$lock"
+lacking=$(missing "$@")
+if [ -z "$lacking" ]; then
+    echo "$directory"
+    exit
+fi
+echo "Building ${product^} $version (${lacking% }) into $directory; only the first run does" >&2
 scratch=$(mktemp -d "$directory/build.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 if [ "${KUBERNETES:-$newest}" != "$newest" ] && [[ " $lacking" = *" etcd "* ]]; then
