@@ -57,8 +57,8 @@ fn output(program: &str, arguments: &[&str]) -> Result<String> {
 /// Reads `cargo tree`, whose lines are a depth, a name and a version, each below the crate that links it.
 fn linked(target: &str) -> Result<Linked> {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let tree =
-        ["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "depth", "--target", target];
+    let edges_of = ["--edges", "normal,no-proc-macro", "--package", NAME, "--target", target];
+    let tree: Vec<_> = ["tree", "--locked", "--prefix", "depth"].into_iter().chain(edges_of).collect();
     let (mut crates, mut edges, mut above) = (BTreeSet::new(), BTreeSet::new(), Vec::<Crate>::new());
     for line in output(&cargo, &tree)?.lines() {
         let name = line.trim_start_matches(|character: char| character.is_ascii_digit());
