@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// The crates of this repository.
+const OWN: [&str; 2] = [NAME, "boundtoken-core"];
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name and version.
@@ -171,7 +174,7 @@ fn package(found: &Crate, metadata: &Value) -> Value {
             format!("https://static.crates.io/crates/{name}/{name}-{version}.crate").into();
         package["checksums"] = json!([{"algorithm": "SHA256", "checksumValue": checksum}]);
     } else {
-        package["primaryPackagePurpose"] = "APPLICATION".into();
+        package["primaryPackagePurpose"] = if name == NAME { "APPLICATION" } else { "LIBRARY" }.into();
     }
     package
 }
@@ -201,7 +204,7 @@ fn libraries() -> Result<[Value; 2]> {
 /// The licence files of the crates, each text once.
 fn licences(Linked { crates, .. }: &Linked, packages: &BTreeMap<Crate, Value>) -> Result<String> {
     let mut texts = BTreeMap::<String, Vec<String>>::new();
-    for found @ (name, version) in crates.iter().filter(|(name, _)| name != NAME) {
+    for found @ (name, version) in crates.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
         let manifest = packages.get(found).and_then(|package| package["manifest_path"].as_str());
         let directory =
             manifest.and_then(|path| Path::new(path).parent()).ok_or("a crate without a manifest")?;
