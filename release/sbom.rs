@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The crates of this repository.
 const OWN: [&str; 2] = [NAME, "boundtoken-core"];
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name and version.
 type Crate = (String, String);
