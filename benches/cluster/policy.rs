@@ -7,10 +7,8 @@ use serde_json::{Value, json};
 const EXPRESSION: &str = r#"
 object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume.projected.sources),
   volume.projected.sources.transformList(j, source, has(source.serviceAccountToken),
-    volume.name.startsWith("kube-api-access-")
-      && (volume.projected.sources.exists(s, has(s.serviceAccountToken) && s.serviceAccountToken.path == "token")
-        ? source.serviceAccountToken.path == "token"
-        : source == volume.projected.sources.filter(s, has(s.serviceAccountToken))[0])
+    source.serviceAccountToken.path
+      == ("token" in variables.files[i] ? "token" : variables.files[i][?0].orValue(""))
     ? (source.serviceAccountToken.expirationSeconds == 3600 ? [] : [JSONPatch{
         op: "replace",
         path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j)
@@ -35,10 +33,8 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
 const ANNOTATED: &str = r#"
 object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume.projected.sources),
   volume.projected.sources.transformList(j, source, has(source.serviceAccountToken),
-    volume.name.startsWith("kube-api-access-")
-      && (volume.projected.sources.exists(s, has(s.serviceAccountToken) && s.serviceAccountToken.path == "token")
-        ? source.serviceAccountToken.path == "token"
-        : source == volume.projected.sources.filter(s, has(s.serviceAccountToken))[0])
+    source.serviceAccountToken.path
+      == ("token" in variables.files[i] ? "token" : variables.files[i][?0].orValue(""))
     ? (source.serviceAccountToken.expirationSeconds == variables.ttl ? [] : [JSONPatch{
         op: "replace",
         path: "/spec/volumes/" + string(i) + "/projected/sources/" + string(j)
@@ -67,6 +63,25 @@ object.spec.volumes.transformList(i, volume, has(volume.projected) && has(volume
 ).flatten().flatten()
 "#;
 
+/// Of each volume of the plugin, the files of the tokens for the API server, or else of all tokens: the default token is
+/// the one called `token`, or else the first one.
+const FILES: &str = r#"
+object.spec.volumes.map(volume,
+  !volume.name.startsWith("kube-api-access-") || !has(volume.projected) || !has(volume.projected.sources) ? []
+  : volume.projected.sources.exists(s, has(s.serviceAccountToken) && (OWN))
+  ? volume.projected.sources.filter(s, has(s.serviceAccountToken) && (OWN)).map(s, s.serviceAccountToken.path)
+  : volume.projected.sources.filter(s, has(s.serviceAccountToken)).map(s, s.serviceAccountToken.path)
+)
+"#;
+
+/// Whether a token is for the API server.
+const FOR_API: &str = r#"s.serviceAccountToken.?audience.orValue("") in variables.apiServer"#;
+
+/// Whether a token is as the annotations want the default token.
+const REPLACED: &str = r#"
+s.serviceAccountToken.?audience.orValue("") == variables.audience
+  && s.serviceAccountToken.expirationSeconds == variables.ttl"#;
+
 /// Audiences that mean the API server: none, and its default names.
 const API_SERVER: &str =
     r#"["", "https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]"#;
@@ -84,8 +99,11 @@ pub(crate) fn objects() -> Vec<Value> {
     let api_server = json!({"name": "apiServer", "expression": API_SERVER});
     let annotated = [("audience", AUDIENCE), ("ttlText", TTL_TEXT), ("ttl", TTL)]
         .map(|(name, expression)| json!({"name": name, "expression": expression}));
-    let annotated = [vec![api_server.clone()], annotated.into()].concat();
-    [policy("policy", EXPRESSION, &[api_server]), policy("annotated", ANNOTATED, &annotated)].concat()
+    let files = |own: &str| json!({"name": "files", "expression": FILES.replace("OWN", own)});
+    let either = format!("{FOR_API} || {REPLACED}");
+    let annotated = [vec![api_server.clone()], annotated.into(), vec![files(&either)]].concat();
+    let plain = [api_server, files(FOR_API)];
+    [policy("policy", EXPRESSION, &plain), policy("annotated", ANNOTATED, &annotated)].concat()
 }
 
 fn policy(name: &str, expression: &str, variables: &[Value]) -> Vec<Value> {
