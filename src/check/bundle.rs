@@ -9,13 +9,10 @@ use super::configuration::{configuration, webhook};
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, text};
 use super::part::Part;
-use super::workload::manages_certificates;
+use super::renewal::{RESTART, Renewal};
 use crate::certificates::Certificate;
 use crate::certificates::pem::decode_certificates;
 use crate::clock;
-
-/// Makes boundtoken write what it manages.
-pub(super) const RESTART: &str = "kubectl -n boundtoken rollout restart deployment boundtoken";
 
 pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
@@ -63,13 +60,15 @@ pub(super) fn certificates(installation: &Installation) -> Option<Vec<Certificat
 
 fn bundle(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     let Some((_, webhook)) = webhook(installation) else { return Vec::new() };
+    let command = Renewal::of(installation).of_bundle();
     if text(webhook, "/clientConfig/caBundle").is_empty() {
-        return vec![CheckOutcome::error("caBundle is empty, so the API server does not trust boundtoken")];
+        let outcome = CheckOutcome::error("caBundle is empty, so the API server does not trust boundtoken");
+        return vec![outcome.with_command(command)];
     }
     vec![match certificates(installation) {
-        None => CheckOutcome::error("caBundle is not base64 of PEM certificates"),
+        None => CheckOutcome::error("caBundle is not base64 of PEM certificates").with_command(command),
         Some(certificates) if certificates.is_empty() => {
-            CheckOutcome::error("caBundle contains no certificate")
+            CheckOutcome::error("caBundle contains no certificate").with_command(command)
         }
         Some(certificates) => CheckOutcome::ok().with_value(match certificates.len() {
             1 => "1 certificate".to_owned(),
@@ -97,7 +96,7 @@ fn validity(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     } else {
         CheckOutcome::warning("a certificate in the caBundle has expired")
     };
-    vec![outcome.with_value(expired.join(", "))]
+    vec![outcome.with_value(expired.join(", ")).with_command(Renewal::of(installation).of_bundle())]
 }
 
 fn owner(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
@@ -106,7 +105,7 @@ fn owner(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     else {
         return Vec::new();
     };
-    if !manages_certificates(installation) {
+    if Renewal::of(installation) != Renewal::Boundtoken {
         return Vec::new();
     }
     let uid = text(namespace, "/metadata/uid");

@@ -19,6 +19,7 @@ mod part;
 mod port_forward;
 mod proof;
 pub mod reference;
+mod renewal;
 mod replicas;
 mod replies;
 mod rights;

@@ -6,10 +6,11 @@ use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::bundle::{RESTART, certificates};
+use super::bundle::certificates;
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, text};
 use super::part::Part;
+use super::renewal::{RESTART, Renewal};
 use super::workload::max_connections;
 use crate::certificates::{Certificate, Validity, trust};
 use crate::clock;
@@ -161,7 +162,11 @@ fn certificate(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome>
     let unverified = |reply: &Value| {
         let error = verify(reply, &roots, installation.now).err()?;
         let sentence = format!("the caBundle does not verify the certificate of replica {}", pod(reply));
-        Some(CheckOutcome::error(sentence).with_value(error))
+        Some(
+            CheckOutcome::error(sentence)
+                .with_value(error)
+                .with_command(Renewal::of(installation).of_bundle()),
+        )
     };
     let presented = replies(installation).filter(presents);
     let verified = presented.clone().count();
@@ -202,7 +207,8 @@ fn validity(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
         } else {
             return None;
         };
-        Some(outcome.with_value(format!("from {} until {until}", clock::text(validity.not_before))))
+        let value = format!("from {} until {until}", clock::text(validity.not_before));
+        Some(outcome.with_value(value).with_command(Renewal::of(installation).of_serving()))
     };
     or_value(replies(installation).filter_map(fault).collect(), format!("until {}", clock::text(first)))
 }

@@ -7,8 +7,8 @@ use super::configuration::APPLY;
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, text};
 use super::part::Part;
+use super::renewal::Renewal;
 use super::shipped::{ShippedFile, objects};
-use super::workload::manages_certificates;
 
 /// The user of the replicas.
 pub(super) const USER: &str = "system:serviceaccount:boundtoken:boundtoken";
@@ -96,7 +96,7 @@ fn judged(
     // With certificates of your own, boundtoken only reads Namespaces.
     let is_used = |right: &&Value| {
         !is_needed
-            || manages_certificates(installation)
+            || Renewal::of(installation) == Renewal::Boundtoken
             || text(right, "/attributes/resource") == "namespaces"
     };
     let is_wrong = |right: &&Value| {

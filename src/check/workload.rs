@@ -26,9 +26,6 @@ const UNDO: &str = "kubectl -n boundtoken rollout undo deployment boundtoken";
 /// The default of `--max-connections`.
 const MAX_CONNECTIONS: u64 = 512;
 
-/// The variable with which boundtoken manages its certificates in a Secret.
-const MANAGED: &str = "BOUNDTOKEN_TLS_SECRET";
-
 pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
         id: "replicas-deployment",
@@ -96,16 +93,6 @@ pub(super) const CHECKS: &[CheckEntry] = &[
         judge: restarts,
     },
 ];
-
-/// Whether boundtoken writes the Secret with the certificates and the `caBundle`; true if there is no Deployment.
-pub(super) fn manages_certificates(installation: &Installation) -> bool {
-    let deployment = installation.known(Part::Deployment);
-    deployment.is_none_or(|deployment| {
-        let containers = items(deployment, "/spec/template/spec/containers");
-        let mut variables = containers.iter().flat_map(|container| items(container, "/env"));
-        variables.any(|variable| text(variable, "/name") == MANAGED)
-    })
-}
 
 /// The cluster-wide defaults of the Deployment.
 pub(super) fn defaults(installation: &Installation) -> Arc<Defaults> {

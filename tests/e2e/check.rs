@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use boundtoken::certificates::{Ca, Validity};
+use boundtoken::certificates::{Ca, Pem, Validity};
+use boundtoken::clock;
 use serde_json::{Value, json};
 use time::Duration;
 
 use crate::cluster::Cluster;
+use crate::install::replicas;
 use crate::pages::open_labelled_shop;
 use crate::support::control_plane::eventually;
 use crate::support::pages::console;
@@ -41,6 +43,7 @@ pub(crate) async fn faults_of_the_node(cluster: Arc<Cluster>) {
     cluster.shell("kubectl -n shop rollout status deployment web");
     found(&cluster, "a healthy installation", &[], &[]).await;
     unreachable_kubelet(&cluster).await;
+    closed_port(&cluster).await;
     for (id, fault, also, remedy) in faults() {
         cluster.shell(fault);
         let command = eventually("the remedy", async || {
@@ -91,6 +94,54 @@ async fn unreachable_kubelet(cluster: &Cluster) {
     found(cluster, "a kubelet that answers", &[], &[]).await;
 }
 
+/// The network of the node applies no `NetworkPolicy`, so the test closes and opens the port as a plugin would.
+async fn closed_port(cluster: &Cluster) {
+    const ID: &str = "replicas-network-policy";
+    let patch = json!([{"op": "replace", "path": "/spec/ingress", "value": []}]);
+    cluster.shell(&format!("kubectl -n boundtoken patch networkpolicy boundtoken --type=json -p '{patch}'"));
+    let closed = cluster.node().without_port(10250);
+    let faults = found(cluster, "a port that a NetworkPolicy closes", &[ID, "proof-inside"], &[]).await;
+    cluster.shell(command(&faults, ID));
+    drop(closed);
+    found(cluster, "a port that the NetworkPolicy opens", &[], &[]).await;
+}
+
+/// Replicas are not ready once their certificate has expired. The printed command renews it, and no Pod restarts.
+pub(crate) async fn an_expired_certificate(cluster: &Cluster) {
+    const ID: &str = "replicas-certificate-validity";
+    found(cluster, "certificates of one's own", &[], &[]).await;
+    store_certificate(cluster, Duration::minutes(2));
+    cluster.shell("kubectl -n boundtoken annotate pods --all certificate=short");
+    eventually("two replicas with the certificate", async || {
+        let faults = found(cluster, "a certificate that expires soon", &[ID], &[]).await;
+        if faults.len() == 2 { Ok(()) } else { Err(faults) }
+    })
+    .await;
+    let effects = [ID, "replicas-ready", "replicas-readyz", "proof-inside"];
+    let faults = found(cluster, "an expired certificate", &effects, &[]).await;
+    cluster.shell(command(&faults, ID));
+    found(cluster, "a renewed certificate", &[], &[]).await;
+    assert!(
+        replicas(cluster).await.iter().all(|pod| pod["metadata"]["annotations"]["certificate"] == "short")
+    );
+}
+
+/// Stores a serving certificate of the CA in the directory `tls`, where it is also the current one.
+fn store_certificate(cluster: &Cluster, validity: Duration) {
+    let directory = cluster.workplace().join("tls");
+    let [certificate, key] =
+        ["ca.crt", "ca.key"].map(|file| std::fs::read_to_string(directory.join(file)).unwrap());
+    let ca = Ca::load(Pem { certificate, key }).unwrap();
+    let names = ["boundtoken.boundtoken.svc".to_owned()];
+    let pair = ca.issue(&names, Validity::from_now(clock::now(), validity)).unwrap();
+    std::fs::write(directory.join("tls.crt"), pair.certificate).unwrap();
+    std::fs::write(directory.join("tls.key"), pair.key).unwrap();
+    cluster.shell(
+        "kubectl -n boundtoken create secret tls boundtoken-tls --cert tls/tls.crt --key tls/tls.key \
+         --dry-run=client -o yaml | kubectl apply -f -",
+    );
+}
+
 /// Without the right to repair it, replicas of which the `caBundle` does not verify the certificate are not ready.
 async fn bundles(cluster: &Cluster) {
     const EFFECTS: [&str; 4] = ["proof-inside", "replicas-ready", "replicas-readyz", "replicas-certificate"];
@@ -117,7 +168,7 @@ async fn bundles(cluster: &Cluster) {
 
 /// A `caBundle` with a CA that issued no certificate of a replica.
 fn foreign(validity: Duration) -> String {
-    let ca = Ca::generate(Validity::from_now(boundtoken::clock::now(), validity)).unwrap();
+    let ca = Ca::generate(Validity::from_now(clock::now(), validity)).unwrap();
     STANDARD.encode(&ca.pem.certificate)
 }
 

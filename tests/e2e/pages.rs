@@ -58,6 +58,7 @@ pub(crate) async fn upgrade_and_uninstall(cluster: Arc<Cluster>) {
     open_labelled_shop(&cluster).await;
     upgrade(&cluster).await;
     move_to_own_certificates(&cluster).await;
+    check::an_expired_certificate(&cluster).await;
     write_into_manifests(&cluster).await;
     assert_a_label_matters(&cluster, "moved").await;
     assert_eq!(assert_leaves(&cluster, "moved", &block("configuration-first"), &[]).await, 0);

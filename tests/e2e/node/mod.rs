@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::control_plane::{ControlPlane, PROGRAMS, eventually, programs};
-use network::Network;
+use network::{ClosedPort, Network};
 use remains::Remains;
 use runtime::Containerd;
 
@@ -93,6 +93,11 @@ impl Node {
     /// Stops the kubelet, but not the containers, until the guard is dropped.
     pub(crate) fn without_kubelet(&self) -> impl Drop {
         self.plane.pause("kubelet")
+    }
+
+    /// Closes a port of all Pods, as a network plugin does for a `NetworkPolicy`, until the guard is dropped.
+    pub(crate) fn without_port(&self, port: u16) -> impl Drop {
+        ClosedPort::new(port)
     }
 
     /// Writes an object into etcd, and not through the API server, which sets some fields itself.

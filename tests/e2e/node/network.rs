@@ -13,6 +13,9 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 /// The name of the bridge for Pods.
 pub(super) const BRIDGE: &str = "boundtoken0";
 
+/// The priority of the rule of a [`ClosedPort`], before that of the main table.
+const CLOSED: &str = "10250";
+
 /// The address range of Pods.
 pub(super) const PODS: &str = "10.244.0.0/24";
 
@@ -43,12 +46,30 @@ impl Network {
         let _ = std::fs::write(FORWARDING, &self.forwarding);
         let _ = Command::new("ip").args(["address", "delete", &self.address, "dev", "lo"]).output();
         let _ = Command::new("ip").args(["link", "delete", BRIDGE]).output();
+        let _ = Command::new("ip").args(["rule", "delete", "priority", CLOSED]).output();
     }
 }
 
 impl Drop for Network {
     fn drop(&mut self) {
         self.tear_down();
+    }
+}
+
+/// A port of all Pods that this machine does not reach. It is opened on drop.
+pub(super) struct ClosedPort;
+
+impl ClosedPort {
+    pub(super) fn new(port: u16) -> Self {
+        let rule = ["to", PODS, "ipproto", "tcp", "dport", &port.to_string(), "prohibit"];
+        run(Command::new("ip").args(["rule", "add", "priority", CLOSED]).args(rule));
+        Self
+    }
+}
+
+impl Drop for ClosedPort {
+    fn drop(&mut self) {
+        run(Command::new("ip").args(["rule", "delete", "priority", CLOSED]));
     }
 }
 

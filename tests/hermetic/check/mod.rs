@@ -1,6 +1,7 @@
 //! The checks of an installation: each finds its own fault, and nothing else.
 
 mod faults;
+mod renewal;
 mod rights;
 
 use std::collections::BTreeSet;
