@@ -7,7 +7,7 @@ use memchr::{memchr, memchr3, memmem};
 use super::split::{Fragment, MAX_RECORD, PREFIX};
 
 /// The start of each line that the API server writes.
-const PLAIN: &[u8] = br#"{"kind":"Event","#;
+pub(super) const PLAIN: &[u8] = br#"{"kind":"Event","#;
 
 /// The fields that hold records: of an `EventList`, of `CloudWatch` subscriptions, of `filter-log-events`, of Azure
 /// Monitor, and of `CloudWatch` Logs Insights.

@@ -6,6 +6,7 @@ use memchr::memmem::{Finder, FinderRev};
 use time::OffsetDateTime;
 
 use super::LogCounts;
+use super::nesting::PLAIN;
 use super::plain::PlainReader;
 use super::record::{LogRecord, Wrapper};
 use super::split::Fragment;
@@ -23,6 +24,15 @@ const TEXT_FORMAT: &[u8] = b" AUDIT: id=\"";
 /// The field with the time at which an event was written.
 const STAGED: &[u8] = b"stageTimestamp";
 
+/// A quote of the text of a record, and one in the string of a wrapper.
+const QUOTES: [&[u8]; 2] = [b"\"", b"\\\""];
+
+/// The field with the id of an event that is in no string.
+const ID: &[u8] = br#""auditID":"#;
+
+/// Names of records that lack [`STAGED`]: `LogEntry` of Google Cloud, and rows of tables.
+const WITHOUT_STAGED: [&[u8]; 2] = [b"protoPayload", b"AuditId"];
+
 /// Passes on the events of a log and counts what it cannot read.
 pub(super) struct ShapeReader<'s> {
     sink: &'s mut dyn FnMut(&AuditEvent<'_>),
@@ -33,6 +43,8 @@ pub(super) struct ShapeReader<'s> {
     account: Finder<'static>,
     denied: Finder<'static>,
     staged: FinderRev<'static>,
+    id: Finder<'static>,
+    without_staged: [Finder<'static>; 2],
     plain: PlainReader,
 }
 
@@ -64,6 +76,8 @@ impl<'s> ShapeReader<'s> {
             account: Finder::new(ACCOUNT_PREFIX),
             denied: Finder::new("401"),
             staged: FinderRev::new(STAGED),
+            id: Finder::new(ID),
+            without_staged: WITHOUT_STAGED.map(Finder::new),
             plain: PlainReader::new(),
         }
     }
@@ -173,11 +187,32 @@ impl<'s> ShapeReader<'s> {
         if !is_complete || self.account.find(bytes).is_some() || self.denied.find(bytes).is_some() {
             return None;
         }
-        let after = bytes.get(self.staged.rfind(bytes)? + STAGED.len()..)?;
-        let start = after.iter().take(8).position(u8::is_ascii_digit)?;
-        let text = after.get(start..)?;
+        let text = self.staged_text(bytes)?;
         let end = text.iter().take(40).position(|byte| matches!(byte, b'"' | b'\\'))?;
         parse(str::from_utf8(text.get(..end)?).ok()?)
+    }
+
+    /// What follows the opening quote of the field [`STAGED`]; `None` if that could be a text of a client instead, such
+    /// as the name of a `RoleBinding` in an annotation. Quotes in such a text have one backslash more than those around
+    /// fields.
+    fn staged_text<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let at = self.staged.rfind(bytes)?;
+        let (before, field) = bytes.split_at_checked(at)?;
+        let [bare, escaped] = QUOTES;
+        let quote = if before.ends_with(escaped) { escaped } else { bare };
+        if before.strip_suffix(quote)?.ends_with(b"\\") || quote == escaped && self.id.find(bytes).is_some() {
+            return None;
+        }
+        // The API server writes the field after all objects of clients, others in any order.
+        if !bytes.starts_with(PLAIN) {
+            let mut without = self.without_staged.iter();
+            let is_only = memchr::memmem::find(before, STAGED).is_none();
+            if !is_only || without.any(|name| name.find(bytes).is_some()) {
+                return None;
+            }
+        }
+        let value = field.strip_prefix(STAGED)?.strip_prefix(quote)?.trim_ascii_start().strip_prefix(b":")?;
+        value.trim_ascii_start().strip_prefix(quote)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Rows of the tables `AKSAudit` and `AKSAuditAdmin` of Azure Monitor.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The columns that matter, with the fields of an event that they hold
@@ -22,11 +25,13 @@ const COLUMNS: [(&str, &str); 13] = [
 ];
 
 /// The event in a row, as JSON. Some tools write the columns of type `dynamic` as strings that contain JSON.
+// The other columns are not parsed: the object of a request may be nested more deeply than the parser allows.
 pub(super) fn event(row: &[u8]) -> serde_json::Result<String> {
-    let mut row: Map<String, Value> = serde_json::from_slice(row)?;
+    let row: BTreeMap<String, &RawValue> = serde_json::from_slice(row)?;
+    let value = |column: &str| serde_json::from_str(row.get(column)?.get()).ok().map(parsed);
     let mut event = Map::new();
     for (column, field) in COLUMNS {
-        if let Some(value) = row.remove(column).map(parsed).filter(|value| !value.is_null()) {
+        if let Some(value) = value(column).filter(|value: &Value| !value.is_null()) {
             event.insert(field.to_owned(), value);
         }
     }

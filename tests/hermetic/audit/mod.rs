@@ -1,6 +1,7 @@
 //! Evidence in audit logs.
 
 mod evidence;
+mod hostile;
 mod model;
 mod shapes;
 
