@@ -23,8 +23,8 @@
 //!
 //! All of them share [`manifest`] (YAML and JSON with line numbers), [`files`] (content that is reloaded when
 //! it changes), [`background`] (the tasks that reload it), [`printable`] (escapes text for a terminal),
-//! [`rfc1123`] (names of objects), `workload_kinds` (the kinds that create Pods) and [`clock`] (the only reader of the
-//! wall clock).
+//! [`rfc1123`] (names of objects), `shell` (words of printed commands), `workload_kinds` (the kinds that create Pods) and
+//! [`clock`] (the only reader of the wall clock).
 
 pub mod audit;
 pub mod background;
@@ -37,6 +37,7 @@ pub mod files;
 pub mod manifest;
 pub mod namespaces;
 pub mod server;
+mod shell;
 pub mod telemetry;
 mod workload_kinds;
 

@@ -8,6 +8,7 @@ use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, name, text};
 use super::part::Part;
 use super::shipped::{ShippedFile, is_equal, shipped};
+use crate::shell::word;
 
 /// Applies the shipped manifests, or the overlay that was installed.
 pub(super) const APPLY: &str = "kubectl apply -k manifests";
@@ -156,7 +157,7 @@ fn once(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
             let name = name(other);
             CheckOutcome::warning(format!("MutatingWebhookConfiguration {name} calls boundtoken as well"))
                 .with_value(name)
-                .with_command(format!("kubectl delete mutatingwebhookconfiguration {name}"))
+                .with_command(format!("kubectl delete mutatingwebhookconfiguration {}", word(name)))
         })
         .collect();
     if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }

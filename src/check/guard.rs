@@ -7,18 +7,26 @@ use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, name, text};
 use super::part::Part;
 use super::shipped::{ShippedFile, is_equal, shipped};
+use crate::shell::word;
 
 const PODS: &str = "boundtoken-guard";
 const NAMESPACES: &str = "boundtoken-guard-namespaces";
 
-/// The fields of a policy that decide. The first variable is `defaultMode`, which is yours to change.
+/// The fields of a policy that decide, besides its variables.
 const FIELDS: [&str; 5] = [
     "/spec/failurePolicy",
-    "/spec/matchConstraints/namespaceSelector",
-    "/spec/matchConstraints/resourceRules",
+    "/spec/paramKind",
+    "/spec/matchConstraints",
     "/spec/matchConditions",
     "/spec/validations",
 ];
+
+/// The variable that is yours to change.
+const DEFAULT_MODE: &str = "defaultMode";
+
+/// The fields of `matchResources` with which a binding leaves out objects.
+const SELECTIONS: [&str; 4] =
+    ["namespaceSelector", "objectSelector", "resourceRules", "excludeResourceRules"];
 
 const fn entry(
     id: &'static str,
@@ -99,8 +107,10 @@ fn policy(entry: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> 
         .filter(|field| !is_equal(policy.pointer(field), manifest.pointer(field)))
         .map(|field| dotted(field))
         .collect();
-    let variables =
-        |policy: &Value| -> Value { items(policy, "/spec/variables").iter().skip(1).cloned().collect() };
+    let is_fixed = |variable: &&Value| text(variable, "/name") != DEFAULT_MODE;
+    let variables = |policy: &Value| -> Value {
+        items(policy, "/spec/variables").iter().filter(is_fixed).cloned().collect()
+    };
     if !is_equal(Some(&variables(policy)), Some(&variables(&manifest))) {
         different.push("spec.variables".to_owned());
     }
@@ -125,16 +135,16 @@ fn binding(entry: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome>
             entry.field
         ))];
     };
-    let outcome = if is_equal(binding.pointer("/spec/matchResources/namespaceSelector"), None)
-        && is_equal(binding.pointer("/spec/matchResources/objectSelector"), None)
-    {
+    let selection = binding.pointer("/spec/matchResources");
+    let outcome = if SELECTIONS.iter().all(|field| is_equal(selection.and_then(|all| all.get(field)), None)) {
         CheckOutcome::ok()
     } else {
         let patch = r#"[{"op":"remove","path":"/spec/matchResources"}]"#;
         let name = name(binding);
         CheckOutcome::warning(format!("ValidatingAdmissionPolicyBinding {name} leaves out objects"))
             .with_command(format!(
-                "kubectl patch validatingadmissionpolicybinding {name} --type=json -p '{patch}'"
+                "kubectl patch validatingadmissionpolicybinding {} --type=json -p '{patch}'",
+                word(name)
             ))
     };
     vec![outcome.with_value(actions(binding).join(", "))]

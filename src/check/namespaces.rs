@@ -18,6 +18,7 @@ use crate::policy::keys::{
 };
 use crate::policy::nearest::nearest;
 use crate::policy::{Defaults, NamespaceSettings, Violation, Warning};
+use crate::shell::word;
 
 pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
@@ -109,11 +110,13 @@ fn labels(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
 
 /// The slip in a label, if it is one.
 fn label(namespace: &str, key: &str, value: &str) -> Option<CheckOutcome> {
-    let opt_in = format!("kubectl label namespace {namespace} {OPT_IN_LABEL}={OPT_IN_VALUE} --overwrite");
+    let (quoted, removed) = (word(namespace), format!("{key}-"));
+    let (label, removed) = (format!("kubectl label namespace {quoted}"), word(&removed));
+    let opt_in = format!("{label} {OPT_IN_LABEL}={OPT_IN_VALUE} --overwrite");
     let (sentence, command) = if key == OPT_IN_LABEL {
         if opts_in(Some(value)) && EXCLUDED_NAMESPACES.contains(&namespace) {
             let sentence = format!("the webhook is never called for Namespace {namespace}");
-            (sentence, format!("kubectl label namespace {namespace} {OPT_IN_LABEL}-"))
+            (sentence, format!("{label} {OPT_IN_LABEL}-"))
         } else if opts_in(Some(value)) || opts_out(value) {
             return None;
         } else {
@@ -121,14 +124,14 @@ fn label(namespace: &str, key: &str, value: &str) -> Option<CheckOutcome> {
         }
     } else if is_slip(key) {
         let sentence = format!("Namespace {namespace} does not opt in: the label is {OPT_IN_LABEL}");
-        (sentence, format!("{opt_in} {key}-"))
+        (sentence, format!("{opt_in} {removed}"))
     } else if let Some(setting) = setting(key) {
         let sentence = format!("a label of Namespace {namespace} has no effect: settings are annotations");
-        let annotate = format!("kubectl annotate namespace {namespace} {setting}={}", quoted(value));
-        (sentence, format!("kubectl label namespace {namespace} {key}- && {annotate} --overwrite"))
+        let annotate = format!("kubectl annotate namespace {quoted} {setting}={}", word(value));
+        (sentence, format!("{label} {removed} && {annotate} --overwrite"))
     } else if has_own_prefix(key) {
         let sentence = format!("a label of Namespace {namespace} has no effect: boundtoken does not read it");
-        (sentence, format!("kubectl label namespace {namespace} {key}-"))
+        (sentence, format!("{label} {removed}"))
     } else {
         return None;
     };
@@ -172,7 +175,7 @@ fn invalid(namespace: &Value, violation: &Violation, refuses: bool) -> CheckOutc
     let Some(key) = violation.field.key() else { return outcome };
     outcome
         .with_value(annotation(namespace, key.name()))
-        .with_command(format!("kubectl annotate namespace {} {key}-", name(namespace)))
+        .with_command(format!("kubectl annotate namespace {} {key}-", word(name(namespace))))
 }
 
 /// An annotation as `KEY=VALUE`.
@@ -199,16 +202,18 @@ fn about(namespace: &Value, warning: &Warning) -> CheckOutcome {
     let name = name(namespace);
     let outcome = CheckOutcome::warning(format!("Namespace {name}: {warning}"));
     let Some(key) = &warning.key else { return outcome };
+    let (quoted, removed) = (word(name), format!("{key}-"));
+    let (annotate, removed) = (format!("kubectl annotate namespace {quoted}"), word(&removed));
     let command = match setting(key) {
         _ if warning.code == Code::NotOptedIn => {
-            format!("kubectl label namespace {name} {OPT_IN_LABEL}={OPT_IN_VALUE}")
+            format!("kubectl label namespace {quoted} {OPT_IN_LABEL}={OPT_IN_VALUE}")
         }
         Some(meant) if meant != key => {
             let written = annotation(namespace, key);
             let value = written.split_once('=').map_or("", |(_, value)| value);
-            format!("kubectl annotate namespace {name} {key}- {meant}={}", quoted(value))
+            format!("{annotate} {removed} {meant}={}", word(value))
         }
-        _ => format!("kubectl annotate namespace {name} {key}-"),
+        _ => format!("{annotate} {removed}"),
     };
     outcome.with_value(annotation(namespace, key)).with_command(command)
 }
@@ -239,13 +244,8 @@ fn pods(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
             let sentence = format!("Pods in Namespace {namespace} hold something else than its settings say");
             CheckOutcome::warning(sentence)
                 .with_value(format!("{} of {}", number(count, "/other"), number(count, "/pods")))
-                .with_command(format!("boundtoken audit -n {namespace}"))
+                .with_command(format!("boundtoken audit -n {}", word(namespace)))
         })
         .collect();
     if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }
-}
-
-/// A text as one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -8,6 +8,7 @@ use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::guard::refuses_pods;
 use super::installation::{Installation, items, name, text};
 use super::part::Part;
+use crate::shell::word;
 
 /// Words of policies that change tokens.
 const FIELDS: [&str; 3] = ["serviceAccountToken", "automountServiceAccountToken", "kube-api-access"];
@@ -57,13 +58,14 @@ fn webhooks(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     }]
 }
 
-/// Whether a rule selects the creation of Pods.
+/// Whether a rule selects the creation of Pods, which the API server also finds in `pods/*`
+/// (`resource` in `k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go`).
 fn is_for_pods(rule: &Value) -> bool {
     let has = |field: &str, words: &[&str]| {
         items(rule, field).iter().filter_map(Value::as_str).any(|word| words.contains(&word))
     };
     has("/apiGroups", &["", "*"])
-        && has("/resources", &["pods", "*", "*/*"])
+        && has("/resources", &["pods", "pods/*", "*", "*/*"])
         && has("/operations", &["CREATE", "*"])
 }
 
@@ -84,7 +86,7 @@ fn policies(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
             let name = name(policy);
             CheckOutcome::warning(format!("{kind} {name} names fields that boundtoken changes"))
                 .with_value(name)
-                .with_command(format!("kubectl get {kind} {name} -o yaml"))
+                .with_command(format!("kubectl get {kind} {} -o yaml", word(name)))
         })
         .collect();
     if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }

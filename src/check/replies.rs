@@ -14,6 +14,7 @@ use super::renewal::{RESTART, Renewal};
 use super::workload::max_connections;
 use crate::certificates::{Certificate, Validity, trust};
 use crate::clock;
+use crate::shell::word;
 use crate::telemetry::cut;
 
 /// The name for which the API server verifies the certificates.
@@ -139,7 +140,7 @@ fn port_forward(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome
     let fault = |reply: &Value| {
         let reason = reply.pointer("/answers/failed")?.as_str()?;
         let sentence = format!("the API server cannot forward ports to replica {}", pod(reply));
-        let command = format!("kubectl describe node {}", text(reply, "/node"));
+        let command = format!("kubectl describe node {}", word(text(reply, "/node")));
         Some(CheckOutcome::warning(sentence).with_value(reason).with_command(command))
     };
     or_ok(all.iter().filter_map(fault).collect(), all.len())

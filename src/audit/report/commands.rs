@@ -7,24 +7,25 @@ use crate::audit::verdict::{Judgement, Verdict};
 use crate::pod::token::Ttl;
 use crate::policy::Mode;
 use crate::policy::keys::{Key, OPT_IN_LABEL, OPT_IN_VALUE};
+use crate::shell;
 
 /// Kinds that `kubectl rollout restart` knows.
 const RESTARTABLE: [&str; 3] = ["DaemonSet", "Deployment", "StatefulSet"];
 
-/// The command that opts a Namespace in.
-pub(super) fn label(namespace: &str) -> String {
-    format!("kubectl label namespace {} {OPT_IN_LABEL}={OPT_IN_VALUE}", quoted(namespace))
+/// The command that opts a Namespace in; `None` if no Namespace can have the name.
+pub(super) fn label(namespace: &str) -> Option<String> {
+    let command = format!("kubectl label namespace {} {OPT_IN_LABEL}={OPT_IN_VALUE}", shell::word(namespace));
+    (!is_option(namespace)).then_some(command)
 }
 
 /// The commands for a workload: none where a person has to decide or to write code. The next run of a Job gets new
 /// Pods by itself, and a Pod without a controller has to be created again from its manifest.
 pub(super) fn of_workload(workload: &WorkloadName, judgement: &Judgement) -> Vec<String> {
     let command = match judgement.verdict {
-        Verdict::Restart if RESTARTABLE.contains(&workload.kind.as_str()) => Some(format!(
-            "kubectl -n {} rollout restart {}",
-            quoted(&workload.namespace),
-            reference(workload)
-        )),
+        Verdict::Restart if RESTARTABLE.contains(&workload.kind.as_str()) => {
+            let namespace = shell::word(&workload.namespace);
+            reference(workload).map(|name| format!("kubectl -n {namespace} rollout restart {name}"))
+        }
         Verdict::ReplaceFrom => {
             let ttl = judgement.min_ttl.and_then(|ttl| Ttl::from_seconds(u64::try_from(ttl).ok()?));
             ttl.and_then(|ttl| annotate(workload, Key::Ttl, &ttl.to_string()))
@@ -45,27 +46,22 @@ fn annotate(workload: &WorkloadName, key: Key, value: &str) -> Option<String> {
         _ => template,
     };
     let patch = json!({"spec": spec}).to_string();
-    Some(format!(
-        "kubectl -n {} patch {} --type merge -p {}",
-        quoted(&workload.namespace),
-        reference(workload),
-        quoted(&patch)
-    ))
+    let (namespace, patch) = (shell::word(&workload.namespace), shell::word(&patch));
+    Some(format!("kubectl -n {namespace} patch {} --type merge -p {patch}", reference(workload)?))
 }
 
-/// A workload as `kubectl` takes it, such as `deployment/web`.
-fn reference(workload: &WorkloadName) -> String {
-    quoted(&format!("{}/{}", workload.kind.to_lowercase(), workload.name))
+/// A workload as `kubectl` takes it, such as `deployment/web`; `None` if that could be something else for it. The kind of
+/// an owner that does not exist is any text.
+fn reference(workload: &WorkloadName) -> Option<String> {
+    let is_kind = workload.kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let name = format!("{}/{}", workload.kind.to_lowercase(), workload.name);
+    (is_kind && !is_option(&workload.namespace)).then(|| shell::word(&name).into_owned())
 }
 
-/// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'_');
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+/// Whether `kubectl` would take a name for an option. Quotes do not help, and no object of an API server has such a
+/// name.
+fn is_option(name: &str) -> bool {
+    name.starts_with('-')
 }
 
 #[cfg(test)]
@@ -114,6 +110,25 @@ mod tests {
 
     #[test]
     fn hostile_names_are_quoted() {
-        assert_eq!(label("a;b'c"), r"kubectl label namespace 'a;b'\''c' boundtoken.dev/webhook=enabled");
+        let expected = r"kubectl label namespace 'a;b'\''c' boundtoken.dev/webhook=enabled";
+        assert_eq!(label("a;b'c").as_deref(), Some(expected));
+        let hostile = WorkloadName { name: "$(id)".to_owned(), ..workload("Rollout", "web") };
+        let judgement = Judgement { verdict: Verdict::Disable, min_ttl: None, reasons: Vec::new() };
+        let found = of_workload(&hostile, &judgement);
+        assert!(
+            found[0].starts_with("kubectl -n shop patch 'rollout/$(id)' --type merge -p '{"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn no_name_becomes_an_option() {
+        assert_eq!(label("--all"), None);
+        for kind in ["--filename=https://example.com", "-f", "a/b", "a,b"] {
+            assert!(commands(kind, Verdict::Disable).is_empty(), "{kind}");
+        }
+        let hostile = WorkloadName { namespace: "--all".to_owned(), ..workload("Deployment", "web") };
+        let judgement = Judgement { verdict: Verdict::Restart, min_ttl: None, reasons: Vec::new() };
+        assert!(of_workload(&hostile, &judgement).is_empty());
     }
 }

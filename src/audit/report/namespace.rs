@@ -52,7 +52,7 @@ impl NamespaceReport {
         let mut next: Vec<String> =
             workloads.iter().flat_map(|workload| workload.next.iter().cloned()).collect();
         if !namespace.opted_in && !has_to_wait {
-            next.push(commands::label(name));
+            next.extend(commands::label(name));
         }
         Self {
             name: name.to_owned(),

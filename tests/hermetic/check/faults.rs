@@ -255,22 +255,20 @@ fn others() -> Vec<Fault> {
         json!({"mutations": [{"jsonPatch": {"expression": "'/spec/automountServiceAccountToken'"}}]});
     let mutate = json!({"rules": [{"mutate": {"patchStrategicMerge": {"spec": {"volumes": [{"projected":
         {"sources": [{"serviceAccountToken": {}}]}}]}}}}]});
-    let mut last = replace(
-        "/configurations/-",
-        json!({"metadata": {"name": "istio"}, "webhooks": [
-            {"name": "a.istio.io", "reinvocationPolicy": "IfNeeded",
-             "rules": [{"apiGroups": [""], "resources": ["pods"], "operations": ["CREATE"]}]},
-        ]}),
-    );
-    let without_guard = json!([
-        {"op": "remove", "path": "/guards/0"},
-        {"op": "remove", "path": "/guardBindings/0"},
-    ]);
-    last.as_array_mut().unwrap().extend(without_guard.as_array().unwrap().clone());
+    let last = |resources: &str| {
+        let rules = json!([{"apiGroups": [""], "resources": [resources], "operations": ["CREATE"]}]);
+        let webhook = json!({"name": "a.istio.io", "reinvocationPolicy": "IfNeeded", "rules": rules});
+        json!([
+            {"op": "add", "path": "/configurations/-", "value": {"metadata": {"name": "istio"}, "webhooks": [webhook]}},
+            {"op": "remove", "path": "/guards/0"},
+            {"op": "remove", "path": "/guardBindings/0"},
+        ])
+    };
     vec![
         Fault("rights-needed", Error, replace("/rights/0/allowed", false)),
         Fault("rights-excess", Warning, replace("/rights/2/allowed", true)),
-        Fault("neighbours-webhooks", Warning, last),
+        Fault("neighbours-webhooks", Warning, last("pods")),
+        Fault("neighbours-webhooks", Warning, last("pods/*")),
         Fault("neighbours-policies", Warning, replace("/mutatingPolicies", policy(expression))),
         Fault("neighbours-policies", Warning, replace("/kyvernoPolicies", policy(mutate))),
     ]
@@ -300,7 +298,25 @@ fn guard() -> Vec<Fault> {
         Fault("guard-policy", Warning, replace("/guards/0/spec/failurePolicy", "Ignore")),
         Fault("guard-policy", Warning, replace("/guards/0/spec/variables/1/expression", "true")),
         Fault("guard-policy", Warning, remove("/guards/0/spec/validations/1")),
+        Fault(
+            "guard-policy",
+            Warning,
+            replace("/guards/0/spec/matchConstraints/excludeResourceRules", json!([{"resources": ["pods"]}])),
+        ),
+        Fault(
+            "guard-policy",
+            Warning,
+            replace("/guards/0/spec/matchConstraints/objectSelector", json!({"matchLabels": {"a": "b"}})),
+        ),
         Fault("guard-binding", Warning, remove("/guardBindings/0")),
+        Fault(
+            "guard-binding",
+            Warning,
+            replace(
+                "/guardBindings/0/spec/matchResources",
+                json!({"excludeResourceRules": [{"resources": ["pods"]}]}),
+            ),
+        ),
         Fault("guard-binding", Warning, replace("/guardBindings/0/spec/matchResources", other_namespaces)),
         Fault("guard-namespaces-policy", Warning, remove("/guards/1")),
         Fault(
@@ -308,6 +324,7 @@ fn guard() -> Vec<Fault> {
             Warning,
             replace("/guards/1/spec/matchConstraints/resourceRules", json!([])),
         ),
+        Fault("guard-namespaces-policy", Warning, replace("/guards/1/spec/variables/0/expression", "{}")),
         Fault("guard-namespaces-binding", Warning, remove("/guardBindings/1")),
         Fault("monitoring-pod-monitor", Warning, replace("/podMonitors", json!([]))),
         Fault(
@@ -408,9 +425,11 @@ fn the_commands_of_namespaces_name_the_object() {
         (
             label("boundtoken.dev/ttl", "2h"),
             "kubectl label namespace default boundtoken.dev/ttl- && kubectl annotate namespace default \
-             boundtoken.dev/ttl='2h' --overwrite",
+             boundtoken.dev/ttl=2h --overwrite",
         ),
+        (label("boundtoken.dev/$(id)", "x"), "kubectl label namespace default 'boundtoken.dev/$(id)-'"),
         (setting("ttl", "5m"), "kubectl annotate namespace shop boundtoken.dev/ttl-"),
+        (setting("$(id);", "x"), "kubectl annotate namespace shop 'boundtoken.dev/$(id);-'"),
         (
             setting("mod", "it's"),
             r"kubectl annotate namespace shop boundtoken.dev/mod- boundtoken.dev/mode='it'\''s'",
