@@ -96,6 +96,7 @@ impl Node {
     }
 
     /// Closes a port of all Pods, as a network plugin does for a `NetworkPolicy`, until the guard is dropped.
+    #[expect(clippy::unused_self, reason = "a Pod has a port only while the node runs")]
     pub(crate) fn without_port(&self, port: u16) -> impl Drop {
         ClosedPort::new(port)
     }
