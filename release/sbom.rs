@@ -57,13 +57,16 @@ fn output(program: &str, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+fn cargo(arguments: &[&str]) -> Result<String> {
+    output(&env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+}
+
 /// Reads `cargo tree`, whose lines are a depth, a name and a version, each below the crate that links it.
 fn linked(target: &str) -> Result<Linked> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let edges_of = ["--edges", "normal,no-proc-macro", "--package", NAME, "--target", target];
     let tree: Vec<_> = ["tree", "--locked", "--prefix", "depth"].into_iter().chain(edges_of).collect();
     let (mut crates, mut edges, mut above) = (BTreeSet::new(), BTreeSet::new(), Vec::<Crate>::new());
-    for line in output(&cargo, &tree)?.lines() {
+    for line in cargo(&tree)?.lines() {
         let name = line.trim_start_matches(|character: char| character.is_ascii_digit());
         let depth: usize = line[..line.len() - name.len()].parse()?;
         let (name, rest) = name.split_once(" v").ok_or_else(|| format!("no version: {line}"))?;
@@ -81,9 +84,7 @@ fn linked(target: &str) -> Result<Linked> {
 
 /// What Cargo knows of each crate, with the checksum of Cargo.lock.
 fn packages() -> Result<BTreeMap<Crate, Value>> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let metadata: Value =
-        serde_json::from_str(&output(&cargo, &["metadata", "--locked", "--format-version", "1"])?)?;
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--locked", "--format-version", "1"])?)?;
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut packages = BTreeMap::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
@@ -116,7 +117,8 @@ fn document(
     let root = (NAME.to_owned(), VERSION.to_owned());
     let mut listed = Vec::new();
     for found in crates {
-        listed.push(package(found, packages.get(found).ok_or_else(|| format!("unknown crate {found:?}"))?));
+        let metadata = packages.get(found).ok_or_else(|| format!("unknown crate {found:?}"))?;
+        listed.push(package_of_crate(found, metadata));
     }
     let mut relationships = vec![related("SPDXRef-DOCUMENT", "DESCRIBES", &identifier(&root))];
     for (parent, child) in edges {
@@ -148,13 +150,10 @@ fn related(from: &str, kind: &str, to: &str) -> Value {
     json!({"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to})
 }
 
-/// A crate. Older ones separate licences by a slash.
-fn package(found: &Crate, metadata: &Value) -> Value {
-    let (name, version) = found;
-    let licence = metadata["license"].as_str().map(|text| text.replace(" OR ", "/").replace('/', " OR "));
-    let licence = licence.unwrap_or_else(|| "NOASSERTION".to_owned());
-    let mut package = json!({
-        "SPDXID": identifier(found),
+/// A package as SPDX describes each.
+fn package(identity @ (name, version): &Crate, licence: &str) -> Value {
+    json!({
+        "SPDXID": identifier(identity),
         "name": name,
         "versionInfo": version,
         "downloadLocation": "NOASSERTION",
@@ -163,12 +162,18 @@ fn package(found: &Crate, metadata: &Value) -> Value {
         "licenseDeclared": licence,
         "copyrightText": "NOASSERTION",
         "supplier": "NOASSERTION",
-        "externalRefs": [{
-            "referenceCategory": "PACKAGE-MANAGER",
-            "referenceType": "purl",
-            "referenceLocator": format!("pkg:cargo/{name}@{version}"),
-        }],
-    });
+    })
+}
+
+/// A crate. Older ones separate licences by a slash.
+fn package_of_crate(found @ (name, version): &Crate, metadata: &Value) -> Value {
+    let licence = metadata["license"].as_str().map(|text| text.replace(" OR ", "/").replace('/', " OR "));
+    let mut package = package(found, licence.as_deref().unwrap_or("NOASSERTION"));
+    package["externalRefs"] = json!([{
+        "referenceCategory": "PACKAGE-MANAGER",
+        "referenceType": "purl",
+        "referenceLocator": format!("pkg:cargo/{name}@{version}"),
+    }]);
     if let Some(checksum) = metadata["checksum"].as_str().filter(|checksum| !checksum.is_empty()) {
         package["downloadLocation"] =
             format!("https://static.crates.io/crates/{name}/{name}-{version}.crate").into();
@@ -185,19 +190,8 @@ fn libraries() -> Result<[Value; 2]> {
     let c = c.trim_end().rsplit(' ').next().unwrap_or_default();
     let rust = output("rustc", &["--version"])?;
     let rust = rust.split(' ').nth(1).unwrap_or_default();
-    let library = |name: &str, version: &str, licence: &str| {
-        json!({
-            "SPDXID": identifier(&(name.to_owned(), version.to_owned())),
-            "name": name,
-            "versionInfo": version,
-            "downloadLocation": "NOASSERTION",
-            "filesAnalyzed": false,
-            "licenseConcluded": licence,
-            "licenseDeclared": licence,
-            "copyrightText": "NOASSERTION",
-            "supplier": "NOASSERTION",
-        })
-    };
+    let library =
+        |name: &str, version: &str, licence| package(&(name.to_owned(), version.to_owned()), licence);
     Ok([library("glibc", c, "LGPL-2.1-or-later"), library("rust-std", rust, "MIT OR Apache-2.0")])
 }
 
