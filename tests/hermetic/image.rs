@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use regex::Regex;
 
+use crate::support::files::files_with_extension;
+
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap()
 }
@@ -88,21 +90,13 @@ fn each_build_removes_the_targets_that_are_not_in_the_context() {
 fn the_context_has_the_files_that_sources_include() {
     let include = Regex::new(r#"include_(?:str|bytes)!\("([^"]+)"\)"#).unwrap();
     let mut included = 0;
-    let mut directories = vec![root().join("src")];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(&directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                for file in include.captures_iter(&fs::read_to_string(&path).unwrap()) {
-                    let file = normal(&directory.join(&file[1]));
-                    // Only tests include files of tests.
-                    if !file.starts_with("tests") {
-                        assert!(context().iter().any(|allowed| file.starts_with(allowed)), "{file:?}");
-                        included += 1;
-                    }
-                }
+    for source in files_with_extension(&root().join("src"), "rs") {
+        for file in include.captures_iter(&fs::read_to_string(&source).unwrap()) {
+            let file = normal(&source.with_file_name(&file[1]));
+            // Only tests include files of tests.
+            if !file.starts_with("tests") {
+                assert!(context().iter().any(|allowed| file.starts_with(allowed)), "{file:?}");
+                included += 1;
             }
         }
     }

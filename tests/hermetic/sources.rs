@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::support::files::{files_below, files_with_extension};
 
 /// Longest file, in lines of code: neither blank lines nor comments count, nor unit tests at the bottom.
 const MAX_LINES: usize = 300;
@@ -12,20 +14,8 @@ fn lines_of_code(text: &str) -> usize {
     code.filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
-fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 fn each_source(mut check: impl FnMut(&str, &str)) {
-    let mut found = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let found = files_with_extension(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "rs");
     assert!(found.len() > 50, "only {} files", found.len());
     for path in found {
         check(&path.display().to_string(), &fs::read_to_string(&path).expect("a source"));
@@ -80,16 +70,11 @@ fn no_constant_of_time_is_a_bare_number() {
 fn a_deletion_is_alone_in_its_patch_file() {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
     let mut deletions = 0;
-    for directory in fs::read_dir(manifests).expect("manifests").map(|entry| entry.expect("an entry").path())
-    {
-        for file in
-            fs::read_dir(&directory).into_iter().flatten().map(|entry| entry.expect("an entry").path())
-        {
-            let text = fs::read_to_string(&file).expect("a manifest");
-            if text.contains("\n$patch: delete\n") {
-                assert!(!text.contains("\n---\n"), "{} has several documents", file.display());
-                deletions += 1;
-            }
+    for file in files_below(&manifests) {
+        let text = fs::read_to_string(&file).expect("a manifest");
+        if text.contains("\n$patch: delete\n") {
+            assert!(!text.contains("\n---\n"), "{} has several documents", file.display());
+            deletions += 1;
         }
     }
     assert!(deletions >= 3, "only {deletions} deletions found");

@@ -6,19 +6,9 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::pages::pages;
 use crate::site;
-
-/// The files of a directory and of those below it.
-fn files_below(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    files.into_iter().chain(folders.iter().flat_map(|folder| files_below(folder))).collect()
-}
-
-fn is_page(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension == "html")
-}
+use crate::support::files::files_with_extension;
+use crate::support::pages::pages;
 
 /// The values of an attribute, with the characters that HTML escapes.
 fn values(attribute: &str, html: &str) -> BTreeSet<String> {
@@ -46,7 +36,7 @@ fn every_page_is_in_the_table_of_contents() {
 #[test]
 fn every_link_leads_to_a_file_and_an_anchor() {
     let site = site();
-    let pages = files_below(&site).into_iter().filter(|file| is_page(file));
+    let pages = files_with_extension(&site, "html").into_iter();
     // A page that is not found is shown at any address, so its links are those of the root.
     let pages = pages.filter(|page| !page.ends_with("404.html"));
     let texts: BTreeMap<PathBuf, String> =

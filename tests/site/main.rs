@@ -8,14 +8,10 @@
     clippy::unwrap_in_result,
     reason = "a test fails by panicking"
 )]
-#![allow(dead_code, reason = "the helpers serve other programs as well")]
-
-#[path = "../support/browser.rs"]
-mod chromium;
 mod links;
-#[path = "../support/pages.rs"]
-mod pages;
 mod reader;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::PathBuf;
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::chromium::Browser;
 use crate::site;
+use crate::support::browser::Browser;
 
 /// Waits in the page until an expression is true, for a minute at most.
 fn wait_until(browser: &mut Browser, expression: &str) {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::files::files_with_extension;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A fenced block.
@@ -95,18 +97,11 @@ fn the_one(key: &str, name: &str) -> String {
 
 /// README.md, docs/ and every other page for users.
 pub(crate) fn pages() -> Vec<PathBuf> {
-    let mut pages = pages_below(&Path::new(ROOT).join("docs"));
+    let mut pages = files_with_extension(&Path::new(ROOT).join("docs"), "md");
     let others = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"];
     pages.extend(others.map(|page| Path::new(ROOT).join(page)));
     pages.sort();
     pages
-}
-
-fn pages_below(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let pages = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.chain(folders.iter().flat_map(|folder| pages_below(folder))).collect()
 }
 
 pub(crate) fn blocks(page: &Path) -> Vec<Block> {

@@ -1,12 +1,13 @@
 //! Workloads with their Namespace and service accounts.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use boundtoken::manifest;
 use serde_json::{Value, json};
 
 use crate::pods::list;
+use crate::support::files::files_below;
 use crate::support::reviews::{CREATIONS, captured_pod};
 use crate::support::test_install::Settings;
 
@@ -66,21 +67,10 @@ pub(super) fn labelled(name: &str, settings: Settings<'_>) -> Value {
 
 /// The workloads of each manifest in the test data, in Namespaces named after the file.
 pub(super) fn manifests(install: &str) -> Vec<Case> {
-    let mut files = Vec::new();
-    walk(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests")), &mut files);
+    let mut files = files_below(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests")));
+    files.retain(|file| file.extension().is_some_and(|extension| extension != "md"));
     assert!(files.len() >= 11, "{files:?}");
     files.iter().flat_map(|file| cases_in(install, file)).collect()
-}
-
-fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            walk(&path, files);
-        } else if path.extension().is_some_and(|extension| extension != "md") {
-            files.push(path);
-        }
-    }
 }
 
 fn cases_in(install: &str, file: &Path) -> Vec<Case> {

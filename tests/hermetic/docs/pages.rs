@@ -19,6 +19,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use crate::support::files::files_with_extension;
 use crate::support::pages::{Block, blocks, fits, pages, prints, sessions};
 use crate::support::program::Serving;
 
@@ -70,8 +71,7 @@ fn typed_in(source: &str) -> Vec<String> {
 /// The tests of both kinds of clusters.
 fn sources_with_a_cluster() -> Vec<String> {
     let rooms = ["tests/cluster", "tests/e2e"].map(|room| Path::new(ROOT).join(room));
-    let files = rooms.iter().flat_map(|room| fs::read_dir(room).unwrap()).map(|entry| entry.unwrap().path());
-    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let sources = rooms.iter().flat_map(|room| files_with_extension(room, "rs"));
     sources.map(|file| fs::read_to_string(file).unwrap()).collect()
 }
 

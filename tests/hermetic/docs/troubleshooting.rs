@@ -1,7 +1,9 @@
 //! docs/operate/troubleshooting.md quotes the program as it speaks, and explains each warning and error of its log.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::support::files::files_below;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -61,11 +63,6 @@ fn lines_that_are_said() -> Vec<String> {
         lines.extend(joined.lines().map(|line| line.replace("\\\"", "\"")));
     }
     lines
-}
-
-fn files_below(room: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(room).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 #[test]
