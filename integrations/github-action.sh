@@ -33,11 +33,6 @@ download() {
     program=$directory/$archive/boundtoken
 }
 
-# The version of the action, which is a release of the same repository.
-own_version() {
-    sed -n 's/^version = "\(.*\)"/\1/p' "$GITHUB_ACTION_PATH/Cargo.toml" | head -n 1
-}
-
 preview() {
     "$program" preview --recursive "${paths[@]}" "$@"
 }
@@ -52,7 +47,8 @@ trap 'rm -rf "$scratch"' EXIT
 if [ "$INPUT_VERSION" = installed ]; then
     program=$(command -v boundtoken) || fail "boundtoken is not on the PATH"
 else
-    download "${INPUT_VERSION:-$(own_version)}" "$scratch"
+    # The version of the action is a release of the same repository.
+    download "${INPUT_VERSION:-$("$GITHUB_ACTION_PATH/release/version.sh")}" "$scratch"
 fi
 paths=()
 while IFS= read -r path; do

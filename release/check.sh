@@ -42,7 +42,7 @@ locked() {
     done
 }
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
+version=$(release/version.sh)
 required '^version = "' Cargo.toml
 required '^boundtoken-core = \{ path = "src/core", version = "' Cargo.toml
 locked Cargo.lock
@@ -51,6 +51,7 @@ required '^version: ' charts/boundtoken/Chart.yaml
 required '^appVersion: ' charts/boundtoken/Chart.yaml
 required 'newTag: ' manifests/base/kustomization.yaml
 required 'image: boundtoken:' manifests/install.yaml
+required 'such as ' action.yml
 required 'boundtoken:' docs/roll-out/install.md
 required 'newTag: ' docs/roll-out/install.md
 required 'boundtoken@v' docs/roll-out/pipeline.md

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 dist=${DIST:-dist}
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+version=$(release/version.sh)
 # OWNER/NAME on GitHub, and the image. Nothing else names them.
 repository=${REPOSITORY:-OWNER/boundtoken}
 image=ghcr.io/${repository,,}

@@ -2,7 +2,8 @@
 # Installs boundtoken on a node of its own and reads the tokens of running Pods (`make e2e`).
 # With E2E_CLUSTER=existing it does so in the cluster of KUBECONFIG, where IMAGE names the image of boundtoken and
 # POD_IMAGE one with sh, cat and sleep; neither root nor Debian is needed then.
-# Arguments are those of the tests: a part of a name runs these. `run.sh packages` prints the packages of Debian that are missing, one a line.
+# Arguments are those of the tests: a part of a name runs these. `run.sh packages` prints the packages of Debian that are
+# missing, one a line.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -39,6 +40,6 @@ if [ "${E2E_CLUSTER:-}" != existing ]; then
     fi
     export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
     # Whatever IMAGE says, these tests import the image of the manifests.
-    make image IMAGE_TOOLS=buildah IMAGE="boundtoken:$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)"
+    make image IMAGE_TOOLS=buildah IMAGE="boundtoken:$(release/version.sh)"
 fi
 .ci/requirements cc go rust -- cargo test --locked --test e2e -- "$@"

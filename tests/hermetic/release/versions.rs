@@ -7,17 +7,19 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// What the check reads.
-const READ: [&str; 10] = [
+const READ: [&str; 12] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
     "README.md",
+    "action.yml",
     "charts",
     "docs",
     "examples",
     "fuzz/Cargo.lock",
     "manifests",
     "release/check.sh",
+    "release/version.sh",
 ];
 
 /// Copies what the check reads, so that a test can change it.
