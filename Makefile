@@ -2,7 +2,7 @@
 .POSIX:
 
 CARGO = cargo
-VERSION = $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+VERSION = $$(release/version.sh)
 IMAGE = boundtoken:$(VERSION)
 IMAGE_TOOLS = docker podman buildah
 FIND_IMAGE_TOOL = for tool in $(IMAGE_TOOLS); do "$$tool" info >/dev/null 2>&1 && break; tool=; done; \
@@ -44,10 +44,10 @@ test-faults: ## create Pods while replicas restart, certificates change and clie
 	$(WITH) cc go rust -- $(CARGO) test --locked --test faults
 
 fuzz: ## mutate inputs of each parser of untrusted bytes for a minute each (FUZZ_SECONDS=60)
-	@fuzz/run.sh
+	@$(WITH) c++ cc rust -- fuzz/run.sh
 
 soak: ## the same at full size, and on a node wait until the kubelet rotates a token (an hour)
-	BOUNDTOKEN_SOAK=1 $(CARGO) test --locked --release --test faults -- --test-threads=6
+	BOUNDTOKEN_SOAK=1 $(WITH) cc go rust -- $(CARGO) test --locked --release --test faults -- --test-threads=6
 	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh tokens::clients_of_the_api_server_work_on
 	BOUNDTOKEN_SOAK=1 tests/e2e/run.sh monitoring::
 
@@ -58,23 +58,23 @@ test-bare: ## run `demo` on a Debian without any tools, in a directory (root; th
 	@tests/bare-machine.sh
 
 lint: ## check the format and the lints
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --test cluster --test faults --test e2e --test release --test site --bench cluster --bench namespaces --bench audit -- -D warnings
-	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
-	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+	$(WITH) clippy -- $(CARGO) fmt --check
+	$(WITH) cc clippy -- $(CARGO) clippy --locked --all-targets -- -D warnings
+	$(WITH) cc clippy -- $(CARGO) clippy --locked --test cluster --test faults --test e2e --test release --test site --bench cluster --bench namespaces --bench audit -- -D warnings
+	$(WITH) clippy -- $(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(WITH) cc clippy -- $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 
 site: ## build the site from the pages, target/site/index.html (compiles mdBook once, some minutes)
-	@site/build.sh
+	@$(WITH) cc rust -- site/build.sh
 
 test-site: site ## follow every link of the site, and search in it with a browser
-	$(CARGO) test --locked --test site
+	$(WITH) cc chromium rust -- $(CARGO) test --locked --test site
 
 doc: ## build the API documentation of the library
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(WITH) cc rust -- $(CARGO) doc --locked --no-deps --document-private-items
 
 docs: ## write the pages of annotations, diagnostics, checks and metrics, the JSON schemas, and docs/preview.svg
-	WRITE_DOCS=1 $(CARGO) test --locked --test hermetic -- docs::reference docs::picture docs::chart
+	WRITE_DOCS=1 $(WITH) cc rust -- $(CARGO) test --locked --test hermetic -- docs::reference docs::picture docs::chart
 
 manifests: ## write manifests/install.yaml and the files of the Helm chart from the kustomizations
 	kubectl kustomize manifests >manifests/install.yaml
@@ -109,16 +109,16 @@ reproducible: ## build the static binary a second time in other directories: it 
 	@$(WITH) cc git rust static-libc -- tests/reproducible.sh
 
 bench: ## measure a decision, and a request against the bare TLS server
-	$(CARGO) bench --locked
+	$(WITH) cc rust -- $(CARGO) bench --locked
 
 bench-cluster: ## measure what boundtoken adds to the creation of a Pod by a real API server
-	$(CARGO) bench --locked --bench cluster
+	$(WITH) cc go rust -- $(CARGO) bench --locked --bench cluster
 
 bench-namespaces: ## measure ten thousand Namespaces: memory, start, a change of settings
-	$(CARGO) bench --locked --bench namespaces
+	$(WITH) cc go rust -- $(CARGO) bench --locked --bench namespaces
 
 bench-audit: ## measure the audit: logs of 2 GB beside wc and jq, and twenty thousand Pods (2.2 GB of disk)
-	$(CARGO) bench --locked --bench audit
+	$(WITH) cc go jq rust -- $(CARGO) bench --locked --bench audit
 
 release-check: ## compare every version in the repository with that of Cargo.toml (TAG=v1.2.3 compares the tag as well)
 	TAG="$(TAG)" release/check.sh
@@ -130,7 +130,7 @@ dist: ## fill dist with the files of a release, for this architecture (BINARY=ta
 
 archive: ## write the archive of this architecture and its bill of materials into dist
 	binary="$(BINARY)"; if [ -z "$$binary" ]; then $(MAKE) static && binary=$(STATIC)/boundtoken; fi && \
-		release/archive.sh "$$binary"
+		$(WITH) cc rust -- release/archive.sh "$$binary"
 
 bundle: ## write what all architectures share into dist, beside their archives
 	IMAGE_DIGEST="$$(release/digest.sh)" && export IMAGE_DIGEST && release/bundle.sh
@@ -138,10 +138,10 @@ bundle: ## write what all architectures share into dist, beside their archives
 release-dry-run: release-check dist release-test ## do all of a release but the upload, and test the files in dist
 
 release-test: ## test the files in dist
-	$(CARGO) test --locked --test release
+	$(WITH) cc rust -- $(CARGO) test --locked --test release
 
 package: ## build the package of crates.io from its own files, as `cargo install` does
-	$(CARGO) package --locked
+	$(WITH) cc rust -- $(CARGO) package --locked
 
 lint-workflows: ## check the workflows of GitHub with actionlint (built with Go once, a minute)
 	actionlint="$$(release/tools.sh actionlint)" && "$$actionlint" -shellcheck= -pyflakes=

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Fuzzes each target for FUZZ_SECONDS, with libFuzzer on stable Rust. The corpus and inputs that fail are kept in fuzz/corpus
-# and fuzz/artifacts. `fuzz/run.sh watch` runs one target; further arguments are for libFuzzer, such as a file to repeat.
+# Fuzzes each target for FUZZ_SECONDS, with libFuzzer on stable Rust. The corpus and inputs that fail are kept in
+# fuzz/corpus and fuzz/artifacts. `fuzz/run.sh watch` runs one target; further arguments are for libFuzzer, such as a file
+# to repeat.
 set -eu
 cd "$(dirname "$0")"
 

@@ -41,8 +41,8 @@ const BASE: [&str; 17] = [
 const PACKAGE_MANAGER: &str = r#"
 echo "${0##*/} $*" >>"$LOG"
 for package in "$@"; do
-    case $package in build-essential | gcc) package=cc ;; curl) cat "$HOME/curl" >"$BIN/curl" ;; unzip) cat "$HOME/unzip" >"$BIN/unzip" ;; esac
-    case $package in cc | openssl) echo '#!/bin/sh' >"$BIN/$package" ;; esac
+    case $package in build-essential | gcc) package=cc ;; gcc-c++) package=c++ ;; curl) cat "$HOME/curl" >"$BIN/curl" ;; unzip) cat "$HOME/unzip" >"$BIN/unzip" ;; esac
+    case $package in c++ | cc | openssl) echo '#!/bin/sh' >"$BIN/$package" ;; esac
     [ ! -e "$BIN/$package" ] || chmod +x "$BIN/$package"
 done
 "#;
@@ -274,8 +274,8 @@ curl https://proxy.golang.org/golang.org/toolchain/@v/v0.0.1-go{}.PLATFORM.zip
 #[test]
 fn fedora_gets_its_own_packages() {
     let machine = Machine::new("dnf", "root").without_checksums();
-    done(&machine.run(&["cc", "curl", "openssl", "rust"], &[("YES", "1")]));
-    let packages = "gcc glibc-devel curl ca-certificates openssl";
+    done(&machine.run(&["c++", "cc", "curl", "openssl", "rust"], &[("YES", "1")]));
+    let packages = "gcc-c++ gcc glibc-devel curl ca-certificates openssl";
     let expected = format!("dnf install -qy --setopt=install_weak_deps=False {packages}\n");
     assert_eq!(machine.log().split_inclusive('\n').next(), Some(expected.as_str()));
 }
