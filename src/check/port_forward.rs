@@ -17,7 +17,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower::BoxError;
@@ -33,8 +33,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// How long the end of a port-forward may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// How much of a response is read; `/metrics` has about 10 KB.
-const MAX_RESPONSE: usize = 1024 * 1024;
+/// How many bytes of a response are read, its head included; `/metrics` has about 10 KB.
+const MAX_RESPONSE: u64 = 1024 * 1024;
 
 /// What each running replica answers.
 pub(super) async fn replies(client: &Client, installation: &Installation) -> Cell {
@@ -149,23 +149,25 @@ async fn report(forwarder: Portforwarder, admin: u16, path: &str) -> Result<Stri
 /// The body of a response, whatever its status: `/readyz` has a report also if a check fails.
 // A response of HTTP/1.0 has no chunks. hyper's client would need a copy of its code for this kind of stream.
 async fn body(mut stream: DuplexStream, path: &str) -> Result<String, BoxError> {
+    const INCOMPLETE: &str = "the response is not complete";
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
-    let mut response = Vec::new();
-    while response.len() < MAX_RESPONSE && stream.read_buf(&mut response).await? > 0 {
-        if let Some(body) = complete(&response) {
-            return Ok(body);
-        }
+    let mut response = BufReader::new(stream.take(MAX_RESPONSE));
+    let (mut line, mut length) = (String::new(), None);
+    while response.read_line(&mut line).await? > 0 && !line.trim_end().is_empty() {
+        length = length.or_else(|| content_length(&line));
+        line.clear();
     }
-    Err("the response is not complete".into())
+    // The stream may stay open after the response.
+    let mut response = response.take(length.ok_or(INCOMPLETE)?);
+    let mut body = String::new();
+    response.read_to_string(&mut body).await?;
+    if response.limit() > 0 { Err(INCOMPLETE.into()) } else { Ok(body) }
 }
 
-/// The body of a response, once all of it is there.
-fn complete(response: &[u8]) -> Option<String> {
-    let response = String::from_utf8_lossy(response);
-    let (head, body) = response.split_once("\r\n\r\n")?;
-    let length = |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok();
-    let length: usize = head.lines().find_map(length)?;
-    body.get(..length).map(str::to_owned)
+/// The bytes of the body, if this line of the head says how many there are.
+fn content_length(line: &str) -> Option<u64> {
+    let (name, value) = line.split_once(':')?;
+    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
 }
 
 /// Accepts every certificate of which the replica has the key. The check verifies it against the `caBundle`.
@@ -206,5 +208,64 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::{MAX_RESPONSE, body};
+
+    /// Reads a response that arrives in pieces of this many bytes at most. The stream stays open if the response is whole.
+    async fn read(response: &str, piece: usize, is_whole: bool) -> Result<String, String> {
+        let (stream, mut replica) = duplex(piece);
+        let answer = async move {
+            let mut request = [0; "GET /metrics HTTP/1.0\r\n\r\n".len()];
+            replica.read_exact(&mut request).await.unwrap();
+            // Fails if more is written than is read.
+            let _ = replica.write_all(response.as_bytes()).await;
+            is_whole.then_some(replica)
+        };
+        let (body, _replica) = tokio::join!(body(stream, "/metrics"), answer);
+        body.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_length_ends_the_body() {
+        let response = "HTTP/1.0 503 Service Unavailable\r\nx: y\r\nContent-Length: 5\r\n\r\na: b\nmore";
+        for piece in 1..response.len() {
+            assert_eq!(read(response, piece, true).await.as_deref(), Ok("a: b\n"), "{piece}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_incomplete_response_is_an_error() {
+        let response = "HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\na: b\n";
+        for length in 0..response.len() {
+            let part = response.get(..length).unwrap();
+            assert_eq!(
+                read(part, 8, false).await,
+                Err("the response is not complete".to_owned()),
+                "{part:?}"
+            );
+        }
+        let without_length = "HTTP/1.0 200 OK\r\n\r\na: b\n";
+        assert!(read(without_length, 8, false).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_response_of_more_than_the_maximum_is_an_error() {
+        let response = |length: usize| {
+            let head = format!("HTTP/1.0 200 OK\r\ncontent-length: {length}\r\n\r\n");
+            let body = "x".repeat(length);
+            (head.len(), head + &body)
+        };
+        let most = usize::try_from(MAX_RESPONSE).unwrap();
+        let (head, _) = response(most);
+        let (_, longest) = response(most - head);
+        assert_eq!(read(&longest, 64, true).await.unwrap().len(), most - head);
+        let (_, longer) = response(most - head + 1);
+        assert!(read(&longer, 8192, true).await.is_err());
     }
 }
