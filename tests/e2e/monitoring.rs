@@ -1,7 +1,6 @@
 //! The shipped alerts and the dashboard in a real Prometheus, while boundtoken is damaged in turns.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,9 +14,6 @@ use crate::prometheus::Prometheus;
 use crate::traffic::Traffic;
 
 const DASHBOARD: &str = include_str!("../../manifests/monitoring/dashboard.json");
-
-/// Longer than the age of a watch at which `BoundtokenWatchOld` becomes pending.
-const WATCH_OLD: Duration = Duration::from_secs(130);
 
 /// In turns: a certificate that expires in three days and settings that refuse all Pods, a `caBundle` that does not
 /// verify, no replica while `failurePolicy` is `Ignore` and the guard is installed. With `BOUNDTOKEN_SOAK`, also an API
@@ -80,7 +76,6 @@ async fn no_replica(cluster: &Cluster, prometheus: &Prometheus<'_>) {
 
 async fn old_watch(cluster: &Cluster, prometheus: &Prometheus<'_>) {
     let away = cluster.node().without_api_server();
-    tokio::time::sleep(WATCH_OLD).await;
     prometheus.until_firing(&[], &["BoundtokenWatchOld"]).await;
     drop(away);
     cluster.node().wait_until_api_server_ready().await;

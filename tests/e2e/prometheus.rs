@@ -10,13 +10,17 @@ use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
 use crate::cluster::Cluster;
-use crate::support::control_plane::{Api, eventually};
+use crate::support::control_plane::Api;
+use crate::support::eventually::{eventually, eventually_within};
 use crate::support::port::reserve;
 
 const MONITOR: &str = include_str!("../../manifests/monitoring/pod-monitor.yaml");
 const RULES: &str = include_str!("../../manifests/monitoring/prometheus-rule.yaml");
 
 const PROGRAM: &str = "prometheus";
+
+/// How long an alert may take. A watch is old after 120 s, the only time that `faster_rules` does not shorten.
+const FIRING: Duration = Duration::from_mins(5);
 
 /// A running Prometheus. Its process ends on drop.
 pub(crate) struct Prometheus<'c> {
@@ -90,7 +94,7 @@ impl<'c> Prometheus<'c> {
         let wanted: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
         let allowed: BTreeSet<&str> = before.iter().chain(expected).copied().collect();
         let began = std::time::Instant::now();
-        eventually(&format!("{expected:?}"), async || {
+        eventually_within(FIRING, &format!("{expected:?}"), async || {
             let Some(firing) = self.firing() else { return Err(None) };
             let others: Vec<_> = firing.iter().filter(|name| !allowed.contains(name.as_str())).collect();
             assert!(others.is_empty(), "{others:?} fire, and only {allowed:?} may");
