@@ -9,7 +9,7 @@ use super::configuration::{configuration, webhook};
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, text};
 use super::part::Part;
-use super::renewal::{RESTART, Renewal};
+use super::renewal::{RESTART, Renewer};
 use crate::certificates::Certificate;
 use crate::certificates::pem::decode_certificates;
 use crate::clock;
@@ -60,7 +60,7 @@ pub(super) fn certificates(installation: &Installation) -> Option<Vec<Certificat
 
 fn bundle(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     let Some((_, webhook)) = webhook(installation) else { return Vec::new() };
-    let command = Renewal::of(installation).of_bundle();
+    let command = Renewer::of(installation).of_bundle();
     if text(webhook, "/clientConfig/caBundle").is_empty() {
         let outcome = CheckOutcome::error("caBundle is empty, so the API server does not trust boundtoken");
         return vec![outcome.with_command(command)];
@@ -96,7 +96,7 @@ fn validity(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     } else {
         CheckOutcome::warning("a certificate in the caBundle has expired")
     };
-    vec![outcome.with_value(expired.join(", ")).with_command(Renewal::of(installation).of_bundle())]
+    vec![outcome.with_value(expired.join(", ")).with_command(Renewer::of(installation).of_bundle())]
 }
 
 fn owner(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
@@ -105,7 +105,7 @@ fn owner(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     else {
         return Vec::new();
     };
-    if Renewal::of(installation) != Renewal::Boundtoken {
+    if Renewer::of(installation) != Renewer::Boundtoken {
         return Vec::new();
     }
     let uid = text(namespace, "/metadata/uid");

@@ -26,9 +26,9 @@ const SERVING: &str = "boundtoken certs --tls-dir tls --tls-dns boundtoken.bound
 const BUNDLE: &str = "kubectl patch mutatingwebhookconfiguration boundtoken --type=json -p \
     '[{\"op\": \"add\", \"path\": \"/webhooks/0/clientConfig/caBundle\", \"value\": \"'$(base64 -w0 <tls/ca.crt)'\"}]'";
 
-/// What renews the certificates.
+/// The program or the person that renews the certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Renewal {
+pub(super) enum Renewer {
     /// boundtoken, by default.
     Boundtoken,
     /// cert-manager.
@@ -37,8 +37,8 @@ pub(super) enum Renewal {
     User,
 }
 
-impl Renewal {
-    /// What renews the certificates of an installation: boundtoken, if its Deployment is not known.
+impl Renewer {
+    /// The renewer of the certificates of an installation: boundtoken, if its Deployment is not known.
     pub(super) fn of(installation: &Installation) -> Self {
         let is_injected =
             configuration(installation).is_some_and(|webhooks| !text(webhooks, INJECTED).is_empty());

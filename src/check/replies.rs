@@ -10,7 +10,7 @@ use super::bundle::certificates;
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, text};
 use super::part::Part;
-use super::renewal::{RESTART, Renewal};
+use super::renewal::{RESTART, Renewer};
 use super::workload::max_connections;
 use crate::certificates::{Certificate, Validity, trust};
 use crate::clock;
@@ -166,7 +166,7 @@ fn certificate(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome>
         Some(
             CheckOutcome::error(sentence)
                 .with_value(error)
-                .with_command(Renewal::of(installation).of_bundle()),
+                .with_command(Renewer::of(installation).of_bundle()),
         )
     };
     let presented = replies(installation).filter(presents);
@@ -209,7 +209,7 @@ fn validity(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
             return None;
         };
         let value = format!("from {} until {until}", clock::text(validity.not_before));
-        Some(outcome.with_value(value).with_command(Renewal::of(installation).of_serving()))
+        Some(outcome.with_value(value).with_command(Renewer::of(installation).of_serving()))
     };
     or_value(replies(installation).filter_map(fault).collect(), format!("until {}", clock::text(first)))
 }

@@ -7,7 +7,7 @@ use super::configuration::APPLY;
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
 use super::installation::{Installation, items, text};
 use super::part::Part;
-use super::renewal::Renewal;
+use super::renewal::Renewer;
 use super::shipped::{ShippedFile, objects};
 
 /// The user of the replicas.
@@ -96,7 +96,7 @@ fn judged(
     // With certificates of your own, boundtoken only reads Namespaces.
     let is_used = |right: &&Value| {
         !is_needed
-            || Renewal::of(installation) == Renewal::Boundtoken
+            || Renewer::of(installation) == Renewer::Boundtoken
             || text(right, "/attributes/resource") == "namespaces"
     };
     let is_wrong = |right: &&Value| {
