@@ -160,7 +160,7 @@ fn once(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
                 .with_command(format!("kubectl delete mutatingwebhookconfiguration {}", word(name)))
         })
         .collect();
-    if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }
+    CheckOutcome::ok().unless(faults)
 }
 
 /// Whether a webhook calls an installation of boundtoken.

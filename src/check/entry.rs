@@ -158,6 +158,11 @@ impl CheckOutcome {
     pub(super) fn with_command(self, command: impl Into<String>) -> Self {
         Self { command: Some(command.into()), ..self }
     }
+
+    /// The faults, or this outcome if there are none.
+    pub(super) fn unless(self, faults: Vec<Self>) -> Vec<Self> {
+        if faults.is_empty() { vec![self] } else { faults }
+    }
 }
 
 impl CheckEntry {

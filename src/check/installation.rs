@@ -83,6 +83,11 @@ pub(super) fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// Whether an object is being deleted.
+pub(super) fn is_terminating(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
 /// The name of an object.
 pub(super) fn name(object: &Value) -> &str {
     text(object, "/metadata/name")

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
-use super::installation::{Installation, name, number, text};
+use super::installation::{Installation, is_terminating, name, number, text};
 use super::part::Part;
 use super::workload::defaults;
 use crate::admission::Pod;
@@ -81,13 +81,13 @@ pub(super) const CHECKS: &[CheckEntry] = &[
 /// The Namespaces that are not being deleted: those admit no Pods.
 fn namespaces(installation: &Installation) -> impl Iterator<Item = &Value> {
     let namespaces = installation.list(Part::Namespaces).iter();
-    namespaces.filter(|namespace| namespace.pointer("/metadata/deletionTimestamp").is_none())
+    namespaces.filter(|namespace| !is_terminating(namespace))
 }
 
 /// The outcomes of a check for every Namespace; one that is fine, if there are none.
 fn of_each(installation: &Installation, outcomes: impl Fn(&Value) -> Vec<CheckOutcome>) -> Vec<CheckOutcome> {
     let faults: Vec<CheckOutcome> = namespaces(installation).flat_map(outcomes).collect();
-    if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }
+    CheckOutcome::ok().unless(faults)
 }
 
 fn labels_of(namespace: &Value) -> Option<&Map<String, Value>> {
@@ -228,8 +228,7 @@ pub(super) fn settings_in_force(namespace: &Value, defaults: &Arc<Defaults>) -> 
 
 /// Whether a Pod runs with something else than the settings of its Namespace say.
 pub(super) fn holds_other(pod: &Value, settings: &NamespaceSettings) -> bool {
-    let has_ended = matches!(text(pod, "/status/phase"), "Failed" | "Succeeded")
-        || pod.pointer("/metadata/deletionTimestamp").is_some();
+    let has_ended = matches!(text(pod, "/status/phase"), "Failed" | "Succeeded") || is_terminating(pod);
     let effect = Pod::deserialize(pod).map(|pod| PodAdmission::of(&pod, settings).effect);
     !has_ended && effect.is_ok_and(|effect| effect != AdmissionEffect::Unchanged)
 }
@@ -247,5 +246,5 @@ fn pods(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
                 .with_command(format!("boundtoken audit -n {}", word(namespace)))
         })
         .collect();
-    if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }
+    CheckOutcome::ok().unless(faults)
 }

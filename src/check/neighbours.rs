@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
         id: "neighbours-webhooks",
         group: CheckGroup::Neighbours,
-        title: "no webhook has the last word after boundtoken, or the guard is installed",
+        title: "no webhook is called again after boundtoken, or the guard is installed",
         meaning: "The API server calls webhooks by the names of their configurations, and those with \
                   reinvocationPolicy IfNeeded a second time. A webhook that it calls after boundtoken in the \
                   second round can add tokens of up to a year, or containers without the token. The guard \
@@ -54,7 +54,7 @@ fn webhooks(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
     vec![if names.is_empty() || refuses_pods(installation) {
         CheckOutcome::ok().with_value(names.join(", "))
     } else {
-        CheckOutcome::warning("a webhook has the last word after boundtoken").with_value(names.join(", "))
+        CheckOutcome::warning("a webhook is called again after boundtoken").with_value(names.join(", "))
     }]
 }
 
@@ -89,5 +89,5 @@ fn policies(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
                 .with_command(format!("kubectl get {kind} {} -o yaml", word(name)))
         })
         .collect();
-    if faults.is_empty() { vec![CheckOutcome::ok()] } else { faults }
+    CheckOutcome::ok().unless(faults)
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
-use super::installation::{Cell, Installation, items, name, number, text};
+use super::installation::{Cell, Installation, is_terminating, items, name, number, text};
 use super::namespaces::settings_in_force;
 use super::part::Part;
 use super::workload::defaults;
@@ -48,10 +48,8 @@ pub(super) const CHECKS: &[CheckEntry] = &[
 /// The Namespaces for both Pods: one that opted in and changes Pods, and one that did not opt in.
 pub(super) fn namespaces(installation: &Installation) -> (Option<&str>, Option<&str>) {
     let all = installation.list(Part::Namespaces);
-    let usable = |namespace: &&Value| {
-        !EXCLUDED_NAMESPACES.contains(&name(namespace))
-            && namespace.pointer("/metadata/deletionTimestamp").is_none()
-    };
+    let usable =
+        |namespace: &&Value| !EXCLUDED_NAMESPACES.contains(&name(namespace)) && !is_terminating(namespace);
     let defaults = defaults(installation);
     let is_in = |namespace: &&Value| settings_in_force(namespace, &defaults).is_some();
     let is_out = |namespace: &&Value| {

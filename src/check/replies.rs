@@ -125,14 +125,9 @@ fn pod(reply: &Value) -> &str {
 fn or_ok(faults: Vec<CheckOutcome>, replicas: usize) -> Vec<CheckOutcome> {
     match replicas {
         0 => faults,
-        1 => or_value(faults, "1 replica".to_owned()),
-        _ => or_value(faults, format!("{replicas} replicas")),
+        1 => CheckOutcome::ok().with_value("1 replica").unless(faults),
+        _ => CheckOutcome::ok().with_value(format!("{replicas} replicas")).unless(faults),
     }
-}
-
-/// The faults, or one outcome that is fine with this value.
-fn or_value(faults: Vec<CheckOutcome>, value: String) -> Vec<CheckOutcome> {
-    if faults.is_empty() { vec![CheckOutcome::ok().with_value(value)] } else { faults }
 }
 
 fn port_forward(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
@@ -211,7 +206,8 @@ fn validity(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
         let value = format!("from {} until {until}", clock::text(validity.not_before));
         Some(outcome.with_value(value).with_command(Renewer::of(installation).of_serving()))
     };
-    or_value(replies(installation).filter_map(fault).collect(), format!("until {}", clock::text(first)))
+    let faults = replies(installation).filter_map(fault).collect();
+    CheckOutcome::ok().with_value(format!("until {}", clock::text(first))).unless(faults)
 }
 
 fn readyz(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
@@ -253,7 +249,7 @@ fn numbers(
     let faults = numbers().filter(|(_, number)| *number > most).map(|(pod, number)| {
         CheckOutcome::warning(format!("replica {pod} {sentence}")).with_value(words(number))
     });
-    or_value(faults.collect(), words(highest))
+    CheckOutcome::ok().with_value(words(highest)).unless(faults.collect())
 }
 
 fn watch(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {

@@ -1,4 +1,4 @@
-//! Checks of the rights of the ServiceAccount: each one that is needed is there, and none that is worth a cluster.
+//! Checks of the rights of the ServiceAccount: each one that is needed is there, and no far-reaching one besides.
 
 use serde_json::{Value, json};
 
@@ -47,9 +47,10 @@ pub(super) const CHECKS: &[CheckEntry] = &[
     CheckEntry {
         id: "rights-excess",
         group: CheckGroup::Rights,
-        title: "the ServiceAccount has no right that is worth a cluster",
-        meaning: "With one, a stolen token of boundtoken could be used to take over the cluster. The command \
-                  lists all rights; the shipped manifests grant none of these.",
+        title: "the ServiceAccount has no far-reaching right that it does not need",
+        meaning: "With one, such as to read every Secret or to create Pods, a stolen token of boundtoken could \
+                  be used to take over the cluster. The command lists all rights; the shipped manifests grant \
+                  none of these.",
         remedy: "kubectl auth can-i --list --as=system:serviceaccount:boundtoken:boundtoken",
         field: "",
         needs: &[Part::Rights],

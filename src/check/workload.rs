@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::configuration::APPLY;
 use super::entry::{CheckEntry, CheckGroup, CheckOutcome};
-use super::installation::{Installation, items, name, number, text};
+use super::installation::{Installation, is_terminating, items, name, number, text};
 use super::part::Part;
 use crate::clock;
 use crate::policy::Defaults;
@@ -124,8 +124,7 @@ fn flag<'i>(installation: &'i Installation, name: &str) -> Option<&'i str> {
 
 /// The Pods that are not being deleted.
 fn pods(installation: &Installation) -> impl Iterator<Item = &Value> {
-    let pods = installation.list(Part::Pods).iter();
-    pods.filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none())
+    installation.list(Part::Pods).iter().filter(|pod| !is_terminating(pod))
 }
 
 /// The Pods that are ready.
