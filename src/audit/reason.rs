@@ -5,7 +5,7 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 
 use super::evidence::coverage::{Hole, ServerHole};
-use super::evidence::tally::Sample;
+use super::evidence::sample::Sample;
 use crate::clock;
 use crate::policy::diagnostics::Code;
 

@@ -1,19 +1,18 @@
 //! The report: every workload with its tokens, their use and a verdict, and every Namespace.
 
 mod commands;
-mod coverage;
 mod namespace;
 mod workload;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::coverage::CoverageReport;
 use super::evidence::Evidence;
 use super::inventory::{Inventory, KnownNamespace, TokenClass, WorkloadName};
 use super::usage::{Members, UsageRules};
 use super::verdict::Verdict;
 
-pub use coverage::CoverageReport;
 pub use namespace::NamespaceReport;
 pub use workload::{TokenCount, WorkloadReport};
 

@@ -8,11 +8,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use time::{Duration, OffsetDateTime};
 
+use super::coverage::CoverageReport;
 use super::evidence::Evidence;
-use super::evidence::tally::{Aged, MAX_USER_AGENTS, REQUESTED, Sample, Tally};
+use super::evidence::sample::{Aged, Sample};
+use super::evidence::stale::STALE_AGE;
+use super::evidence::tally::{MAX_USER_AGENTS, Tally};
 use super::inventory::{KnownPod, KnownTemplate, KnownWorkload, TokenClass, WorkloadName};
 use super::reason::VerdictReason;
-use super::report::CoverageReport;
 
 pub use trend::AgeTrend;
 
@@ -268,10 +270,10 @@ fn of_requests<'e>(
         return Some(PodUse { trend, ..shown(UseState::Stale, oldest) });
     }
     let first = tally.first.as_ref()?;
-    let fresh = tally.longest_fresh.as_ref().filter(|fresh| fresh.seconds > REQUESTED && holds_year);
+    let fresh = tally.longest_fresh.as_ref().filter(|fresh| fresh.seconds > STALE_AGE && holds_year);
     Some(match (fresh, &tally.longest) {
         (Some(fresh), _) => shown(UseState::Reloads, fresh),
-        (None, Some(longest)) if longest.seconds <= REQUESTED => shown(UseState::Young, longest),
+        (None, Some(longest)) if longest.seconds <= STALE_AGE => shown(UseState::Young, longest),
         (None, longest) => {
             let missing = match longest {
                 Some(_) if holds_year => Some(match tally.stale.explained(late_slots) {

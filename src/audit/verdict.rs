@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::coverage::CoverageReport;
 use super::inventory::{AdmissionEffect, HeldToken, KnownNamespace, KnownPod, KnownTemplate, TokenClass};
 use super::reason::{Reason, VerdictReason};
-use super::report::CoverageReport;
 use super::usage::{AgeTrend, LONG_RECORD, UseState, WorkloadUse};
 use crate::policy::Mode;
 use crate::policy::diagnostics::Code;

@@ -4,34 +4,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
+use super::compose_error::ComposeError;
 use super::flow;
 use super::limits::Limits;
 use super::map::OpenMap;
 use super::node::{Content, Node, TextPosition};
 use super::scalar;
-
-/// An error in a document, at a position in its text.
-#[derive(Debug)]
-pub(super) struct ComposeError {
-    /// Line and column in the text.
-    pub(super) position: TextPosition,
-    /// The message.
-    pub(super) reason: String,
-}
-
-impl ComposeError {
-    pub(super) fn new(position: TextPosition, reason: impl Into<String>) -> Self {
-        Self { position, reason: reason.into() }
-    }
-}
-
-impl From<ScanError> for ComposeError {
-    fn from(error: ScanError) -> Self {
-        Self::new(TextPosition::of(error.marker()), error.info())
-    }
-}
 
 /// Parses the first document of a text, as Kubernetes does; `None` if it is empty. The text is part of a larger
 /// one, where it starts at the byte `base`; `is_masked` says whether [`flow::mask`] changed it.

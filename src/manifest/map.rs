@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::compose::ComposeError;
+use super::compose_error::ComposeError;
 use super::node::{Content, Node};
 use super::scalar;
 

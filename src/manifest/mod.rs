@@ -1,6 +1,7 @@
 //! Parses manifests, which are YAML or JSON files, into documents with line numbers.
 
 mod compose;
+mod compose_error;
 mod document;
 mod files;
 mod flow;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::compose::{ComposeError, compose};
+use super::compose::compose;
+use super::compose_error::ComposeError;
 use super::document::Offset;
 use super::limits::Limits;
 use super::{Document, Error, flow};

@@ -9,10 +9,11 @@ use super::{
     NamespaceSection, ReasonSection, ServerHoleSection, SummarySection, TokenSection, UseSection,
     WorkloadSection,
 };
+use crate::audit::coverage::CoverageReport;
 use crate::audit::evidence::coverage::{Hole, ServerHole};
 use crate::audit::inventory::{ExtendedLifetime, HeldToken, TokenClass};
 use crate::audit::reason::Reason;
-use crate::audit::report::{AuditReport, CoverageReport, NamespaceReport, TokenCount, WorkloadReport};
+use crate::audit::report::{AuditReport, NamespaceReport, TokenCount, WorkloadReport};
 use crate::audit::snapshot::{ReadFailure, Snapshot};
 use crate::audit::usage::WorkloadUse;
 use crate::audit::verdict::Verdict;

@@ -6,6 +6,7 @@
 pub mod coverage;
 mod distinct;
 mod roster;
+pub mod sample;
 pub mod stale;
 pub mod tally;
 

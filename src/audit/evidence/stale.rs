@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::{Duration, OffsetDateTime};
 
-use super::tally::{Aged, REQUESTED};
+use super::sample::Aged;
+use crate::pod::token::Ttl;
+
+/// The age in seconds from which on an extended token is stale: the lifetime that was requested.
+pub const STALE_AGE: i64 = Ttl::YEAR_LONG_REQUEST.seconds().cast_signed();
 
 /// Longest excess of a token that a late kubelet explains. The kubelet renews a token of 3607 s after 2886 s; the
 /// remaining 721 s, in whole minutes, are the time that it has to retry.
@@ -75,7 +79,7 @@ pub struct StaleRequests {
 
 impl StaleRequests {
     pub(super) fn add(&mut self, request: StaleTally) {
-        let is_short = request.oldest.seconds - REQUESTED <= MAX_LATE.whole_seconds();
+        let is_short = request.oldest.seconds - STALE_AGE <= MAX_LATE.whole_seconds();
         let Some(time) = request.oldest.sample.time.filter(|_| is_short) else {
             return merge_into(&mut self.long, &request);
         };
@@ -136,14 +140,14 @@ fn merge_into(sum: &mut Option<StaleTally>, tally: &StaleTally) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tally::Sample;
+    use super::super::sample::Sample;
     use super::*;
 
     /// A request at an uptime, whose token is that many seconds too old.
     fn request(uptime: i64, excess: i64) -> StaleTally {
         let time = Some(OffsetDateTime::UNIX_EPOCH + Duration::seconds(uptime));
         let sample = Sample { time, id: "a".to_owned() };
-        StaleTally::of(Aged { seconds: REQUESTED + excess, uptime: Some(uptime), sample })
+        StaleTally::of(Aged { seconds: STALE_AGE + excess, uptime: Some(uptime), sample })
     }
 
     fn of(requests: &[(i64, i64)]) -> StaleRequests {
@@ -176,7 +180,7 @@ mod tests {
         assert_eq!(stale.short_slots().collect::<Vec<_>>(), [1, 3]);
         let oldest = |slots: &[i64]| {
             let unexplained = stale.unexplained(&slots.iter().copied().collect());
-            unexplained.map(|tally| tally.oldest.seconds - REQUESTED)
+            unexplained.map(|tally| tally.oldest.seconds - STALE_AGE)
         };
         assert_eq!(oldest(&[]), Some(721));
         assert_eq!(oldest(&[1, 3]), Some(721));

@@ -8,22 +8,16 @@ use std::collections::BTreeSet;
 use time::{Duration, OffsetDateTime};
 
 use super::distinct::Distinct;
-use super::stale::{StaleRequests, StaleTally};
+use super::sample::{Aged, Sample, Seen};
+use super::stale::{STALE_AGE, StaleRequests, StaleTally};
 use crate::audit::event::{AuditEvent, Staleness};
 use crate::pod::text::start;
-use crate::pod::token::Ttl;
-
-/// The lifetime in seconds that the holder of an extended token is warned after.
-pub const REQUESTED: i64 = Ttl::YEAR_LONG_REQUEST.seconds().cast_signed();
 
 /// Most user agents that are kept: the first ones in the order of their bytes.
 pub const MAX_USER_AGENTS: usize = 5;
 
 /// Longest user agent that is kept, in bytes.
 const MAX_USER_AGENT: usize = 256;
-
-/// Longest `auditID` that is kept, in bytes. A client may choose it (`Audit-ID`).
-const MAX_ID: usize = 64;
 
 /// A token can be older than its Pod by this: clocks of API servers differ, and the cache of tokens delays the excess.
 const CLOCK_SKEW: Duration = Duration::minutes(1);
@@ -53,26 +47,6 @@ pub struct Tally {
     pub first_denied: Option<Sample>,
 }
 
-/// A request that shows something. Samples are ordered by time.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Sample {
-    /// The time at which the API server received it.
-    pub time: Option<OffsetDateTime>,
-    /// `auditID`, of at most 64 bytes.
-    pub id: String,
-}
-
-/// A request at an age. They are ordered by age.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Aged {
-    /// Age of the token or uptime of the containers, in seconds.
-    pub seconds: i64,
-    /// Uptime of the containers, in seconds; `None` if they were not running yet, or their start is not known.
-    pub uptime: Option<i64>,
-    /// The request.
-    pub sample: Sample,
-}
-
 /// The origin of a Pod's tokens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TokenOrigin {
@@ -80,29 +54,6 @@ pub struct TokenOrigin {
     pub created: OffsetDateTime,
     /// The latest start of the containers that hold a token.
     pub started: Option<OffsetDateTime>,
-}
-
-/// A [`Sample`] that is not kept yet: most are not.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Seen<'e> {
-    time: Option<OffsetDateTime>,
-    id: &'e str,
-}
-
-impl<'e> Seen<'e> {
-    fn of(event: &AuditEvent<'e>) -> Self {
-        Self { time: event.time, id: start(event.id, MAX_ID) }
-    }
-
-    fn kept(self) -> Sample {
-        Sample { time: self.time, id: self.id.to_owned() }
-    }
-}
-
-impl Sample {
-    fn seen(&self) -> Seen<'_> {
-        Seen { time: self.time, id: &self.id }
-    }
 }
 
 impl TokenOrigin {
@@ -122,7 +73,7 @@ impl Tally {
             Staleness::Stale(excess @ 1..) => Some(i64::try_from(excess).unwrap_or(i64::MAX / 2)),
             _ => None,
         };
-        let age = excess.map(|excess| excess.saturating_add(REQUESTED));
+        let age = excess.map(|excess| excess.saturating_add(STALE_AGE));
         let uptime = event.time.zip(origin).and_then(|(time, origin)| origin.uptime(time, age));
         let seen = Seen::of(event);
         self.add_use(event, seen);
@@ -191,6 +142,7 @@ fn keep_first(first: &mut Option<Sample>, seen: Seen<'_>) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::sample::MAX_ID;
     use super::*;
 
     fn started() -> OffsetDateTime {

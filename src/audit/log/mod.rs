@@ -4,6 +4,7 @@
 //! the records, `shape` finds the event in each, and `plain` or `record` reads the fields that matter.
 
 mod buffer;
+mod fragment;
 mod nesting;
 mod plain;
 mod record;

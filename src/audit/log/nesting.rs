@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use memchr::{memchr, memchr3, memmem};
 
-use super::split::{Fragment, MAX_RECORD, PREFIX};
+use super::fragment::{Fragment, MAX_RECORD, PREFIX};
 
 /// The start of each line that the API server writes.
 pub(super) const PLAIN: &[u8] = br#"{"kind":"Event","#;
@@ -249,8 +249,8 @@ fn begins_list(next: &[u8], last: bool) -> Option<bool> {
     }
 }
 
-/// Whether enough of a document is known to find its shape. A line of the API server is known by its first bytes; of all else
-/// [`PREFIX`] bytes are examined, whatever the pieces in which the log is read.
+/// Whether enough of a document is known to find its shape. A line of the API server is known by its first bytes; of all
+/// else [`PREFIX`] bytes are examined, whatever the pieces in which the log is read.
 pub(super) fn is_decidable(start: &[u8], last: bool) -> bool {
     last || start.len() >= PREFIX || start.starts_with(PLAIN)
 }

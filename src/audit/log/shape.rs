@@ -6,10 +6,10 @@ use memchr::memmem::{Finder, FinderRev};
 use time::OffsetDateTime;
 
 use super::LogCounts;
+use super::fragment::Fragment;
 use super::nesting::PLAIN;
 use super::plain::PlainReader;
 use super::record::{LogRecord, Wrapper};
-use super::split::Fragment;
 use super::table;
 use crate::audit::event::{ACCOUNT_PREFIX, AuditEvent};
 use crate::audit::timestamp::parse;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands;
-use super::coverage::CoverageReport;
+use crate::audit::coverage::CoverageReport;
 use crate::audit::evidence::Evidence;
 use crate::audit::inventory::{HeldToken, KnownNamespace, KnownPod, KnownTemplate, TokenClass, WorkloadName};
 use crate::audit::usage::{Members, UsageRules, WorkloadUse};

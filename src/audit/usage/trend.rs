@@ -2,12 +2,11 @@
 
 use time::Duration;
 
-use crate::audit::evidence::stale::StaleTally;
-use crate::audit::evidence::tally::REQUESTED;
+use crate::audit::evidence::stale::{STALE_AGE, StaleTally};
 use crate::pod::token::Ttl;
 
 /// Shortest uptime at which the age of a token shows that its holder never reads it again: two lifetimes.
-const MIN_FOLLOWED: i64 = 2 * REQUESTED;
+const MIN_FOLLOWED: i64 = 2 * STALE_AGE;
 
 /// The age at which the kubelet renews a token of 3607 s: 80 % of that (`requiresRefresh` in
 /// `pkg/kubelet/token/token_manager.go`).
@@ -69,7 +68,7 @@ mod tests {
         let mut tally = Tally::default();
         let origin = TokenOrigin { created: at(-100_000), started: Some(at(0)) };
         for (uptime, age) in requests {
-            tally.add(&request("1", *uptime, (age - REQUESTED).cast_unsigned()), Some(origin));
+            tally.add(&request("1", *uptime, (age - STALE_AGE).cast_unsigned()), Some(origin));
         }
         AgeTrend::of(&tally.stale.unexplained(&[].into()).unwrap(), is_one_pod)
     }

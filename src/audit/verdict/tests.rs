@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audit::evidence::coverage::LogWindow;
-use crate::audit::evidence::tally::{Aged, Sample};
+use crate::audit::evidence::sample::{Aged, Sample};
 use crate::audit::inventory::PodAdmission;
 use crate::audit::testing::{at, pod, token};
 

@@ -3,15 +3,12 @@
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_path_to_error::Segment;
 
-use super::place::{CheckedObject, field};
+use super::place::{CheckedObject, METADATA, field};
 use super::report::{Level, Report};
 use super::workload::Workload;
 use crate::manifest::{MetadataMap, Node, NotString, Object};
 use crate::pod::view::PodSpec;
 use crate::policy::diagnostics::Code;
-
-/// The pointer to the metadata of an object.
-pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
 
 const NAMES: [&str; 3] = ["name", "generateName", "namespace"];
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use json_patch::jsonptr::Pointer;
 use serde_json::Value;
 
-use super::checks::{self, METADATA};
+use super::checks;
 use super::overrides::Overrides;
-use super::place::{CheckedObject, Place};
+use super::place::{CheckedObject, METADATA, Place};
 use super::report::{Alike, Report};
 use crate::manifest::{Node, Object};
 use crate::namespaces::{EXCLUDED_NAMESPACES, opts_in};

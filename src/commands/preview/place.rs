@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::manifest::{Node, Object};
 
+/// The pointer to the metadata of an object.
+pub(super) const METADATA: &Pointer = Pointer::from_static("/metadata");
+
 /// A position in a file.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Location {

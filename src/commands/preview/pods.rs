@@ -7,9 +7,9 @@ use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::checks::{self, METADATA, MetadataError};
+use super::checks::{self, MetadataError};
 use super::cluster::{self, SimulatedCluster, WebhookCall};
-use super::place::{CheckedObject, Place};
+use super::place::{CheckedObject, METADATA, Place};
 use super::report::{Level, Report};
 use super::slips;
 use super::templates;

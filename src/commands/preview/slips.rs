@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
 
-use super::checks::{METADATA, entries};
-use super::place::{CheckedObject, field};
+use super::checks::entries;
+use super::place::{CheckedObject, METADATA, field};
 use super::report::{Alike, Level, Report};
 use super::templates;
 use super::workload::{Workload, is_of_kubernetes, similar_kind};

@@ -2,7 +2,7 @@
 
 use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 
-use super::checks::METADATA;
+use super::place::METADATA;
 use crate::manifest::Node;
 
 /// The pointers to the Pod templates in an object: each map with a `spec` that has a list of `containers`, unless it

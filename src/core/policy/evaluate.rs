@@ -9,13 +9,14 @@ use crate::pod::PodPatch;
 use crate::pod::view::PodSpec;
 
 use super::compile::{Compiled, compile};
+use super::contradictions::contradictions;
 use super::diagnostics::Code;
 use super::evaluation::{Evaluation, Outcome};
-use super::invalid::{InvalidSettings, contradictions};
+use super::invalid::InvalidSettings;
 use super::namespace::NamespaceSettings;
 use super::origin::Origin;
 use super::settings::{Settings, own_annotations};
-use super::value_error::quote;
+use super::spec_violations::spec_violations;
 use super::values::Context;
 use super::violation::{Field, Violation};
 use super::warnings::Warnings;
@@ -133,27 +134,4 @@ fn forbidden_overrides(own: &Settings, namespace: &NamespaceSettings) -> Vec<Vio
         Violation::new(Code::OverrideForbidden, Field::Annotation(key), Origin::Pod, text)
     };
     own.keys().map(forbidden).collect()
-}
-
-/// The violations in the resulting spec.
-pub(super) fn spec_violations(
-    patch: &PodPatch<'_>,
-    compiled: &Compiled,
-    namespace: &NamespaceSettings,
-) -> Vec<Violation> {
-    let of_volumes = |code, text| Violation::new(code, Field::Volumes, Origin::Pod, text);
-    let taken = |name: &String| {
-        let text = format!(
-            "{} in the Pod is not the volume that boundtoken adds under this name: rename that volume",
-            quote(name)
-        );
-        of_volumes(Code::VolumeTaken, text)
-    };
-    let mut violations: Vec<Violation> = patch.taken_volumes.iter().map(taken).collect();
-    if patch.operations.is_none() {
-        let text = "the Pod would need more than 10000 changes, or more than 1 MiB of them".to_owned();
-        violations.push(of_volumes(Code::TooLarge, text));
-    }
-    violations.extend(namespace.check(&patch.projections, compiled));
-    violations
 }

@@ -6,6 +6,7 @@
 mod check;
 mod compile;
 mod conflict;
+mod contradictions;
 pub mod diagnostics;
 pub mod duration;
 mod effective;
@@ -23,6 +24,7 @@ mod origin;
 pub mod reference;
 pub mod schema;
 mod settings;
+mod spec_violations;
 mod tokens;
 mod value;
 mod value_error;

@@ -7,9 +7,9 @@ use crate::rfc1123::MAX_LABEL;
 
 use super::Defaults;
 use super::compile::{Compiled, compile};
+use super::contradictions::contradictions;
 use super::diagnostics::Code;
 use super::evaluation::{Evaluation, Outcome};
-use super::invalid::contradictions;
 use super::keys::Key;
 use super::origin::Origin;
 use super::settings::{Settings, own_annotations};
