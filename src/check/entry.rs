@@ -97,7 +97,8 @@ pub struct CheckEntry {
     pub meaning: &'static str,
     /// What to type. A finding has the command for its case.
     pub remedy: &'static str,
-    /// A JSON pointer to the field of the object that the check compares; empty for a check of another kind.
+    /// A JSON pointer to the field of the webhook that the check compares, or the name of the policy of the guard; empty
+    /// for a check of another kind.
     pub(super) field: &'static str,
     /// The parts without which the check is skipped.
     pub(super) needs: &'static [Part],

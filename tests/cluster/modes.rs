@@ -89,7 +89,7 @@ fn assert_case(case: &Case, app: &str, pod: &Value) {
     assert_eq!(pod["spec"]["automountServiceAccountToken"].as_bool(), case.automount, "{place}");
     // No volume is left that a container could mount later.
     let held: BTreeSet<String> = held(pod).into_values().flatten().collect();
-    assert_eq!(pods::token_volumes(pod).len(), held.len(), "{place}: a volume that nobody mounts");
+    assert_eq!(pods::token_volumes(pod).len(), held.len(), "{place}: a volume that no container mounts");
 }
 
 /// With a list, only the named containers get the token, whatever their kind.

@@ -262,7 +262,9 @@ fn same(
     if missing.is_empty() && invented.is_empty() {
         return Ok(());
     }
-    Err(format!("{what} that nobody predicted: {missing:#?}, that never came: {invented:#?}"))
+    Err(format!(
+        "{what} without a prediction: {missing:#?}; predictions that did not come true: {invented:#?}"
+    ))
 }
 
 /// The name of the twin of a Namespace, which has not opted in.

@@ -130,7 +130,7 @@ total=$(go list -deps "${packages[@]}" | wc -l)
 go build -v -trimpath -o "$scratch/" \
     -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*}" \
     "${packages[@]}" 2>&1 | progress "$total"
-# Each program appears at once and whole, whoever else builds.
+# Each program appears at once and whole, also while another process builds it.
 [ ! -e "$scratch/server" ] || mv "$scratch/server" "$scratch/etcd"
 for program in $lacking; do
     mv "$scratch/$program" "$directory/$program"

@@ -124,7 +124,7 @@ pub(crate) async fn all_replicas_hang(cluster: Arc<Cluster>) {
     let refused = create(&cluster.api, &labelled).await;
     let first = refused.took;
     others.assert_undisturbed(&cluster).await;
-    eventually("nobody to call", async || (called(&cluster).await == 0).then_some(())).await;
+    eventually("no endpoint to call", async || (called(&cluster).await == 0).then_some(())).await;
     let noticed = hung.elapsed();
     eventually("a Pod in a labelled Namespace", async || create(&cluster.api, &labelled).await.outcome).await;
     let recovered = hung.elapsed();
@@ -154,7 +154,7 @@ pub(crate) async fn scaled_to_zero(cluster: Arc<Cluster>) {
     let labelled = cluster.namespace("scaled-set", Some(&[])).await;
     let others = Others::measure(&cluster, "scaled-not-set").await;
     cluster.shell("kubectl -n boundtoken scale deployment boundtoken --replicas 0");
-    eventually("nobody to call", async || (called(&cluster).await == 0).then_some(())).await;
+    eventually("no endpoint to call", async || (called(&cluster).await == 0).then_some(())).await;
     let refusal = eventually("a refusal", async || create(&cluster.api, &labelled).await.outcome.err()).await;
     println!("scaled to zero, labelled: {refusal}");
     assert!(refusal.contains(r#"failed calling webhook "pods.boundtoken.dev""#), "{refusal}");

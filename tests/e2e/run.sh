@@ -19,7 +19,7 @@ packages() {
     [ -x /usr/lib/cni/bridge ] || echo containernetworking-plugins
 }
 
-# What stands between this machine and a node, in words.
+# What this machine lacks for a node, in words.
 lacking() {
     local packages
     packages=$(packages | paste -sd ' ')

@@ -93,7 +93,7 @@ pub(crate) async fn configuration_deleted(faults: Arc<Faults>) {
     let path = installed.configuration_path();
     installed.plane.api.delete(&path).await.ok().unwrap();
     for api in creator.apis() {
-        eventually("a Pod that nobody changes", async || match creator.dry_run(api).await {
+        eventually("an unchanged Pod", async || match creator.dry_run(api).await {
             Err(error) if error == "its tokens live [3607] seconds" => Ok(()),
             other => Err(other),
         })

@@ -21,6 +21,7 @@ pub(crate) mod browser;
 pub(crate) mod client_ca;
 pub(crate) mod control_plane;
 pub(crate) mod corpus;
+pub(crate) mod drivers;
 pub(crate) mod eventually;
 pub(crate) mod examples;
 pub(crate) mod fake_api;

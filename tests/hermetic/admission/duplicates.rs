@@ -3,27 +3,7 @@
 use boundtoken::admission::Pod;
 use serde_json::{Value, json};
 
-/// The sources of volumes whose `readOnly` is read.
-const DRIVERS: [&str; 18] = [
-    "awsElasticBlockStore",
-    "azureDisk",
-    "azureFile",
-    "cephfs",
-    "cinder",
-    "csi",
-    "fc",
-    "flexVolume",
-    "gcePersistentDisk",
-    "glusterfs",
-    "iscsi",
-    "nfs",
-    "persistentVolumeClaim",
-    "portworxVolume",
-    "quobyte",
-    "rbd",
-    "scaleIO",
-    "storageos",
-];
+use crate::support::drivers::DRIVERS;
 
 /// A Pod with every field that is read, and no other one.
 fn read_fields() -> Value {

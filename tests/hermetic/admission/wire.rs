@@ -255,7 +255,7 @@ fn invalid_utf_8_changes_nothing() {
     assert!(is_patched(&response) && response["patch"] == expected);
 }
 
-/// Another uid than that of the request, or a setting that nobody wrote, would be worse than a refusal.
+/// Another uid than that of the request, or a setting that is in no annotation, would be worse than a refusal.
 #[test]
 fn invalid_utf_8_in_what_is_echoed_or_compared_is_refused() {
     let places = [

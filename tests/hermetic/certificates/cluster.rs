@@ -479,7 +479,7 @@ async fn an_expired_certificate_from_a_backup_is_not_served() {
     let backup = api.get(Kind::Secret).unwrap()["data"].take();
     api.skip(time::Duration::days(5));
     pass(300).await;
-    // Nobody can renew it for now.
+    // No replica can renew it for now.
     api.fail_next(&[500; 1000]);
     api.edit(Kind::Secret, |object| object["data"] = backup.clone());
     pass(30).await;

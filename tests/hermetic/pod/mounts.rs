@@ -5,6 +5,7 @@
 use boundtoken::pod::plugin::ServiceAccount;
 use serde_json::{Value, json};
 
+use crate::support::drivers::DRIVERS;
 use crate::support::nested::{ABOVE, FAILS, INSIDE, Nested, WORKS};
 use crate::support::pods::{
     Admission, DEFAULT_DIRECTORY, Pairs, annotated, assert_settled, container, decide, mounts, namespace,
@@ -49,26 +50,6 @@ fn a_token_is_left_out_where_no_mount_point_can_be_made() {
 /// A node needs other programs for these volumes.
 #[test]
 fn volumes_that_are_read_only_themselves_take_no_mount_point() {
-    let drivers = [
-        "awsElasticBlockStore",
-        "azureDisk",
-        "azureFile",
-        "cephfs",
-        "cinder",
-        "csi",
-        "fc",
-        "flexVolume",
-        "gcePersistentDisk",
-        "glusterfs",
-        "iscsi",
-        "nfs",
-        "persistentVolumeClaim",
-        "portworxVolume",
-        "quobyte",
-        "rbd",
-        "scaleIO",
-        "storageos",
-    ];
     let nested = |source: &Value| {
         let mut volume = source.clone();
         volume["name"] = "v".into();
@@ -76,7 +57,7 @@ fn volumes_that_are_read_only_themselves_take_no_mount_point() {
             {"name": "app", "volumeMounts": [{"name": "v", "mountPath": "/srv/conf"}]},
         ]}))
     };
-    for driver in drivers {
+    for driver in DRIVERS {
         for (read_only, works) in [(json!(true), false), (json!(false), true), (Value::Null, true)] {
             let answer = with_path(nested(&json!({driver: {"readOnly": read_only}})));
             assert_eq!(holds(&answer), works, "{driver} {read_only}");

@@ -167,7 +167,7 @@ async fn responses_count_until_they_are_written() {
         silent.push(client);
     }
     settle().await;
-    // The oldest ones that nobody reads give their memory back after a second.
+    // The oldest responses that are not read give their memory back after a second.
     let began = Instant::now();
     let mut late = server.connect().await;
     let response = late.post("/mutate", "application/json", review.clone()).await;

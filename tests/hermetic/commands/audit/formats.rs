@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Scene, owned, pod, run};
 
-/// A cluster in which an object of a kind that nobody checks has a hostile name.
+/// A cluster in which an object of a kind whose names are not checked has a hostile name.
 async fn hostile(name: &str) -> Scene {
     let scene = Scene::new().await;
     scene.namespace("shop", &[], &[]);
