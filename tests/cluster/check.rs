@@ -155,7 +155,7 @@ pub(crate) async fn each_fault_is_found_and_mended(plane: Arc<ControlPlane>) {
     let always: BTreeSet<String> = selectors.into_iter().chain(without_node).map(str::to_owned).collect();
     let faults = found(&plane, &always).await;
     let guard = faults.iter().find(|finding| finding["id"] == "guard-policy").unwrap();
-    let sentence = "spec.matchConstraints.namespaceSelector of ValidatingAdmissionPolicy boundtoken-guard is not as shipped";
+    let sentence = "spec.matchConstraints of ValidatingAdmissionPolicy boundtoken-guard is not as shipped";
     assert_eq!(guard["sentence"], sentence);
     for (id, command) in made() {
         terminal.type_in(&command);
