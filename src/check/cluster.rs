@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[CheckEntry] = &[
         id: "cluster-version",
         group: CheckGroup::Cluster,
         title: "this version of Kubernetes is within the tested range",
-        meaning: "boundtoken is tested on v1.33 and v1.37, and its manifests need v1.27 or later.",
+        meaning: "boundtoken is tested on v1.33, v1.35 and v1.37, and its manifests need v1.27 or later.",
         remedy: "kubectl version",
         field: "",
         needs: &[Part::Version],
