@@ -81,6 +81,17 @@ fn is_default(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::keys;
+
+    /// The keys are not found by a loop over those of an object, which takes the API server quadratic time.
+    #[test]
+    fn the_guard_of_namespaces_names_each_setting() {
+        let policy = shipped(ShippedFile::GuardNamespaces);
+        let variables = policy.pointer("/spec/variables").and_then(Value::as_array).unwrap();
+        let settings = variables.iter().find(|variable| variable["name"] == "settings").unwrap();
+        let named: Vec<String> = serde_json::from_str(settings["expression"].as_str().unwrap()).unwrap();
+        assert!(named.iter().map(String::as_str).eq(keys::all().map(|entry| entry.name)), "{named:?}");
+    }
 
     #[test]
     fn each_file_has_its_object() {

@@ -110,6 +110,7 @@ pub(crate) async fn each_form_of_a_year_long_token_is_refused(plane: Arc<Control
     let (default, other) = (default_token(NAMESPACE), other_token(NAMESPACE, "credentials"));
     // 58 characters of `<service account>-token-`, and 5 more.
     let cut = format!("{long}-toabcde");
+    let slash = format!("{DEFAULT}/");
     for (place, spec, refusal) in [
         ("the default token", plain, Some(default.as_str())),
         ("a default token in the Pod", own(token_volume("kube-api-access-mine", None, 3607)), Some(&default)),
@@ -120,6 +121,11 @@ pub(crate) async fn each_form_of_a_year_long_token_is_refused(plane: Arc<Control
         ("without sources", own(json!({"name": "credentials", "projected": {}})), None),
         ("without volumes", own_volumes(&json!([])), None),
         ("a legacy token", legacy_secret("default-token-x7k2b", DEFAULT, "default"), Some(LEGACY)),
+        (
+            "a legacy token, with a slash",
+            legacy_secret("default-token-x7k2b", &slash, "default"),
+            Some(LEGACY),
+        ),
         ("a legacy token with a cut name", legacy_secret(&cut, DEFAULT, &long), Some(LEGACY)),
         ("a legacy token elsewhere", legacy_secret("default-token-x7k2b", "/run/token", "default"), None),
         ("a Secret of another account", legacy_secret("other-token-x7k2b", DEFAULT, "default"), None),
@@ -293,6 +299,26 @@ pub(crate) async fn large_pods_are_within_the_cost_limit(plane: Arc<ControlPlane
         let mut spec = own_volumes(&volumes.into());
         spec["containers"] = (0..MANY).map(container).collect();
         assert_refusal(place, &send(&plane, NAMESPACE, &spec, &[]).await, refusal.as_deref());
+    }
+    too_large(&plane, NAMESPACE).await;
+}
+
+/// A Pod whose check would take long is refused, unless the guard refuses nothing.
+async fn too_large(plane: &ControlPlane, namespace: &str) {
+    let refusal = "spec: more than 1000 containers, 1000 volumes or 20000 mounts are not allowed, because checking them \
+                   takes the API server too long";
+    let volumes = |count: usize| -> Value {
+        (0..count).map(|number| json!({"name": format!("volume-{number}"), "emptyDir": {}})).collect()
+    };
+    let mut of_containers = own_volumes(&volumes(1));
+    let container = |number: usize| json!({"name": format!("web-{number}"), "image": "nginx"});
+    of_containers["containers"] = (0..1001).map(container).collect();
+    for (place, spec, refusal) in [
+        ("1000 volumes", own_volumes(&volumes(1000)), None),
+        ("1001 volumes", own_volumes(&volumes(1001)), Some(refusal)),
+        ("1001 containers", of_containers, Some(refusal)),
+    ] {
+        assert_refusal(place, &send(plane, namespace, &spec, &[]).await, refusal);
     }
 }
 
