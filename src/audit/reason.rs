@@ -219,24 +219,19 @@ impl fmt::Display for VerdictReason {
 }
 
 impl VerdictReason {
+    /// A gap in the evidence, with its figures.
     fn fmt_gap(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShortWindow(length, needed) => {
                 let (length, needed) = (length.whole_seconds(), needed.whole_seconds());
                 write!(formatter, "the log covers {}; silence needs {}", spoken(length), spoken(needed))
             }
-            Self::Holes(count, Hole { from, to }) => {
-                let holes = counted(*count as u64, "hole", "holes");
-                let (from, to) = (clock::text(*from), clock::text(*to));
-                write!(formatter, "the log has {holes}, the first from {from} to {to}")
+            Self::Holes(count, hole) => {
+                write!(formatter, "the log has {}, the first {}", holes(*count), span(hole))
             }
-            Self::ServerHoles(count, ServerHole { server, hole: Hole { from, to } }) => {
-                let holes = counted(*count as u64, "hole", "holes");
-                let (from, to) = (clock::text(*from), clock::text(*to));
-                write!(
-                    formatter,
-                    "the log has {holes} of one API server, the first of {server:?} from {from} to {to}"
-                )
+            Self::ServerHoles(count, ServerHole { server, hole }) => {
+                let (holes, span) = (holes(*count), span(hole));
+                write!(formatter, "the log has {holes} of one API server, the first of {server:?} {span}")
             }
             Self::DamagedLog(lines) => {
                 write!(formatter, "{} lost", counted(*lines, "line of the log was", "lines of the log were"))
@@ -248,35 +243,23 @@ impl VerdictReason {
                 write!(formatter, "the last request was after {} of uptime", spoken(*uptime))
             }
             Self::FewRuns(runs) => {
-                write!(
-                    formatter,
-                    "{} in the log, and silence needs two",
-                    counted(*runs as u64, "run is", "runs are")
-                )
+                let runs = counted(*runs as u64, "run is", "runs are");
+                write!(formatter, "{runs} in the log, and silence needs two")
             }
             Self::NewWorkload(created) => {
-                write!(
-                    formatter,
-                    "it was created at {}, too late for its silence to count",
-                    clock::text(*created)
-                )
+                let created = clock::text(*created);
+                write!(formatter, "it was created at {created}, too late for its silence to count")
             }
             Self::OtherAudience(audience) => {
                 write!(formatter, "a token is for the audience {audience:?}, whose use the log does not show")
             }
             Self::UsedElsewhere(signs) => {
-                write!(
-                    formatter,
-                    "the token may be shown to another service: {}",
-                    joined(signs.iter().map(String::as_str))
-                )
+                let signs = joined(signs.iter().map(String::as_str));
+                write!(formatter, "the token may be shown to another service: {signs}")
             }
             Self::SecretUsed(requests) => {
-                write!(
-                    formatter,
-                    "{} without a Pod",
-                    counted(*requests, "request was sent", "requests were sent")
-                )
+                let requests = counted(*requests, "request was sent", "requests were sent");
+                write!(formatter, "{requests} without a Pod")
             }
             Self::ShortRecord(uptime) => {
                 write!(formatter, "the evidence ends after {} of uptime", spoken(*uptime))
@@ -313,6 +296,14 @@ impl VerdictReason {
 
 fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn holes(count: usize) -> String {
+    counted(count as u64, "hole", "holes")
+}
+
+fn span(Hole { from, to }: &Hole) -> String {
+    format!("from {} to {}", clock::text(*from), clock::text(*to))
 }
 
 fn pods_are(pods: usize) -> String {
@@ -368,6 +359,14 @@ mod tests {
                 "BT123",
                 "the log has 1 hole, the first from 2027-01-15T08:00:00Z to 2027-01-15T10:00:00Z",
             ),
+            (
+                VerdictReason::ServerHoles(2, ServerHole { server: "a".to_owned(), hole }),
+                "BT137",
+                "the log has 2 holes of one API server, the first of \"a\" from 2027-01-15T08:00:00Z to \
+                 2027-01-15T10:00:00Z",
+            ),
+            (VerdictReason::FewRuns(1), "BT129", "1 run is in the log, and silence needs two"),
+            (VerdictReason::SecretUsed(2), "BT135", "2 requests were sent without a Pod"),
             (VerdictReason::Young(None), "BT127", "no request is known to be of more than an hour of uptime"),
         ] {
             assert_eq!((reason.code().name(), reason.to_string().as_str()), (code, text));
