@@ -9,8 +9,11 @@ use serde_saphyr::DoubleQuoted;
 /// # Errors
 /// When the value is nested too deeply.
 pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
-    // The library writes keys without quotes, and a line that starts with `---` would separate documents.
-    if value.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with("---"))) {
+    // The library writes such texts without quotes, and a line that starts with `---` would separate documents.
+    let separates = |text: &str| text.starts_with("---");
+    if value.as_str().is_some_and(separates)
+        || value.as_object().is_some_and(|map| map.keys().any(|key| separates(key)))
+    {
         return Ok(format!("{value:#}\n"));
     }
     // Long lines are not folded: that would make a diff of an annotation hard to read.
@@ -98,11 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_separates_no_documents() {
-        for key in ["---", "---a", "--- a"] {
-            let value = json!({ key: { key: 1 }, "a": [{ key: "---\nb\n" }] });
-            let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
-            assert_eq!((parsed.len(), parsed[0].root.to_value()), (1, value));
+    fn no_text_separates_documents() {
+        for text in ["---", "---a", "--- a", "---\na"] {
+            for value in [json!(text), json!({ text: { text: 1 }, "a": [{ text: "---\nb\n" }] })] {
+                let parsed = parse("", &to_yaml(&value).unwrap()).unwrap();
+                assert_eq!((parsed.len(), parsed[0].root.to_value()), (1, value));
+            }
         }
     }
 

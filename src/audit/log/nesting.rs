@@ -26,6 +26,8 @@ pub(super) struct Nesting {
     is_record: bool,
     /// Containers of the record that are open; 0 outside of a record.
     depth: usize,
+    /// Spaces since the start of the line, if nothing else is before the position.
+    line: Option<usize>,
     /// Spaces before the record, if it begins a line.
     indent: usize,
     /// Whether the record was longer than [`MAX_RECORD`] and was passed on already.
@@ -119,9 +121,10 @@ impl Nesting {
             let until = through.get(..through.len() - 1).unwrap_or_default();
             if until.is_empty() {
                 self.depth = 1;
+                self.indent = self.line.unwrap_or_default();
                 return None;
             }
-            self.indent = indent(until);
+            self.pass(until);
             return Some(until.len());
         }
         self.open.push(container);
@@ -195,10 +198,20 @@ impl Nesting {
         }
         self.is_dropped = false;
         self.depth = 0;
+        self.line = None;
         used
     }
 
-    /// Handles the end of a piece. Keeps a record that is not complete, and white space before the next one.
+    /// Passes over bytes between records.
+    fn pass(&mut self, bytes: &[u8]) {
+        let other = bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'));
+        self.line = match other {
+            None => self.line.map(|spaces| spaces + bytes.len()),
+            Some(other) => (bytes.get(other) == Some(&b'\n')).then_some(bytes.len() - other - 1),
+        };
+    }
+
+    /// Handles the end of a piece. Keeps a record that is not complete.
     fn wait(
         &mut self,
         bytes: &[u8],
@@ -214,17 +227,19 @@ impl Nesting {
             return (used > 0).then_some(used);
         }
         let examined = bytes.get(..at).unwrap_or_default();
-        let used = match (is_record, self.in_string) {
-            (true, _) if bytes.len() <= MAX_RECORD => 0,
-            (true, _) => {
+        let used = match is_record {
+            true if bytes.len() <= MAX_RECORD => 0,
+            true => {
                 if !self.is_dropped {
                     sink(Fragment::Cut(examined));
                 }
                 self.is_dropped = true;
                 at
             }
-            (false, true) => at,
-            (false, false) => examined.trim_ascii_end().len(),
+            false => {
+                self.pass(examined);
+                at
+            }
         };
         self.examined = at - used;
         (used > 0).then_some(used)
@@ -259,13 +274,6 @@ pub(super) fn is_decidable(start: &[u8], last: bool) -> bool {
 fn is_alone(text: &[u8]) -> bool {
     let line = memchr(b'\n', text).and_then(|end| text.get(1..end));
     line.is_some_and(|line| line.trim_ascii().is_empty())
-}
-
-/// Spaces at the end of the text, if nothing else precedes them on their line.
-fn indent(text: &[u8]) -> usize {
-    let start = text.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'));
-    let is_line = start.is_none_or(|start| text.get(start) == Some(&b'\n'));
-    if is_line { text.len() - start.map_or(0, |start| start + 1) } else { 0 }
 }
 
 /// Whether an object has a list of records.

@@ -171,6 +171,24 @@ mod tests {
     }
 
     #[test]
+    fn a_record_begins_its_line_only_after_white_space() {
+        // The start of a document is kept until its shape is known.
+        let first = format!("{{\"a\":\"{}\"}}", "x".repeat(PREFIX));
+        let second = "{\"b\":\n   {\"c\":2}}";
+        for between in [",", ",  ", ", ", " , ", "],[", "], [  "] {
+            let log = format!("[[\n   {first}{between}{second}\n]]");
+            expect(&log, &[('E', &first), ('E', second)]);
+        }
+    }
+
+    #[test]
+    fn white_space_between_records_is_not_kept() {
+        let mut splitter = Splitter::default();
+        let mut sink = |_: Fragment<'_>| {};
+        assert!(splitter.feed(format!("[{}", " ".repeat(PREFIX)).as_bytes(), false, &mut sink) > PREFIX);
+    }
+
+    #[test]
     fn a_cut_document_does_not_hide_the_next_one() {
         let next = r#"{"kind":"EventList","items":[{"b":2}]}"#;
         for cut in [r#"{"a":"x"#, r#"{"a":[1,"#, r#"{"a":"\"#] {
