@@ -6,6 +6,7 @@ use super::commands;
 use super::workload::WorkloadReport;
 use crate::audit::inventory::KnownNamespace;
 use crate::audit::verdict::Verdict;
+use crate::namespaces::EXCLUDED_NAMESPACES;
 
 /// The verdicts on the workloads of a Namespace.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,7 +52,8 @@ impl NamespaceReport {
         let has_to_wait = blocking.any(|found| found.verdict != Verdict::ReplaceFrom);
         let mut next: Vec<String> =
             workloads.iter().flat_map(|workload| workload.next.iter().cloned()).collect();
-        if !namespace.opted_in && !has_to_wait {
+        // The webhook is never called for some Namespaces, whatever their label.
+        if !namespace.opted_in && !has_to_wait && !EXCLUDED_NAMESPACES.contains(&name) {
             next.extend(commands::label(name));
         }
         Self {

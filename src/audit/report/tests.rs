@@ -96,6 +96,17 @@ fn a_namespace_is_ready_without_a_blocking_verdict() {
 }
 
 #[test]
+fn a_namespace_that_the_webhook_leaves_out_gets_no_label() {
+    let mut kept = pod("1");
+    kept.workload.namespace = "kube-system".to_owned();
+    let request = AuditEvent { user: "system:serviceaccount:kube-system:web", ..request("1", 90_000, 0) };
+    let report = report(&Inventory { pods: vec![kept], ..Inventory::default() }, [request]);
+    let [namespace] = &report.namespaces[..] else { panic!("{report:?}") };
+    assert_eq!((namespace.name.as_str(), namespace.is_ready), ("kube-system", true));
+    assert!(namespace.next.is_empty(), "{:?}", namespace.next);
+}
+
+#[test]
 fn a_workload_with_the_mode_off_does_not_keep_its_namespace_from_the_label() {
     let off = PodAdmission { mode: Some(Mode::Off), ..PodAdmission::default() };
     let excluded = |uid| KnownPod { admission: off.clone(), ..pod(uid) };
