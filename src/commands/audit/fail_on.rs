@@ -12,7 +12,7 @@ pub enum AuditFailOn {
     Missed,
     /// These, and workloads that break or are broken (verdict fix-first)
     FixFirst,
-    /// These, and whatever evidence is missing for (verdict unknown)
+    /// These, and missing evidence (verdict unknown)
     Unknown,
 }
 

@@ -3,11 +3,11 @@
 /// The provider of a managed cluster.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum Provider {
-    /// Logs of Amazon
+    /// Amazon EKS
     Eks,
-    /// Logs of Google
+    /// Google GKE
     Gke,
-    /// Logs of Microsoft
+    /// Azure AKS
     Aks,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn workloads(document: &AuditDocument, page: &mut Markup) {
 fn tools(document: &AuditDocument, page: &mut Markup) {
     page.raw(
         "<div class=\"tools\" hidden><input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter workloads\">\
-         <select aria-label=\"Verdict\"><option value=\"\">each verdict</option>",
+         <select aria-label=\"Verdict\"><option value=\"\">all verdicts</option>",
     );
     for (verdict, _) in &document.summary.by_verdict.0 {
         page.raw(&format!("<option>{verdict}</option>"));
