@@ -56,19 +56,19 @@ impl Renewer {
 
     /// The command that renews serving certificates.
     pub(super) const fn of_serving(self) -> &'static str {
-        match self {
-            Self::Boundtoken => RESTART,
-            Self::CertManager => CERT_MANAGER,
-            Self::User => SERVING,
-        }
+        self.command(SERVING)
     }
 
     /// The command that renews the `caBundle`.
     pub(super) const fn of_bundle(self) -> &'static str {
+        self.command(BUNDLE)
+    }
+
+    const fn command(self, of_user: &'static str) -> &'static str {
         match self {
             Self::Boundtoken => RESTART,
             Self::CertManager => CERT_MANAGER,
-            Self::User => BUNDLE,
+            Self::User => of_user,
         }
     }
 }

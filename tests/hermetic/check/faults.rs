@@ -9,7 +9,9 @@ use json_patch::Patch;
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::{SERVICE, bundle, chain, found, healthy, ids, installation, metrics, own_bundle, probed};
+use super::{
+    SERVICE, bundle, chain, found, healthy, ids, installation, metrics, own_bundle, own_certificates, probed,
+};
 
 /// Checks that only report a value.
 const NEVER_AT_FAULT: [&str; 2] = ["cluster-extended-lifetime", "namespaces-opted-in"];
@@ -447,10 +449,6 @@ fn the_commands_of_namespaces_name_the_object() {
 
 #[test]
 fn what_is_configured_on_purpose_is_no_fault() {
-    let own_certificates = json!([
-        {"op": "remove", "path": "/configurations/0/metadata/ownerReferences"},
-        {"op": "replace", "path": "/deployment/spec/template/spec/containers/0/env", "value": []},
-    ]);
     let source =
         json!({"serviceAccountToken": {"audience": "sts.amazonaws.com", "expirationSeconds": 86400}});
     let for_a_cloud = json!({"name": "aws-iam-token", "projected": {"sources": [source]}});
@@ -463,7 +461,7 @@ fn what_is_configured_on_purpose_is_no_fault() {
     for patch in [
         starts(json!({"handshake": "connection refused", "admin": "connection refused"})),
         replace("/replies", json!([])),
-        own_certificates,
+        own_certificates(),
         label("boundtoken.dev/webhook", "disabled"),
         label("example.com/webhook", "enabled"),
         versions("registry.example:5000/boundtoken:stable"),

@@ -157,6 +157,14 @@ pub(crate) fn healthy() -> Value {
     parts
 }
 
+/// The patch of an installation whose certificates boundtoken does not manage.
+pub(crate) fn own_certificates() -> Value {
+    json!([
+        {"op": "remove", "path": "/configurations/0/metadata/ownerReferences"},
+        {"op": "replace", "path": "/deployment/spec/template/spec/containers/0/env", "value": []},
+    ])
+}
+
 /// The installation of which this was read. `null` is an object that does not exist.
 pub(crate) fn installation(parts: &Value) -> Installation {
     let mut installation = Installation::new(NOW);

@@ -5,15 +5,7 @@ use json_patch::Patch;
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::{SERVICE, bundle, chain, found, healthy, installation};
-
-/// The patch of an installation without certificates of boundtoken's own.
-fn own_certificates() -> Value {
-    json!([
-        {"op": "remove", "path": "/configurations/0/metadata/ownerReferences"},
-        {"op": "add", "path": "/deployment/spec/template/spec/containers/0/env", "value": []},
-    ])
-}
+use super::{SERVICE, bundle, chain, found, healthy, installation, own_certificates};
 
 /// The patch of an installation with cert-manager.
 fn cert_manager() -> Value {
