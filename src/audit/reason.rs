@@ -83,6 +83,8 @@ pub enum VerdictReason {
     FewRuns(usize),
     /// The workload was created at this time, too late for its silence to be evidence.
     NewWorkload(OffsetDateTime),
+    /// The oldest of the Pods was created at this time, too late for its silence to be evidence.
+    NewPods(OffsetDateTime),
     /// The requests lack their time.
     NoTimes,
     /// The requests after more than an hour lack their annotations.
@@ -156,6 +158,7 @@ impl VerdictReason {
             Self::NotInLog => Code::NotInLog,
             Self::FewRuns(_) => Code::FewRuns,
             Self::NewWorkload(_) => Code::NewWorkload,
+            Self::NewPods(_) => Code::NewPods,
             Self::NoTimes => Code::NoTimes,
             Self::NoAnnotations => Code::NoAnnotations,
             Self::OtherAudience(_) => Code::OtherAudience,
@@ -249,6 +252,13 @@ impl VerdictReason {
             Self::NewWorkload(created) => {
                 let created = clock::text(*created);
                 write!(formatter, "it was created at {created}, too late for its silence to count")
+            }
+            Self::NewPods(created) => {
+                let created = clock::text(*created);
+                write!(
+                    formatter,
+                    "its oldest Pod was created at {created}, too late for its silence to count"
+                )
             }
             Self::OtherAudience(audience) => {
                 write!(formatter, "a token is for the audience {audience:?}, whose use the log does not show")
@@ -403,6 +413,7 @@ mod tests {
             VerdictReason::NotInLog,
             VerdictReason::FewRuns(1),
             VerdictReason::NewWorkload(at(0)),
+            VerdictReason::NewPods(at(0)),
             VerdictReason::NoTimes,
             VerdictReason::NoAnnotations,
             VerdictReason::OtherAudience("vault".to_owned()),

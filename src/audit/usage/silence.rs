@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Members, UsageRules};
 use crate::audit::evidence::coverage::LogWindow;
@@ -11,6 +11,10 @@ use crate::audit::reason::VerdictReason;
 
 /// Fewest runs of a `CronJob` in the log that make its silence evidence.
 const MIN_RUNS: usize = 2;
+
+/// Time that a Pod has to exist in the log before its silence is evidence, unless `--min-window` is less. A workload
+/// that was scaled up minutes before the log ends has had no occasion to send a request.
+const MIN_UPTIME: Duration = Duration::HOUR;
 
 impl UsageRules<'_> {
     /// What is missing before the silence of a workload is evidence; empty if nothing is.
@@ -23,8 +27,7 @@ impl UsageRules<'_> {
         }
         missing.extend(match members.name.kind.as_str() {
             "CronJob" => few_runs(members, window),
-            _ => (!members.pods.iter().any(|(pod, _)| ran_within(pod, window)))
-                .then_some(VerdictReason::NotInLog),
+            _ => few_hours(members, window, MIN_UPTIME.min(self.min_window)),
         });
         missing
     }
@@ -46,6 +49,15 @@ impl Members<'_> {
         };
         self.known.and_then(|known| known.created).or_else(of_pod)
     }
+}
+
+/// None of the Pods ran in the log for as long as `needed`, or until its end.
+fn few_hours(members: &Members<'_>, window: &LogWindow, needed: Duration) -> Option<VerdictReason> {
+    let running = || members.pods.iter().map(|(pod, _)| *pod).filter(|pod| ran_within(pod, window));
+    let oldest = running().map(|pod| pod.created).min();
+    let Some(oldest) = oldest else { return Some(VerdictReason::NotInLog) };
+    let has_ended = running().any(|pod| pod.life.ended.is_some_and(|ended| ended <= window.to));
+    (!has_ended && window.to - oldest < needed).then_some(VerdictReason::NewPods(oldest))
 }
 
 /// Whether the containers of a Pod ran while the log was written.

@@ -157,6 +157,20 @@ fn a_workload_that_is_newer_than_the_window_is_not_silent() {
 }
 
 #[test]
+fn a_pod_is_silent_after_an_hour_in_the_log_or_after_its_end() {
+    let found = |created, ended| {
+        let life = PodLife { started: Some(at(created)), ended };
+        use_of(vec![KnownPod { life, created: at(created), ..pod("1") }], reads(24))
+    };
+    assert_eq!(found(82_800, None).state, UseState::Quiet);
+    assert_eq!(found(82_801, None).missing, [VerdictReason::NewPods(at(82_801))]);
+    assert_eq!(found(86_000, Some(at(86_060))).state, UseState::Quiet, "a Job from its start to its end");
+    assert_eq!(found(86_000, Some(at(86_401))).missing, [VerdictReason::NewPods(at(86_000))]);
+    let pods = vec![pod_since("1", 86_000), pod_since("2", 40_000)];
+    assert_eq!(state_of(pods, reads(24)), UseState::Quiet, "a Pod of an hour beside a new one");
+}
+
+#[test]
 fn a_pod_that_never_ran_in_the_time_of_the_log_is_not_silent() {
     let with = |started, ended| {
         let life = PodLife { started, ended };

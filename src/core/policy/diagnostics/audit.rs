@@ -146,6 +146,11 @@ macro_rules! audit_rows {
          that it received in that time would not show."
         "Pass the missing files of that API server too."
 
+    BT138 Reason NewPods "Pods too new"
+        "The Pods of the workload ran for less than an hour in the time of the log, for example because it was scaled \
+         up shortly before the end, so their silence shows little."
+        "Wait, and pass a later log."
+
     BT140 Reason PodsGone "evidence of Pods that are gone"
         "Only Pods that no longer exist show it. They were matched by their names, which is weaker evidence."
         "Pass a log of a time at which the present Pods run."
