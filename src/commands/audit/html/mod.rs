@@ -2,12 +2,14 @@
 
 mod markup;
 mod rows;
+mod words;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::footer;
+use super::lifetime::age;
 use crate::audit::document::{AuditDocument, ClusterSection, Counts, WorkloadSection};
 use markup::{Markup, bar, legend};
 
@@ -35,7 +37,7 @@ pub(super) fn page(document: &AuditDocument) -> String {
     classes(document, &mut page);
     verdicts(&document.summary.by_verdict, &mut page);
     page.raw("</div>\n");
-    words(document, &mut page);
+    words::glossary(document, &mut page);
     namespaces(document, &mut page);
     rows::workloads(document, &mut page);
     page.raw(&format!("</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
@@ -52,6 +54,9 @@ fn source(text: &str) -> String {
 fn heading(document: &AuditDocument, page: &mut Markup) {
     page.raw("<h1>Service account tokens</h1>\n");
     page.element("p", "soft", &origin(&document.cluster));
+    if let Some(line) = headline(document) {
+        page.element("p", "headline", &line);
+    }
     for line in footer::facts(document) {
         page.element("p", "", &line);
     }
@@ -77,26 +82,33 @@ fn origin(cluster: &ClusterSection) -> String {
     format!("Cluster{name}{address} with {version}{read}, audited with boundtoken {program}")
 }
 
+/// How many Pods hold an extended token; `None` if there are none.
+fn headline(document: &AuditDocument) -> Option<String> {
+    let (extended, all) = (pods(document, "year"), document.summary.pods);
+    let lifetime = age(document.cluster.extended_lifetime_seconds);
+    (extended > 0)
+        .then(|| format!("{extended} of {all} Pods hold a token that is valid for up to {lifetime}."))
+}
+
+/// How many Pods hold a class of token.
+fn pods(document: &AuditDocument, class: &str) -> usize {
+    let of = |workload: &WorkloadSection| match class {
+        "none" if workload.tokens.is_empty() => workload.pods,
+        _ => workload.pods_by_class.0.iter().filter(|(word, _)| *word == class).map(|(_, pods)| *pods).sum(),
+    };
+    document.workloads.iter().map(of).sum()
+}
+
 /// How many Pods hold which class of token.
 fn classes(document: &AuditDocument, page: &mut Markup) {
-    let pods = |class: &str| -> usize {
-        let of = |workload: &WorkloadSection| match class {
-            "none" if workload.tokens.is_empty() => workload.pods,
-            _ => workload
-                .pods_by_class
-                .0
-                .iter()
-                .filter(|(word, _)| *word == class)
-                .map(|(_, pods)| *pods)
-                .sum(),
-        };
-        document.workloads.iter().map(of).sum()
-    };
     let counts: Vec<(&'static str, usize)> =
-        CLASSES.iter().map(|class| (*class, pods(class))).filter(|(_, count)| *count > 0).collect();
+        CLASSES.iter().map(|class| (*class, pods(document, class))).filter(|(_, count)| *count > 0).collect();
     page.raw("<section>\n<h2>Pods by the class of their tokens</h2>\n");
     bar(&counts, page);
     legend(&counts, page);
+    if counts.iter().map(|(_, pods)| pods).sum::<usize>() > document.summary.pods {
+        page.element("p", "soft", "A Pod with tokens of several classes counts once for each.");
+    }
     page.raw("</section>\n");
 }
 
@@ -105,36 +117,6 @@ fn verdicts(counts: &Counts, page: &mut Markup) {
     bar(&counts.0, page);
     legend(&counts.0, page);
     page.raw("</section>\n");
-}
-
-/// What the words of this page mean, for a reader who has only the page.
-fn words(document: &AuditDocument, page: &mut Markup) {
-    page.raw("<details>\n<summary>What the words mean</summary>\n<dl>\n");
-    let verdicts = document.summary.by_verdict.0.iter().map(|(word, _)| *word);
-    for word in CLASSES.into_iter().chain(verdicts) {
-        page.element("dt", "", word);
-        page.element("dd", "", meaning(word));
-    }
-    page.raw("</dl>\n</details>\n");
-}
-
-/// The meaning of a class of tokens or of a verdict.
-fn meaning(word: &str) -> &'static str {
-    match word {
-        "legacy" => "a token of a Secret, which never expires",
-        "year" => "a token for the API server that is extended to up to a year",
-        "bounded" => "a token for the API server with another lifetime",
-        "audience" => "a token for another recipient",
-        "none" => "no token",
-        "fix-first" => "is broken, or would break with a token of an hour",
-        "restart" => "the namespace opted in, and a Pod holds something else than its settings ask for",
-        "unknown" => "the evidence does not decide it; the reasons name what is missing",
-        "replace-from" => "reads its token again, but late: survives tokens of this lifetime or more",
-        "replace" => "reads its token again in time: survives tokens of an hour or more",
-        "disable" => "never used its token, so it can be removed",
-        "done" => "the namespace opted in, and every Pod holds what its settings ask for",
-        _ => "holds no token",
-    }
 }
 
 fn namespaces(document: &AuditDocument, page: &mut Markup) {

@@ -115,6 +115,35 @@ async fn the_page_names_the_cluster_and_the_time_at_which_it_was_read() {
 }
 
 #[test]
+fn the_page_begins_with_the_number_of_pods_that_hold_a_long_token() {
+    let page = demo();
+    let (before, after) = page.split_once("<p class=\"headline\">").unwrap();
+    assert!(after.starts_with("9 of 10 Pods hold a token that is valid for up to 1y.</p>"), "{:.100}", after);
+    assert!(!before.contains("<svg"), "the pictures follow");
+}
+
+#[test]
+fn the_page_explains_each_of_its_words() {
+    let page = demo();
+    let (_, glossary) = page.split_once("<summary>What the words mean</summary>").unwrap();
+    let glossary = glossary.split("</details>").next().unwrap();
+    for column in ["TOKEN", "USE", "VERDICT"] {
+        let section =
+            glossary.split_once(&format!("<h3>{column}</h3>")).unwrap().1.split("</dl>").next().unwrap();
+        let mark = format!("data-name=\"{column}\"");
+        let cells = page.split(&mark).skip(1);
+        for cell in cells.map(|cell| cell.split("</td>").next().unwrap()) {
+            let text = cell.split_once("<div>").unwrap().1.split("</summary>").next().unwrap();
+            let text = text.rsplit("</svg>").next().unwrap().trim_end_matches("</div>");
+            for word in text.split(", ").map(|word| word.split(' ').next().unwrap()) {
+                assert!(section.contains(&format!("<dt>{word}</dt>")), "{column} {word}: {section}");
+            }
+        }
+    }
+    assert!(glossary.matches("<dt>unknown</dt>").count() == 2, "as a use and as a verdict");
+}
+
+#[test]
 fn the_page_has_nothing_from_elsewhere() {
     let page = demo();
     for part in ["http:", "https:", "src=", "href=", "url(", "@import", "style=\"", "onclick"] {
