@@ -68,8 +68,8 @@ pub(super) const CHECKS: &[CheckEntry] = &[
     ),
     entry(
         "guard-namespaces-binding",
-        "the guard of Namespaces is bound",
-        "A policy without a binding refuses nothing.",
+        "the guard of Namespaces is bound, and denies",
+        "A policy without a binding, or with one that does not deny, refuses nothing.",
         "kubectl apply -k manifests/guard-namespaces",
         NAMESPACES,
         binding,
@@ -135,17 +135,31 @@ fn binding(entry: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome>
             entry.field
         ))];
     };
+    let found = [without_deny(entry, binding), with_selection(binding)];
+    let mut outcomes: Vec<_> = found.into_iter().flatten().collect();
+    if outcomes.is_empty() {
+        outcomes.push(CheckOutcome::ok());
+    }
+    outcomes.into_iter().map(|outcome| outcome.with_value(actions(binding).join(", "))).collect()
+}
+
+/// A binding of the guard of Namespaces that only warns. The guard of Pods may, as in `manifests/guard-audit`.
+fn without_deny(entry: &CheckEntry, binding: &Value) -> Option<CheckOutcome> {
+    let is_fault = entry.field == NAMESPACES && !actions(binding).contains(&"Deny");
+    let sentence = || format!("ValidatingAdmissionPolicyBinding {} does not deny", name(binding));
+    is_fault.then(|| CheckOutcome::warning(sentence()))
+}
+
+/// A binding that leaves out objects.
+fn with_selection(binding: &Value) -> Option<CheckOutcome> {
     let selection = binding.pointer("/spec/matchResources");
-    let outcome = if SELECTIONS.iter().all(|field| is_equal(selection.and_then(|all| all.get(field)), None)) {
-        CheckOutcome::ok()
-    } else {
-        let patch = r#"[{"op":"remove","path":"/spec/matchResources"}]"#;
-        let name = name(binding);
-        CheckOutcome::warning(format!("ValidatingAdmissionPolicyBinding {name} leaves out objects"))
-            .with_command(format!(
-                "kubectl patch validatingadmissionpolicybinding {} --type=json -p '{patch}'",
-                word(name)
-            ))
-    };
-    vec![outcome.with_value(actions(binding).join(", "))]
+    if SELECTIONS.iter().all(|field| is_equal(selection.and_then(|all| all.get(field)), None)) {
+        return None;
+    }
+    let name = name(binding);
+    let patch = r#"[{"op":"remove","path":"/spec/matchResources"}]"#;
+    let command =
+        format!("kubectl patch validatingadmissionpolicybinding {} --type=json -p '{patch}'", word(name));
+    let sentence = format!("ValidatingAdmissionPolicyBinding {name} leaves out objects");
+    Some(CheckOutcome::warning(sentence).with_command(command))
 }

@@ -328,6 +328,11 @@ fn guard() -> Vec<Fault> {
         ),
         Fault("guard-namespaces-policy", Warning, replace("/guards/1/spec/variables/0/expression", "{}")),
         Fault("guard-namespaces-binding", Warning, remove("/guardBindings/1")),
+        Fault(
+            "guard-namespaces-binding",
+            Warning,
+            replace("/guardBindings/1/spec/validationActions", json!(["Audit", "Warn"])),
+        ),
         Fault("monitoring-pod-monitor", Warning, replace("/podMonitors", json!([]))),
         Fault(
             "monitoring-pod-monitor",
