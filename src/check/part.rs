@@ -108,121 +108,144 @@ impl Part {
 
     /// The name in recorded installations.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Version => "version",
-            Self::Kinds => "kinds",
-            Self::Metrics => "metrics",
-            Self::ApiServers => "apiServers",
-            Self::Nodes => "nodes",
-            Self::Namespaces => "namespaces",
-            Self::Configurations => "configurations",
-            Self::Namespace => "namespace",
-            Self::Deployment => "deployment",
-            Self::Pods => "pods",
-            Self::Service => "service",
-            Self::Endpoints => "endpoints",
-            Self::Disruption => "disruption",
-            Self::NetworkPolicies => "networkPolicies",
-            Self::Rights => "rights",
-            Self::MutatingPolicies => "mutatingPolicies",
-            Self::KyvernoPolicies => "kyvernoPolicies",
-            Self::Guards => "guards",
-            Self::GuardBindings => "guardBindings",
-            Self::PodMonitors => "podMonitors",
-            Self::AlertRules => "alertRules",
-            Self::HeldTokens => "heldTokens",
-            Self::Replies => "replies",
-            Self::ProbeInside => "probeInside",
-            Self::ProbeOutside => "probeOutside",
-        }
+        self.entry().name
     }
 
     /// The right that the part needs, in the words of `kubectl auth can-i`.
     pub const fn needs(self) -> &'static str {
-        match self {
-            Self::Version => "get /version",
-            Self::Kinds => "get /apis/admissionregistration.k8s.io/v1",
-            Self::Metrics => "get /metrics",
-            Self::ApiServers => "list pods in Namespace kube-system",
-            Self::Nodes => "list nodes",
-            Self::Namespaces => "list namespaces",
-            Self::Configurations => "list mutatingwebhookconfigurations.admissionregistration.k8s.io",
-            Self::Namespace => "get namespaces/boundtoken",
-            Self::Deployment => "get deployments.apps/boundtoken in Namespace boundtoken",
-            Self::Pods => "list pods in Namespace boundtoken",
-            Self::Service => "get services/boundtoken in Namespace boundtoken",
-            Self::Endpoints => "list endpointslices.discovery.k8s.io in Namespace boundtoken",
-            Self::Disruption => "get poddisruptionbudgets.policy/boundtoken in Namespace boundtoken",
-            Self::NetworkPolicies => "list networkpolicies.networking.k8s.io in Namespace boundtoken",
-            Self::Rights => "create subjectaccessreviews.authorization.k8s.io",
-            Self::MutatingPolicies => "list mutatingadmissionpolicies.admissionregistration.k8s.io",
-            Self::KyvernoPolicies => "list clusterpolicies.kyverno.io",
-            Self::Guards => "list validatingadmissionpolicies.admissionregistration.k8s.io",
-            Self::GuardBindings => "list validatingadmissionpolicybindings.admissionregistration.k8s.io",
-            Self::PodMonitors => "list podmonitors.monitoring.coreos.com in Namespace boundtoken",
-            Self::AlertRules => "list prometheusrules.monitoring.coreos.com in Namespace boundtoken",
-            Self::HeldTokens => "list pods in each Namespace that opted in",
-            // From Kubernetes 1.35 on, a websocket needs both rights.
-            Self::Replies => "get and create pods/portforward in Namespace boundtoken",
-            Self::ProbeInside => "create pods in a Namespace that opted in",
-            Self::ProbeOutside => "create pods in a Namespace that did not opt in",
-        }
+        self.entry().needs
     }
 
     pub(super) const fn request(self) -> PartRequest {
-        const OURS: Option<&str> = Some(super::NAME);
+        self.entry().request
+    }
+
+    const fn entry(self) -> PartEntry {
         match self {
-            Self::Version => PartRequest::Object("/version"),
-            Self::Kinds => PartRequest::Object(ADMISSION),
-            Self::Metrics => PartRequest::Text("/metrics"),
-            Self::ApiServers => PartRequest::List(
-                listed(CORE, "pods", false),
-                Some("kube-system"),
-                "&labelSelector=component%3Dkube-apiserver",
+            Self::Version => object("version", "get /version", "/version"),
+            Self::Kinds => object("kinds", "get /apis/admissionregistration.k8s.io/v1", ADMISSION),
+            Self::Metrics => entry("metrics", "get /metrics", PartRequest::Text("/metrics")),
+            Self::ApiServers => entry(
+                "apiServers",
+                "list pods in Namespace kube-system",
+                PartRequest::List(
+                    listed(CORE, "pods", false),
+                    Some("kube-system"),
+                    "&labelSelector=component%3Dkube-apiserver",
+                ),
             ),
-            Self::Nodes => PartRequest::List(listed(CORE, "nodes", true), None, ""),
-            Self::Namespaces => PartRequest::List(listed(CORE, "namespaces", true), None, ""),
-            Self::Configurations => {
-                PartRequest::List(listed(ADMISSION, "mutatingwebhookconfigurations", false), None, "")
+            Self::Nodes => all("nodes", "list nodes", listed(CORE, "nodes", true)),
+            Self::Namespaces => all("namespaces", "list namespaces", listed(CORE, "namespaces", true)),
+            Self::Configurations => all(
+                "configurations",
+                "list mutatingwebhookconfigurations.admissionregistration.k8s.io",
+                listed(ADMISSION, "mutatingwebhookconfigurations", false),
+            ),
+            Self::Namespace => {
+                object("namespace", "get namespaces/boundtoken", "/api/v1/namespaces/boundtoken")
             }
-            Self::Namespace => PartRequest::Object("/api/v1/namespaces/boundtoken"),
-            Self::Deployment => {
-                PartRequest::Object("/apis/apps/v1/namespaces/boundtoken/deployments/boundtoken")
-            }
-            Self::Pods => PartRequest::List(
+            Self::Deployment => object(
+                "deployment",
+                "get deployments.apps/boundtoken in Namespace boundtoken",
+                "/apis/apps/v1/namespaces/boundtoken/deployments/boundtoken",
+            ),
+            Self::Pods => ours(
+                "pods",
+                "list pods in Namespace boundtoken",
                 listed(CORE, "pods", false),
-                OURS,
                 "&labelSelector=app.kubernetes.io%2Fname%3Dboundtoken",
             ),
-            Self::Service => PartRequest::Object("/api/v1/namespaces/boundtoken/services/boundtoken"),
-            Self::Endpoints => PartRequest::List(
+            Self::Service => object(
+                "service",
+                "get services/boundtoken in Namespace boundtoken",
+                "/api/v1/namespaces/boundtoken/services/boundtoken",
+            ),
+            Self::Endpoints => ours(
+                "endpoints",
+                "list endpointslices.discovery.k8s.io in Namespace boundtoken",
                 listed("/apis/discovery.k8s.io/v1", "endpointslices", false),
-                OURS,
                 "&labelSelector=kubernetes.io%2Fservice-name%3Dboundtoken",
             ),
-            Self::Disruption => {
-                PartRequest::Object("/apis/policy/v1/namespaces/boundtoken/poddisruptionbudgets/boundtoken")
-            }
-            Self::NetworkPolicies => {
-                PartRequest::List(listed("/apis/networking.k8s.io/v1", "networkpolicies", false), OURS, "")
-            }
-            Self::HeldTokens | Self::Replies | Self::Rights | Self::ProbeInside | Self::ProbeOutside => {
-                PartRequest::Answers
-            }
-            Self::MutatingPolicies => PartRequest::FirstOf(&MUTATING_POLICIES),
-            Self::KyvernoPolicies => {
-                PartRequest::List(listed("/apis/kyverno.io/v1", "clusterpolicies", false), None, "")
-            }
-            Self::Guards => {
-                PartRequest::List(listed(ADMISSION, "validatingadmissionpolicies", false), None, "")
-            }
-            Self::GuardBindings => {
-                PartRequest::List(listed(ADMISSION, "validatingadmissionpolicybindings", false), None, "")
-            }
-            Self::PodMonitors => PartRequest::List(listed(MONITORING, "podmonitors", false), OURS, ""),
-            Self::AlertRules => PartRequest::List(listed(MONITORING, "prometheusrules", false), OURS, ""),
+            Self::Disruption => object(
+                "disruption",
+                "get poddisruptionbudgets.policy/boundtoken in Namespace boundtoken",
+                "/apis/policy/v1/namespaces/boundtoken/poddisruptionbudgets/boundtoken",
+            ),
+            Self::NetworkPolicies => ours(
+                "networkPolicies",
+                "list networkpolicies.networking.k8s.io in Namespace boundtoken",
+                listed("/apis/networking.k8s.io/v1", "networkpolicies", false),
+                "",
+            ),
+            Self::Rights => answers("rights", "create subjectaccessreviews.authorization.k8s.io"),
+            Self::MutatingPolicies => entry(
+                "mutatingPolicies",
+                "list mutatingadmissionpolicies.admissionregistration.k8s.io",
+                PartRequest::FirstOf(&MUTATING_POLICIES),
+            ),
+            Self::KyvernoPolicies => all(
+                "kyvernoPolicies",
+                "list clusterpolicies.kyverno.io",
+                listed("/apis/kyverno.io/v1", "clusterpolicies", false),
+            ),
+            Self::Guards => all(
+                "guards",
+                "list validatingadmissionpolicies.admissionregistration.k8s.io",
+                listed(ADMISSION, "validatingadmissionpolicies", false),
+            ),
+            Self::GuardBindings => all(
+                "guardBindings",
+                "list validatingadmissionpolicybindings.admissionregistration.k8s.io",
+                listed(ADMISSION, "validatingadmissionpolicybindings", false),
+            ),
+            Self::PodMonitors => ours(
+                "podMonitors",
+                "list podmonitors.monitoring.coreos.com in Namespace boundtoken",
+                listed(MONITORING, "podmonitors", false),
+                "",
+            ),
+            Self::AlertRules => ours(
+                "alertRules",
+                "list prometheusrules.monitoring.coreos.com in Namespace boundtoken",
+                listed(MONITORING, "prometheusrules", false),
+                "",
+            ),
+            Self::HeldTokens => answers("heldTokens", "list pods in each Namespace that opted in"),
+            // From Kubernetes 1.35 on, a websocket needs both rights.
+            Self::Replies => answers("replies", "get and create pods/portforward in Namespace boundtoken"),
+            Self::ProbeInside => answers("probeInside", "create pods in a Namespace that opted in"),
+            Self::ProbeOutside => answers("probeOutside", "create pods in a Namespace that did not opt in"),
         }
     }
+}
+
+/// What is known of a part.
+struct PartEntry {
+    name: &'static str,
+    needs: &'static str,
+    request: PartRequest,
+}
+
+const fn entry(name: &'static str, needs: &'static str, request: PartRequest) -> PartEntry {
+    PartEntry { name, needs, request }
+}
+
+const fn object(name: &'static str, needs: &'static str, path: &'static str) -> PartEntry {
+    entry(name, needs, PartRequest::Object(path))
+}
+
+/// Every object of a kind.
+const fn all(name: &'static str, needs: &'static str, kind: Listed) -> PartEntry {
+    entry(name, needs, PartRequest::List(kind, None, ""))
+}
+
+/// The objects of a kind in the Namespace of the installation, with a selector.
+const fn ours(name: &'static str, needs: &'static str, kind: Listed, selector: &'static str) -> PartEntry {
+    entry(name, needs, PartRequest::List(kind, Some(super::NAME), selector))
+}
+
+const fn answers(name: &'static str, needs: &'static str) -> PartEntry {
+    entry(name, needs, PartRequest::Answers)
 }
 
 /// The versions of `MutatingAdmissionPolicy`: v1 from Kubernetes 1.36 on, v1beta1 from 1.34 and v1alpha1 from 1.32, both
