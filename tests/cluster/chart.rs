@@ -111,6 +111,7 @@ pub(crate) async fn unknown_values_are_refused(_plane: Arc<ControlPlane>) {
         ("certificates.mode=acme", "mode"),
         ("image.digest=sha256:1", "digest"),
         ("defaults.mode=disabled", "mode"),
+        ("replicaCount=0", "replicaCount"),
     ];
     for (value, name) in mistakes {
         let Some(output) = template("boundtoken", &[format!("--set={value}")]) else { return };
@@ -122,11 +123,19 @@ pub(crate) async fn unknown_values_are_refused(_plane: Arc<ControlPlane>) {
 }
 
 /// Values that exclude each other, and what says so.
-const CONTRADICTIONS: [(&[&str], &str); 2] = [
+const CONTRADICTIONS: [(&[&str], &str); 4] = [
     (&["guard.audit=true"], "guard.audit needs guard.enabled"),
     (
         &["hostNetwork=true", "monitoring.enabled=true"],
         "monitoring.enabled and hostNetwork exclude each other",
+    ),
+    (
+        &["guard.enabled=true", "webhook.objectSelector.matchLabels.a=b"],
+        "guard.enabled without guard.audit refuses the Pods that webhook.namespaceExpressions",
+    ),
+    (
+        &["podDisruptionBudget.minAvailable=2"],
+        "podDisruptionBudget.minAvailable must be less than replicaCount",
     ),
 ];
 

@@ -15,11 +15,13 @@ const INTRODUCTION: &str = "\
 The chart installs what `kubectl apply -k manifests` installs. [Install](../../docs/roll-out/install.md) explains both:
 
 ```sh
-helm install boundtoken charts/boundtoken --namespace boundtoken --create-namespace --wait
+helm install boundtoken charts/boundtoken --namespace boundtoken --create-namespace --wait \\
+    --set image.repository=registry.example.com/boundtoken
 helm test boundtoken --namespace boundtoken
 ```
 
-There is one installation for a cluster, so its objects have fixed names. A value that does not exist is an error.
+There is one installation for a cluster, so its objects have fixed names. A value that does not exist is an error,
+except in `global`, which parent charts set and this chart ignores.
 
 ## Values
 
