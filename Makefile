@@ -86,6 +86,7 @@ build: ## build target/release/boundtoken
 	$(COMMIT) $(WITH) cc rust -- $(CARGO) build --locked --release
 
 image: image-tool static ## build the container image with docker, podman or buildah (IMAGE=registry.example/boundtoken:1.2.3)
+	cp LICENSE "$(STATIC)"
 	@$(FIND_IMAGE_TOOL); "$$tool" build --file prebuilt.Dockerfile --tag "$(IMAGE)" "$(STATIC)"
 
 # Checked before the binary is built, which takes minutes.
@@ -100,9 +101,12 @@ REMAP = --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src=/cargo \
 
 # Runs the binary, because the linker may support compact relocations that the C library cannot load.
 static: ## build the static binary of the image
+	mkdir -p "$(STATIC)"
+	$(WITH) cc rust static-libc -- cc -O2 -c src/static.c -o "$(STATIC)/static.o"
 	$(COMMIT) CARGO_INCREMENTAL=0 RUSTFLAGS="-C target-feature=+crt-static $(REMAP)" \
 		$(WITH) cc rust static-libc -- $(CARGO) rustc --locked --release --package boundtoken --bin boundtoken \
-		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs
+		--target "$(TARGET)" -- -C link-arg=-Wl,-z,pack-relative-relocs \
+		-C link-arg="$(STATIC)/static.o"
 	$(STATIC)/boundtoken --version
 
 reproducible: ## build the static binary a second time in other directories: it is the same (a quarter of an hour)

@@ -15,10 +15,60 @@ fn the_program_runs_and_has_its_licences() {
     for file in ["LICENSE", "README.md"] {
         assert_eq!(read(contents.join(file)), read(Path::new(ROOT).join(file)));
     }
-    let licences = read(contents.join("LICENSES-OF-CRATES"));
-    for word in ["=== tokio", "Permission is hereby granted", "Apache License", "rustls"] {
+    let licences = read(contents.join("LICENSES-THIRD-PARTY"));
+    for word in [
+        "=== tokio",
+        "Permission is hereby granted",
+        "Apache License",
+        "rustls",
+        "=== glibc\n\nThe GNU C Library is linked statically.",
+        "GNU LESSER GENERAL PUBLIC LICENSE",
+        "Regents of the University of California",
+        "=== rust-std",
+        "\nkube-client ",
+    ] {
         assert!(licences.contains(word), "{word}");
     }
+}
+
+/// The modules that nsswitch.conf names are libraries for the system's glibc. The program has its own inside, and would
+/// crash in those of another version, which look up hosts on most systems with systemd.
+#[test]
+fn the_program_loads_no_module_of_nsswitch() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("nsswitch.conf"), "hosts: trap files\npasswd: trap files\n").unwrap();
+    fs::write(
+        path("trap.c"),
+        "#include <unistd.h>\n__attribute__((constructor)) static void loaded(void) { _exit(42); }\n",
+    )
+    .unwrap();
+    let library = path("libnss_trap.so.2");
+    run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(path("trap.c")));
+    fs::write(
+        path("kubeconfig"),
+        r#"{"clusters": [{"name": "x", "cluster": {"server": "https://localhost:1"}}], "users": [],
+            "contexts": [{"name": "x", "context": {"cluster": "x"}}], "current-context": "x"}"#,
+    )
+    .unwrap();
+    let with_trap = |program: &Path, arguments: &[&str]| {
+        let script = "mount --bind nsswitch.conf /etc/nsswitch.conf && exec \"$0\" \"$@\"";
+        Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", script])
+            .arg(program)
+            .args(arguments)
+            .current_dir(directory.path())
+            .env("LD_LIBRARY_PATH", directory.path())
+            .env_remove("HOME")
+            .output()
+            .unwrap()
+    };
+    let other = with_trap(Path::new("getent"), &["hosts", "localhost"]);
+    assert_eq!(other.status.code(), Some(42), "the trap works: {other:?}");
+    let program = unpacked(directory.path()).join("boundtoken");
+    let audit = with_trap(&program, &["audit", "--kubeconfig", "kubeconfig"]);
+    let stderr = String::from_utf8_lossy(&audit.stderr);
+    assert!(stderr.contains("Connection refused"), "{audit:?}");
 }
 
 #[test]
