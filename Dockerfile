@@ -13,6 +13,7 @@ RUN .ci/requirements cc make rust static-libc
 # The dependencies in a layer of their own, behind empty crates without targets for tests.
 COPY Cargo.toml Cargo.lock Makefile ./
 COPY src/core/Cargo.toml src/core/
+COPY src/static.c src/
 RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && \
     printf '//! Empty.\nfn main() {}\n' | tee src/main.rs src/core/lib.rs >src/lib.rs && make static && rm -r src
 
@@ -24,6 +25,7 @@ RUN sed -i '/^\[\[/,/^$/d' Cargo.toml && touch src/lib.rs src/main.rs src/core/l
 
 FROM scratch
 COPY --from=build /boundtoken /boundtoken
+COPY LICENSE /licenses/
 USER 65532:65532
 ENTRYPOINT ["/boundtoken"]
 CMD ["serve"]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Writes the archive of an architecture and its bill of materials into dist: `release/archive.sh BINARY`.
+# The licences of what is linked are in the archive, and beside the binary for `make image`.
 # Two runs for one commit and one binary write the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +25,8 @@ cp LICENSE README.md "$contents"
 cargo run --locked --quiet --example man -- "$contents/man/man1" "$(date -u -d "@$epoch" +%F)"
 cargo run --locked --quiet --example sbom -- \
     "$(uname -m)-unknown-linux-gnu" "$(date -u -d "@$epoch" +%FT%TZ)" "$scratch"
-mv "$scratch/LICENSES-OF-CRATES" "$contents"
+cp "$scratch/LICENSES-THIRD-PARTY" "$(dirname "$binary")"
+mv "$scratch/LICENSES-THIRD-PARTY" "$contents"
 mv "$scratch/sbom.spdx.json" "$dist/$name.spdx.json"
 pack "$dist/$name.tar.gz" "$scratch" "$name"
 echo "$dist/$name.tar.gz"

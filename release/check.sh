@@ -72,7 +72,9 @@ if [ -n "${TAG:-}" ]; then
     [ "$TAG" != "${TAG#v}" ] || complain "TAG=$TAG must begin with v"
     while IFS=: read -r file line text; do
         complain "$file:$line: says at $TAG: $text"
-    done < <(grep -rniHE 'not (yet )?released( yet)?|no released image yet|not there yet' README.md CHANGELOG.md docs)
+    done < <(grep -rniHE 'not (yet )?released( yet)?|no released image yet|not there yet|does not exist yet|OWNER/' \
+        README.md CHANGELOG.md docs)
+    grep -q '^repository = ' Cargo.toml || complain "Cargo.toml: no repository, to which findings link"
 fi
 [ -z "$failed" ] || exit 1
 echo "all versions are $version"

@@ -22,11 +22,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 name=boundtoken-$version-linux-$(architecture)
 tar --extract --gzip --file "$dist/$name.tar.gz" --directory "$scratch"
-cat >"$scratch/Dockerfile" <<'END'
-FROM scratch
-COPY boundtoken /boundtoken
-END
-buildah build --quiet --timestamp "$epoch" --file "$scratch/Dockerfile" --tag boundtoken:dry-run "$scratch/$name" >&2
+buildah build --quiet --timestamp "$epoch" --file prebuilt.Dockerfile --tag boundtoken:dry-run "$scratch/$name" >&2
 buildah push --quiet --digestfile "$scratch/digest" boundtoken:dry-run "dir:$scratch/image" >&2
 buildah rmi boundtoken:dry-run >/dev/null
 cat "$scratch/digest"

@@ -2,7 +2,7 @@
 //! `sbom TARGET DATE DIRECTORY`.
 //!
 //! The crates are those of `cargo tree` for this target without build scripts, procedural macros and tests; checksums
-//! come from Cargo.lock. The C library and the standard library of Rust are linked as well.
+//! come from Cargo.lock. The libraries of C, of its compiler and of Rust are linked as well.
 
 #![allow(
     clippy::indexing_slicing,
@@ -25,6 +25,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The crates of this repository.
 const OWN: [&str; 2] = [NAME, "boundtoken-core"];
 
+/// The licences of linked libraries that are not crates. libgcc needs none: its runtime exception covers what it is
+/// linked into.
+const LICENCES: [(&str, &str); 2] =
+    [("glibc", include_str!("licences/glibc")), ("rust-std", include_str!("licences/rust-std"))];
+
 /// Name and version.
 type Crate = (String, String);
 
@@ -45,7 +50,7 @@ fn main() -> Result<()> {
     let packages = packages()?;
     let document = document(&target, &date, &linked, &packages)?;
     fs::write(directory.join("sbom.spdx.json"), serde_json::to_string_pretty(&document)? + "\n")?;
-    Ok(fs::write(directory.join("LICENSES-OF-CRATES"), licences(&linked, &packages)?)?)
+    Ok(fs::write(directory.join("LICENSES-THIRD-PARTY"), licences(&linked, &packages)?)?)
 }
 
 /// Runs a program and returns its output.
@@ -165,15 +170,15 @@ fn package(identity @ (name, version): &Crate, licence: &str) -> Value {
     })
 }
 
+fn reference(purl: &str) -> Value {
+    json!({"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl})
+}
+
 /// A crate. Older ones separate licences by a slash.
 fn package_of_crate(found @ (name, version): &Crate, metadata: &Value) -> Value {
     let licence = metadata["license"].as_str().map(|text| text.replace(" OR ", "/").replace('/', " OR "));
     let mut package = package(found, licence.as_deref().unwrap_or("NOASSERTION"));
-    package["externalRefs"] = json!([{
-        "referenceCategory": "PACKAGE-MANAGER",
-        "referenceType": "purl",
-        "referenceLocator": format!("pkg:cargo/{name}@{version}"),
-    }]);
+    package["externalRefs"] = json!([reference(&format!("pkg:cargo/{name}@{version}"))]);
     if let Some(checksum) = metadata["checksum"].as_str().filter(|checksum| !checksum.is_empty()) {
         package["downloadLocation"] =
             format!("https://static.crates.io/crates/{name}/{name}-{version}.crate").into();
@@ -185,36 +190,69 @@ fn package_of_crate(found @ (name, version): &Crate, metadata: &Value) -> Value 
 }
 
 /// The libraries that are not crates of Cargo.lock.
-fn libraries() -> Result<[Value; 2]> {
+fn libraries() -> Result<[Value; 3]> {
     let c = output("getconf", &["GNU_LIBC_VERSION"])?;
     let c = c.trim_end().rsplit(' ').next().unwrap_or_default();
+    let gcc = output("cc", &["-dumpfullversion", "-dumpversion"])?;
     let rust = output("rustc", &["--version"])?;
     let rust = rust.split(' ').nth(1).unwrap_or_default();
     let library =
         |name: &str, version: &str, licence| package(&(name.to_owned(), version.to_owned()), licence);
-    Ok([library("glibc", c, "LGPL-2.1-or-later"), library("rust-std", rust, "MIT OR Apache-2.0")])
+    let mut glibc = library("glibc", c, "LGPL-2.1-or-later");
+    if let Some(purl) = purl_of_glibc() {
+        glibc["externalRefs"] = json!([reference(&purl)]);
+    }
+    Ok([
+        glibc,
+        library("libgcc", gcc.trim_end(), "GPL-3.0-or-later WITH GCC-exception-3.1"),
+        library("rust-std", rust, "MIT OR Apache-2.0"),
+    ])
 }
 
-/// The licence files of the crates, each text once.
+/// The source package of glibc on Debian and its derivatives, by which scanners find advisories.
+fn purl_of_glibc() -> Option<String> {
+    let version = output("dpkg-query", &["--show", "--showformat=${source:Version}", "libc6-dev"]).ok()?;
+    let release = fs::read_to_string("/etc/os-release").ok()?;
+    let field =
+        |name: &str| release.lines().find_map(|line| line.strip_prefix(name)).map(|id| id.trim_matches('"'));
+    let (id, release) = (field("ID=")?, field("VERSION_ID=")?);
+    Some(format!("pkg:deb/{id}/glibc@{version}?arch=source&distro={id}-{release}"))
+}
+
+/// The licences of the libraries, then those of the crates, each text once, and last the crates without a text.
 fn licences(Linked { crates, .. }: &Linked, packages: &BTreeMap<Crate, Value>) -> Result<String> {
-    let mut texts = BTreeMap::<String, Vec<String>>::new();
+    let mut crates_of = BTreeMap::<String, Vec<String>>::new();
+    let mut without = Vec::new();
     for found @ (name, version) in crates.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
-        let manifest = packages.get(found).and_then(|package| package["manifest_path"].as_str());
-        let directory =
-            manifest.and_then(|path| Path::new(path).parent()).ok_or("a crate without a manifest")?;
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            let file = entry.file_name().to_string_lossy().to_uppercase();
-            let is_licence = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT"];
-            if entry.file_type()?.is_file() && is_licence.iter().any(|start| file.starts_with(start)) {
-                let text =
-                    String::from_utf8_lossy(&fs::read(entry.path())?).replace('\r', "").trim().to_owned();
-                texts.entry(text).or_default().push(format!("{name} {version}"));
-            }
+        let package = packages.get(found).ok_or_else(|| format!("unknown crate {found:?}"))?;
+        let field = |key: &str| package[key].as_str().ok_or_else(|| format!("{found:?} has no {key}"));
+        let texts =
+            texts(Path::new(field("manifest_path")?).parent().ok_or("a manifest without a directory")?)?;
+        if texts.is_empty() {
+            without.push(format!("{name} {version}: {}, {}", field("license")?, field("repository")?));
+        }
+        for text in texts {
+            crates_of.entry(text).or_default().push(format!("{name} {version}"));
         }
     }
-    let mut blocks: Vec<_> = texts.into_iter().map(|(text, crates)| (crates.join(", "), text)).collect();
+    let mut blocks: Vec<_> = crates_of.into_iter().map(|(text, crates)| (crates.join(", "), text)).collect();
     blocks.sort();
-    let blocks = blocks.into_iter().map(|(crates, text)| format!("=== {crates}\n\n{text}\n"));
-    Ok(blocks.collect::<Vec<_>>().join("\n"))
+    let libraries = LICENCES.map(|(name, text)| (name.to_owned(), text.trim().to_owned()));
+    let last = ("crates whose packages have no file with their licence".to_owned(), without.join("\n"));
+    let blocks = libraries.into_iter().chain(blocks).chain([last]);
+    Ok(blocks.map(|(names, text)| format!("=== {names}\n\n{text}\n")).collect::<Vec<_>>().join("\n"))
+}
+
+/// The licence files in the directory of a crate.
+fn texts(directory: &Path) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let file = entry.file_name().to_string_lossy().to_uppercase();
+        let is_licence = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT"];
+        if entry.file_type()?.is_file() && is_licence.iter().any(|start| file.starts_with(start)) {
+            texts.push(String::from_utf8_lossy(&fs::read(entry.path())?).replace('\r', "").trim().to_owned());
+        }
+    }
+    Ok(texts)
 }

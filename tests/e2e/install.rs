@@ -13,7 +13,7 @@ use crate::support::control_plane::eventually;
 pub(crate) const IMAGE: &str = concat!("boundtoken:", env!("CARGO_PKG_VERSION"));
 
 /// The maximum size of the image, in bytes.
-const LIMIT: u64 = 14_200_000;
+const LIMIT: u64 = 14_800_000;
 
 /// The API path of the Namespace.
 pub(crate) const NAMESPACE: &str = "/api/v1/namespaces/boundtoken";

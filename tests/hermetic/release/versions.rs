@@ -116,9 +116,11 @@ fn a_tag_must_be_the_version_of_a_finished_changelog() {
     );
 
     let tag = concat!("v", env!("CARGO_PKG_VERSION"));
-    for (file, said) in
-        [("CHANGELOG.md", "not yet released"), ("docs/roll-out/install.md", "not released yet")]
-    {
+    for (file, said) in [
+        ("CHANGELOG.md", "not yet released"),
+        ("docs/roll-out/install.md", "not released yet"),
+        ("docs/roll-out/pipeline.md", "- uses: OWNER/boundtoken"),
+    ] {
         let path = directory.join(file);
         let before = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{before}{said}\n")).unwrap();
