@@ -226,7 +226,7 @@ pub(super) fn settings_in_force(namespace: &Value, defaults: &Arc<Defaults>) -> 
     (is_called && settings.violations().is_empty() && !settings.is_dry_run()).then_some(settings)
 }
 
-/// Whether a Pod runs with something else than the settings of its Namespace say.
+/// Whether a Pod runs with something other than what the settings of its Namespace say.
 pub(super) fn holds_other(pod: &Value, settings: &NamespaceSettings) -> bool {
     let has_ended = matches!(text(pod, "/status/phase"), "Failed" | "Succeeded") || is_terminating(pod);
     let effect = Pod::deserialize(pod).map(|pod| PodAdmission::of(&pod, settings).effect);
@@ -240,7 +240,8 @@ fn pods(_: &CheckEntry, installation: &Installation) -> Vec<CheckOutcome> {
         .filter(|count| number(count, "/other") > 0)
         .map(|count| {
             let namespace = text(count, "/namespace");
-            let sentence = format!("Pods in Namespace {namespace} hold something else than its settings say");
+            let sentence =
+                format!("Pods in Namespace {namespace} hold something other than what its settings say");
             CheckOutcome::warning(sentence)
                 .with_value(format!("{} of {}", number(count, "/other"), number(count, "/pods")))
                 .with_command(format!("boundtoken audit -n {}", word(namespace)))

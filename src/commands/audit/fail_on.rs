@@ -1,6 +1,7 @@
 //! `--fail-on`: the results with which `boundtoken audit` ends with exit code 1.
 
 use crate::audit::document::AuditDocument;
+use crate::audit::verdict::Verdict;
 use crate::commands::Exit;
 
 /// The results that give exit code 1.
@@ -8,7 +9,7 @@ use crate::commands::Exit;
 pub enum AuditFailOn {
     /// None
     Never,
-    /// Pods that hold something else than the settings of their namespace ask for (verdict restart)
+    /// Pods that hold something other than what the settings of their namespace ask for (verdict restart)
     Missed,
     /// These, and workloads that break or are broken (verdict fix-first)
     FixFirst,
@@ -19,11 +20,12 @@ pub enum AuditFailOn {
 impl AuditFailOn {
     /// The result of the command.
     pub(super) fn exit(self, document: &AuditDocument) -> Exit {
-        let has = |verdict: &str| document.workloads.iter().any(|workload| workload.verdict == verdict);
+        let has =
+            |verdict: Verdict| document.workloads.iter().any(|workload| workload.verdict == verdict.as_str());
         let is_incomplete = || !document.errors.is_empty() || !document.coverage.missing.is_empty();
-        let is_found = self >= Self::Missed && has("restart")
-            || self >= Self::FixFirst && has("fix-first")
-            || self >= Self::Unknown && (has("unknown") || is_incomplete());
+        let is_found = self >= Self::Missed && has(Verdict::Restart)
+            || self >= Self::FixFirst && has(Verdict::FixFirst)
+            || self >= Self::Unknown && (has(Verdict::Unknown) || is_incomplete());
         if is_found { Exit::Found } else { Exit::Done }
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct LogPathError {
     source: LogError,
 }
 
-/// Reads every log. A directory means the files in it and below, without hidden ones.
+/// Reads every log. A directory means the files in it and below, without hidden ones and links to directories.
 pub(super) fn read<'i>(
     paths: &[PathBuf],
     inventory: &'i Inventory,
@@ -29,8 +29,7 @@ pub(super) fn read<'i>(
 ) -> Result<Evidence<'i>, LogPathError> {
     let mut files = Vec::new();
     for path in paths {
-        add_files(path, &mut files)
-            .map_err(|error| LogPathError { path: path.clone(), source: error.into() })?;
+        add(path, &mut files)?;
     }
     let size = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
     let counter = LogCounter { progress, total: files.iter().map(size).sum(), read: Cell::new(0) };
@@ -54,18 +53,32 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Adds a file, or the files in a directory and below.
-fn add_files(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Adds a path as it is, or the files in a directory and below.
+fn add(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), LogPathError> {
     if is_stdin(path) || !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
     }
-    let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let is_hidden =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let mut entries: Vec<PathBuf> = entries.into_iter().filter(|path| !is_hidden(path)).collect();
-    entries.sort_unstable();
-    entries.iter().try_for_each(|entry| add_files(entry, files))
+    add_directory(path, files)
+}
+
+/// Adds the files in a directory and below, without hidden ones and links to directories.
+fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), LogPathError> {
+    let failed = |error: io::Error| LogPathError { path: directory.to_owned(), source: error.into() };
+    let entries = fs::read_dir(directory).map_err(failed)?;
+    let mut entries = entries.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        // A link to a directory may form a cycle, and a pipe blocks until it has a writer.
+        if entry.file_type().map_err(failed)?.is_dir() {
+            add_directory(&path, files)?;
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Counts the bytes that were read of all logs.
@@ -101,5 +114,38 @@ impl<R: Read> Read for CountedRead<'_, R> {
         let read = self.input.read(buffer)?;
         self.counter.add(read as u64);
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_means_its_files_but_no_pipes_and_no_cycles() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("older")).unwrap();
+        for name in ["older/audit-1.log", "audit.log", ".hidden.log"] {
+            fs::write(path(name), "").unwrap();
+        }
+        symlink(".", path("here")).unwrap();
+        symlink("..", path("older/above")).unwrap();
+        symlink("audit.log", path("link.log")).unwrap();
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        let mut files = Vec::new();
+        add(directory.path(), &mut files).unwrap();
+        assert_eq!(files, ["audit.log", "link.log", "older/audit-1.log"].map(path));
+    }
+
+    #[test]
+    fn a_pipe_that_is_named_is_read() {
+        let mut files = Vec::new();
+        add(Path::new("/dev/stdin"), &mut files).unwrap();
+        add(Path::new("-"), &mut files).unwrap();
+        assert_eq!(files, ["/dev/stdin", "-"].map(PathBuf::from));
     }
 }

@@ -83,7 +83,7 @@ pub struct Args {
     #[arg(long, value_name = "RESULT", default_value = "missed")]
     fail_on: AuditFailOn,
     /// Explain one workload, in place of the output
-    #[arg(long, value_name = "[KIND/]NAME", conflicts_with = "output")]
+    #[arg(long, value_name = "[[NAMESPACE/]KIND/]NAME", conflicts_with = "output")]
     explain: Option<String>,
     /// Print the role that an audit needs, and exit
     #[arg(long, value_parser = BoolishValueParser::new())]

@@ -25,10 +25,17 @@ impl ProgressLine {
         }
     }
 
-    /// Removes the line.
+    /// Removes the line, before the output is printed.
     pub(super) fn clear(&self) {
         if self.is_shown.take() {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
+    }
+}
+
+/// An error must not follow the line.
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

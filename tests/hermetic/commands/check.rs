@@ -332,7 +332,7 @@ async fn pods_that_hold_other_tokens_are_counted() {
     }
     let output = scene.check(&["--no-probe"]);
     let expected = "\
-warning namespaces-pods: Pods in Namespace store hold something else than its settings say
+warning namespaces-pods: Pods in Namespace store hold something other than what its settings say
     value 1 of 3
     run   boundtoken audit -n store
 ";

@@ -4,10 +4,10 @@ use super::markup::Markup;
 use crate::audit::document::AuditDocument;
 
 /// A word with its meaning.
-type Entry = (&'static str, &'static str);
+type WordMeaning = (&'static str, &'static str);
 
 /// The classes of tokens.
-const TOKENS: [Entry; 5] = [
+const TOKENS: [WordMeaning; 5] = [
     ("legacy", "a token of a Secret, which never expires"),
     ("year", "a token for the API server that is extended to up to a year"),
     ("bounded", "a token for the API server with another lifetime"),
@@ -16,7 +16,7 @@ const TOKENS: [Entry; 5] = [
 ];
 
 /// What an audit log shows.
-const USES: [Entry; 6] = [
+const USES: [WordMeaning; 6] = [
     ("denied", "requests were refused with 401"),
     ("stale", "a token was used that should have been read again before"),
     ("reloads", "requests after more than an hour, and none with a token that is too old"),
@@ -26,9 +26,9 @@ const USES: [Entry; 6] = [
 ];
 
 /// The verdicts, most urgent first.
-const VERDICTS: [Entry; 8] = [
+const VERDICTS: [WordMeaning; 8] = [
     ("fix-first", "is broken, or would break with a token of an hour"),
-    ("restart", "the namespace opted in, and a Pod holds something else than its settings ask for"),
+    ("restart", "the namespace opted in, and a Pod holds something other than what its settings ask for"),
     ("unknown", "the evidence does not decide it; the reasons name what is missing"),
     ("replace-from", "reads its token again, but late: survives tokens of this lifetime or more"),
     ("replace", "reads its token again in time: survives tokens of an hour or more"),
@@ -48,7 +48,7 @@ pub(super) fn glossary(document: &AuditDocument, page: &mut Markup) {
     page.raw("</details>\n");
 }
 
-fn section<'e>(column: &str, entries: impl Iterator<Item = &'e Entry>, page: &mut Markup) {
+fn section<'e>(column: &str, entries: impl Iterator<Item = &'e WordMeaning>, page: &mut Markup) {
     page.element("h3", "", column);
     page.raw("<dl>\n");
     for (word, meaning) in entries {

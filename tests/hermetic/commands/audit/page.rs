@@ -118,7 +118,7 @@ async fn the_page_names_the_cluster_and_the_time_at_which_it_was_read() {
 fn the_page_begins_with_the_number_of_pods_that_hold_a_long_token() {
     let page = demo();
     let (before, after) = page.split_once("<p class=\"headline\">").unwrap();
-    assert!(after.starts_with("9 of 10 Pods hold a token that is valid for up to 1y.</p>"), "{:.100}", after);
+    assert!(after.starts_with("9 of 10 Pods hold a token that is valid for up to 1y.</p>"), "{after:.100}");
     assert!(!before.contains("<svg"), "the pictures follow");
 }
 
