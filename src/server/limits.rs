@@ -8,13 +8,14 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Deadline of a request's head, from its first byte.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Deadline of a request's body, from the end of the head. The API server waits at most 30 s for a response.
+/// Deadline of a request's body, from the end of the head. The API server waits for a response for
+/// `timeoutSeconds`: at most 30 s, and 5 s in the manifests.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Deadline for the client to take a response, from the end of the handler: at most 1.4 MB in 10 s.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Grace period for in-flight responses during an uninstall.
+/// How long the server goes on serving during an uninstall.
 pub const UNINSTALL_GRACE: Duration = Duration::from_secs(1);
 
 /// Idle timeout of a connection. It must exceed the 90 s of the API server, which does not repeat a POST that
@@ -53,8 +54,8 @@ pub const BUFFERED_BYTES: usize = 4 * BODY_BYTES;
 /// of a millisecond.
 pub const SMALL_BODY_BYTES: usize = 32 * 1024;
 
-/// How long a large body waits for the parser.
-pub const PARSER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a large body waits for the parser, for the reason of [`MEMORY_TIMEOUT`].
+pub const PARSER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most concurrent lookups of Namespaces for one client network. All networks share one limit of
 /// requests to the API server.

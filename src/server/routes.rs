@@ -93,15 +93,14 @@ impl<S: NamespaceStore> Webhook<S> {
         };
         // Frees the memory of the body before the response needs some.
         drop(body);
-        let (mode, outcome) = (response.mode, response.outcome);
-        self.metrics.record_refusal(&response.codes);
-        self.metrics.record_warnings(&response.warnings);
-        let body = response.into_body();
         let mut memory = slot.memory();
-        if !slot.grow(&mut memory, body.len()).await {
+        if !slot.grow(&mut memory, response.body_len()).await {
             return Err(HttpError::Busy);
         }
-        Ok(CountedResponse { mode, outcome, body: memory.hold(body) })
+        self.metrics.record_refusal(&response.codes);
+        self.metrics.record_warnings(&response.warnings);
+        let (mode, outcome) = (response.mode, response.outcome);
+        Ok(CountedResponse { mode, outcome, body: memory.hold(response.into_body()) })
     }
 
     /// Mutates, after a lookup if the Namespace is not cached. The review is parsed again after the lookup,

@@ -47,6 +47,11 @@ impl Response {
         Self { mode, outcome, codes, warnings, body }
     }
 
+    /// Bytes of the body.
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
     /// The `AdmissionReview` as JSON.
     pub fn into_body(self) -> Vec<u8> {
         self.body

@@ -76,9 +76,10 @@ pub(in crate::server) async fn serve<S, F, R, B>(
 {
     connection.enter(Stage::Idle);
     let respond = |request| {
-        connection.enter(Stage::Body);
         let response = handle(request);
         async move {
+            // Not before: hyper may read the head while the client still has to take the previous response.
+            connection.enter(Stage::Body);
             let mut response = response.await;
             if draining.is_cancelled() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -87,7 +88,7 @@ pub(in crate::server) async fn serve<S, F, R, B>(
             Ok::<_, Infallible>(response)
         }
     };
-    // hyper reads no further request before the client has taken the response, so at most one response waits.
+    // hyper polls no handler before the client has taken the previous response, so at most one response waits.
     let stream = TokioIo::new(TrackedStream { stream, connection });
     let served = http1::Builder::new()
         .max_buf_size(CONNECTION_BYTES)

@@ -224,6 +224,18 @@ async fn a_client_that_reads_no_responses_is_dropped() {
     assert_eq!(elapsed(began), limits::RESPONSE_TIMEOUT.as_secs());
 }
 
+/// hyper reads on past a body that no handler reads.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_expects_to_continue_and_reads_no_responses_is_dropped() {
+    let server = start(no_namespaces(), 512);
+    let mut client = server.connect().await;
+    let began = Instant::now();
+    let request =
+        b"GET / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\nx".repeat(100);
+    while client.0.write_all(&request).await.is_ok() {}
+    assert_eq!(elapsed(began), limits::RESPONSE_TIMEOUT.as_secs());
+}
+
 #[tokio::test(start_paused = true)]
 async fn pipelined_requests_are_all_answered() {
     let server = start(no_namespaces(), 512);
