@@ -9,6 +9,7 @@ use crate::certificates::Directory;
 use crate::certificates::directory::Ensured;
 use crate::certificates::directory::plan::Renewal;
 use crate::clock;
+use crate::shell::word;
 
 /// Write a CA and a serving certificate for installs that bring their own
 ///
@@ -56,5 +57,6 @@ fn write(
     let expiry = clock::text(ensured.serving.certificate.validity.not_after);
     writeln!(err, "the serving certificate expires at {expiry}")?;
     let ca = directory.file("ca.crt");
-    writeln!(err, "caBundle of the webhook configuration: base64 -w0 < {}", ca.display())
+    let ca = ca.display().to_string();
+    writeln!(err, "caBundle of the webhook configuration: base64 -w0 < {}", word(&ca))
 }

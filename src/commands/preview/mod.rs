@@ -23,6 +23,7 @@ use super::{CommandError, Exit, values};
 use crate::manifest::{self, Document, Object};
 use crate::policy::Defaults;
 use crate::printable::printable;
+use crate::shell::word;
 
 mod checks;
 mod cluster;
@@ -268,7 +269,7 @@ impl TypedValueParser for PositionalParser {
     ) -> Result<String, clap::Error> {
         let value = value.to_string_lossy();
         let value = printable(&value);
-        let sentence = format!("unexpected argument '{value}'; did you mean -f {value}?\n");
+        let sentence = format!("unexpected argument '{value}'; did you mean -f {}?\n", word(&value));
         Err(clap::Error::raw(ErrorKind::UnknownArgument, sentence).with_cmd(command))
     }
 

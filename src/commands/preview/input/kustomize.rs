@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::manifest;
+use crate::shell::word;
 
 /// The program that renders.
 const KUBECTL: &str = "kubectl";
@@ -20,7 +21,7 @@ pub enum KustomizeError {
     #[error("failed to run {KUBECTL} kustomize")]
     Run(#[from] io::Error),
     /// A file that is named is a kustomization, not an object.
-    #[error("{file} is a kustomization; to see what it makes, use -k {directory}")]
+    #[error("{file} is a kustomization; to see what it makes, use -k {}", word(directory))]
     Named {
         /// The file.
         file: String,

@@ -9,6 +9,7 @@ use super::skip::Skip;
 use crate::commands::preview::report::Level;
 use crate::commands::program;
 use crate::printable::printable;
+use crate::shell::word;
 
 /// Most skipped files that are named without `-v`.
 const NAMED: usize = 3;
@@ -56,8 +57,9 @@ fn write_kustomizations(directories: &BTreeSet<PathBuf>, err: &mut dyn Write) ->
         (_, None) => Ok(()),
         (1, Some(directory)) => note(
             format_args!(
-                "{0} is a kustomization, whose objects are shown without its patches; to see what it makes, use -k {0}",
-                directory.display()
+                "{} is a kustomization, whose objects are shown without its patches; to see what it makes, use -k {}",
+                directory.display(),
+                word(&directory.display().to_string())
             ),
             err,
         ),
@@ -65,7 +67,7 @@ fn write_kustomizations(directories: &BTreeSet<PathBuf>, err: &mut dyn Write) ->
             format_args!(
                 "{count} kustomizations, whose objects are shown without their patches; to see what one makes, \
                  use -k, such as -k {}",
-                last.display()
+                word(&last.display().to_string())
             ),
             err,
         ),
@@ -77,7 +79,9 @@ fn write_charts(directories: &BTreeSet<PathBuf>, err: &mut dyn Write) -> io::Res
     let is_outermost =
         |directory: &&PathBuf| !directory.ancestors().skip(1).any(|parent| directories.contains(parent));
     let charts: Vec<_> = directories.iter().filter(is_outermost).collect();
-    let render = |chart: &Path| format!("helm template {} | boundtoken preview -f -", chart.display());
+    let render = |chart: &Path| {
+        format!("helm template {} | boundtoken preview -f -", word(&chart.display().to_string()))
+    };
     match charts.as_slice() {
         [] => Ok(()),
         [chart] => note(
