@@ -29,7 +29,6 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::Mutex as Turn;
-use tokio_util::sync::CancellationToken;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -51,7 +50,7 @@ fn start_on(client: Client, api: &Arc<FakeApi>) -> Arc<Metrics> {
     let (metrics, clock) = (Arc::<Metrics>::default(), Arc::clone(api));
     let controller = CertificateController::new(client, install, Schedule::default(), Arc::clone(&metrics));
     let controller = controller.with_clock(Arc::new(move || clock.now()));
-    tokio::spawn(controller.run(CancellationToken::new()));
+    tokio::spawn(controller.run());
     metrics
 }
 

@@ -1,6 +1,8 @@
 //! The values that shells offer for flags: keys, modes, levels, contexts and Namespaces.
 
 use std::ffi::OsStr;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use clap::Arg;
@@ -76,11 +78,16 @@ fn contexts() -> Vec<CompletionCandidate> {
 
 /// The Namespaces of the current context; none if its API server does not list them in time.
 fn namespaces() -> Vec<CompletionCandidate> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let listed = runtime.ok().and_then(|runtime| {
-        runtime.block_on(async { tokio::time::timeout(TIMEOUT, list_namespaces()).await.ok()? })
+    let (sender, receiver) = mpsc::channel();
+    // On a thread of its own, because a credential plugin or a DNS lookup blocks.
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let listed = runtime.ok().and_then(|runtime| runtime.block_on(list_namespaces()));
+        // Fails if the list is too late.
+        let _ = sender.send(listed.unwrap_or_default());
     });
-    listed.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+    let listed = receiver.recv_timeout(TIMEOUT).unwrap_or_default();
+    listed.into_iter().map(CompletionCandidate::new).collect()
 }
 
 async fn list_namespaces() -> Option<Vec<String>> {

@@ -11,8 +11,10 @@ use super::limits::{BACKLOG, SOCKET_BYTES};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Another process uses the port.
-    #[error("{address} is in use by another process: stop that process, or set {flag} to another port")]
+    /// The port is in use.
+    #[error(
+        "{address} is already in use: set {flag} to another port, or stop the process that uses this one"
+    )]
     InUse {
         /// The address.
         address: SocketAddr,
@@ -144,7 +146,7 @@ mod tests {
         assert_eq!(
             error,
             format!(
-                "{address} is in use by another process: stop that process, or set --listen to another port"
+                "{address} is already in use: set --listen to another port, or stop the process that uses this one"
             )
         );
     }

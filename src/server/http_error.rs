@@ -73,8 +73,7 @@ impl HttpError {
         matches!(self, Self::Busy | Self::Unavailable)
     }
 
-    /// Returns the HTTP response. The API server retries only if it has `Retry-After`. The connection is
-    /// closed where the rest of the body is not read.
+    /// Returns the HTTP response. The API server retries only if it has `Retry-After`.
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(format!("{self}\n")));
         *response.status_mut() = self.status();

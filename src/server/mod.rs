@@ -4,7 +4,7 @@
 //! its connection, while the server goes on serving. After `shutdown_delay`, when clients no
 //! longer open connections, it stops accepting. When the last connection has ended, or at
 //! `shutdown_deadline`, [`Server::run`] returns. A second signal makes it return at once. During
-//! an uninstall, and after Ctrl-C in a terminal, the server waits only for in-flight responses.
+//! an uninstall it returns after a second. After Ctrl-C in a terminal it waits only for responses in flight.
 
 pub mod accept;
 pub mod admin;
@@ -108,7 +108,7 @@ impl<S: NamespaceStore> Server<S> {
         }
     }
 
-    /// Waits for an uninstall, and then for in-flight responses.
+    /// Waits for an uninstall, and then [`limits::UNINSTALL_GRACE`] for responses in flight.
     async fn uninstall_grace(&self) {
         self.uninstalled.cancelled().await;
         sleep(limits::UNINSTALL_GRACE).await;

@@ -8,7 +8,6 @@ use kube::runtime::watcher::DefaultBackoff;
 use kube::{Api, Client};
 use time::OffsetDateTime;
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, WaitReason};
 use super::advice::{advice, secret_conflict};
@@ -96,14 +95,13 @@ impl CertificateController {
         self.replica.readiness()
     }
 
-    /// Reconciles until cancelled: when an object changes, at every tick, and when a retry is due. Errors are
-    /// logged and retried.
-    pub async fn run(mut self, cancelled: CancellationToken) {
+    /// Reconciles without end: when an object changes, at every tick, and when a retry is due. Errors are logged and
+    /// retried.
+    pub async fn run(mut self) {
         let mut ticks = tokio::time::interval(self.schedule.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let update = tokio::select! {
-                () = cancelled.cancelled() => return,
                 update = self.secret.next() => self.is_change(Activity::WatchSecret, &update),
                 update = self.configuration.next() => self.is_change(Activity::WatchWebhooks, &update),
                 _ = ticks.tick() => true,
@@ -117,10 +115,7 @@ impl CertificateController {
                 }
             };
             if update {
-                tokio::select! {
-                    () = cancelled.cancelled() => return,
-                    () = self.reconcile() => {}
-                }
+                self.reconcile().await;
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct ClusterTlsArgs {
     #[arg(
         long = "tls-secret",
         value_name = "NAME",
-        conflicts_with_all = ["namespaces", "cert", "dir"]
+        conflicts_with_all = ["namespaces", "cert", "dir", "dns"]
     )]
     secret: Option<String>,
     /// `MutatingWebhookConfiguration` whose caBundle is kept in sync

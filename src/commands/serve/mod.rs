@@ -81,14 +81,14 @@ pub struct Args {
     logs: LogArgs,
 }
 
-/// Serves until a signal arrives.
+/// Serves until a shutdown is complete.
 ///
 /// # Errors
 /// When the server cannot start: without a source of Namespaces, a certificate or a port.
 pub fn run(args: Args) -> Result<Exit, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let end = runtime.block_on(serve(args));
-    // After a second signal, running tasks are not waited for.
+    // Dropping the runtime would wait for blocking tasks, such as a reload.
     runtime.shutdown_background();
     end
 }

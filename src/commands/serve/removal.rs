@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::object::LenientObject;
 use crate::cluster::timeout::with_timeout;
 
-/// The limit of one request: the next one is due by then.
+/// The limit of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time from one request to the next, and so the delay before an uninstall is detected.
+/// The pause between a response and the next request.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// How many denials in a row mean that our rights were deleted. One is not enough: an API server that

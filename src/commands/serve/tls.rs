@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kube::Client;
-use tokio_util::sync::CancellationToken;
 
 use super::cluster_tls::ClusterTlsArgs;
 use crate::background::BackgroundTasks;
@@ -68,7 +67,7 @@ impl ServingTls {
     fn from_cluster(controller: CertificateController, tasks: &mut BackgroundTasks) -> Self {
         let (certificate, verified) = (controller.serving(), controller.readiness());
         let served = Arc::clone(&certificate);
-        tasks.spawn("certificate", controller.run(CancellationToken::new()));
+        tasks.spawn("certificate", controller.run());
         Self { certificate, check: Box::new(move || verified().and_then(|()| served.check(clock::now()))) }
     }
 }

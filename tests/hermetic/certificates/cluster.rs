@@ -18,7 +18,6 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 struct Running {
     task: JoinHandle<()>,
@@ -63,7 +62,7 @@ fn start_on(client: Client, api: &Arc<FakeApi>, schedule: Schedule, ahead: time:
     let controller = CertificateController::new(client, install(), schedule, Arc::clone(&metrics))
         .with_clock(Arc::new(move || clock.now() + ahead));
     let (serving, ready) = (controller.serving(), Box::new(controller.readiness()));
-    Running { task: tokio::spawn(controller.run(CancellationToken::new())), ready, serving, metrics }
+    Running { task: tokio::spawn(controller.run()), ready, serving, metrics }
 }
 
 fn start(api: &Arc<FakeApi>) -> Running {

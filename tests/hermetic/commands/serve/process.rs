@@ -179,7 +179,7 @@ fn each_startup_error_is_explained_with_exit_code_2() {
             &["--namespaces", &good, "--tls-cert", "/dev/zero", "--tls-key", "/dev/zero"],
             "failed to read /dev/zero: not a regular file",
         ),
-        (&["--namespaces", &good, "--listen", &taken], "is in use by another process"),
+        (&["--namespaces", &good, "--listen", &taken], "is already in use: set --listen to another port"),
         (&["--namespaces", &good, "--listen", "192.0.2.1:1"], "failed to listen on 192.0.2.1:1"),
         (&["--namespaces", &good, "--listen", "x"], "'--listen <ADDRESS>'"),
         (&["--listen", "8443"], "such as 127.0.0.1:8443, [::]:8443 or :8443"),
